@@ -1,0 +1,50 @@
+"""What every test may ask for. Nothing here is started before a test asks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.databases import PostgresTemplate, SqliteTemplate
+from tests.postgres import PostgresServer, postgres_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Return a real PostgreSQL server, one for the session (and for each worker); it keeps nothing through a crash."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
+    """Return the migrated SQLite file that each test's own is copied from."""
+    return SqliteTemplate(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> PostgresTemplate:
+    """Return the migrated PostgreSQL database that each test's own is copied from."""
+    return PostgresTemplate(postgres)
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: SqliteTemplate, tmp_path: Path) -> Iterator[str]:
+    """Return the URL of a migrated, empty SQLite database of this test's own."""
+    with sqlite_template.copy(tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_template: PostgresTemplate) -> Iterator[str]:
+    """Return the URL of a migrated, empty PostgreSQL database of this test's own."""
+    with postgres_template.copy() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a migrated, empty database of this test's own; the test runs once on each kind."""
+    fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    url: str = request.getfixturevalue(fixture)
+    return url
