@@ -1,0 +1,294 @@
+"""What is known about a number at the moment of a check: values only, no database.
+
+Every field that could not be learnt is ``None``, which counts against the call. An empty tuple is knowledge: we
+looked, and there is none. Facts are stored with the check in the form of ``facts_to_record`` and read back by
+``facts_from_record``, so that any answer can be decided again.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from consent.terms import Basis, Channel
+from leads.terms import SourceKind
+
+__all__ = [
+    "AttemptsFact",
+    "Basis",
+    "CallFacts",
+    "CampaignFact",
+    "Channel",
+    "ConsentFact",
+    "LeadFact",
+    "NumberFact",
+    "OptOutFact",
+    "RegisterFact",
+    "RelationFact",
+    "RestrictionKind",
+    "SourceKind",
+    "facts_from_record",
+    "facts_to_record",
+]
+
+RECORD_FORM = 1
+
+
+class RestrictionKind(StrEnum):
+    """Why processing of a number is restricted."""
+
+    RESTRICTED = "restricted"
+    DECEASED = "deceased"
+    VULNERABLE = "vulnerable"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFact:
+    """What the numbering plan says of the number: ISO country, type of subscription, and whether it is valid."""
+
+    country: str | None
+    kind: str
+    valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFact:
+    """The campaign that asks: its product type, channel, state and the weekend hours its seller has opened."""
+
+    product: str
+    channel: Channel
+    is_open: bool
+    opens_weekends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutFact:
+    """An opt-out in force: its channels, and whether it speaks to every seller."""
+
+    id: str
+    channels: frozenset[Channel]
+    all_sellers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterFact:
+    """The register version in force for the number's country and what it says; ``listed`` is None if it was not read.
+
+    ``as_of`` is the date of the register's contents, not of its delivery: the version's validity runs from it.
+    A country whose register has no loaded version gives ``version_id``, ``as_of`` and ``listed`` as None.
+    """
+
+    register: str
+    version_id: str | None
+    as_of: date | None
+    listed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFact:
+    """A lead of this seller on this number, with its source's standing.
+
+    ``has_assessment``: a balancing test is on file for the source (GDPR art. 6.1.f).
+    ``paused``: the source, its supplier or the lead file is paused or quarantined.
+    ``expires_at``: the earliest of the lead's retention and its source's time limit; None if neither is set.
+    ``collected_at``, ``birth_date``: None if the supplier did not say, which by itself does not block the call.
+    """
+
+    id: str
+    source_id: str
+    source_kind: SourceKind
+    basis: Basis | None
+    has_assessment: bool
+    paused: bool
+    collected_at: datetime | None
+    expires_at: datetime | None
+    birth_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentFact:
+    """A permission given to a seller: whether it names this seller and was actively given to be phoned, and until when.
+
+    ``expires_at``: the permission's own limit, None if it has none. ``withdrawn_at``: None while it stands.
+    """
+
+    id: str
+    names_seller: bool
+    channels: frozenset[Channel]
+    given_at: datetime
+    expires_at: datetime | None
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RelationFact:
+    """A contract of a product type between the person and the seller; ``fulfilled_at`` is None while it runs."""
+
+    id: str
+    product: str
+    started_at: datetime
+    fulfilled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsFact:
+    """Calls made to the number in this campaign, over all dialers, as far back as the policy's period."""
+
+    started_at: tuple[datetime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """All that ``decide`` may know. ``None`` in any field means it could not be learnt.
+
+    The tuples have no order: ``decide`` answers the same however they are arranged. Instants are aware; one that is
+    not is read as UTC.
+    """
+
+    number: NumberFact | None
+    campaign: CampaignFact | None
+    opt_outs: tuple[OptOutFact, ...] | None
+    holds: tuple[str, ...] | None
+    restrictions: tuple[RestrictionKind, ...] | None
+    register: RegisterFact | None
+    leads: tuple[LeadFact, ...] | None
+    consents: tuple[ConsentFact, ...] | None
+    relations: tuple[RelationFact, ...] | None
+    attempts: AttemptsFact | None
+
+
+def facts_to_record(facts: CallFacts) -> dict[str, object]:
+    """Return ``facts`` as values that JSON can hold; ``facts_from_record`` gives back the very same facts.
+
+    Pure. Instants are ISO 8601 as given, sets are sorted lists, and each lead, consent and relation is a list of its
+    fields in the order they are declared: this form is written once for every check, so it is kept small.
+    ``form`` numbers the layout, so that a later layout can still read what this one wrote.
+    """
+    number, campaign, register = facts.number, facts.campaign, facts.register
+    return {
+        "form": RECORD_FORM,
+        "number": None if number is None else [number.country, number.kind, number.valid],
+        "campaign": None
+        if campaign is None
+        else [campaign.product, campaign.channel, campaign.is_open, campaign.opens_weekends],
+        "opt_outs": None
+        if facts.opt_outs is None
+        else [[one.id, sorted(one.channels), one.all_sellers] for one in facts.opt_outs],
+        "holds": None if facts.holds is None else list(facts.holds),
+        "restrictions": None if facts.restrictions is None else list(facts.restrictions),
+        "register": None
+        if register is None
+        else [register.register, register.version_id, _written(register.as_of), register.listed],
+        "leads": None if facts.leads is None else [_lead_to_record(lead) for lead in facts.leads],
+        "consents": None
+        if facts.consents is None
+        else [
+            [
+                one.id,
+                one.names_seller,
+                sorted(one.channels),
+                one.given_at.isoformat(),
+                _written(one.expires_at),
+                _written(one.withdrawn_at),
+            ]
+            for one in facts.consents
+        ],
+        "relations": None
+        if facts.relations is None
+        else [[one.id, one.product, one.started_at.isoformat(), _written(one.fulfilled_at)] for one in facts.relations],
+        "attempts": None if facts.attempts is None else [at.isoformat() for at in facts.attempts.started_at],
+    }
+
+
+def _lead_to_record(lead: LeadFact) -> list[object]:
+    return [
+        lead.id,
+        lead.source_id,
+        lead.source_kind,
+        lead.basis,
+        lead.has_assessment,
+        lead.paused,
+        _written(lead.collected_at),
+        _written(lead.expires_at),
+        _written(lead.birth_date),
+    ]
+
+
+def _written(moment: date | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def facts_from_record(record: dict[str, object]) -> CallFacts:
+    """Return the facts that ``facts_to_record`` wrote down, each equal to what it was.
+
+    Raises ValueError, KeyError or TypeError if ``record`` was not written by it: facts are never guessed.
+    """
+    if record["form"] != RECORD_FORM:
+        raise ValueError("facts are recorded in a form that this version cannot read")
+    held: dict[str, Any] = record  # JSON has no types: each value is given its own below
+    number, campaign, register, attempts = held["number"], held["campaign"], held["register"], held["attempts"]
+    return CallFacts(
+        number=None if number is None else NumberFact(*number),
+        campaign=None if campaign is None else CampaignFact(campaign[0], Channel(campaign[1]), *campaign[2:]),
+        opt_outs=None
+        if held["opt_outs"] is None
+        else tuple(OptOutFact(id_, frozenset(map(Channel, on)), every) for id_, on, every in held["opt_outs"]),
+        holds=None if held["holds"] is None else tuple(held["holds"]),
+        restrictions=None if held["restrictions"] is None else tuple(map(RestrictionKind, held["restrictions"])),
+        register=None
+        if register is None
+        else RegisterFact(register[0], register[1], _date_read(register[2]), register[3]),
+        leads=None if held["leads"] is None else tuple(_lead_from_record(*lead) for lead in held["leads"]),
+        consents=None
+        if held["consents"] is None
+        else tuple(
+            ConsentFact(
+                id_,
+                names,
+                frozenset(map(Channel, on)),
+                datetime.fromisoformat(given),
+                _instant_read(expires),
+                _instant_read(withdrawn),
+            )
+            for id_, names, on, given, expires, withdrawn in held["consents"]
+        ),
+        relations=None
+        if held["relations"] is None
+        else tuple(
+            RelationFact(id_, product, datetime.fromisoformat(started), _instant_read(fulfilled))
+            for id_, product, started, fulfilled in held["relations"]
+        ),
+        attempts=None if attempts is None else AttemptsFact(tuple(map(datetime.fromisoformat, attempts))),
+    )
+
+
+def _lead_from_record(
+    id_: str,
+    source_id: str,
+    source_kind: str,
+    basis: str | None,
+    has_assessment: bool,
+    paused: bool,
+    collected_at: str | None,
+    expires_at: str | None,
+    birth_date: str | None,
+) -> LeadFact:
+    return LeadFact(
+        id_,
+        source_id,
+        SourceKind(source_kind),
+        None if basis is None else Basis(basis),
+        has_assessment,
+        paused,
+        _instant_read(collected_at),
+        _instant_read(expires_at),
+        _date_read(birth_date),
+    )
+
+
+def _instant_read(written: str | None) -> datetime | None:
+    return None if written is None else datetime.fromisoformat(written)
+
+
+def _date_read(written: str | None) -> date | None:
+    return None if written is None else date.fromisoformat(written)
