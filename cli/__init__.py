@@ -1,0 +1,1 @@
+"""The command ``ringklar``: composition for the command line; one module for each noun."""

@@ -1,0 +1,74 @@
+"""What every command shares: the service, who runs it, how answers and refusals are printed."""
+
+import getpass
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import NoReturn, ParamSpec, TypeVar
+
+import click
+
+from app import Service, build_service
+from core.access import Caller, operator
+from core.clock import SystemClock
+from core.config import ConfigError, load_settings
+from core.errors import Kind, ServiceError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FINDING, USAGE = 1, 2
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+
+
+def caller() -> Caller:
+    """Return the operator: whoever is signed in to this machine."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = "unknown"
+    return operator(name)
+
+
+@contextmanager
+def service() -> Iterator[Service]:
+    """Give the service made from the environment's settings; its connections are closed at the end."""
+    built = build_service(load_settings(), SystemClock())
+    try:
+        built.require_schema()
+        yield built
+    finally:
+        built.close()
+
+
+def refusals(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn a refusal into one line on standard error and the exit code: 2 for bad usage or settings, else 1."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except ConfigError as error:
+            for mistake in error.mistakes:
+                click.echo(f"ringklar: {mistake}", err=True)
+            sys.exit(USAGE)
+        except ServiceError as error:
+            refuse(error)
+
+    return run
+
+
+def refuse(error: ServiceError) -> NoReturn:
+    """Print why and leave."""
+    click.echo(f"ringklar: {error.title}: {error.detail}", err=True)
+    for mistake in error.extra.get("errors", []) if isinstance(error.extra.get("errors"), list) else []:
+        click.echo(f"  {mistake}", err=True)
+    sys.exit(USAGE if error.kind in (Kind.INVALID, Kind.NOT_FOUND) else FINDING)
+
+
+def answer(as_json: bool, document: object, text: str) -> None:
+    """Print ``document`` as JSON, or ``text``."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2) if as_json else text)

@@ -1,0 +1,237 @@
+"""Who may do what: roles, rights, API keys for machines and users for people."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from core.database import Base
+from core.errors import Forbidden, InvalidInput
+from core.ids import new_id
+from core.ledger import Event, put_on_record
+from core.naming import insert_named
+
+KEY_PREFIX = "rk_"
+PASSWORD_LENGTH = 12
+
+
+class Role(StrEnum):
+    """The roles a key or a user may hold; each holds exactly one."""
+
+    DIALER = "dialer"
+    SALES = "sales"
+    CUSTOMER_SERVICE = "customer_service"
+    LEAD_MANAGER = "lead_manager"
+    COMPLIANCE = "compliance"
+    ADMIN = "admin"
+
+
+class Right(StrEnum):
+    """What can be allowed. A role has a right or not; there is nothing between."""
+
+    CHECK = "check"
+    SIMULATE = "simulate"
+    READ_CHECKS = "read_checks"
+    LOG_CONTACTS = "log_contacts"
+    READ_CHANGES = "read_changes"
+    LOOK_UP = "look_up"
+    REPORT_OBJECTION = "report_objection"
+    ADD_OPT_OUT = "add_opt_out"
+    RELEASE_OPT_OUT = "release_opt_out"
+    CLOSE_HOLD = "close_hold"
+    RECORD_GROUNDS = "record_grounds"
+    READ_REGISTERS = "read_registers"
+    LOAD_REGISTERS = "load_registers"
+    LOAD_LEADS = "load_leads"
+
+
+_EVERYONE = frozenset(Role)
+RIGHTS: dict[Right, frozenset[Role]] = {
+    Right.CHECK: frozenset({Role.DIALER, Role.SALES}),
+    Right.SIMULATE: _EVERYONE - {Role.ADMIN},
+    Right.READ_CHECKS: frozenset({Role.DIALER, Role.SALES, Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
+    Right.LOG_CONTACTS: frozenset({Role.DIALER, Role.SALES}),
+    Right.READ_CHANGES: frozenset({Role.DIALER, Role.COMPLIANCE}),
+    Right.LOOK_UP: frozenset({Role.SALES, Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
+    Right.REPORT_OBJECTION: frozenset({Role.SALES, Role.CUSTOMER_SERVICE}),
+    Right.ADD_OPT_OUT: frozenset({Role.CUSTOMER_SERVICE}),
+    Right.RELEASE_OPT_OUT: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
+    Right.CLOSE_HOLD: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
+    Right.RECORD_GROUNDS: frozenset({Role.CUSTOMER_SERVICE, Role.LEAD_MANAGER}),
+    Right.READ_REGISTERS: _EVERYONE,
+    Right.LOAD_REGISTERS: frozenset({Role.COMPLIANCE}),
+    Right.LOAD_LEADS: frozenset({Role.LEAD_MANAGER}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a key, a user, or the operator at the machine (``role`` None, every right).
+
+    ``seller_id`` None means every seller. ``actor`` is how the ledger names the caller.
+    """
+
+    id: str
+    name: str
+    kind: str
+    role: Role | None
+    seller_id: str | None
+
+    @property
+    def actor(self) -> str:
+        """The caller in the ledger: kind, colon, id."""
+        return f"{self.kind}:{self.id}"
+
+    def may(self, right: Right) -> bool:
+        """Return whether the caller has the right."""
+        return self.role is None or self.role in RIGHTS[right]
+
+    def require(self, right: Right) -> None:
+        """Do nothing if the caller has the right.
+
+        Raises:
+            Forbidden: it has not.
+        """
+        if not self.may(right):
+            raise Forbidden(f"the role {self.role} does not have the right to {right.replace('_', ' ')}")
+
+
+def operator(name: str) -> Caller:
+    """Return the caller for someone at the machine's own command line, or for the service's own jobs."""
+    return Caller(id=name, name=name, kind="operator", role=None, seller_id=None)
+
+
+class ApiKey(Base):
+    """A machine's key; only its SHA-256 is kept (256 random bits need no slow hash)."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    role: Mapped[str] = mapped_column(String(20))
+    seller_id: Mapped[str | None] = mapped_column(ForeignKey("sellers.id"))
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class User(Base):
+    """A person who signs in to the console."""
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    role: Mapped[str] = mapped_column(String(20))
+    seller_id: Mapped[str | None] = mapped_column(ForeignKey("sellers.id"))
+    password_hash: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None]
+
+
+class WebSession(Base):
+    """A signed-in browser: the cookie holds a random token, this row its SHA-256."""
+
+    __tablename__ = "web_sessions"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+def secret_hash(secret: str) -> str:
+    """Return the SHA-256 of a random secret, in hex; not for passwords."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def create_key(session: Session, caller: Caller, *, name: str, role: Role, seller_id: str | None, now: datetime) -> str:
+    """Return a new API key in clear, the only time it can be read.
+
+    Raises:
+        InvalidInput: the name is empty, or a dialer's key names no seller.
+        AlreadyExists: the name is taken.
+    """
+    if not name.strip():
+        raise InvalidInput("a key needs a name")
+    if role is Role.DIALER and seller_id is None:
+        raise InvalidInput("a dialer's key belongs to one seller: name it")
+    secret = KEY_PREFIX + secrets.token_urlsafe(32)
+    key = ApiKey(
+        id=new_id(),
+        name=name.strip(),
+        role=role.value,
+        seller_id=seller_id,
+        key_hash=secret_hash(secret),
+        created_at=now,
+    )
+    insert_named(session, key, "a key of that name exists already")
+    put_on_record(
+        session, Event("key.created", key.id, caller.actor, seller_id, {"name": key.name, "role": role.value})
+    )
+    return secret
+
+
+_BY_HASH = select(ApiKey.id, ApiKey.name, ApiKey.role, ApiKey.seller_id)
+
+
+def caller_with_key(session: Session, secret: str) -> Caller | None:
+    """Return whose key this is, or None if it is nobody's or was revoked. Served by uq_api_keys_key_hash."""
+    row = session.execute(
+        _BY_HASH.where(ApiKey.key_hash == secret_hash(secret), ApiKey.revoked_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    return Caller(id=row.id, name=row.name, kind="key", role=Role(row.role), seller_id=row.seller_id)
+
+
+_passwords = PasswordHasher()
+
+
+def create_user(
+    session: Session, caller: Caller, *, name: str, role: Role, password: str, seller_id: str | None, now: datetime
+) -> User:
+    """Return the new user.
+
+    Raises:
+        InvalidInput: the name is empty, the password is shorter than 12 characters, or the role is a machine's.
+        AlreadyExists: the name is taken.
+    """
+    if not name.strip():
+        raise InvalidInput("a user needs a name")
+    if role is Role.DIALER:
+        raise InvalidInput("a dialer is a machine: give it a key")
+    if len(password) < PASSWORD_LENGTH:
+        raise InvalidInput(f"a password has at least {PASSWORD_LENGTH} characters")
+    user = User(
+        id=new_id(),
+        name=name.strip(),
+        role=role.value,
+        seller_id=seller_id,
+        password_hash=_passwords.hash(password),
+        created_at=now,
+        failures=0,
+    )
+    insert_named(session, user, "a user of that name exists already")
+    put_on_record(
+        session, Event("user.created", user.id, caller.actor, seller_id, {"name": user.name, "role": role.value})
+    )
+    return user
+
+
+def password_fits(user: User | None, password: str) -> bool:
+    """Return whether the password is the user's; as slow for a user that does not exist as for one that does."""
+    stored = user.password_hash if user is not None else _passwords.hash("nobody's password")
+    try:
+        return _passwords.verify(stored, password) and user is not None
+    except (Argon2Error, InvalidHashError):
+        return False

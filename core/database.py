@@ -1,0 +1,196 @@
+"""The database: SQLite in one file by default, PostgreSQL by changing one URL.
+
+Schema always comes from ``migrations``. Instants are aware UTC; a naive one is refused when it is bound.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import BigInteger, Dialect, Engine, Integer, MetaData, create_engine, event, func, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import BindParameter, ColumnElement
+from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BUSY_TIMEOUT_MS = 10_000
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: ``timestamptz`` in PostgreSQL, whole microseconds since 1970 in SQLite. Naive values are refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
+        """Return the column type for the dialect."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(BigInteger())
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # Any: differs by dialect
+        """Return what the driver is given; a naive instant raises ``ValueError``."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant without a time zone was given to the database")
+        return to_microseconds(value) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # Any: differs by dialect
+        """Return the stored instant, aware and in UTC."""
+        if value is None:
+            return None
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        return from_microseconds(value)
+
+
+def to_microseconds(value: datetime) -> int:
+    """Return whole microseconds since 1970 for an aware instant."""
+    since = value - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def from_microseconds(value: int) -> datetime:
+    """Return the UTC instant that is ``value`` microseconds after 1970."""
+    return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
+
+
+BigKey = BigInteger().with_variant(Integer(), "sqlite")
+"""A growing integer key: SQLite only counts up plain INTEGER keys by itself."""
+
+
+class Base(DeclarativeBase):
+    """The parent of all tables."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime()}  # noqa: RUF012 - SQLAlchemy's own name
+
+
+class any_of(ColumnElement[bool]):  # noqa: N801 - reads as SQL
+    """``column`` is one of the values of one list parameter, however long the list: one statement for any size.
+
+    The parameter's value comes from ``any_of_value``.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: Any, parameter: BindParameter[Any]) -> None:  # Any: any column
+        self.column = column
+        self.parameter = parameter
+
+
+@compiles(any_of, "sqlite")
+def _any_of_sqlite(element: any_of, compiler: SQLCompiler, **kw: Any) -> str:
+    values = compiler.process(element.parameter, **kw)
+    return f"{compiler.process(element.column, **kw)} IN (SELECT value FROM json_each({values}))"
+
+
+@compiles(any_of, "postgresql")
+def _any_of_postgresql(element: any_of, compiler: SQLCompiler, **kw: Any) -> str:
+    values = compiler.process(element.parameter, **kw)
+    kind = "bigint[]" if isinstance(element.column.type, (BigInteger, Integer)) else "text[]"
+    return f"{compiler.process(element.column, **kw)} = ANY(CAST({values} AS {kind}))"
+
+
+def any_of_value(dialect_name: str, values: Iterable[int] | Iterable[str]) -> Any:  # Any: differs by dialect
+    """Return ``values`` in the form that the dialect's ``any_of`` takes."""
+    return json.dumps(list(values)) if dialect_name == "sqlite" else list(values)
+
+
+def open_engine(url: str, *, pool_size: int = 40) -> Engine:
+    """Return an engine on ``url``; the folder of a SQLite file is made if it is missing.
+
+    SQLite uses the library of ``pysqlite3`` (CPython's own may carry the WAL corruption race that SQLite fixed in
+    3.51.3), write-ahead logging and full synchronisation: a commit that returned survives a power cut.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(url, parsed.database, pool_size)
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        connect_args={"prepare_threshold": None, "options": "-c timezone=UTC", "connect_timeout": 10},
+    )
+
+
+def _open_sqlite(url: str, path: str | None, pool_size: int) -> Engine:
+    import pysqlite3.dbapi2 as sqlite
+
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        module=sqlite,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # type: ignore[attr-defined] # transactions are begun below, not by the driver
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "cache_size=-65536",
+            "trusted_schema=OFF",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+def begin_writing(session: Session) -> None:
+    """Start the session's transaction as a writer, so that it never has to give up half-way to another writer."""
+    session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
+
+
+def lock_key(session: Session, key: int) -> None:
+    """Hold ``key`` until the transaction ends, against other writers of the same key.
+
+    In SQLite the one writer holds everything already; in PostgreSQL it is a transaction-level advisory lock.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select_lock(key))
+
+
+def select_lock(key: int) -> Any:  # Any: a select of a void function
+    """Return the statement that takes PostgreSQL's transaction-level advisory lock on ``key``."""
+    from sqlalchemy import select
+
+    return select(func.pg_advisory_xact_lock(key))
+
+
+def is_ready(engine: Engine) -> bool:
+    """Return whether the database answers."""
+    with engine.connect() as connection:
+        return bool(connection.execute(text("SELECT 1")).scalar() == 1)

@@ -1,0 +1,36 @@
+"""Names that users give: slugs, and rows whose name must be free."""
+
+import re
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from core.database import Base
+from core.errors import AlreadyExists, InvalidInput
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
+
+
+def check_slug(slug: str) -> str:
+    """Return ``slug`` if it may name a thing: 1–60 small letters, digits and inner hyphens.
+
+    Raises:
+        InvalidInput: it may not.
+    """
+    if SLUG.fullmatch(slug):
+        return slug
+    raise InvalidInput("a slug has 1 to 60 small letters a-z, digits and inner hyphens")
+
+
+def insert_named(session: Session, row: Base, taken: str) -> None:
+    """Insert ``row``, whose slug or name must be free.
+
+    Raises:
+        AlreadyExists: a unique constraint says otherwise; ``taken`` is the detail shown.
+    """
+    try:
+        with session.begin_nested():
+            session.add(row)
+            session.flush()
+    except IntegrityError as error:
+        raise AlreadyExists(taken) from error

@@ -1,0 +1,70 @@
+"""The unit of work: one transaction, with its ledger entries and change-feed rows, or nothing at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+
+from core.changes import flush_changes
+from core.clock import Clock
+from core.database import begin_writing
+from core.errors import StorageUnavailable
+from core.ledger import LedgerWriter
+from core.secrets import Keyring
+
+
+class Store:
+    """The database as the services see it. One per process.
+
+    The outermost caller opens the unit of work; services use its session and never commit.
+    """
+
+    def __init__(self, engine: Engine, keyring: Keyring, clock: Clock) -> None:
+        self.engine = engine
+        self.keyring = keyring
+        self.clock = clock
+        self.ledger = LedgerWriter(clock)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a session that sees one state of the database and writes nothing."""
+        with storage_faults(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+            session.rollback()
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Give a session whose work is committed, with its ledger entries, when the block ends; or not at all.
+
+        Raises:
+            StorageUnavailable: the database could not take it (locked, full, gone); nothing was kept.
+        """
+        with storage_faults(), Session(self.engine, expire_on_commit=False) as session:
+            begin_writing(session)
+            yield session
+            session.flush()
+            flush_changes(session)
+            events = session.info.pop("events", [])
+            if not events:
+                session.commit()
+                return
+            with self.ledger.appending(session.connection(), events):
+                session.commit()
+
+
+@contextmanager
+def storage_faults() -> Iterator[None]:
+    """Turn what a database does when it cannot serve into one honest refusal; programming errors pass through."""
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise StorageUnavailable("no database connection became free in time") from error
+    except OperationalError as error:
+        raise StorageUnavailable("the database did not carry out the request; try again") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StorageUnavailable("the connection to the database was lost; try again") from error
+        raise

@@ -1,0 +1,167 @@
+"""Tables of campaigns, registers, opt-outs, holds, restrictions, checks and contacts."""
+
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, Date, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.database import Base
+
+
+class Campaign(Base):
+    """A seller's calling effort. ``opens_weekends``: the seller opens Saturdays and Sundays within the legal hours."""
+
+    __tablename__ = "campaigns"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    slug: Mapped[str] = mapped_column(String(60), unique=True)
+    seller_id: Mapped[str] = mapped_column(ForeignKey("sellers.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    product: Mapped[str] = mapped_column(String(60))
+    channel: Mapped[str] = mapped_column(String(20))
+    opens_weekends: Mapped[bool]
+    created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+
+class RegisterVersion(Base):
+    """One dated copy of a national register; its snapshot lies in the data folder under its SHA-256."""
+
+    __tablename__ = "register_versions"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    register: Mapped[str] = mapped_column(String(20))
+    as_of: Mapped[date] = mapped_column(Date)
+    count: Mapped[int] = mapped_column(BigInteger)
+    snapshot_sha256: Mapped[str] = mapped_column(String(64))
+    file_name: Mapped[str] = mapped_column(String(255))
+    file_sha256: Mapped[str] = mapped_column(String(64))
+    rejected_lines: Mapped[int] = mapped_column(BigInteger)
+    loaded_at: Mapped[datetime]
+    loaded_by: Mapped[str] = mapped_column(String(120))
+
+
+class Register(Base):
+    """A national register and the version in force: replacing ``version_id`` is the whole swap."""
+
+    __tablename__ = "registers"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    country: Mapped[str] = mapped_column(String(2), unique=True)
+    version_id: Mapped[str | None] = mapped_column(ForeignKey("register_versions.id"))
+
+
+class OptOut(Base):
+    """A person's own no, by number; append-only. ``seller_id`` None speaks to every seller.
+
+    ``received_at`` is when the person said it, ``recorded_at`` when it took effect here.
+    """
+
+    __tablename__ = "opt_outs"
+    __table_args__ = (Index(None, "number"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    seller_id: Mapped[str | None] = mapped_column(ForeignKey("sellers.id"))
+    number: Mapped[int] = mapped_column(BigInteger)
+    channels: Mapped[str] = mapped_column(String(60))
+    via: Mapped[str] = mapped_column(String(40))
+    note: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str] = mapped_column(String(120))
+
+
+class OptOutRelease(Base):
+    """The end of an opt-out, asked for by the person; append-only, one for each opt-out."""
+
+    __tablename__ = "opt_out_releases"
+
+    opt_out_id: Mapped[str] = mapped_column(ForeignKey("opt_outs.id"), primary_key=True)
+    asked_by_person_at: Mapped[datetime]
+    verified_by: Mapped[str] = mapped_column(String(200))
+    note: Mapped[str] = mapped_column(Text)
+    released_at: Mapped[datetime]
+    released_by: Mapped[str] = mapped_column(String(120))
+
+
+class Hold(Base):
+    """A temporary block while customer service looks at what was reported from a call."""
+
+    __tablename__ = "holds"
+    __table_args__ = (Index(None, "number"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    seller_id: Mapped[str] = mapped_column(ForeignKey("sellers.id"))
+    number: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(String(40))
+    contact_id: Mapped[str | None] = mapped_column(String(36))
+    note: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime]
+    made_by: Mapped[str] = mapped_column(String(120))
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[str | None] = mapped_column(String(120))
+    resolution: Mapped[str | None] = mapped_column(Text)
+
+
+class Restriction(Base):
+    """Processing of a number is restricted: GDPR art. 18, or its person is marked deceased or vulnerable."""
+
+    __tablename__ = "restrictions"
+    __table_args__ = (Index(None, "number"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    seller_id: Mapped[str | None] = mapped_column(ForeignKey("sellers.id"))
+    number: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(20))
+    note: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[datetime]
+    made_by: Mapped[str] = mapped_column(String(120))
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None] = mapped_column(String(120))
+
+
+class Check(Base):
+    """One question and its answer; append-only. Its facts stand in the ledger entry ``chain``, ``seq``, row ``place``.
+
+    ``number`` is None when no number could be read.
+    """
+
+    __tablename__ = "checks"
+    __table_args__ = (Index(None, "number"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    seller_id: Mapped[str] = mapped_column(ForeignKey("sellers.id"))
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id"))
+    number: Mapped[int | None] = mapped_column(BigInteger)
+    verdict: Mapped[str] = mapped_column(String(8))
+    checked_at: Mapped[datetime]
+    valid_until: Mapped[datetime | None]
+    asked_by: Mapped[str] = mapped_column(String(120))
+    reference: Mapped[str | None] = mapped_column(String(100))
+    chain: Mapped[int] = mapped_column(BigInteger)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    place: Mapped[int]
+
+
+class Contact(Base):
+    """A call that took place, tied to its check, with its outcome; append-only."""
+
+    __tablename__ = "contacts"
+    __table_args__ = (
+        UniqueConstraint("logged_by", "call_id"),
+        Index(None, "number", "started_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    check_id: Mapped[str] = mapped_column(ForeignKey("checks.id"))
+    seller_id: Mapped[str] = mapped_column(ForeignKey("sellers.id"))
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id"))
+    number: Mapped[int] = mapped_column(BigInteger)
+    call_id: Mapped[str] = mapped_column(String(100))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(String(20))
+    agent: Mapped[str | None] = mapped_column(String(100))
+    source_disclosed: Mapped[bool | None]
+    recorded_at: Mapped[datetime]
+    logged_by: Mapped[str] = mapped_column(String(120))

@@ -1,0 +1,55 @@
+"""Bring a database's schema up to date, or back."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+
+from core.database import open_engine, select_lock
+
+MIGRATE_LOCK = 0x52494E47_4D4947  # PostgreSQL advisory lock: two nodes that start together migrate one after the other
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def head() -> str:
+    """Return the newest revision that this code knows."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    assert revision is not None  # noqa: S101 - there is always at least one
+    return revision
+
+
+def current(engine: Engine) -> str | None:
+    """Return the database's revision, or None for an empty database."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the database at ``url`` up to ``revision``, in one transaction; nothing happens if it is there already."""
+    _move(url, revision, up=True)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the database at ``url`` back to ``revision`` (``base``: empty), in one transaction."""
+    _move(url, revision, up=False)
+
+
+def _move(url: str, revision: str, *, up: bool) -> None:
+    engine = open_engine(url, pool_size=1)
+    try:
+        with engine.connect().execution_options(sqlite_begin="IMMEDIATE") as connection, connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.execute(select_lock(MIGRATE_LOCK))
+            (command.upgrade if up else command.downgrade)(_config(connection), revision)
+    finally:
+        engine.dispose()

@@ -1,0 +1,1 @@
+"""The HTTP toolkit: authentication, endpoints, problems, OpenAPI, health. It knows no domain."""

@@ -1,0 +1,271 @@
+"""Endpoints of the JSON API: declared once, then parsed, authorised, run, rendered and described from that.
+
+    api = Api("opt-outs", store)
+
+    @api.post("/v1/opt-outs", right=Right.ADD_OPT_OUT, problems=[NotFound])
+    def add(body: NewOptOuts, caller: Caller, session: Session) -> OptOutResults:
+        '''Record opt-outs; each row has a result of its own.'''
+
+What a view needs it asks for by parameter name:
+
+- ``body``: the JSON body as the annotated pydantic model; every mistake is listed, the input is never echoed;
+- ``query``: the query string as the annotated pydantic model;
+- ``upload``: an ``Upload`` (multipart/form-data): form fields, and a file streamed to disk; ``fields`` in the
+  decorator is the pydantic model of the other form fields, given as ``form``;
+- ``caller``: the authenticated ``Caller``, who has been seen to hold ``right``;
+- ``session``: a unit of work opened around the view: writing for POST, reading for GET. It is committed before the
+  answer leaves. A writing view takes the ``Idempotency-Key`` header: the same request again gets the first answer;
+- anything else is a part of the path, a string.
+
+A view returns a pydantic model, or a ``Rendered`` JSON text.
+"""
+
+import hashlib
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
+
+from flask import Blueprint, Response, g, request
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.access import Caller, Right
+from core.errors import Kind, ServiceError
+from core.naming import insert_named
+from core.store import Store
+from web.models import KeptAnswer
+from web.problems import BodyTooLarge, MalformedRequest, UnsupportedMediaType
+from web.uploads import Upload, received
+
+BODY_LIMIT = 4 * 1024 * 1024
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,100}")
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Document(BaseModel):
+    """The parent of all request and response bodies: unknown fields are refused, nothing is changed after."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IdempotencyConflict(ServiceError):
+    """The Idempotency-Key was used for another request."""
+
+    kind, code, title = Kind.CONFLICT, "idempotency-conflict", "The Idempotency-Key belongs to another request"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An answer that is JSON text already."""
+
+    json: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One endpoint as declared; what OpenAPI and the role table are made from."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    right: Right
+    status: int
+    body: type[BaseModel] | None
+    query: type[BaseModel] | None
+    form: type[BaseModel] | None
+    takes_file: bool
+    takes_idempotency_key: bool
+    response: type[BaseModel]
+    problems: tuple[type[ServiceError], ...]
+
+
+class Api:
+    """A group of endpoints under one blueprint, all behind API keys."""
+
+    def __init__(self, name: str, store: Store) -> None:
+        self.blueprint = Blueprint(name, __name__)
+        self.operations: list[Operation] = []
+        self._store = store
+
+    def get(self, path: str, **declared: Any) -> Callable[[View], View]:
+        """Declare a GET endpoint; see ``post``."""
+        return self._declare("GET", path, **declared)
+
+    def post(self, path: str, **declared: Any) -> Callable[[View], View]:
+        """Declare a POST endpoint: ``right``, and perhaps ``status``, ``problems``, ``response``, ``fields``, ``limit``."""
+        return self._declare("POST", path, **declared)
+
+    def _declare(
+        self,
+        method: str,
+        path: str,
+        *,
+        right: Right,
+        status: int = 200,
+        problems: Sequence[type[ServiceError]] = (),
+        response: type[BaseModel] | None = None,
+        fields: type[BaseModel] | None = None,
+        limit: int = BODY_LIMIT,
+    ) -> Callable[[View], View]:
+        def declare(view: View) -> View:
+            hints = get_type_hints(view)
+            names = set(inspect.signature(view).parameters)
+            operation = Operation(
+                method=method,
+                path=re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", path),
+                name=view.__name__,
+                summary=(inspect.getdoc(view) or "").split("\n\n")[0].replace("\n", " "),
+                right=right,
+                status=status,
+                body=hints.get("body"),
+                query=hints.get("query"),
+                form=fields,
+                takes_file="upload" in names,
+                takes_idempotency_key=method == "POST" and "session" in names,
+                response=response or hints["return"],
+                problems=tuple(problems),
+            )
+            self.operations.append(operation)
+            run = _runner(self._store, operation, view, names, limit)
+            self.blueprint.add_url_rule(path, view.__name__, run, methods=[method])
+            return view
+
+        return declare
+
+
+def _runner(
+    store: Store, operation: Operation, view: Callable[..., Any], names: set[str], limit: int
+) -> Callable[..., Response]:
+    wants_caller, wants_session = "caller" in names, "session" in names
+    body_model, query_model, form_model = operation.body, operation.query, operation.form
+
+    def run(**arguments: Any) -> Response:
+        caller: Caller = g.caller
+        caller.require(operation.right)
+        if wants_caller:
+            arguments["caller"] = caller
+        if body_model is not None:
+            arguments["body"] = body_model.model_validate(read_json(limit))
+        if query_model is not None:
+            arguments["query"] = query_model.model_validate(request.args.to_dict())
+        with _upload(operation.takes_file, limit) as upload:
+            if upload is not None:
+                arguments["upload"] = upload
+                if form_model is not None:
+                    arguments["form"] = form_model.model_validate(upload.fields)
+            if not wants_session:
+                return _response(render(view(**arguments)), operation.status)
+            if operation.method == "GET":
+                with store.reading() as session:
+                    text = render(view(session=session, **arguments))
+                return _response(text, operation.status)
+            return _write(store, operation, caller, view, arguments)
+
+    run.__name__ = operation.name
+    return run
+
+
+@contextmanager
+def _upload(wanted: bool, limit: int) -> Iterator[Upload | None]:
+    if not wanted:
+        yield None
+        return
+    with received(limit) as upload:
+        yield upload
+
+
+def _write(
+    store: Store, operation: Operation, caller: Caller, view: Callable[..., Any], arguments: dict[str, Any]
+) -> Response:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        with store.writing() as session:
+            text = render(view(session=session, **arguments))
+        return _response(text, operation.status)
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise MalformedRequest("an Idempotency-Key has 1 to 100 printable ASCII characters without spaces")
+    upload = arguments.get("upload")
+    content = upload.fingerprint if upload is not None else request.get_data()
+    asked = hashlib.sha256(f"{operation.method} {request.path}\n".encode() + content).hexdigest()
+    with store.writing() as session:
+        kept = session.scalar(
+            select(KeptAnswer).where(KeptAnswer.caller_id == caller.id, KeptAnswer.idempotency_key == key)
+        )
+        if kept is None:
+            text, status = render(view(session=session, **arguments)), operation.status
+            answer = KeptAnswer(
+                caller_id=caller.id,
+                idempotency_key=key,
+                request_sha256=asked,
+                status=status,
+                body=text,
+                created_at=store.clock.now(),
+            )
+            insert_named(session, answer, "the same Idempotency-Key is being used by another request now")
+        elif kept.request_sha256 != asked:
+            raise IdempotencyConflict("choose a new key for a new request")
+        else:
+            text, status = kept.body, kept.status
+    return _response(text, status)
+
+
+def render(answer: BaseModel | Rendered) -> str:
+    """Return the JSON text of a view's answer."""
+    return answer.json if isinstance(answer, Rendered) else answer.model_dump_json()
+
+
+def _response(text: str, status: int) -> Response:
+    return Response(text, status=status, content_type="application/json")
+
+
+def read_json(limit: int = BODY_LIMIT) -> object:
+    """Return the request's JSON value.
+
+    Raises:
+        UnsupportedMediaType: the content type is not JSON.
+        BodyTooLarge: the body is over ``limit`` bytes.
+        MalformedRequest: not JSON by RFC 8259, a key twice in one object, or text no database can keep.
+    """
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("send application/json")
+    if (request.content_length or 0) > limit:
+        raise BodyTooLarge(f"at most {limit} bytes")
+    request.max_content_length = limit
+    raw = request.get_data()
+    try:
+        value = json.loads(raw, object_pairs_hook=_object, parse_constant=_constant)
+    except (ValueError, RecursionError) as error:
+        raise MalformedRequest("the body is not valid JSON in UTF-8, or names a key twice") from error
+    if b"\\u" in raw:
+        _refuse_unstorable(value)
+    return value
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key is given twice")
+    return result
+
+
+def _constant(_name: str) -> object:
+    raise ValueError("not a JSON number")
+
+
+def _refuse_unstorable(value: object) -> None:
+    """Refuse NUL characters and lone surrogates anywhere in the value."""
+    waiting: list[object] = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, str) and ("\x00" in item or any("\ud800" <= letter <= "\udfff" for letter in item)):
+            raise MalformedRequest("a text holds a NUL character or half a surrogate pair")

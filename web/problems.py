@@ -1,0 +1,122 @@
+"""Problem documents (RFC 9457): the one place where an error becomes an HTTP answer."""
+
+import json
+import logging
+import re
+from http import HTTPStatus
+
+from flask import Flask, Response, g, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from core.errors import Kind, ServiceError
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[Kind, HTTPStatus] = {
+    Kind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Kind.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    Kind.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    Kind.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    Kind.CONFLICT: HTTPStatus.CONFLICT,
+    Kind.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Kind.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
+    Kind.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+PROBLEM_TYPE = "application/problem+json"
+_DIGITS = re.compile(r"\d{5,}")
+
+
+class MalformedRequest(ServiceError):
+    """The request body is not what the content type says (broken JSON, bad UTF-8, a key given twice)."""
+
+    kind, code, title = Kind.INVALID, "malformed-request", "The request body cannot be read"
+
+
+class UnsupportedMediaType(ServiceError):
+    """The endpoint takes another content type."""
+
+    kind, code, title = Kind.INVALID, "unsupported-media-type", "The content type is not supported"
+
+
+class BodyTooLarge(ServiceError):
+    """The body is larger than the endpoint takes."""
+
+    kind, code, title = Kind.TOO_LARGE, "body-too-large", "The request is too large"
+
+
+OWN_STATUS: dict[type[ServiceError], HTTPStatus] = {
+    MalformedRequest: HTTPStatus.BAD_REQUEST,
+    UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+}
+
+
+def status_of(error: type[ServiceError]) -> HTTPStatus:
+    """Return the HTTP status for a class of error."""
+    return OWN_STATUS.get(error, STATUS[error.kind])
+
+
+def problem(status: int, code: str, title: str, detail: str, **extra: object) -> Response:
+    """Return a problem document; ``code`` is its stable name, the last part of ``type``."""
+    document = {
+        "type": f"urn:ringklar:problem:{code}",
+        "title": title,
+        "status": int(status),
+        "detail": detail,
+        "code": code,
+        "request_id": g.get("request_id"),
+        **extra,
+    }
+    response = Response(json.dumps(document, ensure_ascii=False), status=int(status), content_type=PROBLEM_TYPE)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def service_problem(error: ServiceError) -> Response:
+    """Return the problem document of a refusal."""
+    return problem(status_of(type(error)), error.code, error.title, error.detail, **error.extra)
+
+
+def mistakes(error: ValidationError) -> list[dict[str, object]]:
+    """Return every mistake that pydantic found: where and what, never the input itself."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [
+        {"at": [_DIGITS.sub("…", str(part)) for part in item["loc"]], "code": item["type"], "message": item["msg"]}
+        for item in found[:100]
+    ]
+
+
+def install_problems(app: Flask) -> None:
+    """Make every error of ``app`` a problem document; unknown failures are opaque and logged with the request id."""
+
+    @app.errorhandler(ServiceError)
+    def refused(error: ServiceError) -> Response:
+        return service_problem(error)
+
+    @app.errorhandler(ValidationError)
+    def invalid(error: ValidationError) -> Response:
+        return problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "invalid-input",
+            "The input is not valid",
+            "see errors for each mistake",
+            errors=mistakes(error),
+        )
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        status = HTTPStatus(error.code or 500)
+        code = status.name.lower().replace("_", "-")
+        response = problem(status, code, status.phrase, status.description or status.phrase)
+        for name, value in error.get_headers(request.environ):
+            if name.lower() == "allow":
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        log.error("request failed", exc_info=error, extra={"request_id": g.get("request_id")})
+        return problem(500, "internal-error", "Internal error", "the failure is on record under the request id")
