@@ -16,7 +16,7 @@ INSTALL_SELF := $(INSTALL) --no-deps --no-build-isolation --editable .
 # A stamp is newer than the lock that it was installed from. An environment whose Python is gone has no valid stamp.
 RUN_STAMP := $(VENV)/.run-installed
 DEV_STAMP := $(VENV)/.dev-installed
-VENV_GONE := $(if $(shell $(BIN)/python -m pip --version 2>/dev/null),,venv-gone)
+VENV_GONE := $(if $(shell $(BIN)/python -c 'import pip; print(1)' 2>/dev/null),,venv-gone)
 
 LOCK := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header pyproject.toml --group build
@@ -59,7 +59,7 @@ browser: dev-env
 	$(BIN)/python -m tests.browsers --install
 
 $(BIN)/python: $(VENV_GONE)
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 && exit 0; \
+	@$(BIN)/python -c 'import pip' 2>/dev/null && exit 0; \
 	for python in $(PYTHON_VERSIONS); do \
 		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			recent="$$python"; \

@@ -18,10 +18,13 @@ from playwright.sync_api import sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 CHOSEN_BROWSER = "RINGKLAR_TEST_BROWSER"
+# Playwright's own program is linked to it, and a bare machine has no compiler to have brought it.
+DRIVER_NEEDS = "libatomic1"
 REMEDY = (
-    "The browser tests need a real Chromium and found none. On Debian: apt install chromium. On Ubuntu, whose chromium "
-    "package is only a snap: .venv/bin/python -m playwright install --with-deps chromium, or install Google Chrome's "
-    f".deb. Or name an executable in {CHOSEN_BROWSER}."
+    "The browser tests need a real Chromium, and Playwright's driver a library that a bare machine lacks. "
+    f"On Debian: apt install chromium {DRIVER_NEEDS}. On Ubuntu, whose chromium package is only a snap: apt install "
+    f"{DRIVER_NEEDS}, then .venv/bin/python -m playwright install --with-deps chromium, or Google Chrome's .deb. "
+    f"A Chromium of your choice can be named in {CHOSEN_BROWSER}."
 )
 
 
@@ -30,7 +33,9 @@ class NoBrowser(Exception):
 
 
 def find_browser() -> Path:
-    """Return the executable of a Chromium that starts and is no snap; raise ``NoBrowser`` if there is none."""
+    """Return the executable of a Chromium that starts and is no snap; raise ``NoBrowser`` if none can be driven."""
+    if not _driver_runs():
+        raise NoBrowser(REMEDY)
     for candidate in _candidates():
         if _starts(candidate):
             return candidate
@@ -61,6 +66,11 @@ def _candidates() -> Iterator[Path]:
         yield fetched
 
 
+def _driver_runs() -> bool:
+    asked = [sys.executable, "-m", "playwright", "--version"]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+
 def _starts(executable: Path) -> bool:
     try:
         answer = subprocess.run([executable, "--version"], capture_output=True, text=True, timeout=60, check=False)
@@ -73,11 +83,13 @@ def _starts(executable: Path) -> bool:
 def _installers() -> Iterator[list[str]]:
     """Yield the commands that bring a browser to this machine, in order; the first one that fails ends it."""
     as_root = _as_root()
-    if _distribution() == "debian" and as_root is not None and shutil.which("apt-get"):
-        quiet = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
-        yield [*quiet, "update"]
-        yield [*quiet, "install", "-y", "--no-install-recommends", "chromium"]
-        return
+    on_debian = _distribution() == "debian"
+    if as_root is not None and shutil.which("apt-get"):
+        apt = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
+        yield [*apt, "update"]
+        yield [*apt, "install", "-y", "--no-install-recommends", DRIVER_NEEDS, *(["chromium"] if on_debian else [])]
+        if on_debian:
+            return
     fetch = [sys.executable, "-m", "playwright", "install", "--no-shell", "chromium"]
     yield fetch if as_root is None else [*fetch, "--with-deps"]
 
