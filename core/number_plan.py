@@ -1,0 +1,325 @@
+"""The numbering plan: which digits are a number, and of what kind.
+
+``phonenumbers`` (Google's libphonenumber) is the only authority on what is possible, valid and of which kind. For Sweden
+its own patterns are compiled here, once, into one expression for each length, because asking the library costs
+some 60 µs a number and a register has millions. ``tests/unit/test_numbers_swedish_plan.py`` holds the two together.
+Everything here is pure, works on digits and E.164 values, and never raises on bad digits.
+"""
+
+import re
+from enum import StrEnum
+from typing import Final
+
+import phonenumbers
+from phonenumbers import (
+    NumberParseException,
+    PhoneMetadata,
+    PhoneNumber,
+    PhoneNumberFormat,
+    PhoneNumberType,
+    ValidationResult,
+)
+from phonenumbers.phonemetadata import PhoneNumberDesc
+
+
+class NumberFault(StrEnum):
+    """Why something could not be read as one number."""
+
+    EMPTY = "empty"
+    NOT_A_NUMBER = "not_a_number"
+    AMBIGUOUS = "ambiguous"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    IMPOSSIBLE = "impossible"
+    INVALID = "invalid"
+
+
+class NumberKind(StrEnum):
+    """What a number is used for by its country's plan; ``unknown`` when the plan does not have it."""
+
+    FIXED_LINE = "fixed_line"
+    MOBILE = "mobile"
+    FIXED_OR_MOBILE = "fixed_or_mobile"
+    UAN = "uan"
+    PERSONAL = "personal"
+    VOIP = "voip"
+    SHARED_COST = "shared_cost"
+    TOLL_FREE = "toll_free"
+    PREMIUM = "premium"
+    PAGER = "pager"
+    VOICEMAIL = "voicemail"
+    M2M = "m2m"
+    SHORT = "short"
+    EMERGENCY = "emergency"
+    UNKNOWN = "unknown"
+
+
+LIBRARY_KINDS: Final = {
+    PhoneNumberType.FIXED_LINE: NumberKind.FIXED_LINE,
+    PhoneNumberType.MOBILE: NumberKind.MOBILE,
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: NumberKind.FIXED_OR_MOBILE,
+    PhoneNumberType.UAN: NumberKind.UAN,
+    PhoneNumberType.PERSONAL_NUMBER: NumberKind.PERSONAL,
+    PhoneNumberType.VOIP: NumberKind.VOIP,
+    PhoneNumberType.SHARED_COST: NumberKind.SHARED_COST,
+    PhoneNumberType.TOLL_FREE: NumberKind.TOLL_FREE,
+    PhoneNumberType.PREMIUM_RATE: NumberKind.PREMIUM,
+    PhoneNumberType.PAGER: NumberKind.PAGER,
+    PhoneNumberType.VOICEMAIL: NumberKind.VOICEMAIL,
+}
+
+# A missing leading zero is put back only for what a person would have: eight digits that begin with 20 are more
+# often a date than a freephone number, and ten that begin with 9 a personal identity number than a premium one.
+_MAY_LACK_ZERO: Final = frozenset(
+    {
+        NumberKind.FIXED_LINE,
+        NumberKind.MOBILE,
+        NumberKind.FIXED_OR_MOBILE,
+        NumberKind.UAN,
+        NumberKind.PERSONAL,
+        NumberKind.SHARED_COST,
+    }
+)
+
+_LENGTH_FAULTS: Final = {
+    ValidationResult.TOO_SHORT: NumberFault.TOO_SHORT,
+    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: NumberFault.TOO_SHORT,
+    ValidationResult.TOO_LONG: NumberFault.TOO_LONG,
+}
+_PARSE_FAULTS: Final = {
+    NumberParseException.NOT_A_NUMBER: NumberFault.TOO_SHORT,
+    NumberParseException.TOO_SHORT_AFTER_IDD: NumberFault.TOO_SHORT,
+    NumberParseException.TOO_SHORT_NSN: NumberFault.TOO_SHORT,
+    NumberParseException.TOO_LONG: NumberFault.TOO_LONG,
+}
+
+
+# The library's answers ------------------------------------------------------------------------------------------------
+
+
+def value_by_library(dial: str, region: str) -> int | NumberFault:
+    """Return the E.164 value of ``dial`` (ASCII digits, perhaps a plus first) as dialled in ``region``, or why not.
+
+    The number is *possible* in the library's sense: its length fits its country. Digits with neither a plus, a trunk
+    prefix nor a country code may have lost their leading zero, and are then read only if that makes them *valid*; if the
+    country code reading is just as good, they are ambiguous. Short and emergency numbers have no E.164 form: a fault.
+    """
+    if dial.startswith("+"):
+        return _possible_value(_parsed(dial, None))
+    home = _parsed(dial, region)
+    metadata = PhoneMetadata.metadata_for_region(region)
+    if metadata is None or _is_marked(dial, metadata):
+        return _possible_value(home)
+    readings = {}
+    if not isinstance(home, NumberFault) and (
+        metadata.national_prefix is None
+        or _kind_of_parsed(home) in _MAY_LACK_ZERO
+        or str(home.country_code) + _significant(home) == dial
+    ):
+        readings[_possible_value(home)] = phonenumbers.is_valid_number(home)
+    if dial.startswith(str(metadata.country_code)):
+        abroad = _parsed("+" + dial, None)
+        if not isinstance(abroad, NumberFault):
+            readings[_possible_value(abroad)] = phonenumbers.is_valid_number(abroad)
+    values = {value: valid for value, valid in readings.items() if not isinstance(value, NumberFault)}
+    if len(values) > 1:
+        values = {value: valid for value, valid in values.items() if valid}
+        if len(values) != 1:
+            return NumberFault.AMBIGUOUS
+    if values:
+        return next(iter(values))
+    fault = _possible_value(home)
+    return fault if isinstance(fault, NumberFault) else NumberFault.INVALID
+
+
+def kind_by_library(value: int) -> NumberKind:
+    """Return the kind the library gives an E.164 value, ``unknown`` when it is not a valid number."""
+    parsed = _parsed_value(value)
+    return NumberKind.UNKNOWN if parsed is None else _kind_of_parsed(parsed)
+
+
+def country_by_library(value: int) -> str | None:
+    """Return the ISO region of an E.164 value, None when no one region has it."""
+    parsed = _parsed_value(value)
+    region = None if parsed is None else phonenumbers.region_code_for_number(parsed)
+    return None if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else region
+
+
+def written(value: int) -> str:
+    """Return the number as a Swede writes it: 070-174 06 05, and in international form for other countries."""
+    parsed = _parsed_value(value)
+    if parsed is None:
+        return f"+{value}"
+    form = PhoneNumberFormat.NATIONAL if parsed.country_code == _SWEDEN else PhoneNumberFormat.INTERNATIONAL
+    return phonenumbers.format_number(parsed, form)
+
+
+def country_code_of(digits: str) -> str:
+    """Return the country calling code that E.164 digits begin with, empty when there is none."""
+    return next(
+        (digits[:n] for n in (1, 2, 3) if digits[:n] and int(digits[:n]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE),
+        "",
+    )
+
+
+def _parsed(dial: str, region: str | None) -> PhoneNumber | NumberFault:
+    try:
+        return phonenumbers.parse(dial, region)
+    except NumberParseException as error:
+        return _PARSE_FAULTS.get(error.error_type, NumberFault.IMPOSSIBLE)
+
+
+def _parsed_value(value: int) -> PhoneNumber | None:
+    """Return the library's form of an E.164 value, None when it would write that value in another way."""
+    if not 0 < value < 10**18:
+        return None
+    parsed = _parsed(f"+{value}", None)
+    if isinstance(parsed, NumberFault) or _e164(parsed) != value:
+        return None
+    return parsed
+
+
+def _possible_value(parsed: PhoneNumber | NumberFault) -> int | NumberFault:
+    if isinstance(parsed, NumberFault):
+        return parsed
+    if parsed.italian_leading_zero and not phonenumbers.is_valid_number(parsed):
+        # The library keeps a zero that it could not take for the trunk prefix; only some countries have such numbers.
+        parsed = PhoneNumber(country_code=parsed.country_code, national_number=parsed.national_number)
+        return _LENGTH_FAULTS.get(phonenumbers.is_possible_number_with_reason(parsed), NumberFault.IMPOSSIBLE)
+    length = phonenumbers.is_possible_number_with_reason(parsed)
+    if length != ValidationResult.IS_POSSIBLE:
+        return _LENGTH_FAULTS.get(length, NumberFault.IMPOSSIBLE)
+    value = _e164(parsed)
+    return value if _parsed_value(value) is not None else NumberFault.IMPOSSIBLE
+
+
+def _is_marked(dial: str, metadata: PhoneMetadata) -> bool:
+    """Say whether the digits begin with the region's trunk or international prefix."""
+    trunk, abroad = metadata.national_prefix, metadata.international_prefix
+    return bool((trunk and dial.startswith(trunk)) or (abroad and re.match(abroad, dial)))
+
+
+def _kind_of_parsed(parsed: PhoneNumber) -> NumberKind:
+    return LIBRARY_KINDS.get(phonenumbers.number_type(parsed), NumberKind.UNKNOWN)
+
+
+def _significant(parsed: PhoneNumber) -> str:
+    return phonenumbers.national_significant_number(parsed)
+
+
+def _e164(parsed: PhoneNumber) -> int:
+    return int(f"{parsed.country_code}{_significant(parsed)}")
+
+
+# Sweden, compiled from the library's own patterns ---------------------------------------------------------------------
+
+_SWEDEN: Final = 46
+
+
+def _swedish_metadata() -> PhoneMetadata:
+    """Return the library's Swedish plan, refusing one that has grown rules which the compiled form does not know."""
+    plan = PhoneMetadata.metadata_for_region("SE")
+    if (
+        plan is None
+        or plan.general_desc is None
+        or (plan.country_code, plan.national_prefix, plan.international_prefix) != (_SWEDEN, "0", "00")
+        or plan.national_prefix_for_parsing != "0"
+        or plan.national_prefix_transform_rule is not None
+        or plan.leading_digits is not None
+        or plan.same_mobile_and_fixed_line_pattern
+        or plan.general_desc.possible_length_local_only
+        or phonenumbers.COUNTRY_CODE_TO_REGION_CODE[_SWEDEN] != ("SE",)
+    ):
+        raise RuntimeError(f"phonenumbers {phonenumbers.__version__} reads Swedish numbers by rules not known here")
+    return plan
+
+
+def _pattern_for(desc: PhoneNumberDesc | None, length: int) -> str | None:
+    """Return the pattern that says whether digits of this length are of a kind, None when no such digits are."""
+    if desc is None or not desc.national_number_pattern:
+        return None
+    if desc.possible_length and length not in desc.possible_length:
+        return None
+    return f"(?:{desc.national_number_pattern})"
+
+
+def _kinds_of_length(plan: PhoneMetadata, length: int) -> re.Pattern[str] | None:
+    """Compile the kinds that numbers of one length may have, in the order in which the library asks."""
+    whole = _pattern_for(plan.general_desc, length)
+    fixed, mobile = _pattern_for(plan.fixed_line, length), _pattern_for(plan.mobile, length)
+    kinds = {
+        NumberKind.PREMIUM: _pattern_for(plan.premium_rate, length),
+        NumberKind.TOLL_FREE: _pattern_for(plan.toll_free, length),
+        NumberKind.SHARED_COST: _pattern_for(plan.shared_cost, length),
+        NumberKind.VOIP: _pattern_for(plan.voip, length),
+        NumberKind.PERSONAL: _pattern_for(plan.personal_number, length),
+        NumberKind.PAGER: _pattern_for(plan.pager, length),
+        NumberKind.UAN: _pattern_for(plan.uan, length),
+        NumberKind.VOICEMAIL: _pattern_for(plan.voicemail, length),
+        NumberKind.FIXED_OR_MOBILE: rf"(?={fixed}\Z){mobile}" if fixed and mobile else None,
+        NumberKind.FIXED_LINE: fixed,
+        NumberKind.MOBILE: mobile,
+    }
+    either = "|".join(rf"(?P<{kind}>{pattern}\Z)" for kind, pattern in kinds.items() if pattern)
+    return re.compile(rf"(?={whole}\Z)(?:{either})", re.ASCII) if whole and either else None
+
+
+_PLAN: Final = _swedish_metadata()
+assert _PLAN.general_desc is not None  # nosec: told by _swedish_metadata, for the type checker
+_LENGTHS: Final = frozenset(_PLAN.general_desc.possible_length)
+_KINDS: Final = {length: kinds for length in _LENGTHS if (kinds := _kinds_of_length(_PLAN, length)) is not None}
+_KIND_NAMED: Final[dict[str | None, NumberKind]] = {kind.value: kind for kind in NumberKind}
+_SHIFTS: Final = {length: _SWEDEN * 10**length for length in _LENGTHS}
+
+# PTS's plan gives these to machines; the library, which has no such kind, calls them unknown.
+_M2M: Final = ("71", "378")
+
+
+def swedish_kind(nsn: str) -> NumberKind:
+    """Return the kind of a Swedish number, given as ASCII digits without the trunk zero; ``unknown`` if not valid."""
+    kinds = _KINDS.get(len(nsn))
+    found = kinds.match(nsn) if kinds is not None else None
+    return _KIND_NAMED[found.lastgroup] if found is not None else NumberKind.UNKNOWN
+
+
+def swedish_kind_outside_plan(nsn: str) -> NumberKind:
+    """Return what a Swedish number that is not valid may still be: emergency, short, for machines, or unknown."""
+    short = PhoneMetadata.short_metadata_for_region("SE")
+    for kind, desc in (
+        (NumberKind.EMERGENCY, short.emergency if short else None),
+        (NumberKind.SHORT, short.short_code if short else None),
+    ):
+        pattern = _pattern_for(desc, len(nsn))
+        if pattern and re.fullmatch(pattern, nsn, re.ASCII):
+            return kind
+    return NumberKind.M2M if nsn.startswith(_M2M) else NumberKind.UNKNOWN
+
+
+# Separators only where a trunk zero or country code says how to read what follows, and never two in a row.
+_SPACED: Final = re.compile(r"(?:\+46[ -]?|0046[ -]?|0)([1-9](?:[ -]?[0-9]){5,9})")
+_JOINTS: Final = str.maketrans("", "", " -")
+
+
+def value_of_clean_swedish(text: str) -> int | None:
+    """Return the E.164 value of a cleanly written Swedish number; None says nothing but that it must be read with care.
+
+    It answers as ``value_by_library`` does after the text has been tidied, in about a microsecond.
+    """
+    if text.isdigit() and text.isascii():
+        if text[0] == "0":
+            nsn = text[4:] if text.startswith("0046") else text[1:]
+            length = len(nsn)
+            return _SHIFTS[length] + int(nsn) if length in _LENGTHS and nsn[0] != "0" else None
+        lacks_zero = swedish_kind(text) in _MAY_LACK_ZERO
+        if text.startswith("46") and len(text) - 2 in _LENGTHS and text[2] != "0":
+            return int(text) if not lacks_zero else None
+        return _SHIFTS[len(text)] + int(text) if lacks_zero and not text.startswith("460") else None
+    if text.startswith("+46"):
+        nsn = text[3:]
+        if nsn.isdigit() and nsn.isascii():
+            return int(text) if len(nsn) in _LENGTHS and nsn[0] != "0" else None
+    spaced = _SPACED.fullmatch(text)
+    if spaced is None:
+        return None
+    nsn = spaced[1].translate(_JOINTS)
+    return _SHIFTS[len(nsn)] + int(nsn) if swedish_kind(nsn) is not NumberKind.UNKNOWN else None
