@@ -26,7 +26,7 @@ _SHORTEST: Final = 6  # digits in the shortest number that can be told from a no
 def value_in_text(raw: str, resolve: Resolve, is_valid: IsValid) -> int | NumberFault:
     """Return the E.164 value of the one number in ``raw``, or why there is none.
 
-    ``resolve`` reads a dial string (ASCII digits, perhaps a plus first); ``is_valid`` says whether the plan has a value.
+    ``resolve`` reads a dial string (ASCII digits, perhaps a plus first); ``is_valid`` says if the plan has a value.
     """
     if len(raw) > LONGEST_TEXT:
         return NumberFault.TOO_LONG
@@ -118,7 +118,7 @@ def _plain(character: str) -> str | None:
     return _BY_CATEGORY.get(category)
 
 
-# Forms that a spreadsheet, a link or a switchboard gives a number ------------------------------------------------------
+# Forms that a spreadsheet, a link or a switchboard gives a number -----------------------------------------------------
 
 _SCIENTIFIC: Final = re.compile(r"([1-9])(?:[.,]([0-9]+))?e\+?([0-9]{1,2})")
 _WHOLE_FLOAT: Final = re.compile(r"(\+?[0-9]{6,})([.,])(0{1,2})")
@@ -197,27 +197,12 @@ _RUN: Final = re.compile(r"\+?[0-9 ()./-]+")
 _CUT_OFF: Final = re.compile(r"[.-] *[.-]")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _LABELS: Final = frozenset(
-    [
-        "tel",
-        "telefon",
-        "telefonnr",
-        "telefonnummer",
-        "telnr",
-        "tfn",
-        "tlf",
-        "mob",
-        "mobil",
-        "mobilnr",
-        "mobiltelefon",
-        "mobile",
-        "cell",
-        "phone",
-        "nr",
-        "nummer",
-        "number",
-    ]
-    + ["hem", "arb", "arbete", "home", "work"]
+    {
+        *("tel", "telefon", "telefonnr", "telefonnummer", "telnr", "tfn", "tlf", "phone", "nr", "nummer", "number"),
+        *("mob", "mobil", "mobilnr", "mobiltelefon", "mobile", "cell", "hem", "arb", "arbete", "home", "work"),
+    }
 )
+_SHORTEST_LABEL: Final = 3  # a single letter that touches digits may be a misread digit: O for 0
 
 
 def _value_in_runs(text: str, resolve: Resolve, is_valid: IsValid) -> int | NumberFault:
@@ -245,8 +230,8 @@ def _value_of_run(text: str, run: re.Match[str], noted: bool, resolve: Resolve, 
     before, after = text[:start], text[start + len(written) :]
     if after[:1].isalpha():
         return NumberFault.AMBIGUOUS
-    glued = _WORD.search(before[-3:]) if before[-1:].isalpha() else None
-    if glued is not None and (len(glued[0]) < 3 or written[0] not in "0+("):
+    glued = _WORD.search(before[-_SHORTEST_LABEL:]) if before[-1:].isalpha() else None
+    if glued is not None and (len(glued[0]) < _SHORTEST_LABEL or written[0] not in "0+("):
         return NumberFault.AMBIGUOUS
     value = _value_of_written(written, resolve, is_valid)
     if noted and isinstance(value, int) and _lacked_zero(written, value):
@@ -290,7 +275,8 @@ def _halves(written: str) -> Iterator[tuple[str, str]]:
 
 
 _AREA_CODE_IN_BRACKETS: Final = re.compile(
-    r"(?:(?:\+ *[0-9]{1,3}|00 *[0-9]{1,3}|[0-9]{1,3}(?=[ ./-]*\( *0 *\)))[ ./-]*)?(?:\( *[0-9]{1,4} *\)[ ./-]*){1,2}[0-9]"
+    r"(?:(?:\+ *[0-9]{1,3}|00 *[0-9]{1,3}|[0-9]{1,3}(?=[ ./-]*\( *0 *\)))[ ./-]*)?"
+    r"(?:\( *[0-9]{1,4} *\)[ ./-]*){1,2}[0-9]"
 )
 _AREA_CODE_BEFORE_SLASH: Final = re.compile(
     r"(?:(?:\+ *[0-9]{1,3}|00 *[0-9]{1,3})[ ./()-]*0?[ ./()-]*[0-9]{0,3}|\(?0?[1-9][0-9]{0,2}\)?) */"

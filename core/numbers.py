@@ -5,7 +5,7 @@ in one cell, or digits that could be read in two ways, are *ambiguous* and never
 *possible* number (``read_number``); leads and checks need one that is *valid* by its country's plan
 (``read_valid_number``). Emergency and short numbers (112, 11414) have no E.164 form and are faults.
 
-A number is personal data: its ``repr``, ``str`` and ``format`` are masked, so that no log or error can hold it by mistake.
+A number is personal data: its ``repr``, ``str`` and ``format`` are masked, so that no log or error holds it by mistake.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,8 @@ from dataclasses import dataclass
 import phonenumbers
 
 from core.number_plan import (
-    NumberFault as NumberFault,
-)
-from core.number_plan import (
-    NumberKind as NumberKind,
-)
-from core.number_plan import (
+    NumberFault,
+    NumberKind,
     country_by_library,
     country_code_of,
     kind_by_library,
@@ -31,6 +27,8 @@ from core.number_plan import (
 from core.number_text import LONGEST_TEXT, value_in_text
 
 __all__ = ["Number", "NumberFault", "NumberKind", "metadata_version", "read_number", "read_valid_number", "spellings"]
+
+_ENOUGH_TO_SHOW_TWO = 7  # of a shorter number, two digits are too much
 
 
 @dataclass(frozen=True, slots=True, order=True, repr=False)
@@ -49,7 +47,7 @@ class Number:
         """The country code and at most the last two digits, too little to tell whose it is: +46•••••05."""
         digits = str(self.value)
         code = "46" if digits.startswith("46") else country_code_of(digits)
-        tail = digits[-2:] if len(digits) - len(code) >= 7 else ""
+        tail = digits[-2:] if len(digits) - len(code) >= _ENOUGH_TO_SHOW_TWO else ""
         return f"+{code}•••••{tail}"
 
     @property
@@ -155,7 +153,7 @@ def _text_of(raw: object) -> str | NumberFault:
     if isinstance(raw, bool):
         return NumberFault.NOT_A_NUMBER
     if isinstance(raw, int):
-        if not raw >= 0:
+        if raw < 0:
             return NumberFault.NOT_A_NUMBER
         return int.__repr__(raw) if raw < 10**LONGEST_TEXT else NumberFault.TOO_LONG
     if isinstance(raw, float) and 0 <= raw < 2**53 and raw.is_integer():
