@@ -15,6 +15,7 @@ from phonenumbers import (
     NumberParseException,
     PhoneMetadata,
     PhoneNumber,
+    PhoneNumberFormat,
     PhoneNumberType,
     ValidationResult,
 )
@@ -268,7 +269,7 @@ _PLAN: Final = _swedish_metadata()
 _LENGTHS: Final = frozenset(_PLAN.general_desc.possible_length if _PLAN.general_desc else ())
 _KINDS: Final = {length: kinds for length in _LENGTHS if (kinds := _kinds_of_length(_PLAN, length)) is not None}
 _KIND_NAMED: Final[dict[str | None, NumberKind]] = {kind.value: kind for kind in NumberKind}
-_SHIFTS: Final = {length: _SWEDEN * 10**length for length in _LENGTHS}
+_SHIFTS: Final = {length: int(f"{_SWEDEN}{'0' * length}") for length in _LENGTHS}
 
 # PTS's plan gives these to machines; the library, which has no such kind, calls them unknown.
 _M2M: Final = ("71", "378")

@@ -253,14 +253,17 @@ def _value_of_written(written: str, resolve: Resolve, is_valid: IsValid) -> int 
         return whole
     same, doubtful = None, False
     for left, right in _halves(written):
+        marked = right.lstrip("(").startswith("0")
+        if good and (not marked or min(len(_dial(left)), len(_dial(right))) < _SHORTEST):
+            continue
         first, second = _whole(left, resolve), _whole(right, resolve)
         if isinstance(first, int) and isinstance(second, int):
             if first == second:
                 same = first
-            doubtful |= not good or right[0] == "0"
+            doubtful = True
         elif not good:
             doubtful |= isinstance(first, int) and is_valid(first)
-            doubtful |= isinstance(second, int) and right[0] == "0" and is_valid(second)
+            doubtful |= isinstance(second, int) and marked and is_valid(second)
     if same is not None:
         return same
     return NumberFault.AMBIGUOUS if doubtful else whole
