@@ -52,6 +52,8 @@ def months_after(day: date, months: int) -> date:
     """Return the same day ``months`` calendar months later, or the last of that month if it is shorter."""
     count = day.year * 12 + day.month - 1 + months
     year, month = divmod(count, 12)
+    if year < EARLIEST.year:
+        return EARLIEST.date()
     if year >= LATEST.year:
         return LATEST.date()
     return date(year, month + 1, min(day.day, _days_in(year, month + 1)))

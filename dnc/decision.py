@@ -90,7 +90,7 @@ def decide(facts: CallFacts, policy: Policy | None, now: datetime) -> Decision:
     grounds = weigh(facts, policy, now)
     ground, lacking = carrying(facts, grounds, now)
     found.update(lacking)
-    register, clock, doubts = _asked(facts, policy, grounds.lift, now)
+    register, lift_until, doubts = _asked(facts, policy, grounds.lift, now)
     found.update(doubts)
     found.update(_of_campaign(facts, policy))
     retry_at = closes = None
@@ -107,7 +107,7 @@ def decide(facts: CallFacts, policy: Policy | None, now: datetime) -> Decision:
         reasons = _worded(found, policy, register, missing, grounds.needs_consent)
         version = policy.version if policy is not None else None
         return Decision(_verdict(reasons), reasons, ground, register, None, retry_at, version)
-    clocks = (now + policy.answer_cap, closes, ground.until, clock, _end_of(policy, now))
+    clocks = (now + policy.answer_cap, closes, ground.until, lift_until)
     valid_until = min(moment for moment in clocks if moment is not None)
     return Decision(Verdict.ALLOW, (), ground, register, valid_until, None, policy.version)
 
@@ -163,27 +163,26 @@ def _of_campaign(facts: CallFacts, policy: Policy | None) -> Iterator[ReasonCode
 def _asked(
     facts: CallFacts, policy: Policy | None, lift: Ground | None, now: datetime
 ) -> tuple[RegisterAnswer | None, datetime | None, set[ReasonCode]]:
-    """Return what the register says, until when that lets the call be made, and the reasons it gives against it.
+    """Return what the register says, when the lift that the call rests on ends, and the reasons against the call.
 
-    A register that could not be asked at all blocks even where a consent or relation would lift its answer.
+    A register that could not be asked at all blocks even where a consent or relation would lift its answer. The
+    version's own end is no clock of an allow: it is a local midnight, and calling closes no later than that.
     """
     asked = facts.register
     if asked is None:
         return None, None, {ReasonCode.REGISTER_MISSING}
-    doubts: set[ReasonCode] = set()
     ends = _register_ends(asked, policy)
-    if asked.listed and lift is None:
+    answer = RegisterAnswer(asked.register, asked.version_id, asked.listed, ends, lift)
+    doubts: set[ReasonCode] = set()
+    if asked.listed:
         doubts.add(ReasonCode.ON_REGISTER)
-    if lift is None:
-        if not _usable(asked, policy, now):
-            doubts.add(ReasonCode.REGISTER_MISSING)
-        elif ends is not None and ends <= now:
-            doubts.add(ReasonCode.REGISTER_STALE)
-    clock = ends
-    if lift is not None:
-        holds = _usable(asked, policy, now) and not asked.listed and ends is not None
-        clock = None if lift.until is None else max(lift.until, ends) if holds and ends is not None else lift.until
-    return RegisterAnswer(asked.register, asked.version_id, asked.listed, ends, lift), clock, doubts
+    if not _usable(asked, policy, now):
+        doubts.add(ReasonCode.REGISTER_MISSING)
+    elif ends is not None and ends <= now:
+        doubts.add(ReasonCode.REGISTER_STALE)
+    if lift is not None and doubts:
+        return answer, lift.until, set()
+    return answer, None, doubts
 
 
 def _usable(asked: RegisterFact, policy: Policy | None, now: datetime) -> bool:
@@ -233,14 +232,6 @@ def _attempt_limits(facts: CallFacts, policy: Policy) -> Iterator[tuple[ReasonCo
 
 def _opens_weekends(facts: CallFacts) -> bool:
     return facts.campaign is not None and facts.campaign.opens_weekends
-
-
-def _end_of(policy: Policy, now: datetime) -> datetime | None:
-    """Return when the policy ceases to be in force, unless it already has and is asked about as a "what if"."""
-    if policy.in_force_until is None:
-        return None
-    ends = local_instant(policy.in_force_until, MIDNIGHT, policy.zone)
-    return ends if now < ends else None
 
 
 def _worded(

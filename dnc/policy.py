@@ -69,9 +69,10 @@ class Policy:
     consent_channel_rule: str
 
     def in_force(self, at: datetime) -> bool:
-        """Say whether the policy is the law at the instant ``at``, by the local date."""
-        today = at.astimezone(self.zone).date()
-        return self.in_force_from <= today and (self.in_force_until is None or today < self.in_force_until)
+        """Say whether the policy is the law at the aware instant ``at``, from local midnight to local midnight."""
+        if at < datetime.combine(self.in_force_from, time(0), self.zone):
+            return False
+        return self.in_force_until is None or at < datetime.combine(self.in_force_until, time(0), self.zone)
 
 
 SE_2026_1 = Policy(

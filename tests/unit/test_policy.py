@@ -1,0 +1,78 @@
+"""Policies are dated values: at any moment a country has one at most, and none is ever lost."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import combinations
+
+import pytest
+
+from dnc.facts import Channel
+from dnc.policy import POLICIES, Regime, UnknownPolicy, policy_for, policy_named
+
+NOW = datetime(2026, 11, 18, 11, 0, tzinfo=UTC)
+
+
+def test_a_swedish_number_is_called_by_the_swedish_policy() -> None:
+    policy = policy_for("SE", NOW)
+
+    assert policy is not None
+    assert policy.version == "se-2026-1"
+
+
+@pytest.mark.parametrize("country", ["NO", "se", "", None])
+def test_a_country_without_rules_has_no_policy(country: str | None) -> None:
+    assert policy_for(country, NOW) is None
+
+
+def test_a_policy_comes_into_force_at_local_midnight() -> None:
+    midnight = datetime(2021, 6, 30, 22, 0, tzinfo=UTC)
+
+    assert policy_for("SE", midnight - timedelta(seconds=1)) is None
+    assert policy_for("SE", midnight) is not None
+
+
+def test_a_naive_moment_is_read_as_utc() -> None:
+    assert policy_for("SE", datetime(2021, 6, 30, 22, 0)) is not None  # noqa: DTZ001 - the subject
+    assert policy_for("SE", datetime(2021, 6, 30, 21, 59)) is None  # noqa: DTZ001 - the subject
+
+
+@pytest.mark.parametrize("extreme", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+def test_no_moment_is_too_far_away_to_ask_for_a_policy(extreme: datetime) -> None:
+    policy_for("SE", extreme)
+
+
+def test_a_policy_is_found_by_its_version() -> None:
+    for policy in POLICIES:
+        assert policy_named(policy.version) is policy
+
+
+def test_a_version_that_never_was_is_refused() -> None:
+    with pytest.raises(UnknownPolicy):
+        policy_named("se-1999-1")
+
+
+def test_no_two_policies_share_a_version_or_a_day_in_one_country() -> None:
+    for one, other in combinations(POLICIES, 2):
+        assert one.version != other.version
+        if one.country == other.country:
+            first, second = sorted((one, other), key=lambda policy: policy.in_force_from)
+            assert first.in_force_until is not None
+            assert first.in_force_until <= second.in_force_from
+
+
+def test_the_swedish_policy_of_2026_stays_as_it_was_when_it_decided() -> None:
+    """A change of law is a new version: answers given under this one are decided again from these values."""
+    policy = policy_named("se-2026-1")
+
+    assert (policy.country, policy.regime, policy.register) == ("SE", Regime.OPT_OUT, "nix")
+    assert (policy.in_force_from, policy.in_force_until) == (date(2021, 7, 1), None)
+    assert policy.zone.key == "Europe/Stockholm"
+    assert (policy.register_months, policy.consent_lift_months, policy.relation_months) == (2, 3, 12)
+    assert policy.consent_ground_months is None
+    assert policy.consent_channels == {Channel.AUTOMATED_VOICE}
+    assert policy.minor_age == 16
+    assert policy.callable_kinds == {"fixed_line", "mobile", "fixed_or_mobile", "uan", "personal"}
+    assert policy.prohibited_products == {"premium_pension"}
+    assert (policy.opens, policy.closes, policy.closed_weekdays) == (time(8), time(21), frozenset({5, 6}))
+    assert (policy.attempts_day, policy.attempts_gap) == (3, timedelta(hours=4))
+    assert (policy.attempts_period, policy.period) == (30, timedelta(days=30))
+    assert policy.answer_cap == timedelta(minutes=10)
