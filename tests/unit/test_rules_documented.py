@@ -1,0 +1,84 @@
+"""docs/rules.md says of every reason what it rests on, where it is found and what shows it, and says it truly."""
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from dnc.policy import POLICIES
+from dnc.reasons import ReasonCode, reason_for
+
+ROOT = Path(__file__).parents[2]
+RULES = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+ROWS = {
+    cells[0].strip("`"): cells
+    for line in RULES.splitlines()
+    if line.startswith("| `")
+    for cells in [[cell.strip() for cell in line.strip("|").split("|")]]
+}
+
+
+def test_every_reason_has_one_row_and_every_row_a_reason() -> None:
+    assert list(ROWS) == [code.value for code in ReasonCode]
+    assert RULES.count("\n| `") == len(ReasonCode)
+
+
+@pytest.mark.parametrize("code", list(ReasonCode))
+def test_a_row_gives_the_category_and_every_rule_id_of_its_reason(code: ReasonCode) -> None:
+    _, category, rules, *_ = ROWS[code]
+    reason = reason_for(code)
+
+    assert category == reason.category
+    named = set(re.findall(r"[A-Z]{2}-[A-Z]+-\d+", rules))
+    used = {policy.rules.get(code, reason.rule) for policy in POLICIES} | {reason.rule}
+    if code is ReasonCode.NO_LAWFUL_BASIS:
+        used |= {policy.consent_channel_rule for policy in POLICIES}
+    assert named == used
+
+
+@pytest.mark.parametrize("code", list(ReasonCode))
+def test_a_row_names_a_legal_source(code: ReasonCode) -> None:
+    source = ROWS[code][4]
+
+    assert len(source) > len("GDPR art.")
+    assert "](" in source or "GDPR art." in source
+
+
+@pytest.mark.parametrize("code", list(ReasonCode))
+def test_a_row_names_code_that_gives_its_reason(code: ReasonCode) -> None:
+    path, _, name = ROWS[code][5].strip("`").partition(":")
+    module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+
+    assert (ROOT / path).is_file()
+    assert callable(getattr(module, name))
+
+
+@pytest.mark.parametrize("code", list(ReasonCode))
+def test_a_row_names_a_test_that_exists_and_speaks_of_its_reason(code: ReasonCode) -> None:
+    path, _, name = ROWS[code][6].strip("`").partition("::")
+    source = (ROOT / path).read_text(encoding="utf-8")
+    named = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == name]
+
+    assert len(named) == 1
+    body = ast.unparse(named[0])
+    assert f"'{code.value}'" in body or code.name in body
+
+
+def test_every_decided_case_the_rules_lean_on_is_asked_by_a_test() -> None:
+    """Each test of a decided case bears the case's number, and no two the same."""
+    source = (ROOT / "tests" / "unit" / "test_decided_cases.py").read_text(encoding="utf-8")
+    tests = re.findall(r"def (test_\w+)", source)
+
+    assert len(tests) == len(set(tests))
+    for number in ("18_174", "18_391", "18_311", "17_060", "22_118", "19_175"):
+        assert any(number in test for test in tests)
+
+
+def test_every_reason_is_worded_in_both_languages() -> None:
+    for code in ReasonCode:
+        reason = reason_for(code)
+        assert reason.text.endswith(".")
+        assert reason.text_sv.endswith(".")
+        assert reason.text != reason.text_sv
