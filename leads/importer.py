@@ -29,7 +29,7 @@ from leads.bulk import BulkInsert
 from leads.models import Lead, LeadFile, LeadRow, Source
 from leads.reader import Custody, Layout, LeadFileReader, take_custody
 from leads.reports import LeadFileReport, report_of
-from leads.rows import RowReason, SettledRow, settle
+from leads.rows import RowReason, SettledRow, Settler
 from leads.suppliers import source_of
 from leads.terms import FileState, RowState
 
@@ -196,8 +196,8 @@ def _delivery(source: Source, lead_file_id: str, received_at: datetime) -> _Deli
 
 
 def _batches(reader: LeadFileReader, received_at: datetime, size: int) -> Iterator[list[SettledRow]]:
-    columns, rows = reader.layout.columns, reader.rows()
-    while batch := [settle(row, columns, received_at) for row in islice(rows, size)]:
+    settle, rows = Settler(reader.layout.columns, received_at).settle, reader.rows()
+    while batch := [settle(row) for row in islice(rows, size)]:
         yield batch
 
 

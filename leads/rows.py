@@ -16,9 +16,10 @@ from leads.terms import RowState
 LOCAL_TIME = ZoneInfo("Europe/Stockholm")
 CLOCK_SKEW = timedelta(days=1)
 EARLIEST_BIRTH, EARLIEST_COLLECTION = date(1890, 1, 1), datetime(1990, 1, 1, tzinfo=UTC)
-LENGTHS = {"name": 200, "address": 300, "email": 254, "partner_reference": 100}
-_NUL = "\x00"
-_UNDECODED = "\ufffd"
+NAME, ADDRESS, EMAIL, REFERENCE = 200, 300, 254, 100
+"""How many characters of each are kept; a longer text is refused, never cut."""
+UNDECODED = "\ufffd"
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 _DATE = re.compile(r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})")
 _DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
 
@@ -57,7 +58,7 @@ class RawRow:
     @property
     def text(self) -> str:
         """The cells as JSON, as they are kept."""
-        return json.dumps(self.cells, ensure_ascii=False)
+        return _as_json(self.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +87,78 @@ class SettledRow:
     person: Person | None
 
 
-def settle(row: RawRow, columns: Columns, received_at: datetime) -> SettledRow:
-    """Return the row's values, or every reason why it cannot be a lead. Never raises.
+class Settler:
+    """Settles the rows of one file: its columns are looked up once.
 
     ``received_at``: nothing can have been collected after the file came (a day's grace for clocks).
     """
-    reasons = _faults(row, len(columns.headings))
-    if reasons:
-        return SettledRow(row, RowState.REJECTED, tuple(reasons), None, None)
-    cells, places = row.cells, columns.places
-    number = _number(cells[places[Field.NUMBER]], reasons)
-    person = _person(cells, places, received_at, reasons)
-    if not reasons:
-        return SettledRow(row, RowState.ACCEPTED, (), number, person)
-    alone = reasons == [RowReason.SEVERAL_NUMBERS]
-    return SettledRow(row, RowState.AMBIGUOUS if alone else RowState.REJECTED, tuple(reasons), number, None)
+
+    def __init__(self, columns: Columns, received_at: datetime) -> None:
+        places = columns.places
+        self._width = len(columns.headings)
+        self._number = places[Field.NUMBER]
+        self._name = _Text(places, (Field.NAME,), (Field.GIVEN_NAME, Field.FAMILY_NAME))
+        self._street = _Text(places, (Field.ADDRESS,))
+        self._town = _Text(places, (Field.POSTCODE, Field.CITY))
+        self._email = _Text(places, (Field.EMAIL,))
+        self._reference = _Text(places, (Field.PARTNER_REFERENCE,))
+        self._birth_date, self._collected_at = places.get(Field.BIRTH_DATE), places.get(Field.COLLECTED_AT)
+        self._latest_birth, self._latest_collection = received_at.date(), received_at + CLOCK_SKEW
+
+    def settle(self, row: RawRow) -> SettledRow:
+        """Return the row's values, or every reason why it cannot be a lead. Never raises."""
+        reasons = _faults(row, self._width)
+        if reasons:
+            return SettledRow(row, RowState.REJECTED, tuple(reasons), None, None)
+        number = _number(row.cells[self._number], reasons)
+        person = self._person(row.cells, reasons)
+        if not reasons:
+            return SettledRow(row, RowState.ACCEPTED, (), number, person)
+        alone = reasons == [RowReason.SEVERAL_NUMBERS]
+        return SettledRow(row, RowState.AMBIGUOUS if alone else RowState.REJECTED, tuple(reasons), number, None)
+
+    def _person(self, cells: Sequence[str], reasons: list[RowReason]) -> Person:
+        name, address = self._name.of(cells), self._street.of(cells)
+        if town := self._town.of(cells):
+            address = f"{address}, {town}" if address else town
+        email, reference = self._email.of(cells), self._reference.of(cells)
+        if len(name) > NAME or len(address) > ADDRESS or len(email) > EMAIL or len(reference) > REFERENCE:
+            reasons.append(RowReason.TEXT_TOO_LONG)
+        birth_date = collected_at = None
+        if self._birth_date is not None and (text := cells[self._birth_date].strip()):
+            birth_date = read_date(text)
+            if birth_date is None or not EARLIEST_BIRTH <= birth_date <= self._latest_birth:
+                reasons.append(RowReason.INVALID_BIRTH_DATE)
+        if self._collected_at is not None and (text := cells[self._collected_at].strip()):
+            collected_at = read_instant(text)
+            if collected_at is None or collected_at < EARLIEST_COLLECTION:
+                reasons.append(RowReason.INVALID_COLLECTED_AT)
+            elif collected_at > self._latest_collection:
+                reasons.append(RowReason.COLLECTED_IN_FUTURE)
+        return Person(name or None, address or None, email or None, birth_date, reference or None, collected_at)
+
+
+class _Text:
+    """A text put together from the cells of the first group of fields that says anything."""
+
+    def __init__(self, places: Mapping[Field, int], *groups: Sequence[Field]) -> None:
+        found = ([places[field] for field in group if field in places] for group in groups)
+        self._groups = [group for group in found if group]
+        self._one = self._groups[0][0] if len(self._groups) == 1 and len(self._groups[0]) == 1 else None
+
+    def of(self, cells: Sequence[str]) -> str:
+        """Return the text, empty if the row does not say."""
+        if self._one is not None:
+            return cells[self._one].strip()
+        for group in self._groups:
+            if text := " ".join(part for place in group if (part := cells[place].strip())):
+                return text
+        return ""
+
+
+def settle(row: RawRow, columns: Columns, received_at: datetime) -> SettledRow:
+    """Return what becomes of one row; see ``Settler``."""
+    return Settler(columns, received_at).settle(row)
 
 
 def _faults(row: RawRow, width: int) -> list[RowReason]:
@@ -113,9 +171,9 @@ def _faults(row: RawRow, width: int) -> list[RowReason]:
     elif len(row.cells) > width and any(cell.strip() for cell in row.cells[width:]):
         reasons.append(RowReason.SURPLUS_CELLS)
     text = "".join(row.cells)
-    if _NUL in text:
+    if "\x00" in text:
         reasons.append(RowReason.NUL_BYTES)
-    if _UNDECODED in text:
+    if UNDECODED in text:
         reasons.append(RowReason.UNREADABLE_CHARACTERS)
     return reasons
 
@@ -132,30 +190,6 @@ def _number(cell: str, reasons: list[RowReason]) -> int | None:
         case _:
             reasons.append(RowReason.INVALID_NUMBER)
     return None
-
-
-def _person(
-    cells: Sequence[str], places: Mapping[Field, int], received_at: datetime, reasons: list[RowReason]
-) -> Person:
-    def cell(field: Field) -> str:
-        place = places.get(field)
-        return "" if place is None else cells[place].strip()
-
-    name = cell(Field.NAME) or f"{cell(Field.GIVEN_NAME)} {cell(Field.FAMILY_NAME)}".strip()
-    town = f"{cell(Field.POSTCODE)} {cell(Field.CITY)}".strip()
-    address = ", ".join(part for part in (cell(Field.ADDRESS), town) if part)
-    email, reference = cell(Field.EMAIL), cell(Field.PARTNER_REFERENCE)
-    birth_date, collected_at = read_date(cell(Field.BIRTH_DATE)), read_instant(cell(Field.COLLECTED_AT))
-    texts = (("name", name), ("address", address), ("email", email), ("partner_reference", reference))
-    if any(len(text) > LENGTHS[kind] for kind, text in texts):
-        reasons.append(RowReason.TEXT_TOO_LONG)
-    if cell(Field.BIRTH_DATE) and (birth_date is None or not EARLIEST_BIRTH <= birth_date <= received_at.date()):
-        reasons.append(RowReason.INVALID_BIRTH_DATE)
-    if cell(Field.COLLECTED_AT) and (collected_at is None or collected_at < EARLIEST_COLLECTION):
-        reasons.append(RowReason.INVALID_COLLECTED_AT)
-    elif collected_at is not None and collected_at > received_at + CLOCK_SKEW:
-        reasons.append(RowReason.COLLECTED_IN_FUTURE)
-    return Person(name or None, address or None, email or None, birth_date, reference or None, collected_at)
 
 
 @lru_cache(maxsize=8192)
