@@ -1,0 +1,278 @@
+"""The grounds of a call besides a lead: consents given and withdrawn, customer relations begun and fulfilled."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from consent.models import Consent, ConsentWithdrawal, CustomerRelation
+from consent.terms import Channel, written_channels
+from core.access import Caller, Right
+from core.changes import ChangeKind, NewChange, announce
+from core.errors import InvalidInput, NotFound
+from core.ids import new_id
+from core.ledger import Event, put_on_record
+from core.naming import insert_named
+from core.numbers import Number
+from core.secrets import Keyring
+from core.sellers import Seller
+
+CLOCK_SKEW = timedelta(minutes=5)
+TEXT_VERSION, VIA, PRODUCT, REFERENCE, NOTE, EVIDENCE = 100, 40, 60, 100, 2_000, 20_000
+"""How many characters of each are kept; a longer text is refused, never cut."""
+
+
+def record_consent(
+    session: Session,
+    caller: Caller,
+    *,
+    seller_id: str,
+    number: Number,
+    channels: frozenset[Channel],
+    names_seller: bool,
+    text_version: str,
+    evidence: Mapping[str, object],
+    given_at: datetime,
+    expires_at: datetime | None,
+    now: datetime,
+    keyring: Keyring,
+) -> Consent:
+    """Put on record a permission that a person gave to a seller, with the proof of it (GDPR art. 7.1).
+
+    ``evidence`` says who took it, how and where it can be found again: form, address, recording. It is kept with the
+    consent and never in the ledger. The same consent sent twice is two records of one permission, which changes no
+    answer.
+
+    Raises:
+        NotFound: there is no such seller that the caller may act for.
+        InvalidInput: no channel, text version or evidence; given in the future; over before it was given.
+            ``errors`` lists every mistake.
+    """
+    caller.require(Right.RECORD_GROUNDS)
+    _require_seller(session, caller, seller_id)
+    proof = json.dumps(dict(evidence), ensure_ascii=False, sort_keys=True, default=str)
+    _refuse(_consent_mistakes(channels, text_version, evidence, proof, given_at, expires_at, now))
+    consent = Consent(
+        id=new_id(),
+        seller_id=seller_id,
+        number=number.value,
+        channels=written_channels(channels),
+        names_seller=names_seller,
+        text_version=text_version.strip(),
+        evidence=proof,
+        given_at=given_at,
+        expires_at=expires_at,
+        recorded_at=now,
+        recorded_by=caller.actor,
+    )
+    session.add(consent)
+    session.flush()
+    payload = {
+        "number": keyring.number_hash(number.value),
+        "channels": consent.channels,
+        "names_seller": names_seller,
+        "text_version": consent.text_version,
+        "given_at": given_at.isoformat(),
+        "expires_at": None if expires_at is None else expires_at.isoformat(),
+    }
+    put_on_record(session, Event("consent.recorded", consent.id, caller.actor, seller_id, payload))
+    return consent
+
+
+def _consent_mistakes(
+    channels: frozenset[Channel],
+    text_version: str,
+    evidence: Mapping[str, object],
+    proof: str,
+    given_at: datetime,
+    expires_at: datetime | None,
+    now: datetime,
+) -> Iterator[str]:
+    if not channels:
+        yield "channels: name at least one"
+    yield from _text_mistakes("text_version", text_version, TEXT_VERSION)
+    if not any(str(key).strip() and value not in (None, "", [], {}) for key, value in evidence.items()):
+        yield "evidence: say who took the consent, how, and where the proof is"
+    if len(proof) > EVIDENCE:
+        yield f"evidence: at most {EVIDENCE} characters as JSON"
+    if given_at > now + CLOCK_SKEW:
+        yield "given_at: lies in the future"
+    if expires_at is not None and expires_at <= given_at:
+        yield "expires_at: must come after given_at"
+
+
+def withdraw_consent(
+    session: Session,
+    caller: Caller,
+    *,
+    consent_id: str,
+    withdrawn_at: datetime,
+    via: str,
+    note: str,
+    now: datetime,
+    keyring: Keyring,
+) -> ConsentWithdrawal:
+    """End a consent at the person's wish, from this moment on (GDPR art. 7.3), and tell the dialers.
+
+    Idempotent: a consent that is withdrawn already stays as it was first withdrawn.
+
+    Raises:
+        NotFound: there is no such consent, or it is another seller's; the two are not told apart.
+        InvalidInput: withdrawn in the future, no word of how, or a note too long; ``errors`` lists every mistake.
+    """
+    caller.require(Right.RECORD_GROUNDS)
+    consent = session.get(Consent, consent_id)
+    if consent is None or caller.seller_id not in (None, consent.seller_id):
+        raise NotFound("there is no consent with that id")
+    _refuse(_withdrawal_mistakes(withdrawn_at, via, note, now))
+    first = session.get(ConsentWithdrawal, consent.id)
+    if first is not None:
+        return first
+    withdrawal = ConsentWithdrawal(
+        consent_id=consent.id,
+        withdrawn_at=min(withdrawn_at, now),
+        via=via.strip(),
+        note=note.strip(),
+        recorded_at=now,
+        recorded_by=caller.actor,
+    )
+    try:
+        with session.begin_nested():
+            session.add(withdrawal)
+            session.flush()
+    except IntegrityError:  # withdrawn by another request since it was looked for
+        return session.get_one(ConsentWithdrawal, consent.id)
+    payload = {
+        "number": keyring.number_hash(consent.number),
+        "withdrawn_at": withdrawal.withdrawn_at.isoformat(),
+        "via": withdrawal.via,
+    }
+    put_on_record(session, Event("consent.withdrawn", consent.id, caller.actor, consent.seller_id, payload))
+    announce(
+        session,
+        NewChange(
+            at=now,
+            kind=ChangeKind.RETRACTION,
+            number=consent.number,
+            seller_id=consent.seller_id,
+            subject=consent.id,
+            channels=consent.channels,
+        ),
+    )
+    return withdrawal
+
+
+def _withdrawal_mistakes(withdrawn_at: datetime, via: str, note: str, now: datetime) -> Iterator[str]:
+    if withdrawn_at > now + CLOCK_SKEW:
+        yield "withdrawn_at: lies in the future"
+    yield from _text_mistakes("via", via, VIA)
+    if len(note) > NOTE:
+        yield f"note: at most {NOTE} characters"
+
+
+def record_relation(
+    session: Session,
+    caller: Caller,
+    *,
+    seller_id: str,
+    number: Number,
+    product: str,
+    reference: str,
+    started_at: datetime,
+    fulfilled_at: datetime | None,
+    now: datetime,
+    keyring: Keyring,
+) -> CustomerRelation:
+    """Put on record a contract of a product type between a person and a seller, or that it is fulfilled.
+
+    A contract is known by seller, number, product and the seller's own reference: sent again, its dates become what
+    is sent; the ledger keeps what they were.
+
+    Raises:
+        NotFound: there is no such seller that the caller may act for.
+        AlreadyExists: another request records the same relation at this moment; send it again.
+        InvalidInput: no product or reference, started or fulfilled in the future, or fulfilled before it started;
+            ``errors`` lists every mistake.
+    """
+    caller.require(Right.RECORD_GROUNDS)
+    _require_seller(session, caller, seller_id)
+    _refuse(_relation_mistakes(product, reference, started_at, fulfilled_at, now))
+    relation = _relation(session, seller_id, number, product.strip(), reference.strip())
+    if relation is None:
+        fresh = CustomerRelation(
+            id=new_id(),
+            seller_id=seller_id,
+            number=number.value,
+            product=product.strip(),
+            reference=reference.strip(),
+            started_at=started_at,
+            fulfilled_at=fulfilled_at,
+            recorded_at=now,
+            recorded_by=caller.actor,
+        )
+        insert_named(session, fresh, "the same relation is being recorded by another request now")
+        relation = fresh
+    elif (relation.started_at, relation.fulfilled_at) == (started_at, fulfilled_at):
+        return relation
+    else:
+        relation.started_at, relation.fulfilled_at = started_at, fulfilled_at
+        relation.recorded_at, relation.recorded_by = now, caller.actor
+        session.flush()
+    payload = {
+        "number": keyring.number_hash(number.value),
+        "product": relation.product,
+        "started_at": started_at.isoformat(),
+        "fulfilled_at": None if fulfilled_at is None else fulfilled_at.isoformat(),
+    }
+    put_on_record(session, Event("relation.recorded", relation.id, caller.actor, seller_id, payload))
+    return relation
+
+
+def _relation(
+    session: Session, seller_id: str, number: Number, product: str, reference: str
+) -> CustomerRelation | None:
+    """Return the relation as known, locked for this unit of work. Served by the unique constraint."""
+    return session.scalar(
+        select(CustomerRelation)
+        .where(
+            CustomerRelation.seller_id == seller_id,
+            CustomerRelation.number == number.value,
+            CustomerRelation.product == product,
+            CustomerRelation.reference == reference,
+        )
+        .with_for_update()
+    )
+
+
+def _relation_mistakes(
+    product: str, reference: str, started_at: datetime, fulfilled_at: datetime | None, now: datetime
+) -> Iterator[str]:
+    yield from _text_mistakes("product", product, PRODUCT)
+    yield from _text_mistakes("reference", reference, REFERENCE)
+    if started_at > now + CLOCK_SKEW:
+        yield "started_at: lies in the future"
+    if fulfilled_at is not None and fulfilled_at > now + CLOCK_SKEW:
+        yield "fulfilled_at: lies in the future; send it once the contract is fulfilled"
+    if fulfilled_at is not None and fulfilled_at < started_at:
+        yield "fulfilled_at: comes before started_at"
+
+
+def _text_mistakes(name: str, text: str, length: int) -> Iterator[str]:
+    if not text.strip():
+        yield f"{name}: must not be empty"
+    elif len(text.strip()) > length:
+        yield f"{name}: at most {length} characters"
+
+
+def _refuse(mistakes: Iterator[str]) -> None:
+    found = list(mistakes)
+    if found:
+        raise InvalidInput("; ".join(found), extra={"errors": found})
+
+
+def _require_seller(session: Session, caller: Caller, seller_id: str) -> None:
+    if caller.seller_id not in (None, seller_id) or session.get(Seller, seller_id) is None:
+        raise NotFound("there is no such seller")

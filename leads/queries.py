@@ -1,0 +1,134 @@
+"""Where a number came from: each lead with its source, supplier and file, as the packages above may ask."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import Select
+
+from consent.terms import Basis
+from leads.models import Lead, LeadFile, Source, Supplier
+from leads.terms import SourceKind
+
+
+@dataclass(frozen=True, slots=True)
+class LeadOrigin:
+    """One lead and its whole chain of origin.
+
+    The names are None once ``without_supplier`` has taken them away. ``sha256`` and ``row_no`` find the row in the
+    file as it was delivered; the row counts from 1 below the headings.
+    """
+
+    lead_id: str
+    seller_id: str
+    number: int
+    source_id: str
+    source_slug: str | None
+    source_name: str | None
+    kind: SourceKind
+    supplier_slug: str | None
+    supplier_name: str | None
+    say: str
+    say_en: str | None
+    basis: Basis | None
+    assessment: str | None
+    lead_file_id: str
+    file_name: str | None
+    sha256: str | None
+    row_no: int | None
+    partner_reference: str | None
+    birth_date: date | None
+    collected_at: datetime | None
+    received_at: datetime
+    expires_at: datetime
+    source_paused: bool
+    supplier_paused: bool
+    file_paused: bool
+
+    @property
+    def paused(self) -> bool:
+        """Whether source, supplier or file is paused, which denies every call on this lead."""
+        return self.source_paused or self.supplier_paused or self.file_paused
+
+
+def origin(session: Session, lead_id: str) -> LeadOrigin | None:
+    """Return where one lead came from, or None if there is no such lead (any more). Served by pk_leads."""
+    found = session.execute(_origins().where(Lead.id == lead_id)).one_or_none()
+    return None if found is None else _read(found)
+
+
+def leads_on(session: Session, number: int, seller_id: str | None = None) -> Sequence[LeadOrigin]:
+    """Return every lead on the number, of one seller or of all (None), oldest first.
+
+    Served by uq_leads_number_source_id.
+    """
+    query = _origins().where(Lead.number == number).order_by(Lead.created_at, Lead.id)
+    if seller_id is not None:
+        query = query.where(Lead.seller_id == seller_id)
+    return [_read(found) for found in session.execute(query)]
+
+
+def without_supplier(origin: LeadOrigin) -> LeadOrigin:
+    """Return the origin as sales and dialers may see it: for a bought list, nothing that tells who sold it.
+
+    A partner's stays whole: the person must be told of the very contest, survey or offer.
+    """
+    if origin.kind is SourceKind.PARTNER:
+        return origin
+    return replace(
+        origin,
+        source_slug=None,
+        source_name=None,
+        supplier_slug=None,
+        supplier_name=None,
+        file_name=None,
+        sha256=None,
+        row_no=None,
+        partner_reference=None,
+    )
+
+
+def _origins() -> Select[*tuple[Any, ...]]:  # Any: a column of each type
+    return (
+        select(
+            Lead.id,
+            Lead.seller_id,
+            Lead.number,
+            Source.id,
+            Source.slug,
+            Source.name,
+            Supplier.kind,
+            Supplier.slug,
+            Supplier.name,
+            Source.say,
+            Source.say_en,
+            Source.basis,
+            Source.assessment,
+            LeadFile.id,
+            LeadFile.filename,
+            LeadFile.sha256,
+            Lead.row_no,
+            Lead.partner_reference,
+            Lead.birth_date,
+            Lead.collected_at,
+            LeadFile.received_at,
+            Lead.expires_at,
+            Source.paused_at,
+            Supplier.paused_at,
+            LeadFile.paused_at,
+        )
+        .join(Source, Source.id == Lead.source_id)
+        .join(Supplier, Supplier.id == Source.supplier_id)
+        .join(LeadFile, LeadFile.id == Lead.lead_file_id)
+    )
+
+
+def _read(found: Any) -> LeadOrigin:  # Any: a row of _origins, in the order of LeadOrigin
+    *fields, source_paused_at, supplier_paused_at, file_paused_at = found
+    fields[6] = SourceKind(fields[6])
+    fields[11] = None if fields[11] is None else Basis(fields[11])
+    paused = (moment is not None for moment in (source_paused_at, supplier_paused_at, file_paused_at))
+    return LeadOrigin(*fields, *paused)
