@@ -141,8 +141,10 @@ def _from_spreadsheet(text: str, resolve: Resolve, is_valid: IsValid) -> int | N
     if whole[2] == ",":
         return rounded
     dotted = resolve(whole[1] + whole[3])
-    if isinstance(rounded, NumberFault) or isinstance(dotted, NumberFault):
-        return dotted if isinstance(rounded, NumberFault) else rounded
+    if isinstance(rounded, NumberFault):
+        return dotted if text[0] in "0+" else rounded  # a person's full stop; a spreadsheet writes neither
+    if isinstance(dotted, NumberFault):
+        return rounded
     if is_valid(rounded) == is_valid(dotted):
         return NumberFault.AMBIGUOUS
     return rounded if is_valid(rounded) else dotted
