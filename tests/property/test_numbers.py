@@ -72,11 +72,13 @@ def written(draw: st.DrawFn, number: Number, *, noted: bool = True) -> str:
     return before + text + after
 
 
+@settings(deadline=None)
 @given(st.data(), VALID)
 def test_every_spelling_of_a_number_is_that_number(data: st.DataObject, number: Number) -> None:
     assert read_valid_number(data.draw(written(number))) == number
 
 
+@settings(deadline=None)
 @given(POSSIBLE)
 def test_a_number_read_again_from_its_full_form_is_itself(number: Number) -> None:
     assert read_number(number.e164) == number
@@ -84,6 +86,7 @@ def test_a_number_read_again_from_its_full_form_is_itself(number: Number) -> Non
     assert (read_valid_number(number.e164) == number) == number.is_valid
 
 
+@settings(deadline=None)
 @given(VALID)
 def test_a_number_that_a_spreadsheet_made_a_float_of_is_itself_or_openly_ambiguous(number: Number) -> None:
     value, digits = number.value, str(number.value)
@@ -92,11 +95,13 @@ def test_a_number_that_a_spreadsheet_made_a_float_of_is_itself_or_openly_ambiguo
         assert read == number or (read is NumberFault.AMBIGUOUS and len(digits) < 11)
 
 
+@settings(deadline=None)
 @given(VALID)
 def test_a_number_as_we_show_it_is_read_back(number: Number) -> None:
     assert read_number(number.national) == number
 
 
+@settings(deadline=None)
 @given(VALID)
 def test_a_dialers_spellings_are_read_back_as_the_number_or_are_openly_ambiguous(number: Number) -> None:
     held = spellings(number)
@@ -110,6 +115,7 @@ def test_a_dialers_spellings_are_read_back_as_the_number_or_are_openly_ambiguous
         assert read == [number] * 4
 
 
+@settings(deadline=None)
 @given(POSSIBLE)
 def test_no_spelling_is_another_number(number: Number) -> None:
     for form in spellings(number):
@@ -118,7 +124,7 @@ def test_no_spelling_is_another_number(number: Number) -> None:
 
 
 @given(st.data(), VALID, VALID, JOINERS)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_two_numbers_in_one_cell_are_never_one_of_them(
     data: st.DataObject, first: Number, second: Number, joiner: str
 ) -> None:
@@ -128,6 +134,7 @@ def test_two_numbers_in_one_cell_are_never_one_of_them(
     assert isinstance(read_number(cell), NumberFault)
 
 
+@settings(deadline=None)
 @given(st.data(), VALID, st.sampled_from((" ", ", ", "; ", " / ", "/", "\n", " eller ", " & ")))
 def test_one_number_twice_in_a_cell_is_that_number(data: st.DataObject, number: Number, joiner: str) -> None:
     cell = f"{number.e164}{joiner}{data.draw(st.sampled_from((number.e164, '0' + number.e164[3:])))}"
@@ -135,12 +142,14 @@ def test_one_number_twice_in_a_cell_is_that_number(data: st.DataObject, number: 
     assert read_number(cell) == number
 
 
+@settings(deadline=None)
 @given(MOBILES, st.from_regex(r"[0-9]{1,6}", fullmatch=True), st.sampled_from((" ", " (", ", ", " kl ", "/", " nr")))
 def test_digits_of_a_note_never_alter_a_number(number: Number, note: str, joiner: str) -> None:
     assert isinstance(read_number(f"0{number.e164[3:]}{joiner}{note}"), NumberFault)
     assert read_number(f"{note}{joiner}0{number.e164[3:]}") in (*NumberFault, number)
 
 
+@settings(deadline=None)
 @given(VALID, st.integers(0, 8), st.sampled_from("*?•_xX#OolI…%²٪\x00"))
 def test_a_masked_or_misread_digit_is_never_left_out(number: Number, place: int, mask: str) -> None:
     digits = f"0{number.e164[3:]}"
@@ -150,6 +159,7 @@ def test_a_masked_or_misread_digit_is_never_left_out(number: Number, place: int,
     assert isinstance(read_number(text), NumberFault)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.binary(), st.floats(), st.integers(), st.none(), st.booleans(), st.lists(st.text())))
 def test_nothing_makes_reading_raise(raw: object) -> None:
     for region in ("SE", "US", "NO", "ZZ", ""):
@@ -158,7 +168,7 @@ def test_nothing_makes_reading_raise(raw: object) -> None:
 
 
 @given(st.text(alphabet="0123456789+-./() \u00a0\n,;:=xXeE'\"tel&ankn\ud800٣", max_size=260))
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 def test_nothing_that_looks_like_a_number_makes_reading_raise_or_give_an_impossible_one(raw: str) -> None:
     read = read_number(raw)
 
@@ -180,6 +190,7 @@ NEAR_MISSES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.data(), VALID)
 def test_the_fast_path_is_the_library_on_every_spelling(data: st.DataObject, number: Number) -> None:
     raw = data.draw(written(number))
@@ -188,11 +199,12 @@ def test_the_fast_path_is_the_library_on_every_spelling(data: st.DataObject, num
 
 
 @given(NEAR_MISSES)
-@settings(max_examples=1500)
+@settings(max_examples=1500, deadline=None)
 def test_the_fast_path_is_the_library_on_near_misses(raw: str) -> None:
     assert read_number(raw) == read_with_care(raw)
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=-(10**20), max_value=10**20))
 def test_any_stored_value_can_be_shown_masked_and_asked_about(value: int) -> None:
     number = Number(value)
