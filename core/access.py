@@ -232,6 +232,7 @@ def password_fits(user: User | None, password: str) -> bool:
     """Return whether the password is the user's; as slow for a user that does not exist as for one that does."""
     stored = user.password_hash if user is not None else _passwords.hash("nobody's password")
     try:
-        return _passwords.verify(stored, password) and user is not None
+        _passwords.verify(stored, password)
     except (Argon2Error, InvalidHashError):
         return False
+    return user is not None

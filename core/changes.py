@@ -78,7 +78,7 @@ def flush_changes(session: Session) -> None:
 
 
 def changes_after(session: Session, cursor: int, *, seller_id: str | None, limit: int) -> Sequence[Change]:
-    """Return at most ``limit`` changes after ``cursor`` that concern the seller (all of them for None), oldest first."""
+    """Return at most ``limit`` changes after ``cursor`` for the seller (for all, if None), oldest first."""
     query = select(Change).where(Change.seq > cursor).order_by(Change.seq).limit(limit)
     if seller_id is not None:
         query = query.where(or_(Change.seller_id == seller_id, Change.seller_id.is_(None)))

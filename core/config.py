@@ -161,7 +161,7 @@ class _Reader:
     def address(self, name: str, default: str) -> tuple[str, int]:
         text = self.text(name, default)
         host, _, port = text.rpartition(":")
-        if host and port.isascii() and port.isdigit() and int(port) <= 65535:
+        if host and port.isascii() and port.isdigit() and int(port) < 1 << 16:
             return host, int(port)
         self.mistakes.append(f"{PREFIX}{name} must be HOST:PORT")
         return "127.0.0.1", 8000

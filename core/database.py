@@ -43,7 +43,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError("an instant without a time zone was given to the database")
         return to_microseconds(value) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # Any: differs by dialect
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - Any and the signature are SQLAlchemy's
         """Return the stored instant, aware and in UTC."""
         if value is None:
             return None
@@ -98,7 +98,7 @@ class any_of(ColumnElement[bool]):  # noqa: N801 - reads as SQL
 @compiles(any_of, "sqlite")
 def _any_of_sqlite(element: any_of, compiler: SQLCompiler, **kw: Any) -> str:
     values = compiler.process(element.parameter, **kw)
-    return f"{compiler.process(element.column, **kw)} IN (SELECT value FROM json_each({values}))"
+    return f"{compiler.process(element.column, **kw)} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - parts are compiled SQL
 
 
 @compiles(any_of, "postgresql")
@@ -148,7 +148,7 @@ def _open_sqlite(url: str, path: str | None, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # type: ignore[attr-defined] # transactions are begun below, not by the driver
+        connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
             "journal_mode=WAL",

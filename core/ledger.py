@@ -14,12 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import BigInteger, Connection, String, Text, bindparam, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.clock import Clock
 from core.database import Base, select_lock, to_microseconds
+from core.prepared import Prepared, instant_value
 
 GENESIS = "0" * 64
 OPEN_LOCK = 0x52494E47_4C4544  # PostgreSQL advisory lock held while a chain is opened
@@ -112,8 +114,8 @@ def entry_hash(previous: str, place: Position, at: datetime, event: Event, diges
     return hashlib.sha256(json.dumps(covered, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
 
 
-_INSERT = insert(LedgerEntry)
-_ADVANCE = (
+_INSERT = Prepared(insert(LedgerEntry))
+_ADVANCE = Prepared(
     update(LedgerChain)
     .where(LedgerChain.no == bindparam("chain"), LedgerChain.seq == bindparam("from_seq"))
     .values(seq=bindparam("to_seq"), head=bindparam("to_head"))
@@ -167,11 +169,9 @@ class LedgerWriter:
             self._open(connection, now)
         assert self._chain is not None  # noqa: S101 - set by _open
         rows, head = link(self._chain, self._seq, self._head, now, events)
-        connection.execute(_INSERT, rows)
+        _INSERT.run(connection, _bound(connection, rows))
         seq = self._seq + len(rows)
-        moved = connection.execute(
-            _ADVANCE, {"chain": self._chain, "from_seq": self._seq, "to_seq": seq, "to_head": head}
-        )
+        moved = _ADVANCE.run(connection, {"chain": self._chain, "from_seq": self._seq, "to_seq": seq, "to_head": head})
         if moved.rowcount != 1:
             self._chain = None
             raise RuntimeError("the ledger chain of this process was moved by another writer")
@@ -188,7 +188,7 @@ class LedgerWriter:
         before = None if last is None else {"chain": last.no, "seq": last.seq, "head": last.head}
         rows, head = link(no, -1, GENESIS, now, [Event("chain.opened", str(no), "ledger", None, {"after": before})])
         connection.execute(insert(LedgerChain), {"no": no, "opened_at": now, "seq": 0, "head": head})
-        connection.execute(_INSERT, rows)
+        _INSERT.run(connection, _bound(connection, rows))
         self._chain, self._seq, self._head = no, 0, head
 
 
@@ -215,6 +215,12 @@ def link(chain: int, seq: int, head: str, at: datetime, events: Sequence[Event])
             }
         )
     return rows, head
+
+
+def _bound(connection: Connection, rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return the rows with their instants in the driver's form."""
+    name = connection.dialect.name
+    return [{**row, "at": instant_value(name, cast("datetime", row["at"]))} for row in rows]
 
 
 def put_on_record(session: Session, event: Event) -> None:

@@ -29,8 +29,16 @@ class Store:
         self.ledger = LedgerWriter(clock)
 
     @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """Give a reading session that sees one state of the database, however many statements it runs."""
+        with self.reading() as session:
+            if self.engine.dialect.name == "postgresql":
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session
+
+    @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Give a session that sees one state of the database and writes nothing."""
+        """Give a session that writes nothing; each of its statements sees what is committed by then."""
         with storage_faults(), Session(self.engine, expire_on_commit=False) as session:
             yield session
             session.rollback()

@@ -1,0 +1,117 @@
+"""Composition: the one place where settings, clock, database, registers and blueprints meet."""
+
+import os
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from flask import Blueprint, Flask, Response, jsonify
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.clock import Clock
+from core.config import Settings
+from core.database import is_ready, open_engine
+from core.errors import Kind, ServiceError
+from core.installation import claim
+from core.secrets import Keyring, keyring
+from core.store import Store
+from dnc.gate import Gate
+from dnc.register_shelf import RegisterShelf
+from dnc.routes import checks_api, dnc_api
+from migrations.run import current, head
+from web.auth import Auth, install_auth, register
+from web.endpoint import Api, Operation
+from web.observe import install_observation, metrics
+from web.openapi import describe
+from web.problems import install_problems
+
+
+class SchemaOutOfDate(ServiceError):
+    """The database's schema is not the one that this version works with."""
+
+    kind, code, title = Kind.UNAVAILABLE, "schema-out-of-date", "The database needs to be migrated"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything that the web, the command line and the jobs are made of. One per process."""
+
+    settings: Settings
+    clock: Clock
+    keyring: Keyring
+    store: Store
+    shelf: RegisterShelf
+    gate: Gate
+
+    def require_schema(self) -> None:
+        """See that the schema is current and the secret is this database's own.
+
+        Raises:
+            SchemaOutOfDate: run ``ringklar migrate``.
+            WrongSecret: the database was made under another secret.
+        """
+        if current(self.store.engine) != head():
+            raise SchemaOutOfDate("run ringklar migrate first")
+        claim(self.store)
+
+    def close(self) -> None:
+        """Give all database connections back."""
+        self.store.engine.dispose()
+
+
+def build_service(settings: Settings, clock: Clock) -> Service:
+    """Return the service that the settings describe; nothing is connected yet."""
+    keys = keyring(settings.secret)
+    pool_size = settings.threads + 8
+    store = Store(open_engine(settings.database_url, pool_size=pool_size), keys, clock)
+    shelf = RegisterShelf(settings.registers_dir)
+    return Service(settings, clock, keys, store, shelf, Gate(store, shelf.listed))
+
+
+def create_app(service: Service) -> Flask:
+    """Return the web application; every blueprint says here how its callers show who they are."""
+    app = Flask("ringklar", static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=64 * 1024, MAX_FORM_MEMORY_SIZE=64 * 1024)
+    install_observation(app)
+    install_auth(app, service.store)
+    install_problems(app)
+    apis = all_apis(service)
+    for api in apis:
+        register(app, api.blueprint, Auth.API_KEY)
+    operations = [operation for api in apis for operation in api.operations]
+    register(app, _open_blueprint(service, operations), Auth.PUBLIC)
+    return app
+
+
+def all_apis(service: Service) -> list[Api]:
+    """Return every group of JSON endpoints."""
+    return [checks_api(service.store, service.gate), dnc_api(service.store)]
+
+
+def _open_blueprint(service: Service, operations: list[Operation]) -> Blueprint:
+    """Return what is open to all: health, metrics and the description of the API. None of it tells of a person."""
+    blueprint = Blueprint("open", __name__)
+    description = describe(operations, version=version("ringklar"))
+
+    @blueprint.get("/openapi.json")
+    def openapi() -> Response:
+        return jsonify(description)
+
+    @blueprint.get("/health/live")
+    def live() -> Response:
+        return jsonify(status="live")
+
+    @blueprint.get("/health/ready")
+    def ready() -> Response:
+        try:
+            is_current = is_ready(service.store.engine) and current(service.store.engine) == head()
+        except SQLAlchemyError:
+            is_current = False
+        response = jsonify(status="ready" if is_current else "not ready")
+        response.status_code = 200 if is_current else 503
+        return response
+
+    @blueprint.get("/metrics")
+    def measured() -> Response:
+        return metrics(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+
+    return blueprint

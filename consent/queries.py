@@ -1,0 +1,103 @@
+"""What is on record of consents and customer relations on a number."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import Select
+
+from consent.models import Consent, ConsentWithdrawal, CustomerRelation
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRecord:
+    """A consent with its evidence and, if it was withdrawn, when and how."""
+
+    id: str
+    seller_id: str
+    channels: str
+    names_seller: bool
+    text_version: str
+    evidence: str
+    given_at: datetime
+    expires_at: datetime | None
+    recorded_at: datetime
+    withdrawn_at: datetime | None
+    withdrawn_via: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RelationRecord:
+    """A customer relation as it is recorded now."""
+
+    id: str
+    seller_id: str
+    product: str
+    reference: str
+    started_at: datetime
+    fulfilled_at: datetime | None
+    recorded_at: datetime
+
+
+def consents_on(session: Session, number: int, seller_id: str | None, *, known_at: datetime) -> list[ConsentRecord]:
+    """Return the consents on a number for a seller (for any, if None) as known at a moment, newest first.
+
+    Served by ix_consents_number.
+    """
+    query: Select[*tuple[Any, ...]] = (  # Any: an outer join, so the second may be None
+        select(Consent, ConsentWithdrawal)
+        .outerjoin(ConsentWithdrawal, ConsentWithdrawal.consent_id == Consent.id)
+        .where(Consent.number == number, Consent.recorded_at <= known_at)
+        .order_by(Consent.given_at.desc(), Consent.id.desc())
+    )
+    if seller_id is not None:
+        query = query.where(Consent.seller_id == seller_id)
+    records = []
+    for consent, withdrawal in session.execute(query):
+        end: ConsentWithdrawal | None = withdrawal
+        if end is not None and end.recorded_at > known_at:
+            end = None
+        records.append(
+            ConsentRecord(
+                id=consent.id,
+                seller_id=consent.seller_id,
+                channels=consent.channels,
+                names_seller=consent.names_seller,
+                text_version=consent.text_version,
+                evidence=consent.evidence,
+                given_at=consent.given_at,
+                expires_at=consent.expires_at,
+                recorded_at=consent.recorded_at,
+                withdrawn_at=end.withdrawn_at if end is not None else None,
+                withdrawn_via=end.via if end is not None else None,
+            )
+        )
+    return records
+
+
+def relations_on(session: Session, number: int, seller_id: str | None, *, known_at: datetime) -> list[RelationRecord]:
+    """Return the customer relations on a number for a seller (for any, if None) recorded by a moment, newest first.
+
+    Served by ix_customer_relations_number.
+    """
+    query = (
+        select(CustomerRelation)
+        .where(CustomerRelation.number == number, CustomerRelation.recorded_at <= known_at)
+        .order_by(CustomerRelation.started_at.desc(), CustomerRelation.id.desc())
+    )
+    if seller_id is not None:
+        query = query.where(CustomerRelation.seller_id == seller_id)
+    return [
+        RelationRecord(
+            id=row.id,
+            seller_id=row.seller_id,
+            product=row.product,
+            reference=row.reference,
+            started_at=row.started_at,
+            fulfilled_at=row.fulfilled_at,
+            recorded_at=row.recorded_at,
+        )
+        for row in session.scalars(query)
+    ]

@@ -1,0 +1,41 @@
+"""What consents and customer relations say of numbers, for the decision."""
+
+from typing import Any
+
+from sqlalchemy.sql import Select
+
+from consent.models import Consent, ConsentWithdrawal, CustomerRelation
+from core.database import any_of
+from core.standing import NUMBERS, standing
+
+
+def consents_standing() -> Select[Any]:
+    """Consents: a channels, t1 given, t2 expires, t3 withdrawn, flag names the seller. By ix_consents_number."""
+    return (
+        standing(
+            "consent",
+            id=Consent.id,
+            number=Consent.number,
+            seller_id=Consent.seller_id,
+            a=Consent.channels,
+            t1=Consent.given_at,
+            t2=Consent.expires_at,
+            t3=ConsentWithdrawal.withdrawn_at,
+            flag=Consent.names_seller,
+        )
+        .outerjoin(ConsentWithdrawal, ConsentWithdrawal.consent_id == Consent.id)
+        .where(any_of(Consent.number, NUMBERS))
+    )
+
+
+def relations_standing() -> Select[Any]:
+    """Customer relations: a product, t1 started, t2 fulfilled. By ix_customer_relations_number."""
+    return standing(
+        "relation",
+        id=CustomerRelation.id,
+        number=CustomerRelation.number,
+        seller_id=CustomerRelation.seller_id,
+        a=CustomerRelation.product,
+        t1=CustomerRelation.started_at,
+        t2=CustomerRelation.fulfilled_at,
+    ).where(any_of(CustomerRelation.number, NUMBERS))

@@ -1,0 +1,134 @@
+"""What a dialer, a seller's staff or the log is told: the wire form of an answer.
+
+A bought list is never named here, whoever asks: that is for customer service alone (``dnc.lookups``).
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from core.numbers import Number, NumberFault
+from dnc.decision import Decision, RegisterAnswer
+from dnc.facts import Basis, CallFacts, LeadFact
+from dnc.gathering import CampaignCard
+from dnc.grounds import Ground, GroundKind
+from dnc.reasons import Reason, ReasonCode
+from leads.standing import SourceCard
+from leads.terms import SourceKind
+
+ARTICLES = {Basis.CONSENT: "6.1.a", Basis.LEGITIMATE_INTEREST: "6.1.f"}
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answered question. ``common`` is the part that equal standings share, as JSON object text."""
+
+    id: str
+    number: Number | None
+    reference: str | None
+    decision: Decision
+    common: str
+
+    @property
+    def json(self) -> str:
+        """The whole check as JSON text, as the API gives it."""
+        number = "null" if self.number is None else f'"{self.number.e164}"'
+        reference = "null" if self.reference is None else json.dumps(self.reference, ensure_ascii=False)
+        return f'{{"id":"{self.id}","number":{number},"reference":{reference},{self.common[1:]}'
+
+
+def utc(value: datetime | None) -> str | None:
+    """Return an instant as RFC 3339 in UTC with a Z, or None."""
+    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def common_part(
+    facts: CallFacts,
+    decision: Decision,
+    campaign: CampaignCard,
+    seller: str,
+    card: SourceCard | None,
+    fault: NumberFault | None,
+    now: datetime,
+) -> Json:
+    """Return what is the same for every number with these facts; pure."""
+    return {
+        "verdict": decision.verdict,
+        "may_call": decision.may_call,
+        "reasons": [reason_document(reason, fault) for reason in decision.reasons],
+        "checked_at": utc(now),
+        "valid_until": utc(decision.valid_until),
+        "retry_at": utc(decision.retry_at),
+        "campaign": campaign.slug,
+        "seller": seller,
+        "policy": decision.policy,
+        "lawful_basis": lawful_basis(decision, card),
+        "source": source_document(facts, decision.ground, card),
+        "registers": [] if decision.register is None else [register_document(facts, decision.register)],
+    }
+
+
+def reason_document(reason: Reason, fault: NumberFault | None) -> Json:
+    """Return a reason in its wire form; ``fault`` says what was wrong with an unreadable number."""
+    document: Json = {
+        "code": reason.code,
+        "category": reason.category,
+        "rule": reason.rule,
+        "text": reason.text,
+        "text_sv": reason.text_sv,
+    }
+    if reason.register is not None:
+        document["register"] = reason.register
+    if reason.missing:
+        document["missing"] = list(reason.missing)
+    if reason.code is ReasonCode.INVALID_NUMBER and fault is not None:
+        document["fault"] = fault
+    return document
+
+
+def lawful_basis(decision: Decision, card: SourceCard | None) -> Json | None:
+    """Return the basis that carries the call, with its article and, for a lead, the balancing test on file."""
+    basis = decision.lawful_basis
+    if basis is None:
+        return None
+    assessment = card.assessment if card is not None and basis is Basis.LEGITIMATE_INTEREST else None
+    return {"basis": basis, "article": ARTICLES[basis], "assessment": assessment}
+
+
+def source_document(facts: CallFacts, ground: Ground | None, card: SourceCard | None) -> Json | None:
+    """Return where the number came from and what to say of it; of a bought list only what to say."""
+    if ground is None:
+        return None
+    if ground.kind is not GroundKind.LEAD:
+        return {"kind": ground.kind}
+    if card is None:
+        return None
+    if card.kind == SourceKind.LIST:
+        return {"kind": card.kind, "say": card.say, "say_en": card.say_en}
+    lead = lead_behind(facts, ground)
+    return {
+        "kind": card.kind,
+        "name": card.name,
+        "say": card.say,
+        "say_en": card.say_en,
+        "collected_at": utc(lead.collected_at) if lead is not None else None,
+    }
+
+
+def lead_behind(facts: CallFacts, ground: Ground) -> LeadFact | None:
+    """Return the lead that the ground names."""
+    return next((lead for lead in facts.leads or () if lead.id == ground.id), None)
+
+
+def register_document(facts: CallFacts, register: RegisterAnswer) -> Json:
+    """Return what the register said, and until when that version may be relied on."""
+    as_of = facts.register.as_of if facts.register is not None else None
+    return {
+        "register": register.register,
+        "version": as_of.isoformat() if as_of is not None else None,
+        "version_id": register.version_id,
+        "listed": register.listed,
+        "valid_until": utc(register.valid_until),
+        "lifted_by": register.lifted_by.kind if register.lifted_by is not None else None,
+    }

@@ -1,0 +1,76 @@
+"""Campaigns: a seller's calling efforts."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from consent.terms import Channel
+from core.access import Caller
+from core.errors import InvalidInput, NotFound
+from core.ids import new_id
+from core.ledger import Event, put_on_record
+from core.naming import check_slug, insert_named
+from dnc.models import Campaign
+
+
+def add_campaign(
+    session: Session,
+    caller: Caller,
+    *,
+    slug: str,
+    seller_id: str,
+    name: str,
+    product: str,
+    channel: Channel,
+    opens_weekends: bool,
+    now: datetime,
+) -> Campaign:
+    """Return the new campaign, open from the start.
+
+    ``product`` is the product type by which customer relations and prohibited products are matched.
+    ``opens_weekends`` opens Saturdays and Sundays within the country's own hours; it can open no other hour.
+
+    Raises:
+        InvalidInput: slug, name or product cannot be used.
+        AlreadyExists: the slug is taken.
+    """
+    if not name.strip():
+        raise InvalidInput("a campaign needs a name")
+    campaign = Campaign(
+        id=new_id(),
+        slug=check_slug(slug),
+        seller_id=seller_id,
+        name=name.strip(),
+        product=check_slug(product.replace("_", "-")).replace("-", "_"),
+        channel=channel.value,
+        opens_weekends=opens_weekends,
+        created_at=now,
+    )
+    insert_named(session, campaign, f"a campaign named {slug} exists already")
+    payload = {"slug": slug, "product": campaign.product, "channel": channel, "opens_weekends": opens_weekends}
+    put_on_record(session, Event("campaign.added", campaign.id, caller.actor, seller_id, payload))
+    return campaign
+
+
+def close_campaign(session: Session, caller: Caller, *, slug: str, now: datetime) -> Campaign:
+    """Return the campaign, closed: every check for it is denied from now on. Idempotent.
+
+    Raises:
+        NotFound: there is none.
+    """
+    campaign = session.scalar(select(Campaign).where(Campaign.slug == slug))
+    if campaign is None:
+        raise NotFound("there is no campaign with that slug")
+    if campaign.closed_at is None:
+        campaign.closed_at = now
+        put_on_record(session, Event("campaign.closed", campaign.id, caller.actor, campaign.seller_id, {}))
+    return campaign
+
+
+def campaigns_of(session: Session, seller_id: str | None) -> list[Campaign]:
+    """Return the open campaigns of a seller (of all sellers for None) by name."""
+    query = select(Campaign).where(Campaign.closed_at.is_(None)).order_by(Campaign.name)
+    if seller_id is not None:
+        query = query.where(Campaign.seller_id == seller_id)
+    return list(session.scalars(query))

@@ -1,0 +1,156 @@
+"""Contacts: calls that took place, each tied to the check that permitted it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.access import Caller, Right
+from core.errors import InvalidInput, Kind, NotFound, ServiceError
+from core.ids import new_id
+from core.ledger import Event, put_on_record
+from core.naming import insert_named
+from core.secrets import Keyring
+from dnc.holds import make_hold
+from dnc.models import Check, Contact
+
+CLOCK_SLACK = timedelta(minutes=5)
+
+
+class Outcome(StrEnum):
+    """How a call ended. ``declined_offer`` is no to this offer; ``objected`` is no to being called."""
+
+    SALE = "sale"
+    DECLINED_OFFER = "declined_offer"
+    OBJECTED = "objected"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    ANSWERING_MACHINE = "answering_machine"
+    WRONG_NUMBER = "wrong_number"
+    CALLBACK = "callback"
+    MINOR = "minor"
+    DECEASED = "deceased"
+    ASKED_SOURCE = "asked_source"
+    FAILED = "failed"
+
+
+HOLDING = frozenset({Outcome.OBJECTED, Outcome.WRONG_NUMBER, Outcome.MINOR, Outcome.DECEASED})
+"""Outcomes after which the number is held until customer service has looked at it."""
+
+
+class CallIdTaken(ServiceError):
+    """The caller logged another call under this call_id."""
+
+    kind, code, title = Kind.CONFLICT, "call-id-taken", "The call_id belongs to another call"
+
+
+class UnknownCheck(NotFound):
+    """There is no such check, or it is another seller's."""
+
+    code, title = "unknown-check", "There is no such check"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedContact:
+    """A contact on record. ``permitted``: its check allowed the call and was still valid when the call started."""
+
+    contact: Contact
+    permitted: bool
+    hold_id: str | None
+    repeated: bool
+
+
+def log_contact(
+    session: Session,
+    caller: Caller,
+    keyring: Keyring,
+    *,
+    check_id: str,
+    call_id: str,
+    started_at: datetime,
+    ended_at: datetime | None,
+    outcome: Outcome,
+    agent: str | None,
+    source_disclosed: bool | None,
+    now: datetime,
+) -> LoggedContact:
+    """Return the contact on record; the same call logged again gives the first record.
+
+    A call that was made without permission is logged too, and says so: it must be found, not refused.
+
+    Raises:
+        Forbidden: the caller may not log contacts.
+        UnknownCheck: no such check for the caller's seller, or one of a number that could not be read.
+        CallIdTaken: the ``call_id`` was used for a call that differs.
+        InvalidInput: the call ends before it starts, or starts in the future.
+    """
+    caller.require(Right.LOG_CONTACTS)
+    check = session.get(Check, check_id)
+    if check is None or check.number is None or caller.seller_id not in (None, check.seller_id):
+        raise UnknownCheck("there is no such check for your seller")
+    if ended_at is not None and ended_at < started_at:
+        raise InvalidInput("the call ends before it starts")
+    if started_at > now + CLOCK_SLACK:
+        raise InvalidInput("started_at is in the future")
+    permitted = _permitted(check, started_at)
+    kept = session.scalar(select(Contact).where(Contact.logged_by == caller.actor, Contact.call_id == call_id))
+    if kept is not None:
+        if (kept.check_id, kept.started_at, kept.outcome) != (check_id, started_at, outcome.value):
+            raise CallIdTaken("use a call_id once for each call")
+        return LoggedContact(kept, permitted, None, repeated=True)
+    contact = Contact(
+        id=new_id(),
+        check_id=check_id,
+        seller_id=check.seller_id,
+        campaign_id=check.campaign_id,
+        number=check.number,
+        call_id=call_id,
+        started_at=started_at,
+        ended_at=ended_at,
+        outcome=outcome.value,
+        agent=agent,
+        source_disclosed=source_disclosed,
+        recorded_at=now,
+        logged_by=caller.actor,
+    )
+    insert_named(session, contact, "another call with this call_id is being logged now")
+    put_on_record(session, _logged(contact, caller, keyring, permitted))
+    hold_id = None
+    if outcome in HOLDING:
+        hold_id = make_hold(
+            session,
+            caller,
+            keyring,
+            number=check.number,
+            seller_id=check.seller_id,
+            reason=outcome.value,
+            contact_id=contact.id,
+            note="",
+            now=now,
+        ).id
+    return LoggedContact(contact, permitted, hold_id, repeated=False)
+
+
+def _permitted(check: Check, started_at: datetime) -> bool:
+    return (
+        check.verdict == "allow"
+        and check.valid_until is not None
+        and check.checked_at - CLOCK_SLACK <= started_at < check.valid_until
+    )
+
+
+def _logged(contact: Contact, caller: Caller, keyring: Keyring, permitted: bool) -> Event:
+    payload = {
+        "check": contact.check_id,
+        "number": keyring.number_hash(contact.number),
+        "call_id": contact.call_id,
+        "started_at": contact.started_at.isoformat(),
+        "ended_at": contact.ended_at.isoformat() if contact.ended_at is not None else None,
+        "outcome": contact.outcome,
+        "agent": contact.agent,
+        "source_disclosed": contact.source_disclosed,
+        "permitted": permitted,
+    }
+    return Event("contact.logged", contact.id, caller.actor, contact.seller_id, payload)

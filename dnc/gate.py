@@ -1,0 +1,358 @@
+"""The gate: every check passes here, and is on record before it is answered.
+
+All requests that wait at one moment are answered together: one of their threads reads the facts of all, decides,
+writes the record and commits once; then each is given its answer. A lone request pays for itself alone, and under load
+the cost of a durable commit is shared.
+"""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from core.access import Caller
+from core.errors import InvalidInput, NotFound, Overloaded, ServiceError
+from core.ids import new_id
+from core.ledger import Event, Position
+from core.numbers import Number, NumberFault, read_number
+from core.prepared import Prepared, instant_value
+from core.store import Store, storage_faults
+from dnc.answers import Answer, common_part
+from dnc.decision import Decision, decide
+from dnc.facts import CallFacts, facts_to_record
+from dnc.gathering import (
+    CampaignCard,
+    Known,
+    Listed,
+    Standing,
+    facts_of,
+    known_of,
+    read_standing,
+    register_fact,
+)
+from dnc.grounds import GroundKind
+from dnc.models import Check
+from dnc.policy import Policy, policy_for, policy_named
+from leads.standing import SourceCard, source_cards
+
+GROUP_LIMIT = 10_000
+WAITING_LIMIT = 512
+ROWS_AN_ENTRY = 1_000
+RECORD_FORM = 1
+_INSERT_CHECK = Prepared(insert(Check))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """May this number be called for this campaign? ``number`` in any spelling, ``region`` for national forms."""
+
+    number: object
+    region: str = "SE"
+    reference: str | None = None
+
+
+class UnknownCampaign(NotFound):
+    """No campaign of the caller's seller has this slug."""
+
+    code, title = "unknown-campaign", "There is no such campaign"
+
+
+@dataclass(eq=False, slots=True)
+class _Request:
+    """Questions of one caller for one campaign, and what became of them."""
+
+    caller: Caller
+    campaign: str
+    questions: Sequence[Question]
+    numbers: list[Number | NumberFault]
+    turn: threading.Event = field(default_factory=threading.Event)
+    answers: list[Answer] | None = None
+    error: ServiceError | Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision with what it was made from: shared by all numbers whose standing is the same."""
+
+    facts: CallFacts
+    decision: Decision
+    common: str
+    record: str
+
+
+class Gate:
+    """Answers checks. One per process; safe for many threads."""
+
+    def __init__(self, store: Store, listed: Listed) -> None:
+        self._store = store
+        self.listed = listed
+        self._lock = threading.Lock()
+        self._waiting: deque[_Request] = deque()
+        self._busy = False
+        self._cards: dict[str, SourceCard] = {}
+
+    def ask(self, caller: Caller, campaign: str, question: Question) -> Answer:
+        """Return the answer to one question; it is durable before this returns.
+
+        Raises:
+            UnknownCampaign: the caller's seller has no such campaign.
+            Overloaded: too many requests wait already.
+            StorageUnavailable: the answer could not be recorded, so there is none.
+        """
+        return self.ask_many(caller, campaign, [question])[0]
+
+    def ask_many(self, caller: Caller, campaign: str, questions: Sequence[Question]) -> list[Answer]:
+        """Return an answer for each question, in order, bad numbers included; as ``ask``."""
+        if len(questions) > GROUP_LIMIT:
+            raise InvalidInput(f"at most {GROUP_LIMIT} numbers at once")
+        numbers = [read_number(question.number, region=question.region) for question in questions]
+        request = _Request(caller, campaign, questions, numbers)
+        with self._lock:
+            if len(self._waiting) >= WAITING_LIMIT:
+                raise Overloaded("too many checks wait; try again in a moment")
+            self._waiting.append(request)
+            leads = not self._busy
+            self._busy = True
+        if not leads:
+            request.turn.wait()
+        if request.answers is None and request.error is None:
+            self._lead()
+        if request.error is not None:
+            raise request.error
+        assert request.answers is not None  # noqa: S101 - set by whoever led this request's group
+        return request.answers
+
+    def simulate(
+        self, caller: Caller, campaign: str, question: Question, *, at: datetime, policy: str | None = None
+    ) -> tuple[Number | None, Decision, str]:
+        """Return the number, decision and common part for a moment or policy of choice. Nothing is recorded.
+
+        The facts are those known now; only the moment and the policy are supposed.
+
+        Raises:
+            UnknownCampaign: the caller's seller has no such campaign.
+            InvalidInput: there is no such policy.
+        """
+        try:
+            chosen = policy_named(policy) if policy is not None else None
+        except ValueError as error:
+            raise InvalidInput("there is no policy of that name") from error
+        number = read_number(question.number, region=question.region)
+        with storage_faults(), self._store.engine.connect() as connection:
+            values = [] if isinstance(number, NumberFault) else [number.value]
+            found = read_standing(connection, campaigns=[campaign], numbers=values, now=at)
+            card = _campaign_of(found, caller, campaign)
+            decider = _Decider(self, connection, found, at)
+            known, key = decider.known(number, card)
+            decided = decider.decided(number, card, known, key, chosen)
+        return _readable(number), decided.decision, decided.common
+
+    def _lead(self) -> None:
+        """Answer everything that waits now, this thread's own request first, then hand the lead on."""
+        with self._lock:
+            group, size = [self._waiting.popleft()], 0
+            size = len(group[0].questions)
+            while self._waiting and size + len(self._waiting[0].questions) <= GROUP_LIMIT:
+                group.append(self._waiting.popleft())
+                size += len(group[-1].questions)
+        try:
+            self._answer(group)
+        except Exception as error:  # noqa: BLE001 - whatever it was, each request of the group must hear of it
+            for request in group:
+                request.answers, request.error = None, error
+        finally:
+            with self._lock:
+                if self._waiting:
+                    self._waiting[0].turn.set()
+                else:
+                    self._busy = False
+            for request in group:
+                request.turn.set()
+
+    def _answer(self, group: list[_Request]) -> None:
+        """Read, decide, record and commit for the group as one transaction; raise if it could not be recorded."""
+        with storage_faults(), self._store.engine.connect() as plain:
+            connection = plain.execution_options(sqlite_begin="IMMEDIATE")
+            now = self._store.clock.now()
+            values = {n.value for request in group for n in request.numbers if isinstance(n, Number)}
+            found = read_standing(
+                connection, campaigns={request.campaign for request in group}, numbers=values, now=now
+            )
+            decider = _Decider(self, connection, found, now)
+            drafts: list[_Draft] = []
+            for request in group:
+                try:
+                    campaign = _campaign_of(found, request.caller, request.campaign)
+                except ServiceError as error:
+                    request.error = error
+                else:
+                    drafts.append(_draft(decider, request, campaign))
+            events = [event for draft in drafts for event in draft.events(self._store)]
+            if not events:
+                return
+            with self._store.ledger.appending(connection, events) as places:
+                written = iter(places)
+                rows = [
+                    row
+                    for draft in drafts
+                    for row in draft.rows(written, instant_value(connection.dialect.name, now), connection)
+                ]
+                _INSERT_CHECK.run(connection, rows if len(rows) > 1 else rows[0])
+                connection.commit()
+        for draft in drafts:
+            draft.request.answers = draft.answers
+
+    def cards(self, connection: Connection, ids: Iterable[str]) -> dict[str, SourceCard]:
+        """Return source cards by id; kept for the life of the process, because their wording is never edited."""
+        missing = [id_ for id_ in ids if id_ not in self._cards]
+        if missing:
+            self._cards.update(source_cards(connection, missing))
+        return self._cards
+
+
+def _campaign_of(found: Standing, caller: Caller, slug: str) -> CampaignCard:
+    card = found.campaigns.get(slug)
+    if card is None or caller.seller_id not in (None, card.seller_id):
+        raise UnknownCampaign("there is no campaign with that slug for your seller")
+    return card
+
+
+def _readable(number: Number | NumberFault) -> Number | None:
+    return None if isinstance(number, NumberFault) else number
+
+
+class _Decider:
+    """Decides once for each distinct combination of facts at one moment."""
+
+    def __init__(self, gate: Gate, connection: Connection, found: Standing, now: datetime) -> None:
+        self._gate, self._connection, self._found, self._now = gate, connection, found, now
+        self._policies: dict[str | None, Policy | None] = {}
+        self._made: dict[tuple[Any, ...], Decided] = {}
+
+    def known(self, number: Number | NumberFault, campaign: CampaignCard) -> tuple[Known | None, tuple[Any, ...]]:
+        """Return what is known of the number, and the key that is equal exactly when the answer would be."""
+        if isinstance(number, NumberFault):
+            return None, (campaign.id, number)
+        known = known_of(self._found, number.value, campaign)
+        country = number.country
+        register = register_fact(self._found, country, number.value, self._gate.listed)
+        return known, (campaign.id, country, number.kind, number.is_valid, register, known.key)
+
+    def decided(
+        self,
+        number: Number | NumberFault,
+        campaign: CampaignCard,
+        known: Known | None,
+        key: tuple[Any, ...],
+        policy: Policy | None = None,
+    ) -> Decided:
+        """Return the decision for these facts, made now or for an equal number before."""
+        made = self._made.get(key)
+        if made is None:
+            readable = _readable(number)
+            facts = facts_of(readable, campaign, known, key[4] if readable is not None else None)
+            country = readable.country if readable is not None else None
+            decision = decide(facts, policy or self._policy(country), self._now)
+            ground = decision.ground
+            source = ground.source_id if ground is not None and ground.kind is GroundKind.LEAD else None
+            card = self._gate.cards(self._connection, [source]).get(source) if source is not None else None
+            fault = number if isinstance(number, NumberFault) else None
+            answer = common_part(facts, decision, campaign, campaign.seller, card, fault, self._now)
+            common = _compact(answer)
+            record = f'{{"campaign_id":"{campaign.id}","facts":{_compact(facts_to_record(facts))},"answer":{common}}}'
+            made = self._made[key] = Decided(facts, decision, common, record)
+        return made
+
+    def _policy(self, country: str | None) -> Policy | None:
+        if country not in self._policies:
+            self._policies[country] = policy_for(country, self._now)
+        return self._policies[country]
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _compact(value: object) -> str:
+    return _encode(value)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One request's answers, before they are on record."""
+
+    request: _Request
+    campaign: CampaignCard
+    answers: list[Answer]
+    decided: list[Decided]
+    ids: list[dict[str, list[str]]]
+
+    def events(self, store: Store) -> list[Event]:
+        """Return the ledger entries: one for each thousand answers, each distinct decision written once in it."""
+        return [
+            Event(
+                "checks",
+                self.answers[start].id,
+                self.request.caller.actor,
+                self.campaign.seller_id,
+                self._payload(store, start, start + ROWS_AN_ENTRY),
+            )
+            for start in range(0, len(self.answers), ROWS_AN_ENTRY)
+        ]
+
+    def _payload(self, store: Store, start: int, end: int) -> str:
+        places: dict[int, int] = {}
+        records: list[str] = []
+        rows: list[str] = []
+        number_hash = store.keyring.number_hash
+        for answer, decided, ids in zip(
+            self.answers[start:end], self.decided[start:end], self.ids[start:end], strict=True
+        ):
+            place = places.get(id(decided))
+            if place is None:
+                place = places[id(decided)] = len(records)
+                records.append(decided.record)
+            number = "null" if answer.number is None else f'"{number_hash(answer.number.value)}"'
+            reference = "null" if answer.reference is None else _encode(answer.reference)
+            rows.append(f'["{answer.id}",{number},{place},{_encode(ids) if ids else "{}"},{reference}]')
+        return f'{{"form":{RECORD_FORM},"decisions":[{",".join(records)}],"rows":[{",".join(rows)}]}}'
+
+    def rows(self, places: Iterator[Position], checked_at: object, connection: Connection) -> list[dict[str, object]]:
+        """Return the rows of the table ``checks``; takes as many ledger places as there were entries."""
+        name, found, entries = connection.dialect.name, [], []
+        for index, answer in enumerate(self.answers):
+            if index % ROWS_AN_ENTRY == 0:
+                entries.append(next(places))
+            position = entries[-1]
+            found.append(
+                {
+                    "id": answer.id,
+                    "seller_id": self.campaign.seller_id,
+                    "campaign_id": self.campaign.id,
+                    "number": None if answer.number is None else answer.number.value,
+                    "verdict": answer.decision.verdict.value,
+                    "checked_at": checked_at,
+                    "valid_until": instant_value(name, answer.decision.valid_until),
+                    "asked_by": self.request.caller.actor,
+                    "reference": answer.reference,
+                    "chain": position.chain,
+                    "seq": position.seq,
+                    "place": index % ROWS_AN_ENTRY,
+                }
+            )
+        return found
+
+
+def _draft(decider: _Decider, request: _Request, campaign: CampaignCard) -> _Draft:
+    draft = _Draft(request, campaign, [], [], [])
+    for question, number in zip(request.questions, request.numbers, strict=True):
+        known, key = decider.known(number, campaign)
+        decided = decider.decided(number, campaign, known, key)
+        draft.answers.append(Answer(new_id(), _readable(number), question.reference, decided.decision, decided.common))
+        draft.decided.append(decided)
+        draft.ids.append(known.ids if known is not None else {})
+    return draft

@@ -1,0 +1,116 @@
+"""Holds: a temporary block while customer service looks at what was reported from a call.
+
+A seller's staff can report an objection, which blocks at once; only customer service turns it into an opt-out or
+closes it.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from consent.terms import Channel, written_channels
+from core.access import Caller, Right
+from core.changes import ChangeKind, NewChange, announce
+from core.errors import InvalidInput, Kind, NotFound, ServiceError
+from core.ids import new_id
+from core.ledger import Event, put_on_record
+from core.secrets import Keyring
+from dnc.models import Hold
+
+ALL_CHANNELS = written_channels(frozenset(Channel))
+
+
+class HoldClosed(ServiceError):
+    """The hold was closed before; nothing was changed."""
+
+    kind, code, title = Kind.CONFLICT, "hold-closed", "The hold is already closed"
+
+
+def make_hold(
+    session: Session,
+    caller: Caller,
+    keyring: Keyring,
+    *,
+    number: int,
+    seller_id: str,
+    reason: str,
+    contact_id: str | None,
+    note: str,
+    now: datetime,
+) -> Hold:
+    """Return a new hold on the number for the seller; it blocks from the commit on."""
+    hold = Hold(
+        id=new_id(),
+        seller_id=seller_id,
+        number=number,
+        reason=reason,
+        contact_id=contact_id,
+        note=note,
+        made_at=now,
+        made_by=caller.actor,
+    )
+    session.add(hold)
+    payload = {"number": keyring.number_hash(number), "reason": reason, "contact": contact_id}
+    put_on_record(session, Event("hold.made", hold.id, caller.actor, seller_id, payload))
+    announce(session, NewChange(now, ChangeKind.HOLD, number, seller_id, hold.id, ALL_CHANNELS))
+    return hold
+
+
+def report_objection(
+    session: Session, caller: Caller, keyring: Keyring, *, number: int, seller_id: str, note: str, now: datetime
+) -> Hold:
+    """Return the hold that a reported objection makes; customer service finds it among its tasks.
+
+    Raises:
+        Forbidden: the caller may not report objections.
+        NotFound: the seller is not the caller's.
+    """
+    caller.require(Right.REPORT_OBJECTION)
+    if caller.seller_id not in (None, seller_id):
+        raise NotFound("there is no seller with that slug")
+    return make_hold(
+        session,
+        caller,
+        keyring,
+        number=number,
+        seller_id=seller_id,
+        reason="objected",
+        contact_id=None,
+        note=note,
+        now=now,
+    )
+
+
+def close_hold(
+    session: Session, caller: Caller, keyring: Keyring, *, hold_id: str, resolution: str, now: datetime
+) -> Hold:
+    """Return the hold, closed with its resolution.
+
+    Raises:
+        Forbidden: the caller may not close holds.
+        NotFound: there is no such hold for the caller.
+        HoldClosed: it was closed before.
+        InvalidInput: no resolution is given.
+    """
+    caller.require(Right.CLOSE_HOLD)
+    hold = session.get(Hold, hold_id, with_for_update=True)
+    if hold is None or caller.seller_id not in (None, hold.seller_id):
+        raise NotFound("there is no such hold")
+    if hold.closed_at is not None:
+        raise HoldClosed("nothing was changed")
+    if not resolution.strip():
+        raise InvalidInput("say what was found")
+    hold.closed_at, hold.closed_by, hold.resolution = now, caller.actor, resolution.strip()
+    payload = {"number": keyring.number_hash(hold.number), "resolution": resolution.strip()}
+    put_on_record(session, Event("hold.closed", hold.id, caller.actor, hold.seller_id, payload))
+    announce(session, NewChange(now, ChangeKind.HOLD_CLOSED, hold.number, hold.seller_id, hold.id, ALL_CHANNELS))
+    return hold
+
+
+def open_holds(session: Session, seller_id: str | None, *, limit: int = 100) -> list[Hold]:
+    """Return the oldest open holds of a seller (of all sellers for None): customer service's task list."""
+    query = select(Hold).where(Hold.closed_at.is_(None)).order_by(Hold.made_at).limit(limit)
+    if seller_id is not None:
+        query = query.where(Hold.seller_id == seller_id)
+    return list(session.scalars(query))

@@ -1,0 +1,136 @@
+"""Checks as they stand on record: read back one, or decide all of them again from their stored facts."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.access import Caller, Right
+from core.errors import NotFound
+from core.ledger import LedgerEntry
+from dnc.answers import utc
+from dnc.decision import decide
+from dnc.facts import facts_from_record
+from dnc.models import Check
+from dnc.policy import policy_named
+
+READ_AT_ONCE = 200
+
+
+class UnknownCheck(NotFound):
+    """There is no such check, or it is another seller's."""
+
+    code, title = "unknown-check", "There is no such check"
+
+
+class CheckErased(NotFound):
+    """The check's facts were erased when their retention ended; that it was made still stands in the ledger."""
+
+    code, title = "check-erased", "The check's facts are erased"
+
+
+def check_on_record(session: Session, caller: Caller, check_id: str) -> dict[str, object]:
+    """Return a check exactly as it was answered.
+
+    Raises:
+        Forbidden: the caller may not read checks.
+        UnknownCheck: there is none for the caller's seller.
+        CheckErased: its facts are no longer kept.
+    """
+    caller.require(Right.READ_CHECKS)
+    check = session.get(Check, check_id)
+    if check is None or caller.seller_id not in (None, check.seller_id):
+        raise UnknownCheck("there is no such check for your seller")
+    payload = session.scalar(
+        select(LedgerEntry.payload).where(LedgerEntry.chain == check.chain, LedgerEntry.seq == check.seq)
+    )
+    if payload is None:
+        raise CheckErased("its retention has ended")
+    document = json.loads(payload)
+    _id, _hash, place, _ids, reference = document["rows"][check.place]
+    number = None if check.number is None else f"+{check.number}"
+    return {"id": check.id, "number": number, "reference": reference, **document["decisions"][place]["answer"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A check whose stored facts, decided again, do not give the stored answer. It names no number."""
+
+    chain: int
+    seq: int
+    check_ids: tuple[str, ...]
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How many checks were decided again, how many were erased, and those that differ."""
+
+    checks: int
+    erased_entries: int
+    differences: tuple[Difference, ...]
+
+
+def replay(session: Session) -> Replay:
+    """Return the result of deciding every check on record again, from its stored facts and policy version.
+
+    It reads all of the ledger in steps, so memory does not grow with it.
+    """
+    checks = erased = 0
+    differences: list[Difference] = []
+    for entry in _check_entries(session):
+        if entry.payload is None:
+            erased += 1
+            continue
+        document = json.loads(entry.payload)
+        checks += len(document["rows"])
+        for place, stored in enumerate(document["decisions"]):
+            what = decided_otherwise(stored)
+            if what is not None:
+                ids = tuple(row[0] for row in document["rows"] if row[2] == place)
+                differences.append(Difference(entry.chain, entry.seq, ids, what))
+    return Replay(checks, erased, tuple(differences))
+
+
+def _check_entries(session: Session) -> Iterator[LedgerEntry]:
+    after = (0, -1)
+    while True:
+        chain, seq = after
+        rows = session.scalars(
+            select(LedgerEntry)
+            .where(LedgerEntry.kind == "checks")
+            .where((LedgerEntry.chain > chain) | ((LedgerEntry.chain == chain) & (LedgerEntry.seq > seq)))
+            .order_by(LedgerEntry.chain, LedgerEntry.seq)
+            .limit(READ_AT_ONCE)
+        ).all()
+        yield from rows
+        if len(rows) < READ_AT_ONCE:
+            return
+        after = (rows[-1].chain, rows[-1].seq)
+        session.expunge_all()
+
+
+def decided_otherwise(stored: dict[str, Any]) -> str | None:
+    """Return what differs when the stored facts are decided again, or None if nothing does. Pure."""
+    answer = stored["answer"]
+    try:
+        facts = facts_from_record(stored["facts"])
+        policy = policy_named(answer["policy"]) if answer["policy"] is not None else None
+        now = datetime.fromisoformat(answer["checked_at"])
+        decision = decide(facts, policy, now)
+    except (KeyError, ValueError, TypeError, AttributeError, LookupError) as error:
+        return f"the stored facts cannot be read ({type(error).__name__})"
+    again = {
+        "verdict": decision.verdict.value,
+        "may_call": decision.may_call,
+        "valid_until": utc(decision.valid_until),
+        "retry_at": utc(decision.retry_at),
+        "reasons": [reason.code.value for reason in decision.reasons],
+    }
+    told = {name: answer.get(name) for name in again} | {"reasons": [reason["code"] for reason in answer["reasons"]]}
+    wrong = sorted(name for name in again if again[name] != told[name])
+    return ", ".join(wrong) + " would differ" if wrong else None

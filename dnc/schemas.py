@@ -1,0 +1,341 @@
+"""The bodies of the API's requests and answers about checks, contacts, opt-outs, look-ups and changes."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from consent.terms import Channel
+from dnc.contacts import Outcome
+from dnc.decision import Verdict
+from dnc.reasons import Category, ReasonCode
+from web.endpoint import Document
+from web.fields import Id, Instant, Note, RawNumber, Region, Short, Slug
+
+
+class CheckQuestion(Document):
+    """May this number be called now?"""
+
+    number: RawNumber
+    campaign: Slug
+    region: Region = "SE"
+    reference: Short | None = None
+
+
+class BatchQuestion(Document):
+    """May these numbers be called now? At most 10,000, each answered in its place."""
+
+    campaign: Slug
+    numbers: Annotated[list[RawNumber], Field(min_length=1, max_length=10_000)]
+    region: Region = "SE"
+
+
+class WhatIfQuestion(Document):
+    """Might this number be called at that moment, or under that policy?"""
+
+    number: RawNumber
+    campaign: Slug
+    region: Region = "SE"
+    at: Instant | None = None
+    policy: Short | None = None
+
+
+class ReasonDocument(Document):
+    """One reason against the call."""
+
+    code: ReasonCode
+    category: Category
+    rule: str
+    text: str
+    text_sv: str
+    register: str | None = None
+    missing: list[str] = []
+    fault: str | None = None
+
+
+class LawfulBasisDocument(Document):
+    """The basis of GDPR article 6 that carries the call."""
+
+    basis: str
+    article: str
+    assessment: str | None
+
+
+class SourceDocument(Document):
+    """Where the number came from. For a bought list only what to say: never its name."""
+
+    kind: Literal["partner", "list", "consent", "relation"]
+    name: str | None = None
+    say: str | None = None
+    say_en: str | None = None
+    collected_at: Instant | None = None
+
+
+class RegisterDocument(Document):
+    """What a register said."""
+
+    register: str
+    version: str | None
+    version_id: str | None
+    listed: bool | None
+    valid_until: Instant | None
+    lifted_by: str | None
+
+
+class SimulatedDocument(Document):
+    """An answer for a moment or policy of choice: never a permission."""
+
+    simulated: Literal[True]
+    number: str | None
+    verdict: Verdict
+    may_call: bool
+    reasons: list[ReasonDocument]
+    checked_at: Instant
+    valid_until: Instant | None
+    retry_at: Instant | None
+    campaign: str
+    seller: str
+    policy: str | None
+    lawful_basis: LawfulBasisDocument | None
+    source: SourceDocument | None
+    registers: list[RegisterDocument]
+
+
+class CheckDocument(Document):
+    """A check: the question, its answer, on what ground, what to say and until when."""
+
+    id: str
+    number: str | None
+    reference: str | None
+    verdict: Verdict
+    may_call: bool
+    reasons: list[ReasonDocument]
+    checked_at: Instant
+    valid_until: Instant | None
+    retry_at: Instant | None
+    campaign: str
+    seller: str
+    policy: str | None
+    lawful_basis: LawfulBasisDocument | None
+    source: SourceDocument | None
+    registers: list[RegisterDocument]
+
+
+class BatchDocument(Document):
+    """One check a number, in order."""
+
+    results: list[CheckDocument]
+
+
+class NewContact(Document):
+    """A call that took place."""
+
+    check_id: Id
+    call_id: Short
+    started_at: Instant
+    ended_at: Instant | None = None
+    outcome: Outcome
+    agent: Short | None = None
+    source_disclosed: bool | None = None
+
+
+class ContactDocument(Document):
+    """A contact on record. ``permitted``: its check allowed the call and was valid when it started."""
+
+    id: str
+    check_id: str
+    call_id: str
+    outcome: Outcome
+    permitted: bool
+    hold_id: str | None
+    repeated: bool
+
+
+class NewOptOuts(Document):
+    """People who said no, by number. ``seller`` is a slug, or ``*`` for every seller."""
+
+    numbers: Annotated[list[RawNumber], Field(min_length=1, max_length=10_000)]
+    seller: Slug | Literal["*"]
+    channels: Annotated[list[Channel], Field(min_length=1)] = list(Channel)
+    via: Short
+    received_at: Instant | None = None
+    note: Note = ""
+    region: Region = "SE"
+
+
+class OptOutResultDocument(Document):
+    """What became of one number."""
+
+    place: int
+    result: Literal["added", "already", "invalid"]
+    id: str | None
+    number: str | None
+    fault: str | None
+    effective_at: Instant | None
+
+
+class OptOutResults(Document):
+    """A result for each number, in order."""
+
+    results: list[OptOutResultDocument]
+
+
+class NewRelease(Document):
+    """The person asked to leave the list."""
+
+    asked_by_person_at: Instant
+    verified_by: Short
+    note: Note = ""
+
+
+class ReleaseDocument(Document):
+    """A release on record."""
+
+    opt_out_id: str
+    released_at: Instant
+    asked_by_person_at: Instant
+    verified_by: str
+
+
+class LookUpQuestion(Document):
+    """What is on record on this number, now or as it was, or as it was known?"""
+
+    number: RawNumber
+    region: Region = "SE"
+    as_of: Instant | None = None
+    known_at: Instant | None = None
+
+
+class OptOutDocument(Document):
+    """An opt-out and its end."""
+
+    id: str
+    every_seller: bool
+    channels: list[str]
+    via: str
+    note: str
+    received_at: Instant
+    recorded_at: Instant
+    recorded_by: str
+    in_force: bool
+    asked_by_person_at: Instant | None
+    released_at: Instant | None
+    released_by: str | None
+    verified_by: str | None
+
+
+class HoldDocument(Document):
+    """A hold and its end."""
+
+    id: str
+    reason: str
+    note: str
+    made_at: Instant
+    made_by: str
+    closed_at: Instant | None
+    resolution: str | None
+
+
+class LeadDocument(Document):
+    """A lead's origin; of a bought list, sales staff are given neither name nor supplier."""
+
+    kind: str
+    source: str | None
+    supplier: str | None
+    say: str
+    say_en: str | None
+    basis: str | None
+    assessment: str | None
+    file: str | None
+    file_sha256: str | None
+    row: int | None
+    collected_at: Instant | None
+    received_at: Instant
+    expires_at: Instant | None
+    paused: bool
+
+
+class ConsentDocument(Document):
+    """A consent on record."""
+
+    id: str
+    channels: list[str]
+    names_seller: bool
+    text_version: str
+    evidence: str
+    given_at: Instant
+    expires_at: Instant | None
+    withdrawn_at: Instant | None
+
+
+class RelationDocument(Document):
+    """A customer relation on record."""
+
+    id: str
+    product: str
+    reference: str
+    started_at: Instant
+    fulfilled_at: Instant | None
+
+
+class PastCheckDocument(Document):
+    """A check made before."""
+
+    id: str
+    verdict: Verdict
+    checked_at: Instant
+    asked_by: str
+
+
+class PastContactDocument(Document):
+    """A call made before."""
+
+    id: str
+    check_id: str
+    outcome: Outcome
+    started_at: Instant
+    agent: str | None
+    source_disclosed: bool | None
+
+
+class NumberDocument(Document):
+    """Everything on a number that the caller's role may see."""
+
+    number: str
+    as_of: Instant
+    known_at: Instant
+    opted_out: bool
+    held: bool
+    opt_outs: list[OptOutDocument]
+    holds: list[HoldDocument]
+    restrictions: list[str]
+    leads: list[LeadDocument]
+    consents: list[ConsentDocument]
+    relations: list[RelationDocument]
+    checks: list[PastCheckDocument]
+    contacts: list[PastContactDocument]
+
+
+class Page(Document):
+    """Where to go on, and how much at once."""
+
+    cursor: Annotated[int, Field(ge=0, le=2**62)] = 0
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
+class ChangeDocument(Document):
+    """One change that a dialer must act on."""
+
+    cursor: int
+    at: Instant
+    kind: str
+    number: str
+    every_seller: bool
+    channels: list[str]
+    subject: str
+
+
+class ChangePage(Document):
+    """Changes in order; ask again from ``cursor`` for what came after."""
+
+    changes: list[ChangeDocument]
+    cursor: int

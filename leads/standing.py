@@ -1,0 +1,62 @@
+"""What leads say of numbers, for the decision; and the card of a source, for the answer."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+from sqlalchemy.sql import Select
+
+from core.database import any_of
+from core.standing import NUMBERS, standing
+from leads.models import Lead, LeadFile, Source, Supplier
+
+
+def leads_standing() -> Select[Any]:
+    """Leads: a source, b kind of supplier, c basis, e balancing test, t1 collected, t2 expires, day of birth.
+
+    The flag says that source, supplier or lead file is paused. By uq_leads_number_source_id.
+    """
+    return (
+        standing(
+            "lead",
+            id=Lead.id,
+            number=Lead.number,
+            seller_id=Lead.seller_id,
+            a=Lead.source_id,
+            b=Supplier.kind,
+            c=Source.basis,
+            e=Source.assessment,
+            t1=Lead.collected_at,
+            t2=Lead.expires_at,
+            flag=or_(Source.paused_at.is_not(None), Supplier.paused_at.is_not(None), LeadFile.paused_at.is_not(None)),
+            day=Lead.birth_date,
+        )
+        .join(Source, Source.id == Lead.source_id)
+        .join(Supplier, Supplier.id == Source.supplier_id)
+        .join(LeadFile, LeadFile.id == Lead.lead_file_id)
+        .where(any_of(Lead.number, NUMBERS))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCard:
+    """What is told of a source in the call. A source's wording is never edited: a new wording is a new source."""
+
+    id: str
+    kind: str
+    name: str
+    basis: str | None
+    assessment: str | None
+    say: str
+    say_en: str | None
+
+
+def source_cards(connection: Connection, ids: Iterable[str]) -> dict[str, SourceCard]:
+    """Return the cards of the sources by id."""
+    rows = connection.execute(
+        select(Source.id, Supplier.kind, Source.name, Source.basis, Source.assessment, Source.say, Source.say_en)
+        .join(Supplier, Supplier.id == Source.supplier_id)
+        .where(Source.id.in_(list(ids)))
+    )
+    return {row.id: SourceCard(*row) for row in rows}

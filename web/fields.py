@@ -1,0 +1,29 @@
+"""Field types that request bodies share."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
+
+
+def _written_instant(value: Any) -> Any:  # Any: whatever JSON held
+    if isinstance(value, str | datetime):
+        return value
+    raise ValueError("an instant is a text such as 2026-11-22T14:03:00Z")
+
+
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written_instant),
+    PlainSerializer(lambda value: value.isoformat().replace("+00:00", "Z"), return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""An instant with its time zone, RFC 3339."""
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?$")]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+Note = Annotated[str, StringConstraints(max_length=2000)]
+RawNumber = Annotated[str, StringConstraints(max_length=250)]
+"""A phone number in any spelling; whether it can be read is part of the answer, not of the input's form."""
+Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), Field(description="ISO country for national forms")]
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")]
