@@ -4,6 +4,7 @@ Every function takes and returns aware instants (UTC out). No instant makes one 
 ``EARLIEST``–``LATEST`` is moved to the nearer end, where no rule is near.
 """
 
+from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -54,14 +55,9 @@ def months_after(day: date, months: int) -> date:
     year, month = divmod(count, 12)
     if year < EARLIEST.year:
         return EARLIEST.date()
-    if year >= LATEST.year:
+    if year > LATEST.year:
         return LATEST.date()
-    return date(year, month + 1, min(day.day, _days_in(year, month + 1)))
-
-
-def _days_in(year: int, month: int) -> int:
-    following = date(year + month // 12, month % 12 + 1, 1)
-    return (following - timedelta(days=1)).day
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def instant_months_after(moment: datetime, months: int, zone: ZoneInfo) -> datetime:

@@ -9,6 +9,8 @@ from dnc.facts import Basis, CallFacts, Channel, ConsentFact, LeadFact, Relation
 from dnc.policy import Policy, Regime
 from dnc.reasons import ReasonCode
 
+FOREVER = LATEST + timedelta(days=1)
+
 
 class GroundKind(StrEnum):
     """What carries a call, or lifts the register."""
@@ -166,15 +168,14 @@ def _last_to_end(grounds: list[Ground], now: datetime) -> Ground | None:
     return min(in_force, key=_rank) if in_force else None
 
 
-def _rank(ground: Ground) -> tuple[timedelta, str, str, str, str, str]:
-    ends = LATEST if ground.until is None else ground.until
+def _rank(ground: Ground) -> tuple[timedelta, str, str, str, str]:
+    ends = FOREVER if ground.until is None else ground.until
     return (
-        LATEST - ends,
+        FOREVER - ends,
         ground.kind,
         ground.id,
         ground.source_id or "",
         ground.basis or "",
-        ground.consent_id or "",
     )
 
 

@@ -148,6 +148,9 @@ def test_the_search_for_an_opening_reaches_thirty_days_ahead() -> None:
         ("2024-02-29", 12, "2025-02-28"),
         ("2026-01-31", 1, "2026-02-28"),
         ("2026-03-31", 0, "2026-03-31"),
+        ("1970-05-01", 1, "1970-06-01"),
+        ("2199-01-01", 1, "2199-02-01"),
+        ("2199-11-30", 2, "2199-12-30"),
         ("9999-12-31", 2, "2199-12-30"),
         ("0001-01-01", 2, "1970-01-02"),
     ],
@@ -157,7 +160,10 @@ def test_a_calendar_month_ends_with_the_month_where_the_day_does_not_exist(day: 
 
 
 def test_months_after_an_instant_keep_the_hour_on_the_wall_over_summer_time() -> None:
-    assert instant_months_after(at("2026-01-31T09:30"), 3, STOCKHOLM) == at("2026-04-30T09:30")
+    later = instant_months_after(at("2026-01-31T09:30"), 3, STOCKHOLM)
+
+    assert later == at("2026-04-30T09:30")
+    assert later.tzinfo is UTC
 
 
 def test_months_count_from_the_local_day_not_the_utc_day() -> None:

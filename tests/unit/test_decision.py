@@ -288,3 +288,24 @@ def test_one_leads_birth_date_speaks_for_the_number_whatever_that_leads_standing
 
     assert codes(ask(leads=(LEAD, spent))) == ["minor"]
     assert codes(ask(leads=(spent, LEAD))) == ["minor"]
+
+
+def test_a_no_names_the_policy_and_register_version_it_was_decided_by() -> None:
+    decision = ask(register=LISTED)
+
+    assert decision.policy == "se-2026-1"
+    assert decision.register is not None
+    assert (decision.register.version_id, decision.register.listed) == ("v1", True)
+
+
+def test_only_the_reason_for_missing_facts_names_them() -> None:
+    missing, held = ask(attempts=None, holds=("hold",)).reasons
+
+    assert missing.missing == ("attempts",)
+    assert held.missing == ()
+
+
+def test_without_a_policy_a_ground_still_ends_when_it_says_so() -> None:
+    ended = replace(CONSENT, expires_at=at("2026-11-18T12:00"))
+
+    assert ask(policy=None, leads=(), consents=(ended,)).ground is None

@@ -337,3 +337,39 @@ def test_a_relation_is_named_as_the_origin_of_a_call_that_lacks_consent() -> Non
 
     assert ground is not None
     assert ground.kind is GroundKind.RELATION
+
+
+def test_an_expired_lead_without_a_basis_lacks_both_and_no_more() -> None:
+    assert codes(ask(leads=(replace(LEAD, basis=None, **EXPIRED),))) == ["no_lawful_basis", "lead_expired"]
+
+
+def test_an_expired_leads_open_source_does_not_excuse_the_paused_one() -> None:
+    expired = replace(LEAD, basis=None, **EXPIRED)
+    paused = replace(LEAD, id="lead-2", basis=None, paused=True)
+
+    assert codes(ask(leads=(expired, paused))) == ["no_lawful_basis", "source_paused"]
+
+
+def test_leads_that_differ_in_basis_alone_are_named_in_the_same_way_in_whatever_order() -> None:
+    leads = (LEAD, CONSENT_LEAD)
+    one = ask(leads=leads, consents=(CONSENT,)).ground
+    other = ask(leads=leads[::-1], consents=(CONSENT,)).ground
+
+    assert one is not None
+    assert one == other
+    assert one.basis is Basis.CONSENT
+
+
+def test_a_consent_without_an_end_leaves_the_lead_its_own() -> None:
+    ground = ask(leads=(CONSENT_LEAD,), consents=(CONSENT,)).ground
+
+    assert ground is not None
+    assert ground.until == CONSENT_LEAD.expires_at
+
+
+def test_a_lead_without_an_end_takes_that_of_its_consent() -> None:
+    ending = replace(CONSENT, expires_at=at("2026-12-01T00:00"))
+    ground = ask(leads=(replace(CONSENT_LEAD, expires_at=None),), consents=(ending,)).ground
+
+    assert ground is not None
+    assert ground.until == ending.expires_at

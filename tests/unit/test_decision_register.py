@@ -1,7 +1,7 @@
 """What the register says, what lifts it, and how long a version may be gone by."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -13,6 +13,7 @@ from dnc.facts import (
 )
 from dnc.grounds import GroundKind
 from tests.unit.calls import (
+    CAMPAIGN,
     CONSENT,
     FRESH,
     LEAD,
@@ -203,3 +204,30 @@ def test_a_register_turns_stale_at_local_midnight_exactly() -> None:
 
     assert "register_stale" not in codes(ask(now=at("2026-11-17T23:59:59"), register=register))
     assert "register_stale" in codes(ask(now=at("2026-11-18T00:00:00"), register=register))
+
+
+def test_a_reason_names_the_register_that_was_asked() -> None:
+    assert [reason.register for reason in ask(register=replace(LISTED, register="other")).reasons] == ["other", "other"]
+    assert ask(register=LISTED, policy=None).reasons[-1].register == "nix"
+
+
+def test_a_register_is_of_today_by_the_local_date() -> None:
+    """At 23:30 UTC on the 17th a register of the 18th is today's in Sweden; half past ten it is still tomorrow's."""
+    today = replace(FRESH, as_of=date(2026, 11, 18))
+
+    assert "register_missing" not in codes(ask(now=datetime(2026, 11, 17, 23, 30, tzinfo=UTC), register=today))
+    assert "register_missing" in codes(ask(now=datetime(2026, 11, 17, 22, 30, tzinfo=UTC), register=today))
+
+
+def test_a_relation_ends_at_the_same_hour_on_the_wall_as_its_contract_did() -> None:
+    """Fulfilled in winter time, it ends on the first day of summer time, at noon by the local clock."""
+    relation = replace(RELATION, fulfilled_at=at("2025-03-29T12:00"))
+    weekends = replace(CAMPAIGN, opens_weekends=True)
+    register = replace(LISTED, as_of=date(2026, 3, 15))
+    leads = (replace(LEAD, collected_at=None),)
+
+    def verdict(now: str) -> list[str]:
+        return codes(ask(now=at(now), campaign=weekends, register=register, relations=(relation,), leads=leads))
+
+    assert verdict("2026-03-29T11:59:59") == []
+    assert verdict("2026-03-29T12:00:00") == ["on_register"]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -24,9 +25,6 @@ from tests.unit.calls import (
     called,
     codes,
 )
-
-PAST_REGISTER = {"register": LISTED, "relations": (RELATION,)}
-
 
 # --- product_prohibited, campaign_closed ---
 
@@ -275,3 +273,18 @@ def test_a_lift_that_ends_does_not_end_an_allow_that_the_register_itself_gives()
 
 def test_a_denied_call_is_valid_for_no_time_at_all() -> None:
     assert ask(holds=("hold",)).valid_until is None
+
+
+def test_days_and_hours_are_those_of_the_policys_own_zone() -> None:
+    """Friday 23:00 UTC is noon on Saturday in Auckland, and Sunday 23:00 UTC is noon on Monday."""
+    auckland = replace(SE_2026_1, version="test-auckland", zone=ZoneInfo("Pacific/Auckland"))
+    saturday = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
+    monday = datetime(2026, 11, 22, 23, 0, tzinfo=UTC)
+
+    assert codes(ask(policy=auckland, now=saturday)) == ["outside_hours"]
+    assert ask(policy=auckland, now=saturday).retry_at == datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
+    assert ask(policy=auckland, now=monday).may_call
+    morning = AttemptsFact(tuple(monday - timedelta(hours=hours) for hours in (4, 8, 11)))
+    tired = ask(policy=auckland, now=monday, attempts=morning)
+    assert codes(tired) == ["attempts_day"]
+    assert tired.retry_at == datetime(2026, 11, 23, 19, 0, tzinfo=UTC)

@@ -1,0 +1,87 @@
+"""Facts are stored with the answer they gave, and read back as they were."""
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from dnc.facts import OptOutFact, RestrictionKind, facts_from_record, facts_to_record
+from tests.unit.calls import CALLABLE, CONSENT, LEAD, RELATION, VOICE, at, called
+
+FULL = replace(
+    CALLABLE,
+    opt_outs=(OptOutFact("no", VOICE, all_sellers=True),),
+    holds=("hold",),
+    restrictions=(RestrictionKind.DECEASED,),
+    leads=(replace(LEAD, birth_date=date(1970, 2, 28)), replace(LEAD, basis=None, collected_at=None, expires_at=None)),
+    consents=(CONSENT, replace(CONSENT, expires_at=at("2027-01-01T00:00"), withdrawn_at=at("2026-12-01T00:00"))),
+    relations=(RELATION, replace(RELATION, fulfilled_at=at("2026-01-01T00:00"))),
+    attempts=called("2026-11-18T10:00", "2026-11-17T10:00"),
+)
+
+
+def test_facts_of_every_kind_come_back_from_json_as_they_were() -> None:
+    assert facts_from_record(json.loads(json.dumps(facts_to_record(FULL)))) == FULL
+
+
+def test_what_could_not_be_learnt_is_not_read_back_as_nothing() -> None:
+    unlearnt = replace(FULL, opt_outs=None, leads=None, register=None, number=None, campaign=None, attempts=None)
+
+    assert facts_from_record(json.loads(json.dumps(facts_to_record(unlearnt)))) == unlearnt
+
+
+def test_the_record_of_one_call_is_this() -> None:
+    """The layout is kept: records written today are read years from now."""
+    assert json.loads(json.dumps(facts_to_record(replace(FULL, leads=FULL.leads and FULL.leads[:1])))) == {
+        "form": 1,
+        "number": ["SE", "mobile", True],
+        "campaign": ["energy", "voice", True, False],
+        "opt_outs": [["no", ["voice"], True]],
+        "holds": ["hold"],
+        "restrictions": ["deceased"],
+        "register": ["nix", "v1", "2026-11-15", False],
+        "leads": [
+            [
+                "lead-1",
+                "contest",
+                "partner",
+                "legitimate_interest",
+                True,
+                False,
+                "2026-10-01T10:00:00+02:00",
+                "2027-10-01T10:00:00+02:00",
+                "1970-02-28",
+            ]
+        ],
+        "consents": [
+            ["consent-1", True, ["voice"], "2026-10-01T10:00:00+02:00", None, None],
+            [
+                "consent-1",
+                True,
+                ["voice"],
+                "2026-10-01T10:00:00+02:00",
+                "2027-01-01T00:00:00+01:00",
+                "2026-12-01T00:00:00+01:00",
+            ],
+        ],
+        "relations": [
+            ["relation-1", "energy", "2024-01-01T00:00:00+01:00", None],
+            ["relation-1", "energy", "2024-01-01T00:00:00+01:00", "2026-01-01T00:00:00+01:00"],
+        ],
+        "attempts": ["2026-11-18T10:00:00+01:00", "2026-11-17T10:00:00+01:00"],
+    }
+
+
+@pytest.mark.parametrize("form", [0, 2, "1", None])
+def test_a_record_in_a_form_we_do_not_know_is_refused_rather_than_guessed(form: object) -> None:
+    with pytest.raises(ValueError, match="cannot read"):
+        facts_from_record({**facts_to_record(FULL), "form": form})
+
+
+def test_a_record_that_lacks_a_fact_is_refused() -> None:
+    record = facts_to_record(FULL)
+    del record["opt_outs"]
+
+    with pytest.raises(KeyError):
+        facts_from_record(record)
