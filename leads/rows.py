@@ -25,11 +25,11 @@ _DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
 
 
 class RowReason(StrEnum):
-    """Why a row was not accepted. ``SEVERAL_NUMBERS`` alone makes it ambiguous, the last two make it a duplicate."""
+    """Why a row was not accepted. ``AMBIGUOUS_NUMBER`` alone makes it ambiguous, the last two make it a duplicate."""
 
     MISSING_NUMBER = "missing_number"
     INVALID_NUMBER = "invalid_number"
-    SEVERAL_NUMBERS = "several_numbers"
+    AMBIGUOUS_NUMBER = "ambiguous_number"
     MISSING_CELLS = "missing_cells"
     SURPLUS_CELLS = "surplus_cells"
     UNREADABLE = "unreadable"
@@ -114,7 +114,7 @@ class Settler:
         person = self._person(row.cells, reasons)
         if not reasons:
             return SettledRow(row, RowState.ACCEPTED, (), number, person)
-        alone = reasons == [RowReason.SEVERAL_NUMBERS]
+        alone = reasons == [RowReason.AMBIGUOUS_NUMBER]
         return SettledRow(row, RowState.AMBIGUOUS if alone else RowState.REJECTED, tuple(reasons), number, None)
 
     def _person(self, cells: Sequence[str], reasons: list[RowReason]) -> Person:
@@ -186,7 +186,7 @@ def _number(cell: str, reasons: list[RowReason]) -> int | None:
         case NumberFault.EMPTY:
             reasons.append(RowReason.MISSING_NUMBER)
         case NumberFault.AMBIGUOUS:
-            reasons.append(RowReason.SEVERAL_NUMBERS)
+            reasons.append(RowReason.AMBIGUOUS_NUMBER)
         case _:
             reasons.append(RowReason.INVALID_NUMBER)
     return None

@@ -1,0 +1,158 @@
+"""What becomes of one row of a lead file."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from leads.headings import read_headings
+from leads.rows import RawRow, RowReason, SettledRow, read_date, read_instant, settle
+from leads.terms import RowState
+
+RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
+HEADINGS = ["tel", "förnamn", "efternamn", "gata", "postnr", "ort", "e-post", "född", "insamlad", "ref"]
+GOOD = [
+    "070-174 06 05",
+    "Åsa",
+    "Öberg",
+    "Storgatan 1",
+    "111 22",
+    "Örebro",
+    "a@example.se",
+    "2001-05-03",
+    "2026-11-01 14:03",
+    "R1",
+]
+
+
+def settled(**changes: str) -> SettledRow:
+    """Return what becomes of the good row, with some of its cells changed."""
+    cells = [changes.get(heading.replace("-", ""), cell) for heading, cell in zip(HEADINGS, GOOD, strict=True)]
+    return settle(RawRow(1, cells), read_headings(HEADINGS), RECEIVED)
+
+
+def test_a_good_row_gives_its_number_and_person() -> None:
+    row = settled()
+
+    assert (row.state, row.reasons, row.number) == (RowState.ACCEPTED, (), 46701740605)
+    assert row.person is not None
+    assert row.person.name == "Åsa Öberg"
+    assert row.person.address == "Storgatan 1, 111 22 Örebro"
+    assert row.person.birth_date == date(2001, 5, 3)
+    assert row.person.collected_at == datetime(2026, 11, 1, 13, 3, tzinfo=UTC)
+    assert row.person.partner_reference == "R1"
+
+
+def test_a_child_is_a_lead_with_its_birth_date_for_the_decision_to_deny() -> None:
+    row = settled(född="2015-02-28")
+
+    assert row.state is RowState.ACCEPTED
+    assert row.person is not None
+    assert row.person.birth_date == date(2015, 2, 28)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"tel": ""}, RowReason.MISSING_NUMBER),
+        ({"tel": "  "}, RowReason.MISSING_NUMBER),
+        ({"tel": "hemligt"}, RowReason.INVALID_NUMBER),
+        ({"tel": "0701"}, RowReason.INVALID_NUMBER),
+        ({"tel": "=A1+B1"}, RowReason.INVALID_NUMBER),
+        ({"född": "i våras"}, RowReason.INVALID_BIRTH_DATE),
+        ({"född": "01-05-03"}, RowReason.INVALID_BIRTH_DATE),
+        ({"född": "2027-01-01"}, RowReason.INVALID_BIRTH_DATE),
+        ({"född": "1066-10-14"}, RowReason.INVALID_BIRTH_DATE),
+        ({"född": "03/05/2001"}, RowReason.INVALID_BIRTH_DATE),
+        ({"insamlad": "nyss"}, RowReason.INVALID_COLLECTED_AT),
+        ({"insamlad": "1970-01-01"}, RowReason.INVALID_COLLECTED_AT),
+        ({"insamlad": "2026-11-22"}, RowReason.COLLECTED_IN_FUTURE),
+        ({"gata": "x" * 301}, RowReason.TEXT_TOO_LONG),
+        ({"epost": "x" * 255}, RowReason.TEXT_TOO_LONG),
+        ({"ref": "x" * 101}, RowReason.TEXT_TOO_LONG),
+        ({"ref": "a\x00b"}, RowReason.NUL_BYTES),
+        ({"ref": "a\ufffdb"}, RowReason.UNREADABLE_CHARACTERS),
+    ],
+)
+def test_what_cannot_be_used_is_a_reason(changes: dict[str, str], reason: RowReason) -> None:
+    row = settled(**changes)
+
+    assert (row.state, row.reasons, row.person) == (RowState.REJECTED, (reason,), None)
+
+
+@pytest.mark.parametrize("cell", ["0701740605 / 0701740606", "0701740605, 0701740606", "070-174 06 05; 070-174 06 06"])
+def test_two_numbers_in_a_cell_are_ambiguous_and_neither_is_taken(cell: str) -> None:
+    row = settled(tel=cell)
+
+    assert (row.state, row.reasons, row.number) == (RowState.AMBIGUOUS, (RowReason.AMBIGUOUS_NUMBER,), None)
+
+
+def test_every_reason_is_given_not_the_first() -> None:
+    row = settled(tel="x", född="x", insamlad="x", ref="x" * 101)
+
+    assert set(row.reasons) == {
+        RowReason.INVALID_NUMBER,
+        RowReason.INVALID_BIRTH_DATE,
+        RowReason.INVALID_COLLECTED_AT,
+        RowReason.TEXT_TOO_LONG,
+    }
+
+
+def test_an_ambiguous_number_in_a_row_that_is_bad_otherwise_is_rejected() -> None:
+    assert settled(tel="0701740605 / 0701740606", född="x").state is RowState.REJECTED
+
+
+def test_a_formula_stays_the_text_that_it_is() -> None:
+    row = settled(ref='=HYPERLINK("http://example.se")')
+
+    assert row.person is not None
+    assert row.person.partner_reference == '=HYPERLINK("http://example.se")'
+
+
+def test_cells_past_the_last_heading_are_surplus_only_if_they_say_something() -> None:
+    columns = read_headings(["tel"])
+
+    assert settle(RawRow(1, ["0701740605", "", " "]), columns, RECEIVED).state is RowState.ACCEPTED
+    assert settle(RawRow(1, ["0701740605", "x"]), columns, RECEIVED).reasons == (RowReason.SURPLUS_CELLS,)
+
+
+def test_a_row_with_too_few_cells_is_not_guessed_at() -> None:
+    assert settle(RawRow(1, GOOD[:-1]), read_headings(HEADINGS), RECEIVED).reasons == (RowReason.MISSING_CELLS,)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2001-05-03", date(2001, 5, 3)),
+        ("20010503", date(2001, 5, 3)),
+        ("2001/05/03", date(2001, 5, 3)),
+        ("3.5.2001", date(2001, 5, 3)),
+        ("25/12/2001", date(2001, 12, 25)),
+        ("05/05/2001", date(2001, 5, 5)),
+        ("12/25/2001", None),
+        ("2001-02-30", None),
+        ("٢٠٠١-٠٥-٠٣", None),
+        ("010503", None),
+    ],
+)
+def test_a_date_is_read_only_beyond_doubt(text: str, day: date | None) -> None:
+    assert read_date(text) == day
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-07-01", datetime(2026, 6, 30, 22, tzinfo=UTC)),
+        ("2026-07-01T12:00:00", datetime(2026, 7, 1, 10, tzinfo=UTC)),
+        ("2026-07-01T12:00:00Z", datetime(2026, 7, 1, 12, tzinfo=UTC)),
+        ("2026-07-01 12:00+05:00", datetime(2026, 7, 1, 7, tzinfo=UTC)),
+        ("2026-07-01 klockan tolv", None),
+        ("12:00", None),
+        ("0001-01-01T00:00:00+14:00", None),
+    ],
+)
+def test_an_instant_without_offset_is_swedish_time(text: str, moment: datetime | None) -> None:
+    assert read_instant(text) == moment
+
+
+def test_all_reasons_together_fit_their_column() -> None:
+    assert len(",".join([*RowReason][:12])) <= 200
