@@ -205,3 +205,10 @@ def test_an_instant_within_reach_is_left_as_it_is() -> None:
 
 def test_a_local_hour_that_comes_twice_is_the_first() -> None:
     assert local_instant(date(2026, 10, 25), time(2, 30), STOCKHOLM) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+
+
+def test_the_rest_of_a_local_day_is_open_though_it_is_already_tomorrow_in_utc() -> None:
+    pacific = replace(SE_2026_1, zone=ZoneInfo("America/Los_Angeles"))
+    evening = datetime(2026, 11, 19, 3, 0, tzinfo=UTC)  # 19:00 on the 18th
+
+    assert next_opening(evening, pacific, opens_weekends=False) == evening
