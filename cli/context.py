@@ -64,7 +64,8 @@ def refusals(command: Callable[P, R]) -> Callable[P, R]:
 def refuse(error: ServiceError) -> NoReturn:
     """Print why and leave."""
     click.echo(f"ringklar: {error.title}: {error.detail}", err=True)
-    for mistake in error.extra.get("errors", []) if isinstance(error.extra.get("errors"), list) else []:
+    mistakes = error.extra.get("errors")
+    for mistake in mistakes if isinstance(mistakes, list) else []:
         click.echo(f"  {mistake}", err=True)
     sys.exit(USAGE if error.kind in (Kind.INVALID, Kind.NOT_FOUND) else FINDING)
 

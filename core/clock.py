@@ -29,3 +29,8 @@ class FixedClock:
     def now(self) -> datetime:
         """Return the moment that the clock was set to."""
         return self.at
+
+
+def utc(value: datetime | None) -> str | None:
+    """Return an instant as RFC 3339 in UTC with a Z, the one way it is written on record and on the wire; None stays."""
+    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -5,8 +5,9 @@ A bought list is never named here, whoever asks: that is for customer service al
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from core.clock import utc
 from core.numbers import Number, NumberFault
 from dnc.decision import Decision, RegisterAnswer
 from dnc.facts import Basis, CallFacts, LeadFact
@@ -36,11 +37,6 @@ class Answer:
         number = "null" if self.number is None else f'"{self.number.e164}"'
         reference = "null" if self.reference is None else json.dumps(self.reference, ensure_ascii=False)
         return f'{{"id":"{self.id}","number":{number},"reference":{reference},{self.common[1:]}'
-
-
-def utc(value: datetime | None) -> str | None:
-    """Return an instant as RFC 3339 in UTC with a Z, or None."""
-    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def common_part(

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
+from core.clock import utc
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
@@ -146,8 +147,8 @@ def _logged(contact: Contact, caller: Caller, keyring: Keyring, permitted: bool)
         "check": contact.check_id,
         "number": keyring.number_hash(contact.number),
         "call_id": contact.call_id,
-        "started_at": contact.started_at.isoformat(),
-        "ended_at": contact.ended_at.isoformat() if contact.ended_at is not None else None,
+        "started_at": utc(contact.started_at),
+        "ended_at": utc(contact.ended_at),
         "outcome": contact.outcome,
         "agent": contact.agent,
         "source_disclosed": contact.source_disclosed,

@@ -62,6 +62,9 @@ class UnknownCampaign(NotFound):
     code, title = "unknown-campaign", "There is no such campaign"
 
 
+Simulated = tuple[Number | None, Decision, str]
+
+
 @dataclass(eq=False, slots=True)
 class _Request:
     """Questions of one caller for one campaign, and what became of them."""
@@ -129,8 +132,14 @@ class Gate:
 
     def simulate(
         self, caller: Caller, campaign: str, question: Question, *, at: datetime, policy: str | None = None
-    ) -> tuple[Number | None, Decision, str]:
-        """Return the number, decision and common part for a moment or policy of choice. Nothing is recorded.
+    ) -> Simulated:
+        """Return the answer for a moment or policy of choice; as ``simulate_many``."""
+        return self.simulate_many(caller, campaign, [question], at=at, policy=policy)[0]
+
+    def simulate_many(
+        self, caller: Caller, campaign: str, questions: Sequence[Question], *, at: datetime, policy: str | None = None
+    ) -> list[Simulated]:
+        """Return the number, decision and common part of each for a moment or policy of choice. Nothing is recorded.
 
         The facts are those known now; only the moment and the policy are supposed.
 
@@ -142,15 +151,18 @@ class Gate:
             chosen = policy_named(policy) if policy is not None else None
         except ValueError as error:
             raise InvalidInput("there is no policy of that name") from error
-        number = read_number(question.number, region=question.region)
+        numbers = [read_number(question.number, region=question.region) for question in questions]
         with storage_faults(), self._store.engine.connect() as connection:
-            values = [] if isinstance(number, NumberFault) else [number.value]
+            values = {number.value for number in numbers if isinstance(number, Number)}
             found = read_standing(connection, campaigns=[campaign], numbers=values, now=at)
             card = _campaign_of(found, caller, campaign)
             decider = _Decider(self, connection, found, at)
-            known, key = decider.known(number, card)
-            decided = decider.decided(number, card, known, key, chosen)
-        return _readable(number), decided.decision, decided.common
+            answers: list[Simulated] = []
+            for number in numbers:
+                known, key = decider.known(number, card)
+                decided = decider.decided(number, card, known, key, chosen)
+                answers.append((_readable(number), decided.decision, decided.common))
+        return answers
 
     def _lead(self) -> None:
         """Answer everything that waits now, this thread's own request first, then hand the lead on."""

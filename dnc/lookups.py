@@ -15,6 +15,7 @@ from sqlalchemy.sql import Select
 
 from consent.queries import ConsentRecord, RelationRecord, consents_on, relations_on
 from core.access import Caller, Right, Role
+from core.clock import utc
 from core.ledger import Event, put_on_record
 from core.numbers import Number
 from core.secrets import Keyring
@@ -90,7 +91,7 @@ def look_up(
     opt_outs = opt_outs_on(session, number.value, caller.seller_id, as_of=true_at, known_at=known)
     holds = _holds(session, number.value, caller.seller_id, known)
     leads = [lead for lead in leads_on(session, number.value, caller.seller_id) if lead.received_at <= known]
-    payload = {"number": keyring.number_hash(number.value), "as_of": true_at.isoformat(), "known_at": known.isoformat()}
+    payload = {"number": keyring.number_hash(number.value), "as_of": utc(true_at), "known_at": utc(known)}
     put_on_record(session, Event("number.looked_up", caller.id, caller.actor, caller.seller_id, payload))
     return NumberRecord(
         number=number,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from consent.terms import Channel, read_channels, written_channels
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
+from core.clock import utc
 from core.database import lock_key
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ids import new_id
@@ -113,7 +114,7 @@ def _added(row: OptOut, caller: Caller, keyring: Keyring) -> Event:
         "number": keyring.number_hash(row.number),
         "channels": row.channels,
         "via": row.via,
-        "received_at": row.received_at.isoformat(),
+        "received_at": utc(row.received_at),
     }
     return Event("opt_out.added", row.id, caller.actor, row.seller_id, payload)
 
@@ -177,7 +178,7 @@ def release_opt_out(
     session.add(release)
     payload = {
         "number": keyring.number_hash(opt_out.number),
-        "asked_by_person_at": asked_by_person_at.isoformat(),
+        "asked_by_person_at": utc(asked_by_person_at),
         "verified_by": verified_by.strip(),
     }
     put_on_record(session, Event("opt_out.released", opt_out_id, caller.actor, opt_out.seller_id, payload))

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.errors import NotFound
+from core.clock import utc
 from core.ledger import LedgerEntry
-from dnc.answers import utc
 from dnc.decision import decide
 from dnc.facts import facts_from_record
 from dnc.models import Check

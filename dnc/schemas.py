@@ -47,8 +47,8 @@ class ReasonDocument(Document):
     rule: str
     text: str
     text_sv: str
-    register: str | None = None
-    missing: list[str] = []
+    register_: str | None = Field(None, alias="register")
+    missing: tuple[str, ...] = ()
     fault: str | None = None
 
 
@@ -73,7 +73,7 @@ class SourceDocument(Document):
 class RegisterDocument(Document):
     """What a register said."""
 
-    register: str
+    register_: str = Field(alias="register")
     version: str | None
     version_id: str | None
     listed: bool | None
@@ -155,7 +155,7 @@ class NewOptOuts(Document):
 
     numbers: Annotated[list[RawNumber], Field(min_length=1, max_length=10_000)]
     seller: Slug | Literal["*"]
-    channels: Annotated[list[Channel], Field(min_length=1)] = list(Channel)
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = tuple(Channel)
     via: Short
     received_at: Instant | None = None
     note: Note = ""

@@ -1,0 +1,37 @@
+"""The command ``ringklar``."""
+
+import click
+
+from cli import access, campaigns, checks, demo, jobs, leads, ledger, opt_outs, registers, sellers, serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ringklar", message="ringklar %(version)s")
+def main() -> None:
+    """May this number be called now, on what ground, and what must the caller say?
+
+    Settings are RINGKLAR_* variables; see docs/configuration.md. Exit codes: 0 ok, 1 a finding, 2 wrong usage.
+    """
+
+
+for command in (
+    serve.migrate,
+    serve.serve,
+    jobs.jobs,
+    demo.demo,
+    sellers.seller,
+    campaigns.campaign,
+    leads.supplier,
+    leads.source,
+    access.key,
+    access.user,
+    registers.register,
+    leads.leads,
+    opt_outs.optout,
+    checks.check,
+    checks.screen,
+    checks.number,
+    ledger.ledger,
+    ledger.replay,
+):
+    main.add_command(command)

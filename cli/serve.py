@@ -1,0 +1,54 @@
+"""``ringklar migrate`` and ``ringklar serve``."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from app import build_service
+from cli.context import refusals
+from core.clock import SystemClock
+from core.config import Settings, load_settings
+from migrations.run import head, upgrade
+
+GUNICORN_SETTINGS = Path(__file__).parent.parent / "deploy" / "gunicorn.conf.py"
+
+
+@click.command()
+@refusals
+def migrate() -> None:
+    """Make the database, or bring its schema up to date; harmless to repeat."""
+    settings = load_settings()
+    upgrade(settings.database_url)
+    service = build_service(settings, SystemClock())
+    try:
+        service.require_schema()
+    finally:
+        service.close()
+    click.echo(f"the database is at {head()}")
+
+
+@click.command()
+@refusals
+def serve() -> None:
+    """Serve the API and the console under gunicorn, until stopped.
+
+    RINGKLAR_BIND (127.0.0.1:8000), RINGKLAR_WORKERS and RINGKLAR_THREADS say where and how wide.
+    """
+    settings = load_settings()
+    service = build_service(settings, SystemClock())
+    try:
+        service.require_schema()
+    finally:
+        service.close()
+    become_gunicorn(settings)
+
+
+def become_gunicorn(settings: Settings) -> None:
+    """Replace this process by gunicorn with the settings of ``deploy``; it does not return."""
+    if settings.workers > 1:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.data_dir / "metrics")
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "gunicorn", "--config", str(GUNICORN_SETTINGS), "wsgi:app"]
+    os.execv(sys.executable, command)  # noqa: S606 - our own interpreter with our own arguments
