@@ -45,7 +45,7 @@ MAX_REJECTED_SHARE = 0.01
 
 MAX_LINES = 20_000_000
 MAX_BYTES = 1 << 30
-MAX_RATIO = 100
+MAX_RATIO = 50
 FREE_OF_RATIO = 1 << 20  # a small file may be as repetitive as it likes
 LONGEST_LINE = 10_000
 BLOCK = 1 << 20
@@ -123,15 +123,19 @@ class _Lines:
         """Take in the whole lines of ``block``."""
         batch = array("Q")
         add, country, place = batch.append, self.country, self.place
+        if place + block.count("\n") >= MAX_LINES:
+            raise RegisterFileTooLarge(f"it has more than {MAX_LINES} lines")
         for line in block.split("\n"):
             place += 1
+            if not line:
+                continue
             if ";" in line or "," in line or "\t" in line:
                 found = _first_column(line, country)
             else:
                 found = read_number(line, region=country)
             if not isinstance(found, NumberFault):
                 add(found.value)
-            elif line and not line.isspace():
+            elif not line.isspace():
                 if self._may_be_headed and not batch and _is_heading(line):
                     self._may_be_headed = False
                 else:
@@ -151,8 +155,6 @@ class _Lines:
             self.first_rejected.append((place, fault))
 
     def _see_that_it_can_end_well(self) -> None:
-        if self.place > MAX_LINES:
-            raise RegisterFileTooLarge(f"it has more than {MAX_LINES} lines")
         rejected = self.rejected.total()
         if rejected > HOPELESS_LINES and rejected * 10 > self.lines:
             self._refuse_rejected(rejected)

@@ -1,6 +1,6 @@
 """Registers: which version of each is in force, how long it may be asked, and which there have been."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -56,6 +56,22 @@ class Standing:
     snapshot_sha256: str | None
     valid_until: datetime | None
     state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One dated copy of a register that was loaded, in force or not; ``loaded_by`` is an actor as in the ledger."""
+
+    id: str
+    register: str
+    as_of: date
+    count: int
+    snapshot_sha256: str
+    file_name: str
+    file_sha256: str
+    rejected_lines: int
+    loaded_at: datetime
+    loaded_by: str
 
 
 def ensure_registers(session: Session) -> None:
@@ -168,8 +184,23 @@ def _standing(
     )
 
 
-def versions(session: Session) -> Sequence[RegisterVersion]:
+def versions(session: Session) -> list[Version]:
     """Return every version ever loaded, newest first."""
-    return session.scalars(
+    rows = session.scalars(
         select(RegisterVersion).order_by(RegisterVersion.loaded_at.desc(), RegisterVersion.id.desc())
-    ).all()
+    )
+    return [
+        Version(
+            id=row.id,
+            register=row.register,
+            as_of=row.as_of,
+            count=row.count,
+            snapshot_sha256=row.snapshot_sha256,
+            file_name=row.file_name,
+            file_sha256=row.file_sha256,
+            rejected_lines=row.rejected_lines,
+            loaded_at=row.loaded_at,
+            loaded_by=row.loaded_by,
+        )
+        for row in rows
+    ]

@@ -27,6 +27,7 @@ from dnc.register_standing import (
     REGISTER_LOCK,
     Standing,
     State,
+    Version,
     VersionInForce,
     country_of,
     ensure_registers,
@@ -44,6 +45,7 @@ __all__ = [
     "RegisterShelf",
     "Standing",
     "State",
+    "Version",
     "VersionInForce",
     "ensure_registers",
     "in_force",
@@ -127,13 +129,13 @@ def load_register(
         country = country_of(session, name)
         before = in_force(session, name)
     as_of = _require_date(country, as_of, now)
-    sweep_unfinished(registers_dir)
     same = _if_same(before, file_sha256(path), as_of)
     if same is not None and _is_whole(registers_dir, same):
         return _already_loaded(same, now)
     _require_newer(before, as_of)
     read = read_register_file(path, country=country)
     _require_size(before, len(read.numbers), accept_shrunken_reason)
+    sweep_unfinished(registers_dir)
     snapshot = write_snapshot(registers_dir, read.numbers)
     with store.writing() as session:
         lock_key(session, REGISTER_LOCK)

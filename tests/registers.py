@@ -65,7 +65,7 @@ def written_file(path: Path, numbers: Iterable[int] = LISTED, *, seed: int = 1) 
 
 
 def load(
-    service: "Service", path: Path, as_of: date = date(2026, 11, 15), *, accept: str | None = None
+    service: "Service", path: Path, as_of: date | None = date(2026, 11, 15), *, accept: str | None = None
 ) -> LoadedVersion:
     """Load the file as the operator would."""
     return load_register(

@@ -1,0 +1,123 @@
+"""Registers at the command line: load a version, see how each stands."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from cli.context import FINDING, answer, caller, json_option, refusals, service
+from dnc.registers import LoadedVersion, Standing, State, load_register, standing, versions
+
+
+@click.group()
+def register() -> None:
+    """Load national registers and see how fresh they are."""
+
+
+@register.command("import")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--as-of", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The day that the contents are from.")
+@click.option("--accept-shrunken", metavar="REASON", help="Why a register that shrank a lot is right; kept on record.")
+@json_option
+@refusals
+def import_(name: str, file: Path, as_of: datetime, accept_shrunken: str | None, as_json: bool) -> None:
+    """Put FILE in force as the newest version of the register NAME.
+
+    FILE holds one number a line (or in the first column of a CSV), plain, in gzip or in a zip of one member. A file
+    that is refused leaves the version in force as it was.
+    """
+    with service() as built:
+        loaded = load_register(
+            built.store,
+            built.settings.registers_dir,
+            caller(),
+            name=name,
+            path=file,
+            as_of=as_of.date(),
+            file_name=file.name,
+            now=built.clock.now(),
+            accept_shrunken_reason=accept_shrunken,
+        )
+    answer(as_json, loaded_document(loaded), _loaded_text(loaded))
+
+
+@register.command("list")
+@json_option
+@refusals
+@click.pass_context
+def list_(context: click.Context, as_json: bool) -> None:
+    """Show how each register stands, and every version loaded. Exit code 1 if one of them cannot be asked."""
+    with service() as built, built.store.reading() as session:
+        stands = standing(session, built.clock.now(), is_readable=built.shelf.is_readable)
+        loaded = versions(session)
+    document = {
+        "registers": [standing_document(one) for one in stands],
+        "versions": [
+            {
+                "register": version.register,
+                "version_id": version.id,
+                "as_of": version.as_of.isoformat(),
+                "count": version.count,
+                "file_name": version.file_name,
+                "rejected_lines": version.rejected_lines,
+                "loaded_at": version.loaded_at.isoformat(),
+                "loaded_by": version.loaded_by,
+            }
+            for version in loaded
+        ],
+    }
+    lines = [_standing_text(one) for one in stands]
+    lines += [f"  {version.as_of}  {version.count:>9} numbers  {version.file_name}" for version in loaded]
+    answer(as_json, document, "\n".join(lines))
+    if any(one.state not in (State.OK, State.AGEING) for one in stands):
+        context.exit(FINDING)
+
+
+def standing_document(one: Standing) -> dict[str, object]:
+    """Return how a register stands, as JSON values."""
+    return {
+        "register": one.register,
+        "country": one.country,
+        "state": one.state.value,
+        "version_id": one.version_id,
+        "as_of": one.as_of.isoformat() if one.as_of else None,
+        "count": one.count,
+        "loaded_at": one.loaded_at.isoformat() if one.loaded_at else None,
+        "valid_until": one.valid_until.isoformat() if one.valid_until else None,
+    }
+
+
+def loaded_document(loaded: LoadedVersion) -> dict[str, object]:
+    """Return the outcome of a load, as JSON values."""
+    return {
+        "register": loaded.register,
+        "version_id": loaded.version_id,
+        "as_of": loaded.as_of.isoformat(),
+        "count": loaded.count,
+        "count_before": loaded.count_before,
+        "valid_until": loaded.valid_until.isoformat() if loaded.valid_until else None,
+        "state": loaded.state.value,
+        "already_loaded": loaded.already_loaded,
+        "duplicates": loaded.duplicates,
+        "rejected_lines": loaded.rejected_lines,
+        "rejected": dict(loaded.rejected),
+        "first_rejected": [{"line": line, "fault": fault} for line, fault in loaded.first_rejected],
+        "warnings": [warning.value for warning in loaded.warnings],
+        "snapshot_sha256": loaded.snapshot_sha256,
+    }
+
+
+def _loaded_text(loaded: LoadedVersion) -> str:
+    verb = "was in force already" if loaded.already_loaded else "is in force"
+    text = f"{loaded.register} of {loaded.as_of} {verb}: {loaded.count} numbers, {loaded.state.value}"
+    if loaded.rejected_lines:
+        text += f", {loaded.rejected_lines} lines unreadable"
+    return text + "".join(f"\n  warning: {warning.value.replace('_', ' ')}" for warning in loaded.warnings)
+
+
+def _standing_text(one: Standing) -> str:
+    if one.as_of is None:
+        return f"{one.register} ({one.country}): {one.state.value}"
+    held = f"of {one.as_of}, {one.count} numbers, until {one.valid_until}"
+    return f"{one.register} ({one.country}): {one.state.value}, {held}"
