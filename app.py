@@ -7,6 +7,7 @@ from importlib.metadata import version
 from flask import Blueprint, Flask, Response, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
+from console.blueprint import console_blueprint, install_console, session_check, static_blueprint
 from core.clock import Clock
 from core.config import Settings
 from core.database import is_ready, open_engine
@@ -55,7 +56,7 @@ class Service:
 
     def close(self) -> None:
         """Give all database connections back."""
-        self.store.engine.dispose()
+        self.store.close()
 
 
 def build_service(settings: Settings, clock: Clock) -> Service:
@@ -79,6 +80,10 @@ def create_app(service: Service) -> Flask:
         register(app, api.blueprint, Auth.API_KEY)
     operations = [operation for api in apis for operation in api.operations]
     register(app, _open_blueprint(service, operations), Auth.PUBLIC)
+    install_console(app, service.settings)
+    pages = console_blueprint(service.store, service.gate, service.settings)
+    register(app, pages, Auth.SESSION, session_check(service.store, service.settings))
+    register(app, static_blueprint(service.settings), Auth.PUBLIC)
     return app
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
-from dnc.registers import load_register
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -29,6 +28,7 @@ from dnc.calendar import calling_window
 from dnc.campaigns import add_campaign
 from dnc.opt_outs import add_opt_outs
 from dnc.policy import policy_for
+from dnc.registers import load_register
 from leads.importer import import_lead_file
 from leads.suppliers import add_source, add_supplier
 from leads.terms import SourceKind
@@ -77,9 +77,7 @@ def _kept_logins(service: Service) -> Logins | None:
     for path in (kept, kept.with_suffix(".part")):
         if path.exists():
             logins = Logins(**json.loads(path.read_text("utf-8")))
-            with service.store.reading() as session:
-                is_known = caller_with_key(session, logins.dialer_key) is not None
-            if is_known:
+            if caller_with_key(service.store.rows, logins.dialer_key) is not None:
                 path.replace(kept)
                 return logins
     return None

@@ -2,13 +2,15 @@
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import ForeignKey, String, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.database import Base
@@ -16,8 +18,10 @@ from core.errors import Forbidden, InvalidInput
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.naming import insert_named
+from core.prepared import Prepared
 
 KEY_PREFIX = "rk_"
+Rows = Callable[[Prepared, dict[str, object]], list[tuple[Any, ...]]]
 PASSWORD_LENGTH = 12
 
 
@@ -181,17 +185,23 @@ def create_key(session: Session, caller: Caller, *, name: str, role: Role, selle
     return secret
 
 
-_BY_HASH = select(ApiKey.id, ApiKey.name, ApiKey.role, ApiKey.seller_id)
+_KEY = Prepared(
+    select(ApiKey.id, ApiKey.name, ApiKey.role, ApiKey.seller_id).where(
+        ApiKey.key_hash == bindparam("key_hash"), ApiKey.revoked_at.is_(None)
+    )
+)
 
 
-def caller_with_key(session: Session, secret: str) -> Caller | None:
-    """Return whose key this is, or None if it is nobody's or was revoked. Served by uq_api_keys_key_hash."""
-    row = session.execute(
-        _BY_HASH.where(ApiKey.key_hash == secret_hash(secret), ApiKey.revoked_at.is_(None))
-    ).one_or_none()
-    if row is None:
+def caller_with_key(rows: Rows, secret: str) -> Caller | None:
+    """Return whose key this is, or None if it is nobody's or was revoked. Served by uq_api_keys_key_hash.
+
+    ``rows`` runs the read: ``Store.rows``.
+    """
+    found = rows(_KEY, {"key_hash": secret_hash(secret)})
+    if not found:
         return None
-    return Caller(id=row.id, name=row.name, kind="key", role=Role(row.role), seller_id=row.seller_id)
+    id_, name, role, seller_id = found[0]
+    return Caller(id=id_, name=name, kind="key", role=Role(role), seller_id=seller_id)
 
 
 _passwords = PasswordHasher()

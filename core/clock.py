@@ -32,5 +32,5 @@ class FixedClock:
 
 
 def utc(value: datetime | None) -> str | None:
-    """Return an instant as RFC 3339 in UTC with a Z, the one way it is written on record and on the wire; None stays."""
+    """Return an instant as RFC 3339 in UTC with a Z, as it is written on record and on the wire; None stays."""
     return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -164,7 +164,8 @@ def _open_sqlite(url: str, path: str | None, pool_size: int) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        if mode != "AUTOCOMMIT":
+            connection.connection.driver_connection.execute(f"BEGIN {mode}")
 
     return engine
 

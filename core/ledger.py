@@ -42,6 +42,7 @@ class LedgerEntry(Base):
     """One link; ``payload`` is canonical JSON, or None once its retention has ended."""
 
     __tablename__ = "ledger_entries"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own name
 
     chain: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -172,7 +173,7 @@ class LedgerWriter:
         _INSERT.run(connection, _bound(connection, rows))
         seq = self._seq + len(rows)
         moved = _ADVANCE.run(connection, {"chain": self._chain, "from_seq": self._seq, "to_seq": seq, "to_head": head})
-        if moved.rowcount != 1:
+        if moved != 1:
             self._chain = None
             raise RuntimeError("the ledger chain of this process was moved by another writer")
         places = [Position(self._chain, number) for number in range(self._seq + 1, seq + 1)]
@@ -218,9 +219,11 @@ def link(chain: int, seq: int, head: str, at: datetime, events: Sequence[Event])
 
 
 def _bound(connection: Connection, rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return the rows with their instants in the driver's form."""
-    name = connection.dialect.name
-    return [{**row, "at": instant_value(name, cast("datetime", row["at"]))} for row in rows]
+    """Put the rows' instants into the driver's form; they were all written at one moment."""
+    at = instant_value(connection.dialect.name, cast("datetime", rows[0]["at"]))
+    for row in rows:
+        row["at"] = at
+    return rows
 
 
 def put_on_record(session: Session, event: Event) -> None:

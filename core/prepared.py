@@ -10,9 +10,12 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
 from core.database import from_microseconds, to_microseconds
+
+Values = dict[str, object]
 
 
 class Prepared:
@@ -27,22 +30,55 @@ class Prepared:
         names = getattr(compiled, "positiontup", None)
         return str(compiled), tuple(names) if names is not None else None
 
-    def run(self, connection: Connection, values: dict[str, object] | Sequence[dict[str, object]]) -> Any:
-        """Run with one set of values, or with each of several; return the driver's result.
+    def run(self, connection: Connection, values: Values | Sequence[Values]) -> int:
+        """Run with one set of values, or with each of several, in the connection's transaction; return the row count.
 
         An instant among the values must be given through ``instant_value``.
         """
-        text, names = self._text(connection.dialect)
-        if names is None:
-            return connection.exec_driver_sql(text, values)
-        if isinstance(values, dict):
-            return connection.exec_driver_sql(text, tuple(values[name] for name in names))
-        return connection.exec_driver_sql(text, [tuple(row[name] for name in names) for row in values])
+        cursor = self._cursor(connection, values)
+        try:
+            return int(cursor.rowcount)
+        finally:
+            cursor.close()
 
-    def rows(self, connection: Connection, values: dict[str, object]) -> list[tuple[Any, ...]]:
+    def rows(self, connection: Connection, values: Values) -> list[tuple[Any, ...]]:
         """Run and return every row, as the driver gives it; see ``read_instant`` and its neighbours."""
-        result = self.run(connection, values)
-        return list(result.cursor.fetchall())
+        cursor = self._cursor(connection, values)
+        try:
+            return list(cursor.fetchall())
+        finally:
+            cursor.close()
+
+    def _cursor(self, connection: Connection, values: Values | Sequence[Values]) -> Any:  # Any: the driver's cursor
+        text, names = self._text(connection.dialect)
+        if not connection.in_transaction():
+            connection.begin()
+        cursor = connection.connection.cursor()
+        try:
+            if isinstance(values, dict):
+                cursor.execute(text, values if names is None else tuple([values[name] for name in names]))
+            else:
+                cursor.executemany(
+                    text, values if names is None else [tuple([row[name] for name in names]) for row in values]
+                )
+        except Exception as error:
+            cursor.close()
+            raise _as_sqlalchemy_says(error, text, connection) from error
+        return cursor
+
+
+def _as_sqlalchemy_says(error: Exception, text: str, connection: Connection) -> BaseException:
+    """Return a driver's error as SQLAlchemy would raise it, without the values: they may be a person's."""
+    dialect = connection.dialect
+    driver = dialect.loaded_dbapi
+    if not isinstance(error, driver.Error):
+        return error
+    lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
+    if lost:
+        connection.invalidate(error)
+    return DBAPIError.instance(
+        text, None, error, driver.Error, hide_parameters=True, connection_invalidated=lost, dialect=dialect
+    )
 
 
 def instant_value(dialect_name: str, value: datetime | None) -> object:

@@ -1,9 +1,11 @@
 """The unit of work: one transaction, with its ledger entries and change-feed rows, or nothing at all."""
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -13,6 +15,7 @@ from core.clock import Clock
 from core.database import begin_writing
 from core.errors import StorageUnavailable
 from core.ledger import LedgerWriter
+from core.prepared import Prepared
 from core.secrets import Keyring
 
 
@@ -27,6 +30,38 @@ class Store:
         self.keyring = keyring
         self.clock = clock
         self.ledger = LedgerWriter(clock)
+        self._readers: deque[Connection] = deque()
+
+    def rows(self, read: Prepared, values: dict[str, object]) -> list[tuple[Any, ...]]:
+        """Return the rows of one read that is a transaction by itself, on a connection kept for such reads.
+
+        It sees what is committed by now. A kept connection that was lost while idle is replaced, once.
+
+        Raises:
+            StorageUnavailable: the database did not answer.
+        """
+        with storage_faults():
+            while True:
+                try:
+                    connection, is_fresh = self._readers.pop(), False
+                except IndexError:
+                    options = {"isolation_level": "AUTOCOMMIT", "sqlite_begin": "AUTOCOMMIT"}
+                    connection, is_fresh = self.engine.connect().execution_options(**options), True
+                try:
+                    found = read.rows(connection, values)
+                except BaseException as error:
+                    connection.close()
+                    if is_fresh or not (isinstance(error, DBAPIError) and error.connection_invalidated):
+                        raise
+                else:
+                    self._readers.append(connection)
+                    return found
+
+    def close(self) -> None:
+        """Give all connections back."""
+        while self._readers:
+            self._readers.pop().close()
+        self.engine.dispose()
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:

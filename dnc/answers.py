@@ -39,25 +39,32 @@ class Answer:
         return f'{{"id":"{self.id}","number":{number},"reference":{reference},{self.common[1:]}'
 
 
-def common_part(
+def times_part(decision: Decision, now: datetime) -> str:
+    """Return the members of the answer that time alone changes, as JSON text without braces; pure."""
+    return (
+        f'"checked_at":{_written(now)},"valid_until":{_written(decision.valid_until)},'
+        f'"retry_at":{_written(decision.retry_at)}'
+    )
+
+
+def _written(value: datetime | None) -> str:
+    return "null" if value is None else f'"{utc(value)}"'
+
+
+def timeless_part(
     facts: CallFacts,
     decision: Decision,
     campaign: CampaignCard,
-    seller: str,
     card: SourceCard | None,
     fault: NumberFault | None,
-    now: datetime,
 ) -> Json:
-    """Return what is the same for every number with these facts; pure."""
+    """Return the rest of what is the same for every number with these facts; pure."""
     return {
         "verdict": decision.verdict,
         "may_call": decision.may_call,
         "reasons": [reason_document(reason, fault) for reason in decision.reasons],
-        "checked_at": utc(now),
-        "valid_until": utc(decision.valid_until),
-        "retry_at": utc(decision.retry_at),
         "campaign": campaign.slug,
-        "seller": seller,
+        "seller": campaign.seller,
         "policy": decision.policy,
         "lawful_basis": lawful_basis(decision, card),
         "source": source_document(facts, decision.ground, card),

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert
+from sqlalchemy.exc import DBAPIError
 
 from core.access import Caller
 from core.errors import InvalidInput, NotFound, Overloaded, ServiceError
@@ -22,7 +23,7 @@ from core.ledger import Event, Position
 from core.numbers import Number, NumberFault, read_number
 from core.prepared import Prepared, instant_value
 from core.store import Store, storage_faults
-from dnc.answers import Answer, common_part
+from dnc.answers import Answer, timeless_part, times_part
 from dnc.decision import Decision, decide
 from dnc.facts import CallFacts, facts_to_record
 from dnc.gathering import (
@@ -43,6 +44,7 @@ from leads.standing import SourceCard, source_cards
 GROUP_LIMIT = 10_000
 WAITING_LIMIT = 512
 ROWS_AN_ENTRY = 1_000
+SHAPES_KEPT = 20_000
 RECORD_FORM = 1
 _INSERT_CHECK = Prepared(insert(Check))
 
@@ -80,12 +82,21 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision with what it was made from: shared by all numbers whose standing is the same."""
+    """A decision in the forms it is told and recorded in: shared by all numbers whose standing is the same."""
 
-    facts: CallFacts
     decision: Decision
     common: str
     record: str
+
+
+@dataclass(slots=True)
+class _Shape:
+    """One combination of facts met before, and the wording of its last answer; only times may differ in the next."""
+
+    facts: CallFacts
+    facts_json: str
+    said: tuple[object, ...] = ()
+    said_json: str = ""
 
 
 class Gate:
@@ -97,7 +108,9 @@ class Gate:
         self._lock = threading.Lock()
         self._waiting: deque[_Request] = deque()
         self._busy = False
+        self._connection: Connection | None = None
         self._cards: dict[str, SourceCard] = {}
+        self.shapes: dict[tuple[Any, ...], _Shape] = {}
 
     def ask(self, caller: Caller, campaign: str, question: Question) -> Answer:
         """Return the answer to one question; it is durable before this returns.
@@ -173,7 +186,8 @@ class Gate:
                 group.append(self._waiting.popleft())
                 size += len(group[-1].questions)
         try:
-            self._answer(group)
+            with storage_faults():
+                self._answer_on_kept_connection(group)
         except Exception as error:  # noqa: BLE001 - whatever it was, each request of the group must hear of it
             for request in group:
                 request.answers, request.error = None, error
@@ -186,36 +200,44 @@ class Gate:
             for request in group:
                 request.turn.set()
 
-    def _answer(self, group: list[_Request]) -> None:
-        """Read, decide, record and commit for the group as one transaction; raise if it could not be recorded."""
-        with storage_faults(), self._store.engine.connect() as plain:
-            connection = plain.execution_options(sqlite_begin="IMMEDIATE")
-            now = self._store.clock.now()
-            values = {n.value for request in group for n in request.numbers if isinstance(n, Number)}
-            found = read_standing(
-                connection, campaigns={request.campaign for request in group}, numbers=values, now=now
-            )
-            decider = _Decider(self, connection, found, now)
-            drafts: list[_Draft] = []
-            for request in group:
-                try:
-                    campaign = _campaign_of(found, request.caller, request.campaign)
-                except ServiceError as error:
-                    request.error = error
-                else:
-                    drafts.append(_draft(decider, request, campaign))
-            events = [event for draft in drafts for event in draft.events(self._store)]
-            if not events:
+    def _answer_on_kept_connection(self, group: list[_Request]) -> None:
+        """Answer on the connection that the gate keeps; one that was lost while idle is replaced, once."""
+        for is_fresh in (self._connection is None, True):
+            if self._connection is None:
+                self._connection = self._store.engine.connect().execution_options(sqlite_begin="IMMEDIATE")
+            try:
+                self._answer(group, self._connection)
+            except BaseException as error:
+                lost, self._connection = self._connection, None
+                lost.close()
+                if is_fresh or not (isinstance(error, DBAPIError) and error.connection_invalidated):
+                    raise
+            else:
                 return
-            with self._store.ledger.appending(connection, events) as places:
-                written = iter(places)
-                rows = [
-                    row
-                    for draft in drafts
-                    for row in draft.rows(written, instant_value(connection.dialect.name, now), connection)
-                ]
-                _INSERT_CHECK.run(connection, rows if len(rows) > 1 else rows[0])
-                connection.commit()
+
+    def _answer(self, group: list[_Request], connection: Connection) -> None:
+        """Read, decide, record and commit for the group as one transaction; raise if it could not be recorded."""
+        now = self._store.clock.now()
+        values = {n.value for request in group for n in request.numbers if isinstance(n, Number)}
+        found = read_standing(connection, campaigns={request.campaign for request in group}, numbers=values, now=now)
+        decider = _Decider(self, connection, found, now)
+        drafts: list[_Draft] = []
+        for request in group:
+            try:
+                campaign = _campaign_of(found, request.caller, request.campaign)
+            except ServiceError as error:
+                request.error = error
+            else:
+                drafts.append(_draft(decider, request, campaign))
+        events = [event for draft in drafts for event in draft.events(self._store)]
+        if not events:
+            connection.rollback()
+            return
+        with self._store.ledger.appending(connection, events) as places:
+            written, name = iter(places), connection.dialect.name
+            rows = [row for draft in drafts for row in draft.rows(written, now, name)]
+            _INSERT_CHECK.run(connection, rows if len(rows) > 1 else rows[0])
+            connection.commit()
         for draft in drafts:
             draft.request.answers = draft.answers
 
@@ -247,13 +269,13 @@ class _Decider:
         self._made: dict[tuple[Any, ...], Decided] = {}
 
     def known(self, number: Number | NumberFault, campaign: CampaignCard) -> tuple[Known | None, tuple[Any, ...]]:
-        """Return what is known of the number, and the key that is equal exactly when the answer would be."""
+        """Return what is known of the number, and the key that is equal exactly when the facts are."""
         if isinstance(number, NumberFault):
-            return None, (campaign.id, number)
+            return None, (campaign, number)
         known = known_of(self._found, number.value, campaign)
         country = number.country
         register = register_fact(self._found, country, number.value, self._gate.listed)
-        return known, (campaign.id, country, number.kind, number.is_valid, register, known.key)
+        return known, (campaign, country, number.kind, number.is_valid, register, known.key)
 
     def decided(
         self,
@@ -263,22 +285,39 @@ class _Decider:
         key: tuple[Any, ...],
         policy: Policy | None = None,
     ) -> Decided:
-        """Return the decision for these facts, made now or for an equal number before."""
+        """Return the decision for these facts, made now or for an equal number in the same group."""
         made = self._made.get(key)
         if made is None:
+            shape = self._shape(number, campaign, known, key)
+            country = None if isinstance(number, NumberFault) else number.country
+            decision = decide(shape.facts, policy or self._policy(country), self._now)
+            said = (decision.verdict, decision.reasons, decision.ground, decision.register, decision.policy)
+            if shape.said != said:
+                shape.said, shape.said_json = said, self._said(shape.facts, decision, campaign, number)
+            common = f"{{{times_part(decision, self._now)},{shape.said_json[1:]}"
+            record = f'{{"campaign_id":"{campaign.id}","facts":{shape.facts_json},"answer":{common}}}'
+            made = self._made[key] = Decided(decision, common, record)
+        return made
+
+    def _shape(
+        self, number: Number | NumberFault, campaign: CampaignCard, known: Known | None, key: tuple[Any, ...]
+    ) -> _Shape:
+        shape = self._gate.shapes.get(key)
+        if shape is None:
             readable = _readable(number)
             facts = facts_of(readable, campaign, known, key[4] if readable is not None else None)
-            country = readable.country if readable is not None else None
-            decision = decide(facts, policy or self._policy(country), self._now)
-            ground = decision.ground
-            source = ground.source_id if ground is not None and ground.kind is GroundKind.LEAD else None
-            card = self._gate.cards(self._connection, [source]).get(source) if source is not None else None
-            fault = number if isinstance(number, NumberFault) else None
-            answer = common_part(facts, decision, campaign, campaign.seller, card, fault, self._now)
-            common = _compact(answer)
-            record = f'{{"campaign_id":"{campaign.id}","facts":{_compact(facts_to_record(facts))},"answer":{common}}}'
-            made = self._made[key] = Decided(facts, decision, common, record)
-        return made
+            shape = _Shape(facts, _encode(facts_to_record(facts)))
+            if len(self._gate.shapes) >= SHAPES_KEPT:
+                self._gate.shapes.clear()
+            self._gate.shapes[key] = shape
+        return shape
+
+    def _said(self, facts: CallFacts, decision: Decision, campaign: CampaignCard, number: Number | NumberFault) -> str:
+        ground = decision.ground
+        source = ground.source_id if ground is not None and ground.kind is GroundKind.LEAD else None
+        card = self._gate.cards(self._connection, [source]).get(source) if source is not None else None
+        fault = number if isinstance(number, NumberFault) else None
+        return _encode(timeless_part(facts, decision, campaign, card, fault))
 
     def _policy(self, country: str | None) -> Policy | None:
         if country not in self._policies:
@@ -287,10 +326,6 @@ class _Decider:
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def _compact(value: object) -> str:
-    return _encode(value)
 
 
 @dataclass(slots=True)
@@ -333,9 +368,10 @@ class _Draft:
             rows.append(f'["{answer.id}",{number},{place},{_encode(ids) if ids else "{}"},{reference}]')
         return f'{{"form":{RECORD_FORM},"decisions":[{",".join(records)}],"rows":[{",".join(rows)}]}}'
 
-    def rows(self, places: Iterator[Position], checked_at: object, connection: Connection) -> list[dict[str, object]]:
+    def rows(self, places: Iterator[Position], now: datetime, dialect: str) -> list[dict[str, object]]:
         """Return the rows of the table ``checks``; takes as many ledger places as there were entries."""
-        name, found, entries = connection.dialect.name, [], []
+        checked_at = instant_value(dialect, now)
+        found, entries = [], []
         for index, answer in enumerate(self.answers):
             if index % ROWS_AN_ENTRY == 0:
                 entries.append(next(places))
@@ -348,7 +384,7 @@ class _Draft:
                     "number": None if answer.number is None else answer.number.value,
                     "verdict": answer.decision.verdict.value,
                     "checked_at": checked_at,
-                    "valid_until": instant_value(name, answer.decision.valid_until),
+                    "valid_until": instant_value(dialect, answer.decision.valid_until),
                     "asked_by": self.request.caller.actor,
                     "reference": answer.reference,
                     "chain": position.chain,

@@ -127,7 +127,7 @@ class Check(Base):
     """
 
     __tablename__ = "checks"
-    __table_args__ = (Index(None, "number"),)
+    __table_args__ = (Index(None, "number"), {"sqlite_with_rowid": False})
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     seller_id: Mapped[str] = mapped_column(ForeignKey("sellers.id"))

@@ -32,7 +32,6 @@ from typing import Any, TypeVar, get_type_hints
 from flask import Blueprint, Response, g, request
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.errors import Kind, ServiceError
@@ -98,7 +97,7 @@ class Api:
         return self._declare("GET", path, **declared)
 
     def post(self, path: str, **declared: Any) -> Callable[[View], View]:
-        """Declare a POST endpoint: ``right``, and perhaps ``status``, ``problems``, ``response``, ``fields``, ``limit``."""
+        """Declare a POST endpoint: its ``right``, and perhaps ``status``, ``problems``, ``response``, ``fields``, ``limit``."""
         return self._declare("POST", path, **declared)
 
     def _declare(

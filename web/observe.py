@@ -76,17 +76,18 @@ def install_observation(app: Flask) -> None:
         REQUESTS.labels(request.method, rule, str(response.status_code)).inc()
         SECONDS.labels(rule).observe(seconds)
         caller = g.get("caller")
-        access_log.info(
-            "request",
-            extra={
-                "method": request.method,
-                "route": rule,
-                "status": response.status_code,
-                "ms": round(seconds * 1000, 2),
-                "request_id": g.get("request_id"),
-                "caller": caller.actor if caller is not None else None,
-            },
-        )
+        if access_log.isEnabledFor(logging.INFO):
+            access_log.info(
+                "request",
+                extra={
+                    "method": request.method,
+                    "route": rule,
+                    "status": response.status_code,
+                    "ms": round(seconds * 1000, 2),
+                    "request_id": g.get("request_id"),
+                    "caller": caller.actor if caller is not None else None,
+                },
+            )
         return response
 
 

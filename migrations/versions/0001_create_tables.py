@@ -102,6 +102,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("chain", "seq", name=op.f("pk_ledger_entries")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "register_versions",
@@ -314,6 +315,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_checks_campaign_id")),
         sa.ForeignKeyConstraint(["seller_id"], ["sellers.id"], name=op.f("fk_checks_seller_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_checks")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_checks_number"), "checks", ["number"], unique=False)
     op.create_table(
