@@ -89,7 +89,7 @@ def import_lead_file(
 
     A file is known by its SHA-256 within its source: a repeat gives the first report, and one that was cut off goes on
     where it stopped, by its first mapping. ``dry_run`` writes nothing and counts what a real run would give.
-    ``progress`` is called after each batch with bytes read and bytes in all.
+    ``progress`` is called after each batch that is taken, with bytes read and bytes in all.
 
     Raises:
         NotFound: there is no such source for this caller.
@@ -183,8 +183,8 @@ def _read(
                 lock_key(session, _source_key(source.id))
                 reached = session.scalars(select(LeadFile.rows_read).where(LeadFile.id == lead_file.id)).one()
                 done = _take(session, delivery, waiting, done, store.clock.now()) if reached == done else reached
-        if progress is not None:
-            progress(reader.position, lead_file.size)
+            if progress is not None:
+                progress(reader.position, lead_file.size)
     reader.require_unchanged()
     with store.writing() as session:
         lock_key(session, _source_key(source.id))
@@ -233,7 +233,7 @@ def _holders(session: Session, source_id: str, rows: Sequence[SettledRow]) -> di
         [row.number for row in rows if row.state is RowState.ACCEPTED and row.number is not None],
     )
     found = session.execute(_KNOWN, {"source_id": source_id, "numbers": numbers})
-    return dict(found.tuples().all())
+    return {row.number: row.lead_file_id for row in found}
 
 
 def _without_duplicates(rows: Sequence[SettledRow], holders: dict[int, str], lead_file_id: str) -> list[SettledRow]:

@@ -1,0 +1,247 @@
+"""A lead file becomes leads: every row accounted for, once, on record."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from core.access import Caller, Role
+from core.errors import Forbidden, NotFound
+from core.ledger import LedgerEntry
+from core.store import Store
+from leads.errors import UnclearHeadings, UnreadableLeadFile
+from leads.models import Lead, LeadFile, LeadRow
+from leads.reports import LeadFileReport, lead_file_report, reported_rows
+from leads.terms import FileState, RowState
+from tests.deliveries import FIRST, OPERATOR, add_origins, deliver, lead_manager, mixed_lines, written
+from tests.registers import NOON, service_for
+
+CONTENT = [
+    "Telefon;Namn;Född;Insamlad;Skostorlek",
+    "070-174 06 05;Åsa;2015-05-03;2026-11-01;38",
+    "0701740605;Åsa igen;;;",
+    "hemligt;Bo;;;",
+    "0701740606 / 0701740607;Cia;;;",
+    "0701740608;David;x;;",
+    "0701740609;Eva;;;=1+1",
+]
+
+
+@pytest.fixture
+def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
+    """Return a store with two sellers and their sources, at noon on 20 November 2026."""
+    service = service_for(database_url, tmp_path / "var")
+    add_origins(service.store)
+    yield service.store
+    service.close()
+
+
+def counts(report: LeadFileReport) -> tuple[int, int, int, int, int]:
+    """Return rows, accepted, rejected, duplicate, ambiguous."""
+    return report.rows, report.accepted, report.rejected, report.duplicate, report.ambiguous
+
+
+def test_every_row_is_accounted_for_with_its_reason(store: Store, tmp_path: Path) -> None:
+    report = deliver(store, written(tmp_path / "a.csv", CONTENT, "cp1252"))
+
+    assert counts(report) == (6, 2, 2, 1, 1)
+    assert report.reasons == {
+        "ambiguous_number": 1,
+        "duplicate_in_file": 1,
+        "invalid_birth_date": 1,
+        "invalid_number": 1,
+    }
+    assert (report.encoding, report.delimiter, report.state) == ("cp1252", ";", FileState.FINISHED)
+    with store.reading() as session:
+        rows = reported_rows(session, OPERATOR, report.id or "", state=None, after=0, limit=100)
+    assert [row.state.value for row in rows] == [
+        "accepted",
+        "duplicate",
+        "rejected",
+        "ambiguous",
+        "rejected",
+        "accepted",
+    ]
+    assert rows[-1].cells == ["0701740609", "Eva", "", "", "=1+1"]
+
+
+def test_a_lead_holds_what_the_row_said_and_until_when_it_may_be_used(store: Store, tmp_path: Path) -> None:
+    deliver(store, written(tmp_path / "a.csv", CONTENT))
+
+    with store.reading() as session:
+        child, other = session.scalars(select(Lead).order_by(Lead.row_no)).all()
+        collected_at = datetime(2026, 10, 31, 23, tzinfo=UTC)
+        assert (child.number, child.name, child.birth_date) == (FIRST, "Åsa", date(2015, 5, 3))
+        assert (child.collected_at, child.expires_at) == (collected_at, collected_at + timedelta(days=100))
+        assert (other.collected_at, other.expires_at) == (None, NOON + timedelta(days=100))
+
+
+def test_a_file_delivered_again_gives_the_first_report_and_changes_nothing(store: Store, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", CONTENT)
+    first = deliver(store, path)
+
+    again = deliver(store, path.rename(tmp_path / "other-name.csv"), mapping={"number": "Namn"})
+
+    assert (again.id, again.file_name, again.repeated) == (first.id, "a.csv", True)
+    assert counts(again) == counts(first)
+    with store.reading() as session:
+        assert session.scalar(select(func.count()).select_from(LeadRow)) == 6
+
+
+def test_a_number_that_two_sources_deliver_is_two_leads(store: Store, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", CONTENT)
+
+    assert deliver(store, path, "tavling").accepted == 2
+    assert deliver(store, path, "enkat").accepted == 2
+
+
+def test_a_number_that_one_source_delivers_in_two_files_is_a_duplicate(store: Store, tmp_path: Path) -> None:
+    deliver(store, written(tmp_path / "a.csv", CONTENT))
+
+    report = deliver(store, written(tmp_path / "b.csv", ["tel", "+46701740605", "+46701740605", "+46701740699"]))
+
+    assert counts(report) == (3, 1, 0, 2, 0)
+    assert report.reasons == {"duplicate_in_source": 2}
+
+
+@pytest.mark.parametrize("batch", [1, 7, 5000])
+def test_a_dry_run_counts_what_a_real_run_then_gives_and_keeps_nothing(
+    store: Store, tmp_path: Path, batch: int
+) -> None:
+    deliver(store, written(tmp_path / "before.csv", mixed_lines(20, seed=1)))
+    path = written(tmp_path / "a.csv", mixed_lines(200, seed=2))
+    with store.reading() as session:
+        entries = session.scalar(select(func.count()).select_from(LedgerEntry))
+
+    tried = deliver(store, path, dry_run=True, batch=batch)
+
+    with store.reading() as session:
+        assert session.scalar(select(func.count()).select_from(LeadFile)) == 1
+        assert session.scalar(select(func.count()).select_from(LedgerEntry)) == entries
+    real = deliver(store, path, batch=batch)
+    assert (tried.id, tried.state, tried.dry_run) == (None, None, True)
+    assert counts(tried) == counts(real)
+    assert tried.reasons == real.reasons
+    assert real.rows == 200
+    assert sum(counts(real)[1:]) == 200
+
+
+def test_the_ledger_tells_of_the_file_and_its_counts_and_of_no_number(store: Store, tmp_path: Path) -> None:
+    report = deliver(store, written(tmp_path / "a.csv", CONTENT))
+
+    with store.reading() as session:
+        entries = session.scalars(select(LedgerEntry).where(LedgerEntry.subject == report.id)).all()
+        payloads = [json.loads(entry.payload or "") for entry in entries]
+        everything = " ".join(entry.payload or "" for entry in session.scalars(select(LedgerEntry)))
+    assert [entry.kind for entry in entries] == ["lead_file.received", "lead_file.finished"]
+    assert payloads[0]["sha256"] == payloads[1]["sha256"] == report.sha256
+    assert payloads[1]["accepted"] == 2
+    assert "1740" not in everything
+
+
+def test_an_import_that_failed_half_way_goes_on_where_it_stopped(store: Store, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", mixed_lines(100, seed=3))
+
+    def fail(done: int, _of: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deliver(store, path, batch=10, progress=fail)
+    with store.reading() as session:
+        half = session.scalars(select(LeadFile)).one()
+        assert (half.state, half.rows_read) == ("reading", 10)
+    tried = deliver(store, path, batch=10, dry_run=True)
+    report = deliver(store, path, batch=10)
+
+    assert counts(report) == counts(tried)
+    assert report.rows == 100
+    with store.reading() as session:
+        assert session.scalars(select(LeadRow.row_no).order_by(LeadRow.row_no)).all() == list(range(1, 101))
+        assert session.scalar(select(func.count()).select_from(Lead)) == report.accepted
+
+
+@pytest.mark.parametrize(
+    ("content", "refusal"),
+    [
+        (b"", UnreadableLeadFile),
+        (b"PK\x03\x04rest", UnreadableLeadFile),
+        (b"\x00\x01\x02\n\x03", UnreadableLeadFile),
+        (b"namn\nAnna\n", UnclearHeadings),
+        (b"tel,tel\n1,2\n", UnclearHeadings),
+    ],
+)
+def test_a_file_that_cannot_be_read_as_a_whole_leaves_nothing_behind(
+    store: Store, tmp_path: Path, content: bytes, refusal: type[Exception]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+
+    with pytest.raises(refusal):
+        deliver(store, path)
+
+    with store.reading() as session:
+        assert session.scalar(select(func.count()).select_from(LeadFile)) == 0
+
+
+def test_rows_no_database_would_take_as_they_are_become_reasons(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(
+        b'tel;namn\n0701740605;a\x00b\n0701740606;"x\n0701740607;'
+        + b"x" * 70_000
+        + b"\n1;2;3;4\n0701740608;' DROP\\N\n"
+    )
+
+    report = deliver(store, path)
+
+    assert counts(report) == (5, 1, 4, 0, 0)
+    assert report.reasons == {"nul_bytes": 1, "surplus_cells": 1, "too_long": 1, "unreadable": 1}
+    with store.reading() as session:
+        assert session.scalars(select(Lead.name)).all() == ["' DROP\\N"]
+
+
+def test_a_file_of_headings_alone_is_finished_with_no_rows(store: Store, tmp_path: Path) -> None:
+    report = deliver(store, written(tmp_path / "a.csv", ["tel;namn"]))
+
+    assert (report.state, counts(report)) == (FileState.FINISHED, (0, 0, 0, 0, 0))
+
+
+def test_another_sellers_source_and_file_are_not_to_be_found(store: Store, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", CONTENT)
+    with store.reading() as session:
+        report = deliver(store, path)
+        lead = session.scalars(select(Lead.seller_id)).first()
+    stranger = lead_manager("another")
+
+    assert deliver(store, path, caller=lead_manager(lead)).repeated
+    with pytest.raises(NotFound):
+        deliver(store, path, caller=stranger)
+    with store.reading() as session:
+        with pytest.raises(NotFound):
+            lead_file_report(session, stranger, report.id or "")
+        with pytest.raises(NotFound):
+            reported_rows(session, stranger, report.id or "", state=None, after=0, limit=1)
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.LEAD_MANAGER])
+def test_nobody_but_a_lead_manager_loads_leads_or_reads_rows(store: Store, tmp_path: Path, role: Role) -> None:
+    caller = Caller(id="k", name="k", kind="key", role=role, seller_id=None)
+    report = deliver(store, written(tmp_path / "a.csv", CONTENT))
+
+    with pytest.raises(Forbidden):
+        deliver(store, tmp_path / "a.csv", caller=caller)
+    with store.reading() as session, pytest.raises(Forbidden):
+        reported_rows(session, caller, report.id or "", state=None, after=0, limit=1)
+
+
+def test_rows_are_listed_by_state_page_by_page(store: Store, tmp_path: Path) -> None:
+    report = deliver(store, written(tmp_path / "a.csv", CONTENT))
+
+    with store.reading() as session:
+        first = reported_rows(session, OPERATOR, report.id or "", state=RowState.REJECTED, after=0, limit=1)
+        rest = reported_rows(session, OPERATOR, report.id or "", state=RowState.REJECTED, after=3, limit=9)
+
+    assert [(row.row_no, row.reasons) for row in first] == [(3, ("invalid_number",))]
+    assert [(row.row_no, row.reasons) for row in rest] == [(5, ("invalid_birth_date",))]
