@@ -1,0 +1,29 @@
+"""Jobs at the command line: run them until stopped, or once."""
+
+import click
+
+from cli.context import FINDING, answer, json_option, refusals, service
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Run each task that is due once, and leave.")
+@json_option
+@refusals
+@click.pass_context
+def jobs(context: click.Context, once: bool, as_json: bool) -> None:
+    """Run the scheduled work: register inbox, warnings, checkpoints. One of many such processes leads at a time."""
+    from jobs.run import run_jobs, run_once
+
+    with service() as built:
+        if not once:
+            run_jobs(built)
+            return
+        outcomes = run_once(built)
+    if outcomes is None:
+        answer(as_json, {"leads": False, "tasks": {}}, "another process runs the jobs")
+        context.exit(FINDING)
+    failed = any(outcome.startswith("failed") for outcome in outcomes.values())
+    lines = "\n".join(f"{name}: {outcome}" for name, outcome in outcomes.items())
+    answer(as_json, {"leads": True, "tasks": dict(outcomes)}, lines)
+    if failed:
+        context.exit(FINDING)

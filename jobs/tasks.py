@@ -1,0 +1,104 @@
+"""The tasks: what is done on schedule, each by itself, by the leader alone.
+
+A task is given a fenced store, so that whatever it writes it writes as the newest leader. It is safe to run twice.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+
+from sqlalchemy import delete, select
+
+from core.access import operator
+from core.checkpoints import make_checkpoint
+from core.config import Settings
+from core.ledger import Event, put_on_record
+from core.store import Store
+from dnc.registers import State, ensure_registers, standing
+from dnc.snapshots import sweep_unfinished
+from jobs.inbox import SETTLE_SECONDS, Inbox
+from jobs.leader import FencedStore
+from jobs.models import JobRun
+
+KEPT_RUNS = timedelta(days=30)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something to do every so often: ``run`` takes the leader's store and the moment, and says what came of it."""
+
+    name: str
+    every: timedelta
+    run: Callable[[FencedStore, datetime], str]
+
+    def due_at(self, now: datetime) -> datetime:
+        """Return the newest moment, ``now`` or before, at which the task was due: the same in every process."""
+        start = datetime(1970, 1, 1, tzinfo=UTC)
+        return now - (now - start) % self.every
+
+
+def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> tuple[Task, ...]:
+    """Return every task of this installation."""
+    inbox = Inbox(settings, settle_seconds=settle_seconds)
+
+    def pick_up(store: FencedStore, now: datetime) -> str:
+        outcomes = inbox.pick_up(store, now)
+        return f"{len(outcomes)} files: {', '.join(sorted(set(outcomes.values())))}" if outcomes else "no file"
+
+    def sweep(store: FencedStore, now: datetime) -> str:
+        return f"{sweep_unfinished(settings.registers_dir)} files, {forget_runs(store, now)} runs"
+
+    return (
+        Task("registers.pick_up", timedelta(seconds=15), pick_up),
+        Task("registers.warn", timedelta(hours=1), warn_of_registers),
+        Task("ledger.checkpoint", timedelta(minutes=1), checkpoint),
+        Task("sweep", timedelta(hours=1), sweep),
+    )
+
+
+def checkpoint(store: FencedStore, _now: datetime) -> str:
+    """Sign where the ledger stands."""
+    no = make_checkpoint(store)
+    return "nothing new" if no is None else f"checkpoint {no}"
+
+
+def warn_of_registers(store: Store, now: datetime) -> str:
+    """Say once a day, in the log and on record, which registers are missing, stale or soon will be."""
+    day = datetime.combine(now.date(), time(0), tzinfo=UTC)
+    warned = []
+    with store.writing() as session:
+        ensure_registers(session)
+        for one in standing(session, now):
+            mark = f"warned.{one.register}.{one.state.value}"
+            if one.state is State.OK or session.scalar(
+                select(JobRun.task).where(JobRun.task == mark, JobRun.due_at == day)
+            ):
+                continue
+            session.add(JobRun(task=mark, due_at=day, epoch=0, started_at=now, ended_at=now, outcome="warned"))
+            payload = {
+                "state": one.state.value,
+                "as_of": one.as_of.isoformat() if one.as_of else None,
+                "valid_until": one.valid_until.isoformat() if one.valid_until else None,
+            }
+            put_on_record(
+                session, Event(f"register.{one.state.value}", one.register, operator("jobs").actor, None, payload)
+            )
+            warned.append(one)
+    for one in warned:
+        _log.warning(
+            "register %s is %s",
+            one.register,
+            one.state.value,
+            extra={"register": one.register, "state": one.state.value, "valid_until": str(one.valid_until)},
+        )
+    return f"{len(warned)} warnings"
+
+
+def forget_runs(store: Store, now: datetime) -> int:
+    """Remove the runs that ended long ago; return how many."""
+    with store.writing() as session:
+        gone = session.execute(delete(JobRun).where(JobRun.ended_at < now - KEPT_RUNS))
+        return int(gone.rowcount)  # type: ignore[attr-defined] # a DELETE has a row count
