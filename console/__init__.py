@@ -1,0 +1,1 @@
+"""Pages for sales, customer service, compliance and administration; rendered here, usable without JavaScript."""
