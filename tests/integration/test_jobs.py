@@ -169,7 +169,12 @@ def test_a_register_is_not_put_in_force_by_a_leader_before_this_one(
 
 def test_a_task_enqueued_twice_runs_once(service: Service, leadership: Leadership) -> None:
     ran = []
-    task = Task("count", MINUTE, lambda store, now: str(ran.append(now)))
+
+    def count(_store: FencedStore, now: datetime) -> str:
+        ran.append(now)
+        return "counted"
+
+    task = Task("count", MINUTE, count)
 
     assert enqueue(leadership.store, task)
     assert not enqueue(leadership.store, task)

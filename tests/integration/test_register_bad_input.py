@@ -15,6 +15,7 @@ import pytest
 
 from app import Service
 from core.errors import ServiceError
+from core.numbers import read_number
 from tests.registers import LISTED, in_force_id, load, service_for, written_file
 
 NOBODY = 65534
@@ -57,12 +58,15 @@ def _one_line_of(size: int) -> Callable[[Path], None]:
 
 def _bomb(path: Path) -> None:
     with gzip.open(path, "wb") as file:
-        for _ in range(1200):
+        for _ in range(120):
             file.write(b"\n" * (1 << 20))
 
 
 def _content(content: bytes) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(content) and None
+    def make(path: Path) -> None:
+        path.write_bytes(content)
+
+    return make
 
 
 FOREIGN = "".join(f"+4790{n:06d}\n" for n in range(400)).encode()
@@ -224,8 +228,6 @@ def _without_roots_rights() -> Iterator[None]:
 def _appending_when_read(path: Path) -> Iterator[None]:
     """Have a slow sender add to the file between two blocks."""
     import dnc.register_files
-
-    read_number = dnc.register_files.read_number
 
     def slow(raw: object, *, region: str = "SE") -> object:
         with path.open("a", encoding="utf-8") as file:
