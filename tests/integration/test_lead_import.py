@@ -134,9 +134,10 @@ def test_the_ledger_tells_of_the_file_and_its_counts_and_of_no_number(store: Sto
 
     with store.reading() as session:
         entries = session.scalars(select(LedgerEntry).where(LedgerEntry.subject == report.id)).all()
+        kinds = [entry.kind for entry in entries]
         payloads = [json.loads(entry.payload or "") for entry in entries]
         everything = " ".join(entry.payload or "" for entry in session.scalars(select(LedgerEntry)))
-    assert [entry.kind for entry in entries] == ["lead_file.received", "lead_file.finished"]
+    assert kinds == ["lead_file.received", "lead_file.finished"]
     assert payloads[0]["sha256"] == payloads[1]["sha256"] == report.sha256
     assert payloads[1]["accepted"] == 2
     assert "1740" not in everything

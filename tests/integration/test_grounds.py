@@ -1,0 +1,131 @@
+"""Consents, their withdrawal and customer relations, as they are put on record."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from consent.grounds import record_consent, record_relation, withdraw_consent
+from consent.models import Consent, ConsentWithdrawal, CustomerRelation
+from consent.terms import Channel
+from core.changes import changes_after
+from core.errors import InvalidInput, NotFound
+from core.ledger import LedgerEntry
+from core.numbers import Number
+from core.store import Store
+from tests.deliveries import FIRST, OPERATOR, add_origins, lead_manager
+from tests.registers import NOON, service_for
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
+    """Return a store with two sellers, at noon on 20 November 2026."""
+    service = service_for(database_url, tmp_path / "var")
+    yield service.store
+    service.close()
+
+
+def consent(store: Store, seller_id: str, **changes: Any) -> Consent:  # Any: whatever the test changes
+    """Return a consent put on record, good but for ``changes``."""
+    given: dict[str, Any] = {
+        "seller_id": seller_id,
+        "number": Number(FIRST),
+        "channels": frozenset({Channel.VOICE}),
+        "names_seller": True,
+        "text_version": "v1",
+        "evidence": {"form": "https://example.se/f"},
+        "given_at": NOON - DAY,
+        "expires_at": None,
+        "now": NOON,
+        "keyring": store.keyring,
+        **changes,
+    }
+    with store.writing() as session:
+        return record_consent(session, OPERATOR, **given)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"channels": frozenset()},
+        {"text_version": " "},
+        {"evidence": {}},
+        {"evidence": {"form": ""}},
+        {"given_at": NOON + DAY},
+        {"expires_at": NOON - 2 * DAY},
+    ],
+)
+def test_a_consent_that_could_not_be_proved_is_refused(store: Store, changes: dict[str, Any]) -> None:
+    seller_id = add_origins(store)["norrsken"]
+
+    with pytest.raises(InvalidInput):
+        consent(store, seller_id, **changes)
+
+
+def test_a_withdrawal_takes_effect_once_and_is_announced_without_a_number_in_the_ledger(store: Store) -> None:
+    seller_id = add_origins(store)["norrsken"]
+    given = consent(store, seller_id)
+    for _ in range(2):
+        with store.writing() as session:
+            withdraw_consent(
+                session,
+                OPERATOR,
+                consent_id=given.id,
+                withdrawn_at=NOON,
+                via="phone",
+                note="",
+                now=NOON,
+                keyring=store.keyring,
+            )
+
+    with store.reading() as session:
+        assert session.scalar(select(func.count()).select_from(ConsentWithdrawal)) == 1
+        assert [(change.kind, change.number) for change in changes_after(session, 0, seller_id=seller_id, limit=9)] == [
+            ("retraction", FIRST)
+        ]
+        assert not any("1740605" in (payload or "") for payload in session.scalars(select(LedgerEntry.payload)))
+
+
+def test_another_sellers_consent_is_not_to_be_found(store: Store) -> None:
+    ids = add_origins(store)
+    given = consent(store, ids["norrsken"])
+
+    with pytest.raises(NotFound), store.writing() as session:
+        withdraw_consent(
+            session,
+            lead_manager(ids["soder"]),
+            consent_id=given.id,
+            withdrawn_at=NOON,
+            via="phone",
+            note="",
+            now=NOON,
+            keyring=store.keyring,
+        )
+
+
+def test_a_relation_sent_again_is_the_same_one_with_its_fulfilment(store: Store) -> None:
+    seller_id = add_origins(store)["norrsken"]
+
+    def send(fulfilled_at: datetime | None) -> str:
+        with store.writing() as session:
+            return record_relation(
+                session,
+                OPERATOR,
+                seller_id=seller_id,
+                number=Number(FIRST),
+                product="el",
+                reference="A1",
+                started_at=NOON - 2 * DAY,
+                fulfilled_at=fulfilled_at,
+                now=NOON,
+                keyring=store.keyring,
+            ).id
+
+    assert send(None) == send(NOON - DAY) == send(NOON - DAY)
+    with store.reading() as session:
+        assert session.scalars(select(CustomerRelation.fulfilled_at)).all() == [NOON - DAY]

@@ -1,0 +1,116 @@
+"""An import that is killed at any moment, and started again, ends as if it had never been killed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from core.ledger import LedgerEntry
+from core.store import Store
+from leads.models import Lead, LeadFile, LeadRow
+from tests.databases import SqliteTemplate
+from tests.deliveries import add_origins, deliver, mixed_lines, written
+from tests.registers import service_for
+
+ROOT = Path(__file__).parents[2]
+ROWS, BATCH = 400, 20
+IMPORT = f"""
+import sys
+from pathlib import Path
+from tests.deliveries import deliver
+from tests.registers import service_for
+
+def tell(done, of):
+    print("batch", flush=True)
+
+service = service_for(sys.argv[1], Path(sys.argv[2]))
+deliver(service.store, Path(sys.argv[3]), batch={BATCH}, progress=tell)
+print("done", flush=True)
+"""
+
+
+def import_in_another_process(url: str, tmp_path: Path, path: Path) -> "subprocess.Popen[str]":
+    """Start an import that says ``batch`` after each batch and ``done`` at the end."""
+    return subprocess.Popen(
+        [sys.executable, "-c", IMPORT, url, str(tmp_path / "var"), str(path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end_state(store: Store) -> list[object]:
+    """Return all that an import left, but for ids and the time at which each lead was made."""
+    with store.reading() as session:
+        file = session.scalars(select(LeadFile)).one()
+        counts = file.rows_read, file.rows_accepted, file.rows_rejected, file.rows_duplicate, file.rows_ambiguous
+        rows = session.execute(
+            select(LeadRow.row_no, LeadRow.state, LeadRow.reasons, LeadRow.raw, LeadRow.number).order_by(LeadRow.row_no)
+        )
+        leads = session.execute(
+            select(Lead.row_no, Lead.number, Lead.name, Lead.collected_at, Lead.expires_at).order_by(Lead.row_no)
+        )
+        finished = select(func.count()).where(LedgerEntry.kind == "lead_file.finished")
+        return [file.state, counts, rows.all(), leads.all(), session.scalar(finished)]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_killed_import_started_again_ends_as_one_that_was_not_killed(
+    database_url: str, tmp_path: Path, sqlite_template: SqliteTemplate, seed: int
+) -> None:
+    chance = random.Random(seed)
+    path = written(tmp_path / "a.csv", mixed_lines(ROWS, seed))
+    service = service_for(database_url, tmp_path / "var")
+    add_origins(service.store)
+    killed = 0
+    while True:
+        process = import_in_another_process(database_url, tmp_path, path)
+        assert process.stdout is not None
+        lives = chance.randrange(1, 9)
+        told = [line for line, _ in zip(process.stdout, range(lives), strict=False)]
+        if told[-1:] == ["done\n"]:
+            process.communicate()
+            break
+        threading.Event().wait(chance.random() * 0.01)  # any moment of the next batch, its commit among them
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        killed += 1
+    assert killed >= 2
+    found = end_state(service.store)
+    service.close()
+
+    assert found == unharmed(tmp_path, path, sqlite_template)
+
+
+def unharmed(tmp_path: Path, path: Path, sqlite_template: SqliteTemplate) -> list[object]:
+    """Return the end state of the same import when nobody kills it."""
+    with sqlite_template.copy(tmp_path) as url:
+        service = service_for(url, tmp_path / "var")
+        add_origins(service.store)
+        deliver(service.store, path)
+        state = end_state(service.store)
+        service.close()
+        return state
+
+
+def test_two_imports_of_one_file_at_once_share_the_work(
+    database_url: str, tmp_path: Path, sqlite_template: SqliteTemplate
+) -> None:
+    path = written(tmp_path / "a.csv", mixed_lines(ROWS, seed=4))
+    service = service_for(database_url, tmp_path / "var")
+    add_origins(service.store)
+
+    processes = [import_in_another_process(database_url, tmp_path, path) for _ in range(2)]
+    ends = [process.communicate()[0].splitlines()[-1:] for process in processes]
+
+    found = end_state(service.store)
+    service.close()
+    assert ends == [["done"], ["done"]]
+    assert found == unharmed(tmp_path, path, sqlite_template)
