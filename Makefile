@@ -21,7 +21,7 @@ VENV_GONE := $(if $(shell $(BIN)/python -c 'import pip; print(1)' 2>/dev/null),,
 LOCK := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header pyproject.toml --group build
 
-.PHONY: help run env dev-env browser check test bench lock demo-reset venv-gone
+.PHONY: help run env dev-env browser check test bench mutate lock demo-reset venv-gone
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -42,7 +42,14 @@ test: check browser ## everything that CI runs: the gates, then every test, on r
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 bench: dev-env ## measure; prints a table, and writes JSON to the file named by BENCH_JSON
+	@command -v wrk >/dev/null || apt-get install -y --no-install-recommends wrk >/dev/null 2>&1 \
+		|| sudo -n apt-get install -y --no-install-recommends wrk >/dev/null 2>&1 \
+		|| { echo 'make bench needs wrk: apt install wrk' >&2; exit 1; }
 	$(BIN)/python -m bench
+
+mutate: dev-env ## change the rules of the decision one by one, and see that the tests notice each
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
 
 lock: dev-env ## renew both lock files from pyproject.toml; UPGRADE=--upgrade takes newer versions
 	$(LOCK) $(UPGRADE) --output-file requirements.lock

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from flask import Blueprint, Flask, Response, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
+from consent.routes import grounds_api
 from console.blueprint import console_blueprint, install_console, session_check, static_blueprint
 from core.clock import Clock
 from core.config import Settings
@@ -16,8 +17,10 @@ from core.installation import claim
 from core.secrets import Keyring, keyring
 from core.store import Store
 from dnc.gate import Gate
+from dnc.register_routes import registers_api
 from dnc.register_shelf import RegisterShelf
 from dnc.routes import checks_api, dnc_api
+from leads.routes import lead_files_api
 from migrations.run import current, head
 from web.auth import Auth, install_auth, register
 from web.endpoint import Api, Operation
@@ -89,7 +92,14 @@ def create_app(service: Service) -> Flask:
 
 def all_apis(service: Service) -> list[Api]:
     """Return every group of JSON endpoints."""
-    return [checks_api(service.store, service.gate), dnc_api(service.store)]
+    store = service.store
+    return [
+        checks_api(store, service.gate),
+        dnc_api(store),
+        registers_api(store, service.settings.registers_dir, service.shelf.is_readable),
+        lead_files_api(store),
+        grounds_api(store),
+    ]
 
 
 def _open_blueprint(service: Service, operations: list[Operation]) -> Blueprint:

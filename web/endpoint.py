@@ -97,7 +97,7 @@ class Api:
         return self._declare("GET", path, **declared)
 
     def post(self, path: str, **declared: Any) -> Callable[[View], View]:
-        """Declare a POST endpoint: its ``right``, and perhaps ``status``, ``problems``, ``response``, ``fields``, ``limit``."""
+        """Declare a POST endpoint: its ``right`` and perhaps status, problems, response, fields and limit."""
         return self._declare("POST", path, **declared)
 
     def _declare(

@@ -23,6 +23,7 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
 )
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 access_log = logging.getLogger("ringklar.access")
 
 
@@ -30,7 +31,9 @@ class JsonLines(logging.Formatter):
     """One JSON object a line; anything that looks like a phone number is masked, whoever wrote it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as a line of JSON."""
+        """Return the record as a line of JSON; the access log's lines are JSON already, with nothing of a person."""
+        if record.name == access_log.name:
+            return record.getMessage()
         line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -61,32 +64,46 @@ def log_as_json(level: str) -> None:
 
 def install_observation(app: Flask) -> None:
     """Give every request an id (the caller's, if it is a sane one), a log line, and its share in the metrics."""
+    counters: dict[tuple[str, str, int], Counter] = {}
+    timers: dict[str, Histogram] = {}
 
     @app.before_request
     def begin() -> None:
         g.started = time.perf_counter()
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if REQUEST_ID.fullmatch(given) and not given.isdigit() else new_id()
+        given = request.headers.get("X-Request-Id")
+        is_sane = given is not None and REQUEST_ID.fullmatch(given) is not None and mask(given) == given
+        g.request_id = given if is_sane else new_id()
 
     @app.after_request
     def end(response: Response) -> Response:
-        rule = request.url_rule.rule if request.url_rule is not None else "(none)"
-        seconds = time.perf_counter() - g.get("started", time.perf_counter())
-        response.headers["X-Request-Id"] = g.get("request_id", "")
-        REQUESTS.labels(request.method, rule, str(response.status_code)).inc()
-        SECONDS.labels(rule).observe(seconds)
-        caller = g.get("caller")
+        asked = request.url_rule
+        method, rule, status = request.method, asked.rule if asked is not None else "(none)", response.status_code
+        context = g._get_current_object()  # noqa: SLF001 - werkzeug documents it so
+        request_id = context.get("request_id") or new_id()
+        seconds = time.perf_counter() - context.get("started", time.perf_counter())
+        response.headers["X-Request-Id"] = request_id
+        if (method, rule, status) not in counters:
+            counters[method, rule, status] = REQUESTS.labels(method if asked is not None else "-", rule, str(status))
+            timers[rule] = SECONDS.labels(rule)
+        counters[method, rule, status].inc()
+        timers[rule].observe(seconds)
         if access_log.isEnabledFor(logging.INFO):
+            caller = context.get("caller")
             access_log.info(
-                "request",
-                extra={
-                    "method": request.method,
-                    "route": rule,
-                    "status": response.status_code,
-                    "ms": round(seconds * 1000, 2),
-                    "request_id": g.get("request_id"),
-                    "caller": caller.actor if caller is not None else None,
-                },
+                _encode(
+                    {
+                        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                        "level": "info",
+                        "logger": "ringklar.access",
+                        "event": "request",
+                        "method": method if asked is not None else "-",
+                        "route": rule,
+                        "status": status,
+                        "ms": round(seconds * 1000, 2),
+                        "request_id": request_id,
+                        "caller": caller.actor if caller is not None else None,
+                    }
+                )
             )
         return response
 
