@@ -14,9 +14,8 @@ from app import Service
 from cli.context import FINDING, answer, caller, json_option, refusals, service
 from cli.times import INSTANT
 from dnc.gate import Question
-from dnc.lookups import look_up
+from dnc.lookups import look_up, readable
 from dnc.rendering import number_document, simulated_json
-from dnc.routes import readable
 
 AT_ONCE = 5_000
 ADDED = ("verdict", "reasons", "basis", "say", "valid_until", "check_id")

@@ -3,11 +3,25 @@
 import os
 import time
 
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
 
 def new_id() -> str:
     """Return a fresh UUIDv7 in its canonical 36-character form."""
+    return new_ids(1)[0]
+
+
+def new_ids(count: int) -> list[str]:
+    """Return ``count`` fresh ids, in ascending order."""
     milliseconds = time.time_ns() // 1_000_000
-    noise = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds << 80) | (0x7 << 76) | ((noise >> 68) << 64) | (0x2 << 62) | (noise & 0x3FFFFFFFFFFFFFFF)
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    head = f"{milliseconds:012x}"
+    noise = os.urandom(8 * count).hex()
+    first = int.from_bytes(os.urandom(2), "big") >> 5  # 11 random bits leave the counter room to grow within 12
+    ids = []
+    for place in range(count):
+        ahead, counter = divmod(first + place, 0x1000)
+        if ahead:
+            head = f"{milliseconds + ahead:012x}"
+        tail = noise[16 * place : 16 * place + 16]
+        ids.append(f"{head[:8]}-{head[8:]}-7{counter:03x}-{_VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}")
+    return ids

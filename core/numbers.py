@@ -56,23 +56,31 @@ class Number:
         return written(self.value)
 
     @property
+    def plan(self) -> tuple[str | None, NumberKind, bool]:
+        """What the numbering plan says of it, in one look: ``country``, ``kind`` and ``is_valid``."""
+        digits = str(self.value)
+        if not digits.startswith("46"):
+            kind = kind_by_library(self.value)
+            return country_by_library(self.value), kind, kind is not NumberKind.UNKNOWN
+        kind = swedish_kind(digits[2:])
+        if kind is not NumberKind.UNKNOWN:
+            return "SE", kind, True
+        return "SE", swedish_kind_outside_plan(digits[2:]), False
+
+    @property
     def country(self) -> str | None:
         """The ISO region, as SE; None when no one region has the number."""
-        return "SE" if str(self.value).startswith("46") else country_by_library(self.value)
+        return self.plan[0]
 
     @property
     def kind(self) -> NumberKind:
         """What the country's plan uses the number for; ``unknown`` for what the plan does not have."""
-        digits = str(self.value)
-        if not digits.startswith("46"):
-            return kind_by_library(self.value)
-        kind = swedish_kind(digits[2:])
-        return kind if kind is not NumberKind.UNKNOWN else swedish_kind_outside_plan(digits[2:])
+        return self.plan[1]
 
     @property
     def is_valid(self) -> bool:
         """Whether the country's plan has the number, which does not say that anyone has it."""
-        return _is_valid(self.value)
+        return self.plan[2]
 
     def __repr__(self) -> str:
         return f"Number({self.masked})"

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from core.access import Caller
 from core.errors import InvalidInput, NotFound, Overloaded, ServiceError
-from core.ids import new_id
+from core.ids import new_ids
 from core.ledger import Event, Position
 from core.numbers import Number, NumberFault, read_number
 from core.prepared import Prepared, instant_value
@@ -273,9 +273,9 @@ class _Decider:
         if isinstance(number, NumberFault):
             return None, (campaign, number)
         known = known_of(self._found, number.value, campaign)
-        country = number.country
-        register = register_fact(self._found, country, number.value, self._gate.listed)
-        return known, (campaign, country, number.kind, number.is_valid, register, known.key)
+        plan = number.plan
+        register = register_fact(self._found, plan[0], number.value, self._gate.listed)
+        return known, (campaign, plan, register, known.key)
 
     def decided(
         self,
@@ -305,7 +305,7 @@ class _Decider:
         shape = self._gate.shapes.get(key)
         if shape is None:
             readable = _readable(number)
-            facts = facts_of(readable, campaign, known, key[4] if readable is not None else None)
+            facts = facts_of(readable, campaign, known, key[2] if readable is not None else None)
             shape = _Shape(facts, _encode(facts_to_record(facts)))
             if len(self._gate.shapes) >= SHAPES_KEPT:
                 self._gate.shapes.clear()
@@ -397,10 +397,11 @@ class _Draft:
 
 def _draft(decider: _Decider, request: _Request, campaign: CampaignCard) -> _Draft:
     draft = _Draft(request, campaign, [], [], [])
-    for question, number in zip(request.questions, request.numbers, strict=True):
+    ids = new_ids(len(request.questions))
+    for id_, question, number in zip(ids, request.questions, request.numbers, strict=True):
         known, key = decider.known(number, campaign)
         decided = decider.decided(number, campaign, known, key)
-        draft.answers.append(Answer(new_id(), _readable(number), question.reference, decided.decision, decided.common))
+        draft.answers.append(Answer(id_, _readable(number), question.reference, decided.decision, decided.common))
         draft.decided.append(decided)
         draft.ids.append(known.ids if known is not None else {})
     return draft

@@ -8,6 +8,7 @@ distinct combination. In facts, a lead, consent, relation or opt-out is named by
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, union_all
@@ -39,7 +40,7 @@ from leads.terms import SourceKind
 
 LOOK_BACK = max(policy.period for policy in POLICIES) + timedelta(days=2)
 Listed = Callable[[str, int], bool | None]
-Row = tuple[Any, ...]  # the columns of core.standing after ``number``: id, seller_id, a, b, c, e, t1, t2, t3, flag, day
+Row = tuple[Any, ...]  # the columns of core.standing: kind, number, id, seller_id, a, b, c, e, t1, t2, t3, flag, day
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +174,9 @@ def read_standing(
         if number is not None:
             kinds = found.rows.get(number)
             if kinds is None:
-                kinds = found.rows[number] = {}
-            kinds.setdefault(kind, []).append(row[2:])
+                found.rows[number] = {kind: [row]}
+            else:
+                kinds.setdefault(kind, []).append(row)
         elif kind == "campaign":
             card = _campaign(row[2:])
             found.campaigns[card.slug] = card
@@ -197,8 +199,17 @@ class Known:
     ids: dict[str, list[str]]
 
 
-_NOTHING = Known(((), (), (), (), (), (), ()), {})
-_KINDS = ("opt_out", "hold", "restriction", "lead", "consent", "relation", "attempt")
+_PLACES = {
+    "opt_out": 0,
+    "hold": 1,
+    "restriction": 2,
+    "lead": 3,
+    "consent": 4,
+    "relation": 5,
+    "attempt": 6,
+}
+_NONE: tuple[Any, ...] = ((),) * len(_PLACES)
+_NOTHING = Known(_NONE, {})
 
 
 def known_of(found: Standing, number: int, campaign: CampaignCard) -> Known:
@@ -206,15 +217,16 @@ def known_of(found: Standing, number: int, campaign: CampaignCard) -> Known:
     kinds = found.rows.get(number)
     if kinds is None:
         return _NOTHING
-    seller_id, parts, ids = campaign.seller_id, [], {}
-    for kind in _KINDS:
-        rows = [row for row in kinds.get(kind, ()) if row[1] is None or row[1] == seller_id]
+    seller_id, parts, ids = campaign.seller_id, list(_NONE), {}
+    for kind, all_rows in kinds.items():
+        rows = [row for row in all_rows if row[3] == seller_id or row[3] is None]
         if kind == "attempt":
-            rows = [row for row in rows if row[2] == campaign.id]
-        rows.sort(key=lambda row: row[0])
-        if rows and kind != "attempt":
-            ids[kind] = [row[0] for row in rows]
-        parts.append(tuple(row[1:] for row in rows))
+            rows = [row for row in rows if row[4] == campaign.id]
+        elif rows:
+            if len(rows) > 1:
+                rows.sort(key=itemgetter(2))
+            ids[kind] = [row[2] for row in rows]
+        parts[_PLACES[kind]] = tuple([row[3:] for row in rows])
     return Known(tuple(parts), ids)
 
 

@@ -16,8 +16,9 @@ from sqlalchemy.sql import Select
 from consent.queries import ConsentRecord, RelationRecord, consents_on, relations_on
 from core.access import Caller, Right, Role
 from core.clock import utc
+from core.errors import InvalidInput
 from core.ledger import Event, put_on_record
-from core.numbers import Number
+from core.numbers import Number, read_number
 from core.secrets import Keyring
 from dnc.models import Check, Contact, Hold, OptOut, OptOutRelease, Restriction
 from leads.queries import LeadOrigin, leads_on, without_supplier
@@ -109,6 +110,18 @@ def look_up(
         checks=_checks(session, number.value, caller.seller_id, known) if full else (),
         contacts=_contacts(session, number.value, caller.seller_id, known) if full else (),
     )
+
+
+def readable(raw: str, region: str) -> Number:
+    """Return the number that was written.
+
+    Raises:
+        InvalidInput: none can be read; the text itself is not repeated.
+    """
+    number = read_number(raw, region=region)
+    if isinstance(number, Number):
+        return number
+    raise InvalidInput(f"no number can be read: {number.replace('_', ' ')}", extra={"fault": number})
 
 
 def opt_outs_on(

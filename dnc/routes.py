@@ -4,13 +4,12 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.changes import changes_after
-from core.errors import Forbidden, InvalidInput, NotFound, Overloaded
-from core.numbers import Number, read_number
+from core.errors import Forbidden, NotFound, Overloaded
 from core.sellers import seller_of
 from core.store import Store
 from dnc.contacts import CallIdTaken, LoggedContact, UnknownCheck, log_contact
 from dnc.gate import Gate, Question, UnknownCampaign
-from dnc.lookups import look_up
+from dnc.lookups import look_up, readable
 from dnc.opt_outs import AlreadyReleased, add_opt_outs, release_opt_out
 from dnc.recorded import CheckErased, check_on_record
 from dnc.rendering import (
@@ -157,18 +156,6 @@ def dnc_api(store: Store) -> Api:
         return change_page(changes, query.cursor)
 
     return api
-
-
-def readable(raw: str, region: str) -> Number:
-    """Return the number that was written.
-
-    Raises:
-        InvalidInput: none can be read; the text itself is not repeated.
-    """
-    number = read_number(raw, region=region)
-    if isinstance(number, Number):
-        return number
-    raise InvalidInput(f"no number can be read: {number.replace('_', ' ')}", extra={"fault": number})
 
 
 def _contact_document(logged: LoggedContact) -> ContactDocument:
