@@ -1,0 +1,262 @@
+"""The schema: up and down again, equal to the models, and guarded where rows must never change."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, UniqueConstraint, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from core.clock import FixedClock
+from core.database import open_engine
+from core.ledger import Event, LedgerWriter
+from migrations.run import current, downgrade, head, upgrade
+from migrations.schema import metadata
+from tests.registers import NOON
+
+GUARDED = (
+    "changes",
+    "checks",
+    "consent_withdrawals",
+    "consents",
+    "contacts",
+    "ledger_checkpoints",
+    "opt_out_releases",
+    "opt_outs",
+    "register_versions",
+)
+AT = "'2026-11-20 12:00+00'"
+
+
+def _shape(engine: Engine) -> dict[str, object]:
+    """Return every table with its columns, keys, indexes and constraints, and every trigger."""
+    found: dict[str, object] = {}
+    inspector = inspect(engine)
+    for table in sorted(inspector.get_table_names()):
+        found[table] = (
+            [(c["name"], str(c["type"]), c["nullable"], c.get("autoincrement")) for c in inspector.get_columns(table)],
+            inspector.get_pk_constraint(table),
+            sorted(map(str, inspector.get_foreign_keys(table))),
+            sorted(map(str, inspector.get_indexes(table))),
+            sorted(map(str, inspector.get_unique_constraints(table))),
+        )
+    triggers = (
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
+        if engine.dialect.name == "sqlite"
+        else "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname"
+    )
+    with engine.connect() as connection:
+        found["triggers"] = [tuple(row) for row in connection.execute(text(triggers))]
+    return found
+
+
+def test_the_schema_goes_down_to_nothing_and_comes_up_the_same(database_url: str) -> None:
+    engine = open_engine(database_url, pool_size=1)
+    before = _shape(engine)
+
+    downgrade(database_url, "base")
+    assert current(engine) is None
+    assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
+
+    upgrade(database_url)
+    assert current(engine) == head()
+    assert _shape(engine) == before
+    engine.dispose()
+
+
+def test_models_and_migrated_schema_are_the_same(database_url: str) -> None:
+    engine = open_engine(database_url, pool_size=1)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        differences = compare_metadata(context, metadata)
+    assert differences == []
+    engine.dispose()
+
+
+def test_every_column_key_and_constraint_of_the_models_is_in_the_schema(database_url: str) -> None:
+    """What alembic does not compare: keys, their columns, names of constraints and what may be NULL."""
+    engine = open_engine(database_url, pool_size=1)
+    inspector = inspect(engine)
+    assert set(inspector.get_table_names()) - {"alembic_version"} == set(metadata.tables)
+    for name, table in metadata.tables.items():
+        columns = {column["name"]: column["nullable"] for column in inspector.get_columns(name)}
+        assert columns == {column.name: bool(column.nullable) for column in table.columns}, name
+        key = inspector.get_pk_constraint(name)
+        assert key["constrained_columns"] == [column.name for column in table.primary_key.columns], name
+        uniques = {(u["name"], tuple(u["column_names"])) for u in inspector.get_unique_constraints(name)}
+        assert uniques == {
+            (constraint.name, tuple(column.name for column in constraint.columns))
+            for constraint in table.constraints
+            if isinstance(constraint, UniqueConstraint)
+        }, name
+        foreign = {
+            (tuple(f["constrained_columns"]), f["referred_table"], tuple(f["referred_columns"]))
+            for f in inspector.get_foreign_keys(name)
+        }
+        assert foreign == {
+            (
+                tuple(column.name for column in constraint.columns),
+                constraint.referred_table.name,
+                tuple(element.column.name for element in constraint.elements),
+            )
+            for constraint in table.foreign_key_constraints
+        }, name
+        indexes = {tuple(i["column_names"]) for i in inspector.get_indexes(name) if "duplicates_constraint" not in i}
+        assert indexes == {tuple(column.name for column in index.columns) for index in table.indexes}, name
+    engine.dispose()
+
+
+ROWS = {
+    "changes": "(seq, at, kind, number, subject, channels) VALUES (1, {at}, 'hold', 46701740605, 's', 'voice')",
+    "checks": (
+        "(id, seller_id, campaign_id, number, verdict, checked_at, asked_by, chain, seq, place) "
+        "VALUES ('c', 's', 'k', 46701740605, 'deny', {at}, 'a', 1, 1, 0)"
+    ),
+    "consents": (
+        "(id, seller_id, number, channels, names_seller, text_version, evidence, given_at, recorded_at, recorded_by) "
+        "VALUES ('n', 's', 46701740605, 'voice', true, 'v', '{{}}', {at}, {at}, 'a')"
+    ),
+    "consent_withdrawals": (
+        "(consent_id, withdrawn_at, via, note, recorded_at, recorded_by) VALUES ('n', {at}, 'mail', '', {at}, 'a')"
+    ),
+    "contacts": (
+        "(id, check_id, seller_id, campaign_id, number, call_id, started_at, outcome, recorded_at, logged_by) "
+        "VALUES ('t', 'c', 's', 'k', 46701740605, 'x', {at}, 'busy', {at}, 'a')"
+    ),
+    "ledger_checkpoints": "(no, at, payload, signature) VALUES (1, {at}, '{{}}', '00')",
+    "opt_outs": (
+        "(id, seller_id, number, channels, via, note, received_at, recorded_at, recorded_by) "
+        "VALUES ('o', 's', 46701740605, 'voice', 'mail', '', {at}, {at}, 'a')"
+    ),
+    "opt_out_releases": (
+        "(opt_out_id, asked_by_person_at, verified_by, note, released_at, released_by) "
+        "VALUES ('o', {at}, 'v', '', {at}, 'a')"
+    ),
+    "register_versions": (
+        "(id, register, as_of, count, snapshot_sha256, file_name, file_sha256, rejected_lines, loaded_at, loaded_by) "
+        "VALUES ('r', 'nix', '2026-11-15', 1, 'x', 'f', 'y', 0, {at}, 'a')"
+    ),
+}
+CHANGED = {
+    "changes": "kind = 'release'",
+    "checks": "verdict = 'allow'",
+    "consents": "channels = 'automated_voice'",
+    "consent_withdrawals": "via = 'web'",
+    "contacts": "outcome = 'sale'",
+    "ledger_checkpoints": "signature = '01'",
+    "opt_outs": "channels = 'automated_voice'",
+    "opt_out_releases": "note = 'changed'",
+    "register_versions": "count = 2",
+}
+
+
+@pytest.mark.parametrize("table", GUARDED)
+def test_an_append_only_table_refuses_to_change_or_lose_a_row(database_url: str, table: str) -> None:
+    engine = open_engine(database_url, pool_size=1)
+    at = "1795521600000000" if engine.dialect.name == "sqlite" else AT
+    with engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO sellers (id, slug, name, created_at) VALUES ('s', 's', 'S', {at})"))
+        connection.execute(
+            text(
+                "INSERT INTO campaigns (id, slug, seller_id, name, product, channel, opens_weekends, created_at) "
+                f"VALUES ('k', 'k', 's', 'K', 'p', 'voice', false, {at})"
+            )
+        )
+        for parent in dict.fromkeys([*_parents(table), table]):
+            connection.exec_driver_sql(f"INSERT INTO {parent} " + ROWS[parent].format(at=at))
+    statements = [f"UPDATE {table} SET {CHANGED[table]}", f"DELETE FROM {table}"]
+    if engine.dialect.name == "postgresql":
+        statements.append(f"TRUNCATE {table} CASCADE")
+    for statement in statements:
+        with pytest.raises(DBAPIError, match="is append-only"), engine.begin() as connection:
+            connection.execute(text(statement))
+    with engine.connect() as connection:
+        assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 1
+    engine.dispose()
+
+
+def _parents(table: str) -> list[str]:
+    return {"consent_withdrawals": ["consents"], "contacts": ["checks"], "opt_out_releases": ["opt_outs"]}.get(
+        table, []
+    )
+
+
+def test_no_append_only_table_is_left_unguarded(database_url: str) -> None:
+    engine = open_engine(database_url, pool_size=1)
+    guarded = str(_shape(engine)["triggers"])
+    for table in (*GUARDED, "ledger_entries"):
+        assert f"ON {table} " in guarded or f"ON public.{table} " in guarded
+    engine.dispose()
+
+
+def test_of_a_ledger_entry_only_the_payload_can_be_erased(database_url: str) -> None:
+    engine = open_engine(database_url, pool_size=1)
+    writer = LedgerWriter(FixedClock(NOON))
+    with engine.begin() as connection, writer.appending(connection, [Event("a", "s", "t", None, {"x": 1})]):
+        pass
+    at = "1" if engine.dialect.name == "sqlite" else "now()"
+    changes = [
+        "chain = 9",
+        "seq = 9",
+        f"at = {at}",
+        "kind = 'b'",
+        "subject = 'u'",
+        "actor = 'v'",
+        "seller_id = 'w'",
+        "digest = 'd'",
+        "hash = 'h'",
+        "payload = '{}'",
+    ]
+    for change in changes:
+        for also in ("", ", payload = NULL") if not change.startswith("payload") else ("",):
+            with pytest.raises(DBAPIError), engine.begin() as connection:
+                connection.execute(text(f"UPDATE ledger_entries SET {change}{also} WHERE seq = 1"))
+    with pytest.raises(DBAPIError), engine.begin() as connection:
+        connection.execute(text("DELETE FROM ledger_entries WHERE seq = 1"))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE ledger_entries SET payload = NULL WHERE seq = 1"))
+    with pytest.raises(DBAPIError), engine.begin() as connection:
+        connection.execute(text("UPDATE ledger_entries SET payload = '{}' WHERE seq = 1"))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_processes_that_migrate_at_once_all_succeed(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    urls = [f"sqlite:///{tmp_path / f'{place}' / 'fresh.db'}" for place in range(3)]
+    if kind == "postgresql":
+        for place in range(3):
+            postgres.create_database(f"fresh_{place}")
+        urls = [postgres.url_for(f"fresh_{place}") for place in range(3)]
+    starter = (
+        "import sys\nfrom migrations.run import upgrade\nprint('ready', flush=True)\nsys.stdin.readline()\n"
+        "for url in sys.argv[1:]: upgrade(url)\n"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", starter, *urls],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+    for process in processes:
+        _out, complaint = process.communicate(timeout=60)
+        assert process.returncode == 0, complaint.decode()
+    for url in urls:
+        engine = open_engine(url, pool_size=1)
+        assert current(engine) == head()
+        engine.dispose()
+    if kind == "postgresql":
+        for place in range(3):
+            postgres.drop_database(f"fresh_{place}")
