@@ -1,12 +1,14 @@
 """Verify a ledger: from an export file and the public key alone, or straight from the database.
 
-An export is JSON lines: a header, then every chain, entry and checkpoint. Nothing here needs a secret.
+An export is JSON lines: a header, then every chain, entry and checkpoint, and an end that counts them, so that a
+file that was cut short shows it. Nothing here needs a secret.
 """
 
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +20,7 @@ from sqlalchemy.orm import Session
 from core.ledger import GENESIS, Event, LedgerChain, LedgerCheckpoint, LedgerEntry, Position, entry_hash, payload_digest
 
 FORM = "ringklar-ledger-1"
+ORDER = ("header", "chain", "entry", "checkpoint", "end")
 READ_AT_ONCE = 500
 
 
@@ -48,8 +51,11 @@ Line = dict[str, Any]
 def ledger_lines(session: Session, public_key: str) -> Iterator[Line]:
     """Yield the whole ledger in the form of an export, entries in order of chain and number; memory does not grow."""
     yield {"type": "header", "form": FORM, "public_key": public_key}
-    for chain in session.scalars(select(LedgerChain).order_by(LedgerChain.no)).all():
-        yield {"type": "chain", "no": chain.no, "seq": chain.seq, "head": chain.head}
+    chains = session.scalars(select(LedgerChain).order_by(LedgerChain.no)).all()
+    for chain in chains:
+        opened_at = chain.opened_at.isoformat()
+        yield {"type": "chain", "no": chain.no, "opened_at": opened_at, "seq": chain.seq, "head": chain.head}
+    entries = checkpoints = 0
     after = (0, -1)
     while True:
         rows = session.scalars(
@@ -72,17 +78,21 @@ def ledger_lines(session: Session, public_key: str) -> Iterator[Line]:
                 "digest": row.digest,
                 "hash": row.hash,
             }
+        entries += len(rows)
         if len(rows) < READ_AT_ONCE:
             break
         after = (rows[-1].chain, rows[-1].seq)
         session.expunge_all()
     for checkpoint in session.scalars(select(LedgerCheckpoint).order_by(LedgerCheckpoint.no)):
+        checkpoints += 1
         yield {
             "type": "checkpoint",
             "no": checkpoint.no,
+            "at": checkpoint.at.isoformat(),
             "payload": checkpoint.payload,
             "signature": checkpoint.signature,
         }
+    yield {"type": "end", "chains": len(chains), "entries": entries, "checkpoints": checkpoints}
 
 
 def export_ledger(session: Session, public_key: str, target: IO[str]) -> int:
@@ -100,7 +110,7 @@ def read_export(path: Path) -> Iterator[Line]:
         for text in file:
             try:
                 line = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 line = None
             yield line if isinstance(line, dict) else {"type": "unreadable"}
 
@@ -112,15 +122,59 @@ class _Verifier:
         self.ends: dict[int, tuple[int, str]] = {}
         self.wanted: dict[tuple[int, int], str] = {}  # entries that others vouch for, by the hash they must have
         self.seen: dict[tuple[int, int], str] = {}
+        self.opened_at: dict[int, str] = {}
         self.entries = self.erased = self.checkpoints = 0
         self.checkpoint_digest: str | None = None
+        self.read = self.part = self.newest = 0
+        self.ended = False
 
     def find(self, what: str, chain: int | None, seq: int | None, detail: str) -> None:
         self.findings.append(Finding(what, chain, seq, detail))
 
+    def line(self, line: Line, key: Ed25519PublicKey, public_key: str) -> None:
+        """Take one line in; a malformed one raises."""
+        self.read += 1
+        kind = line.get("type")
+        part = ORDER.index(kind) if kind in ORDER else self.part
+        if (kind == "header") != (self.read == 1) or part < self.part or self.ended:
+            self.find("reordered", None, None, "a line stands outside its part of the export")
+        self.part = part
+        match kind:
+            case "header":
+                if line["form"] != FORM or line["public_key"] != public_key:
+                    self.find("changed", None, None, "the header names another form or key")
+            case "chain":
+                self.chain(line)
+            case "entry":
+                self.entry(line)
+            case "checkpoint":
+                self.checkpoint(line, key)
+            case "end":
+                self.ended = True
+                if (line["chains"], line["entries"], line["checkpoints"]) != (
+                    len(self.chains),
+                    self.entries,
+                    self.checkpoints,
+                ):
+                    self.find("missing", None, None, "the end counts another number of lines")
+            case _:
+                self.find("changed", None, None, "a line cannot be read")
+
+    def chain(self, line: Line) -> None:
+        no, seq, head = _whole(line["no"]), _whole(line["seq"]), str(line["head"])
+        if no in self.chains:
+            self.find("inserted", no, None, "the chain is given twice")
+        elif no < max(self.chains, default=0):
+            self.find("reordered", no, None, "the chain stands after a later one")
+        self.chains[no] = (seq, head)
+        self.opened_at[no] = line["opened_at"]
+
     def entry(self, line: Line) -> None:
-        chain, seq = line["chain"], line["seq"]
+        chain, seq = _whole(line["chain"]), _whole(line["seq"])
         self.entries += 1
+        if chain < self.newest:
+            self.find("reordered", chain, seq, "the entry stands after a later chain's")
+        self.newest = chain
         before_seq, before_hash = self.ends.get(chain, (-1, GENESIS))
         if seq != before_seq + 1:
             what = "missing" if seq > before_seq else "reordered"
@@ -132,6 +186,10 @@ class _Verifier:
             self.find("changed", chain, seq, "the payload is not the one that was digested")
         event = Event(line["kind"], line["subject"], line["actor"], line["seller_id"], "")
         at = datetime.fromisoformat(line["at"])
+        if at.isoformat() != line["at"]:
+            self.find("changed", chain, seq, "the moment is not written as it was")
+        if seq == 0 and self.opened_at.get(chain) != line["at"]:
+            self.find("changed", chain, seq, "the chain says that it was opened at another moment")
         if entry_hash(before_hash, Position(chain, seq), at, event, digest) != line["hash"]:
             self.find("changed", chain, seq, "the hash does not follow from the entry and the one before it")
         if line["kind"] == "chain.opened" and payload is not None:
@@ -148,21 +206,28 @@ class _Verifier:
         self.checkpoints += 1
         payload = line["payload"]
         try:
-            key.verify(bytes.fromhex(line["signature"]), payload.encode())
+            signature = bytes.fromhex(line["signature"])
+            if signature.hex() != line["signature"]:  # the same bytes can be written in capitals or with spaces
+                self.find("changed", None, None, f"the signature of checkpoint {line['no']} is not written as it was")
+            key.verify(signature, payload.encode())
         except (InvalidSignature, ValueError):
             self.find("checkpoint", None, None, f"the signature of checkpoint {line['no']} does not verify")
             return
         document = json.loads(payload)
         if document["no"] != self.checkpoints or document["after"] != self.checkpoint_digest:
             self.find("missing", None, None, f"checkpoint {document['no']} does not follow the one before it")
+        if (line["no"], line["at"]) != (document["no"], document["at"]):
+            self.find("changed", None, None, f"checkpoint {document['no']} has another number or moment beside it")
         self.checkpoint_digest = payload_digest(payload)
         for chain, seq, head in document["heads"]:
             self.wanted[chain, seq] = head
 
     def close(self) -> None:
-        for no in range(1, max(self.chains, default=0) + 1):
-            if no not in self.chains:
-                self.find("missing", no, None, "the chain is gone")
+        if not self.ended:
+            self.find("missing", None, None, "the end is missing")
+        for before, no in pairwise([0, *sorted(self.chains)]):
+            if no != before + 1:
+                self.find("missing", before + 1, None, "the chain is gone, or more than one")
         for chain, (seq, head) in self.chains.items():
             end = self.ends.get(chain)
             if end is None or end[0] < seq:
@@ -176,6 +241,13 @@ class _Verifier:
                 self.find("missing", chain, seq, "an entry that was vouched for is gone or was changed")
 
 
+def _whole(value: object) -> int:
+    """Return the whole number that a line holds; anything else is no line of ours."""
+    if type(value) is not int:
+        raise TypeError("not a whole number")
+    return value
+
+
 def verify(lines: Iterable[Line], public_key: str) -> Verified:
     """Return what is wrong with a ledger: any changed, removed, reordered or inserted row. Never raises on bad lines.
 
@@ -185,21 +257,8 @@ def verify(lines: Iterable[Line], public_key: str) -> Verified:
     verifier = _Verifier()
     for line in lines:
         try:
-            match line.get("type"):
-                case "header":
-                    if line["form"] != FORM or line["public_key"] != public_key:
-                        verifier.find("changed", None, None, "the header names another form or key")
-                case "chain":
-                    if line["no"] in verifier.chains:
-                        verifier.find("inserted", line["no"], None, "the chain is given twice")
-                    verifier.chains[line["no"]] = (line["seq"], line["head"])
-                case "entry":
-                    verifier.entry(line)
-                case "checkpoint":
-                    verifier.checkpoint(line, key)
-                case _:
-                    verifier.find("changed", None, None, "a line cannot be read")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            verifier.line(line, key, public_key)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             verifier.find("changed", None, None, f"a line cannot be read ({type(error).__name__})")
     verifier.close()
     return Verified(
