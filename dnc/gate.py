@@ -8,7 +8,7 @@ the cost of a durable commit is shared.
 import json
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -41,9 +41,9 @@ from dnc.models import Check
 from dnc.policy import Policy, policy_for, policy_named
 from leads.standing import SourceCard, source_cards
 
-GROUP_LIMIT = 10_000
+BATCH_LIMIT = 10_000
+GROUP_LIMIT = 1_000  # questions a transaction: a batch is answered in parts, so that no lone check waits for all of it
 WAITING_LIMIT = 512
-ROWS_AN_ENTRY = 1_000
 SHAPES_KEPT = 20_000
 RECORD_FORM = 1
 _INSERT_CHECK = Prepared(insert(Check))
@@ -77,7 +77,7 @@ class _Request:
     numbers: list[Number | NumberFault]
     turn: threading.Event = field(default_factory=threading.Event)
     answers: list[Answer] | None = None
-    error: ServiceError | Exception | None = None
+    error: BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +123,19 @@ class Gate:
         return self.ask_many(caller, campaign, [question])[0]
 
     def ask_many(self, caller: Caller, campaign: str, questions: Sequence[Question]) -> list[Answer]:
-        """Return an answer for each question, in order, bad numbers included; as ``ask``."""
-        if len(questions) > GROUP_LIMIT:
-            raise InvalidInput(f"at most {GROUP_LIMIT} numbers at once")
+        """Return an answer for each question, in order, bad numbers included; as ``ask``.
+
+        Each thousand is a transaction of its own: if a later one cannot be recorded there are no answers, though the
+        earlier ones stand on record.
+        """
+        if len(questions) > BATCH_LIMIT:
+            raise InvalidInput(f"at most {BATCH_LIMIT} numbers at once")
+        answers: list[Answer] = []
+        for start in range(0, len(questions), GROUP_LIMIT):
+            answers += self._ask(caller, campaign, questions[start : start + GROUP_LIMIT])
+        return answers
+
+    def _ask(self, caller: Caller, campaign: str, questions: Sequence[Question]) -> list[Answer]:
         numbers = [read_number(question.number, region=question.region) for question in questions]
         request = _Request(caller, campaign, questions, numbers)
         with self._lock:
@@ -180,7 +190,7 @@ class Gate:
     def _lead(self) -> None:
         """Answer everything that waits now, this thread's own request first, then hand the lead on."""
         with self._lock:
-            group, size = [self._waiting.popleft()], 0
+            group = [self._waiting.popleft()]
             size = len(group[0].questions)
             while self._waiting and size + len(self._waiting[0].questions) <= GROUP_LIMIT:
                 group.append(self._waiting.popleft())
@@ -188,9 +198,11 @@ class Gate:
         try:
             with storage_faults():
                 self._answer_on_kept_connection(group)
-        except Exception as error:  # noqa: BLE001 - whatever it was, each request of the group must hear of it
+        except BaseException as error:
             for request in group:
                 request.answers, request.error = None, error
+            if not isinstance(error, Exception):
+                raise
         finally:
             with self._lock:
                 if self._waiting:
@@ -217,6 +229,7 @@ class Gate:
 
     def _answer(self, group: list[_Request], connection: Connection) -> None:
         """Read, decide, record and commit for the group as one transaction; raise if it could not be recorded."""
+        connection.begin()  # in SQLite this may wait for another writer, so the time is read after it
         now = self._store.clock.now()
         values = {n.value for request in group for n in request.numbers if isinstance(n, Number)}
         found = read_standing(connection, campaigns={request.campaign for request in group}, numbers=values, now=now)
@@ -229,13 +242,12 @@ class Gate:
                 request.error = error
             else:
                 drafts.append(_draft(decider, request, campaign))
-        events = [event for draft in drafts for event in draft.events(self._store)]
-        if not events:
+        if not drafts:
             connection.rollback()
             return
-        with self._store.ledger.appending(connection, events) as places:
-            written, name = iter(places), connection.dialect.name
-            rows = [row for draft in drafts for row in draft.rows(written, now, name)]
+        with self._store.ledger.appending(connection, [draft.event(self._store) for draft in drafts]) as places:
+            name = connection.dialect.name
+            rows = [row for draft, place in zip(drafts, places, strict=True) for row in draft.rows(place, now, name)]
             _INSERT_CHECK.run(connection, rows if len(rows) > 1 else rows[0])
             connection.commit()
         for draft in drafts:
@@ -338,27 +350,17 @@ class _Draft:
     decided: list[Decided]
     ids: list[dict[str, list[str]]]
 
-    def events(self, store: Store) -> list[Event]:
-        """Return the ledger entries: one for each thousand answers, each distinct decision written once in it."""
-        return [
-            Event(
-                "checks",
-                self.answers[start].id,
-                self.request.caller.actor,
-                self.campaign.seller_id,
-                self._payload(store, start, start + ROWS_AN_ENTRY),
-            )
-            for start in range(0, len(self.answers), ROWS_AN_ENTRY)
-        ]
+    def event(self, store: Store) -> Event:
+        """Return the ledger entry: each distinct decision once, and a row for each answer."""
+        caller, seller_id = self.request.caller, self.campaign.seller_id
+        return Event("checks", self.answers[0].id, caller.actor, seller_id, self._payload(store))
 
-    def _payload(self, store: Store, start: int, end: int) -> str:
+    def _payload(self, store: Store) -> str:
         places: dict[int, int] = {}
         records: list[str] = []
         rows: list[str] = []
         number_hash = store.keyring.number_hash
-        for answer, decided, ids in zip(
-            self.answers[start:end], self.decided[start:end], self.ids[start:end], strict=True
-        ):
+        for answer, decided, ids in zip(self.answers, self.decided, self.ids, strict=True):
             place = places.get(id(decided))
             if place is None:
                 place = places[id(decided)] = len(records)
@@ -368,31 +370,26 @@ class _Draft:
             rows.append(f'["{answer.id}",{number},{place},{_encode(ids) if ids else "{}"},{reference}]')
         return f'{{"form":{RECORD_FORM},"decisions":[{",".join(records)}],"rows":[{",".join(rows)}]}}'
 
-    def rows(self, places: Iterator[Position], now: datetime, dialect: str) -> list[dict[str, object]]:
-        """Return the rows of the table ``checks``; takes as many ledger places as there were entries."""
+    def rows(self, position: Position, now: datetime, dialect: str) -> list[dict[str, object]]:
+        """Return the rows of the table ``checks``, tied to the ledger entry at ``position``."""
         checked_at = instant_value(dialect, now)
-        found, entries = [], []
-        for index, answer in enumerate(self.answers):
-            if index % ROWS_AN_ENTRY == 0:
-                entries.append(next(places))
-            position = entries[-1]
-            found.append(
-                {
-                    "id": answer.id,
-                    "seller_id": self.campaign.seller_id,
-                    "campaign_id": self.campaign.id,
-                    "number": None if answer.number is None else answer.number.value,
-                    "verdict": answer.decision.verdict.value,
-                    "checked_at": checked_at,
-                    "valid_until": instant_value(dialect, answer.decision.valid_until),
-                    "asked_by": self.request.caller.actor,
-                    "reference": answer.reference,
-                    "chain": position.chain,
-                    "seq": position.seq,
-                    "place": index % ROWS_AN_ENTRY,
-                }
-            )
-        return found
+        return [
+            {
+                "id": answer.id,
+                "seller_id": self.campaign.seller_id,
+                "campaign_id": self.campaign.id,
+                "number": None if answer.number is None else answer.number.value,
+                "verdict": answer.decision.verdict.value,
+                "checked_at": checked_at,
+                "valid_until": instant_value(dialect, answer.decision.valid_until),
+                "asked_by": self.request.caller.actor,
+                "reference": answer.reference,
+                "chain": position.chain,
+                "seq": position.seq,
+                "place": place,
+            }
+            for place, answer in enumerate(self.answers)
+        ]
 
 
 def _draft(decider: _Decider, request: _Request, campaign: CampaignCard) -> _Draft:
