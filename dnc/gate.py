@@ -5,13 +5,11 @@ writes the record and commits once; then each is given its answer. A lone reques
 the cost of a durable commit is shared.
 """
 
-import json
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, insert
 from sqlalchemy.exc import DBAPIError
@@ -23,28 +21,16 @@ from core.ledger import Event, Position
 from core.numbers import Number, NumberFault, read_number
 from core.prepared import Prepared, instant_value
 from core.store import Store, storage_faults
-from dnc.answers import Answer, timeless_part, times_part
-from dnc.decision import Decision, decide
-from dnc.facts import CallFacts, facts_to_record
-from dnc.gathering import (
-    CampaignCard,
-    Known,
-    Listed,
-    Standing,
-    facts_of,
-    known_of,
-    read_standing,
-    register_fact,
-)
-from dnc.grounds import GroundKind
+from dnc.answers import Answer
+from dnc.deciding import Decided, Decider, Kept, encode, readable_or_none
+from dnc.decision import Decision
+from dnc.gathering import CampaignCard, Listed, Standing, read_standing
 from dnc.models import Check
-from dnc.policy import Policy, policy_for, policy_named
-from leads.standing import SourceCard, source_cards
+from dnc.policy import policy_named
 
 BATCH_LIMIT = 10_000
 GROUP_LIMIT = 1_000  # questions a transaction: a batch is answered in parts, so that no lone check waits for all of it
 WAITING_LIMIT = 512
-SHAPES_KEPT = 20_000
 RECORD_FORM = 1
 _INSERT_CHECK = Prepared(insert(Check))
 
@@ -80,37 +66,16 @@ class _Request:
     error: BaseException | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A decision in the forms it is told and recorded in: shared by all numbers whose standing is the same."""
-
-    decision: Decision
-    common: str
-    record: str
-
-
-@dataclass(slots=True)
-class _Shape:
-    """One combination of facts met before, and the wording of its last answer; only times may differ in the next."""
-
-    facts: CallFacts
-    facts_json: str
-    said: tuple[object, ...] = ()
-    said_json: str = ""
-
-
 class Gate:
     """Answers checks. One per process; safe for many threads."""
 
     def __init__(self, store: Store, listed: Listed) -> None:
         self._store = store
-        self.listed = listed
+        self._kept = Kept(listed)
         self._lock = threading.Lock()
         self._waiting: deque[_Request] = deque()
         self._busy = False
         self._connection: Connection | None = None
-        self._cards: dict[str, SourceCard] = {}
-        self.shapes: dict[tuple[Any, ...], _Shape] = {}
 
     def ask(self, caller: Caller, campaign: str, question: Question) -> Answer:
         """Return the answer to one question; it is durable before this returns.
@@ -179,12 +144,12 @@ class Gate:
             values = {number.value for number in numbers if isinstance(number, Number)}
             found = read_standing(connection, campaigns=[campaign], numbers=values, now=at)
             card = _campaign_of(found, caller, campaign)
-            decider = _Decider(self, connection, found, at)
+            decider = Decider(self._kept, connection, found, at)
             answers: list[Simulated] = []
             for number in numbers:
                 known, key = decider.known(number, card)
                 decided = decider.decided(number, card, known, key, chosen)
-                answers.append((_readable(number), decided.decision, decided.common))
+                answers.append((readable_or_none(number), decided.decision, decided.common))
         return answers
 
     def _lead(self) -> None:
@@ -233,7 +198,7 @@ class Gate:
         now = self._store.clock.now()
         values = {n.value for request in group for n in request.numbers if isinstance(n, Number)}
         found = read_standing(connection, campaigns={request.campaign for request in group}, numbers=values, now=now)
-        decider = _Decider(self, connection, found, now)
+        decider = Decider(self._kept, connection, found, now)
         drafts: list[_Draft] = []
         for request in group:
             try:
@@ -253,91 +218,12 @@ class Gate:
         for draft in drafts:
             draft.request.answers = draft.answers
 
-    def cards(self, connection: Connection, ids: Iterable[str]) -> dict[str, SourceCard]:
-        """Return source cards by id; kept for the life of the process, because their wording is never edited."""
-        missing = [id_ for id_ in ids if id_ not in self._cards]
-        if missing:
-            self._cards.update(source_cards(connection, missing))
-        return self._cards
-
 
 def _campaign_of(found: Standing, caller: Caller, slug: str) -> CampaignCard:
     card = found.campaigns.get(slug)
     if card is None or caller.seller_id not in (None, card.seller_id):
         raise UnknownCampaign("there is no campaign with that slug for your seller")
     return card
-
-
-def _readable(number: Number | NumberFault) -> Number | None:
-    return None if isinstance(number, NumberFault) else number
-
-
-class _Decider:
-    """Decides once for each distinct combination of facts at one moment."""
-
-    def __init__(self, gate: Gate, connection: Connection, found: Standing, now: datetime) -> None:
-        self._gate, self._connection, self._found, self._now = gate, connection, found, now
-        self._policies: dict[str | None, Policy | None] = {}
-        self._made: dict[tuple[Any, ...], Decided] = {}
-
-    def known(self, number: Number | NumberFault, campaign: CampaignCard) -> tuple[Known | None, tuple[Any, ...]]:
-        """Return what is known of the number, and the key that is equal exactly when the facts are."""
-        if isinstance(number, NumberFault):
-            return None, (campaign, number)
-        known = known_of(self._found, number.value, campaign)
-        plan = number.plan
-        register = register_fact(self._found, plan[0], number.value, self._gate.listed)
-        return known, (campaign, plan, register, known.key)
-
-    def decided(
-        self,
-        number: Number | NumberFault,
-        campaign: CampaignCard,
-        known: Known | None,
-        key: tuple[Any, ...],
-        policy: Policy | None = None,
-    ) -> Decided:
-        """Return the decision for these facts, made now or for an equal number in the same group."""
-        made = self._made.get(key)
-        if made is None:
-            shape = self._shape(number, campaign, known, key)
-            country = None if isinstance(number, NumberFault) else number.country
-            decision = decide(shape.facts, policy or self._policy(country), self._now)
-            said = (decision.verdict, decision.reasons, decision.ground, decision.register, decision.policy)
-            if shape.said != said:
-                shape.said, shape.said_json = said, self._said(shape.facts, decision, campaign, number)
-            common = f"{{{times_part(decision, self._now)},{shape.said_json[1:]}"
-            record = f'{{"campaign_id":"{campaign.id}","facts":{shape.facts_json},"answer":{common}}}'
-            made = self._made[key] = Decided(decision, common, record)
-        return made
-
-    def _shape(
-        self, number: Number | NumberFault, campaign: CampaignCard, known: Known | None, key: tuple[Any, ...]
-    ) -> _Shape:
-        shape = self._gate.shapes.get(key)
-        if shape is None:
-            readable = _readable(number)
-            facts = facts_of(readable, campaign, known, key[2] if readable is not None else None)
-            shape = _Shape(facts, _encode(facts_to_record(facts)))
-            if len(self._gate.shapes) >= SHAPES_KEPT:
-                self._gate.shapes.clear()
-            self._gate.shapes[key] = shape
-        return shape
-
-    def _said(self, facts: CallFacts, decision: Decision, campaign: CampaignCard, number: Number | NumberFault) -> str:
-        ground = decision.ground
-        source = ground.source_id if ground is not None and ground.kind is GroundKind.LEAD else None
-        card = self._gate.cards(self._connection, [source]).get(source) if source is not None else None
-        fault = number if isinstance(number, NumberFault) else None
-        return _encode(timeless_part(facts, decision, campaign, card, fault))
-
-    def _policy(self, country: str | None) -> Policy | None:
-        if country not in self._policies:
-            self._policies[country] = policy_for(country, self._now)
-        return self._policies[country]
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(slots=True)
@@ -366,8 +252,8 @@ class _Draft:
                 place = places[id(decided)] = len(records)
                 records.append(decided.record)
             number = "null" if answer.number is None else f'"{number_hash(answer.number.value)}"'
-            reference = "null" if answer.reference is None else _encode(answer.reference)
-            rows.append(f'["{answer.id}",{number},{place},{_encode(ids) if ids else "{}"},{reference}]')
+            reference = "null" if answer.reference is None else encode(answer.reference)
+            rows.append(f'["{answer.id}",{number},{place},{encode(ids) if ids else "{}"},{reference}]')
         return f'{{"form":{RECORD_FORM},"decisions":[{",".join(records)}],"rows":[{",".join(rows)}]}}'
 
     def rows(self, position: Position, now: datetime, dialect: str) -> list[dict[str, object]]:
@@ -392,13 +278,15 @@ class _Draft:
         ]
 
 
-def _draft(decider: _Decider, request: _Request, campaign: CampaignCard) -> _Draft:
+def _draft(decider: Decider, request: _Request, campaign: CampaignCard) -> _Draft:
     draft = _Draft(request, campaign, [], [], [])
     ids = new_ids(len(request.questions))
     for id_, question, number in zip(ids, request.questions, request.numbers, strict=True):
         known, key = decider.known(number, campaign)
         decided = decider.decided(number, campaign, known, key)
-        draft.answers.append(Answer(id_, _readable(number), question.reference, decided.decision, decided.common))
+        draft.answers.append(
+            Answer(id_, readable_or_none(number), question.reference, decided.decision, decided.common)
+        )
         draft.decided.append(decided)
         draft.ids.append(known.ids if known is not None else {})
     return draft
