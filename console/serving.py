@@ -57,12 +57,11 @@ def add_serving(blueprint: Blueprint, parts: Parts) -> None:
 
     @blueprint.post("/customer-service")
     def find() -> Response:
-        signed_in_caller().require(Right.CLOSE_HOLD)
-        return _answer(parts, None)
+        return _answer(parts, Right.CLOSE_HOLD, None)
 
     @blueprint.post("/customer-service/opt-outs")
     def opt_out() -> Response:
-        return _answer(parts, partial(_opt_out, parts))
+        return _answer(parts, Right.ADD_OPT_OUT, partial(_opt_out, parts))
 
     @blueprint.post("/customer-service/opt-outs/<opt_out_id>/release")
     def release(opt_out_id: str) -> Response:
@@ -82,7 +81,7 @@ def add_serving(blueprint: Blueprint, parts: Parts) -> None:
             )
             return gettext("The opt-out is released, because the person asked for it.")
 
-        return _answer(parts, change)
+        return _answer(parts, Right.RELEASE_OPT_OUT, change)
 
     @blueprint.post("/customer-service/holds/<hold_id>/close")
     def close(hold_id: str) -> Response:
@@ -91,12 +90,11 @@ def add_serving(blueprint: Blueprint, parts: Parts) -> None:
             close_hold(session, caller, store.keyring, hold_id=hold_id, resolution=resolution, now=now)
             return gettext("The hold is closed. It no longer stops calls.")
 
-        return _answer(parts, change)
+        return _answer(parts, Right.CLOSE_HOLD, change)
 
     @blueprint.post("/customer-service/holds/<hold_id>/opt-out")
     def turn_into_opt_out(hold_id: str) -> Response:
         def change(session: Session, caller: Caller, _number: Number, now: datetime) -> str:
-            caller.require(Right.ADD_OPT_OUT)
             hold = close_hold(session, caller, store.keyring, hold_id=hold_id, resolution=BECAME_OPT_OUT, now=now)
             add_opt_outs(
                 session,
@@ -112,7 +110,7 @@ def add_serving(blueprint: Blueprint, parts: Parts) -> None:
             )
             return gettext("The number is opted out, and the hold is closed.")
 
-        return _answer(parts, change)
+        return _answer(parts, Right.ADD_OPT_OUT, change)
 
     @blueprint.get("/customer-service/<path:_action>")
     def back_to_service_page(_action: str) -> Response:
@@ -151,9 +149,11 @@ def _text(name: str, longest: int) -> str:
     return request.form.get(name, "").strip()[:longest]
 
 
-def _answer(parts: Parts, change: Change | None) -> Response:
+def _answer(parts: Parts, right: Right, change: Change | None) -> Response:
     """Make the change, if one is asked for, and show everything on the number as it is after it, or why it was not."""
     caller, store = signed_in_caller(), parts.store
+    caller.require(Right.CLOSE_HOLD)
+    caller.require(right)
     number = read_number(request.form.get("number", "")[:LONGEST_NUMBER])
     if not isinstance(number, Number):
         return _page(parts, HTTPStatus.UNPROCESSABLE_ENTITY, problem=number_fault(number))
