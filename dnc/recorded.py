@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.errors import NotFound
 from core.clock import utc
+from core.errors import NotFound
 from core.ledger import LedgerEntry
 from dnc.decision import decide
 from dnc.facts import facts_from_record
