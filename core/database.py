@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Dialect, Engine, Integer, MetaData, create_engine, event, func, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -165,7 +166,13 @@ def _open_sqlite(url: str, path: str | None, pool_size: int) -> Engine:
     def _begin(connection: Any) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
         if mode != "AUTOCOMMIT":
-            connection.connection.driver_connection.execute(f"BEGIN {mode}")
+            statement = f"BEGIN {mode}"
+            try:
+                connection.connection.driver_connection.execute(statement)
+            except sqlite.Error as error:  # the driver's own, as nothing of SQLAlchemy's stands between
+                raise DBAPIError.instance(
+                    statement, None, error, sqlite.Error, hide_parameters=True, dialect=connection.dialect
+                ) from error
 
     return engine
 

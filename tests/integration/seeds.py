@@ -1,0 +1,98 @@
+"""A seeded service for each test, copied from one that was seeded once: on SQLite a file, on PostgreSQL a template."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from app import Service, build_service
+from core.access import Caller, Role
+from core.checkpoints import public_key
+from core.clock import Clock, FixedClock
+from core.verification import Verified, ledger_lines, verify
+from tests.databases import PostgresTemplate, SqliteTemplate
+from tests.postgres import PostgresServer
+from tests.seeding import TUESDAY_AT_TEN, Seeded, seed, settings_for_tests
+
+KINDS = ["sqlite", "postgresql"]
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """A database that was seeded once, and the folder with its register snapshot."""
+
+    place: str
+    folder: Path
+    seeded: Seeded
+
+
+_templates: dict[str, _Template] = {}
+
+
+@contextmanager
+def seeded_service(
+    request: pytest.FixtureRequest, kind: str, folder: Path, clock: Clock | None = None
+) -> Iterator[Seeded]:
+    """Give a seeded service on a database of this test's own; its clock stands still unless one is given."""
+    if kind not in _templates:
+        _templates[kind] = _make_template(request, kind)
+    template, number = _templates[kind], next(_numbers)
+    home = folder / f"seeded-{number}"
+    shutil.copytree(template.folder / "registers", home / "registers")
+    if kind == "sqlite":
+        shutil.copyfile(template.place, home / "ringklar.db")
+        url = f"sqlite:///{home / 'ringklar.db'}"
+    else:
+        postgres_of(request).create_database(f"seeded_{number}", template=template.place)
+        url = postgres_of(request).url_for(f"seeded_{number}")
+    fixed = FixedClock(TUESDAY_AT_TEN)
+    service = build_service(settings_for_tests(url, home), clock or fixed)
+    try:
+        yield replace(template.seeded, service=service, clock=fixed)
+    finally:
+        service.close()
+        if kind == "postgresql":
+            postgres_of(request).drop_database(f"seeded_{number}")
+
+
+def _make_template(request: pytest.FixtureRequest, kind: str) -> _Template:
+    folder: Path = request.getfixturevalue("tmp_path_factory").mktemp(f"seeded-{kind}")
+    if kind == "sqlite":
+        sqlite: SqliteTemplate = request.getfixturevalue("sqlite_template")
+        with sqlite.copy(folder) as url:
+            place = url.removeprefix("sqlite:///")
+    else:
+        postgres: PostgresTemplate = request.getfixturevalue("postgres_template")
+        postgres_of(request).create_database("seeded", template=postgres.NAME)
+        place, url = "seeded", postgres_of(request).url_for("seeded")
+    made = seed(url, folder)
+    made.service.close()
+    return _Template(place, folder, made)
+
+
+def postgres_of(request: pytest.FixtureRequest) -> PostgresServer:
+    """Return the session's PostgreSQL server, started when it is first asked for."""
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server
+
+
+def beside(seeded: Seeded, clock: Clock | None = None) -> Service:
+    """Return a second service on the same database and folder, as another node would be; the test closes it."""
+    return build_service(seeded.service.settings, clock or seeded.clock)
+
+
+def dialer_of(seeded: Seeded, seller_id: str | None = None) -> Caller:
+    """Return a dialer of the first seller, or of the one given."""
+    return Caller("dialer-1", "dialer", "key", Role.DIALER, seller_id or seeded.seller_id)
+
+
+def verified(service: Service) -> Verified:
+    """Return what a verification of the whole ledger in the database finds."""
+    key = public_key(service.keyring)
+    with service.store.snapshot() as session:
+        return verify(ledger_lines(session, key), key)
