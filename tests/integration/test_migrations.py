@@ -15,6 +15,7 @@ from core.database import open_engine
 from core.ledger import Event, LedgerWriter
 from migrations.run import current, downgrade, head, upgrade
 from migrations.schema import metadata
+from tests.postgres import PostgresServer
 from tests.registers import NOON
 
 GUARDED = (
@@ -224,7 +225,7 @@ def test_of_a_ledger_entry_only_the_payload_can_be_erased(database_url: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_processes_that_migrate_at_once_all_succeed(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_processes_that_migrate_at_once_all_succeed(kind: str, postgres: PostgresServer, tmp_path: Path) -> None:
     urls = [f"sqlite:///{tmp_path / f'{place}' / 'fresh.db'}" for place in range(3)]
     if kind == "postgresql":
         for place in range(3):
