@@ -1,7 +1,7 @@
 """The unit of work: one transaction, with its ledger entries and change-feed rows, or nothing at all."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,7 @@ class Store:
         self.clock = clock
         self.ledger = LedgerWriter(clock)
         self._readers: deque[Connection] = deque()
+        self._closing: list[Callable[[], None]] = []
 
     def rows(self, read: Prepared, values: dict[str, object]) -> list[tuple[Any, ...]]:
         """Return the rows of one read that is a transaction by itself, on a connection kept for such reads.
@@ -57,8 +58,14 @@ class Store:
                     self._readers.append(connection)
                     return found
 
+    def when_closing(self, give_back: Callable[[], None]) -> None:
+        """Have ``give_back`` called when the store is closed: for whoever keeps a connection of its own."""
+        self._closing.append(give_back)
+
     def close(self) -> None:
         """Give all connections back."""
+        for give_back in self._closing:
+            give_back()
         while self._readers:
             self._readers.pop().close()
         self.engine.dispose()

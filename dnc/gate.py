@@ -76,6 +76,7 @@ class Gate:
         self._waiting: deque[_Request] = deque()
         self._busy = False
         self._connection: Connection | None = None
+        store.when_closing(self._give_back)
 
     def ask(self, caller: Caller, campaign: str, question: Question) -> Answer:
         """Return the answer to one question; it is durable before this returns.
@@ -177,6 +178,11 @@ class Gate:
             for request in group:
                 request.turn.set()
 
+    def _give_back(self) -> None:
+        kept, self._connection = self._connection, None
+        if kept is not None:
+            kept.close()
+
     def _answer_on_kept_connection(self, group: list[_Request]) -> None:
         """Answer on the connection that the gate keeps; one that was lost while idle is replaced, once."""
         for is_fresh in (self._connection is None, True):
@@ -186,6 +192,7 @@ class Gate:
                 self._answer(group, self._connection)
             except BaseException as error:
                 lost, self._connection = self._connection, None
+                lost.invalidate()  # after a commit that failed, close alone would keep the driver's transaction open
                 lost.close()
                 if is_fresh or not (isinstance(error, DBAPIError) and error.connection_invalidated):
                     raise
