@@ -51,7 +51,7 @@ def page(browser: Browser) -> Iterator[Page]:
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     yield opened
     context.close()
-    assert complaints == []
+    assert not complaints, "\n".join(complaints)
 
 
 class _Silent(WSGIRequestHandler):
