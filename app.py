@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from flask import Blueprint, Flask, Response, jsonify
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent.routes import grounds_api
 from console.blueprint import console_blueprint, install_console, session_check, static_blueprint
@@ -66,7 +67,8 @@ def build_service(settings: Settings, clock: Clock) -> Service:
     """Return the service that the settings describe; nothing is connected yet."""
     keys = keyring(settings.secret)
     pool_size = settings.threads + 8
-    store = Store(open_engine(settings.database_url, pool_size=pool_size), keys, clock)
+    engine = open_engine(settings.database_url, pool_size=pool_size, prepared_statements=settings.prepared_statements)
+    store = Store(engine, keys, clock)
     shelf = RegisterShelf(settings.registers_dir)
     return Service(settings, clock, keys, store, shelf, Gate(store, shelf.listed))
 
@@ -75,6 +77,9 @@ def create_app(service: Service) -> Flask:
     """Return the web application; every blueprint says here how its callers show who they are."""
     app = Flask("ringklar", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=64 * 1024, MAX_FORM_MEMORY_SIZE=64 * 1024)
+    if service.settings.trusted_proxies:
+        hops = service.settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign] # Flask's own way
     install_observation(app)
     install_auth(app, service.store)
     install_problems(app)

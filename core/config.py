@@ -37,6 +37,7 @@ class Settings:
     log_level: str
     secure_cookies: bool
     trusted_proxies: int
+    prepared_statements: bool = True
 
     @property
     def registers_dir(self) -> Path:
@@ -70,6 +71,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     log_level = reader.choice("LOG_LEVEL", "INFO", LOG_LEVELS)
     secure_cookies = reader.choice("SECURE_COOKIES", "no", ("yes", "no")) == "yes"
     trusted_proxies = reader.integer("TRUSTED_PROXIES", 0, 0, 10)
+    prepared_statements = reader.choice("PREPARED_STATEMENTS", "yes", ("yes", "no")) == "yes"
     secret = reader.secret(secret_text) if secret_text else b""
     reader.refuse_unknown()
     if reader.mistakes:
@@ -85,6 +87,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         log_level=log_level,
         secure_cookies=secure_cookies,
         trusted_proxies=trusted_proxies,
+        prepared_statements=prepared_statements,
     )
 
 

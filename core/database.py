@@ -22,6 +22,7 @@ from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BUSY_TIMEOUT_MS = 10_000
+PREPARED_AFTER = 5
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -114,11 +115,12 @@ def any_of_value(dialect_name: str, values: Iterable[int] | Iterable[str]) -> An
     return json.dumps(list(values)) if dialect_name == "sqlite" else list(values)
 
 
-def open_engine(url: str, *, pool_size: int = 40) -> Engine:
+def open_engine(url: str, *, pool_size: int = 40, prepared_statements: bool = True) -> Engine:
     """Return an engine on ``url``; the folder of a SQLite file is made if it is missing.
 
     SQLite uses the library of ``pysqlite3`` (CPython's own may carry the WAL corruption race that SQLite fixed in
     3.51.3), write-ahead logging and full synchronisation: a commit that returned survives a power cut.
+    ``prepared_statements``: PostgreSQL plans a repeated statement once; not behind PgBouncer in transaction mode.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -129,7 +131,11 @@ def open_engine(url: str, *, pool_size: int = 40) -> Engine:
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=True,
-        connect_args={"prepare_threshold": None, "options": "-c timezone=UTC", "connect_timeout": 10},
+        connect_args={
+            "prepare_threshold": PREPARED_AFTER if prepared_statements else None,
+            "options": "-c timezone=UTC",
+            "connect_timeout": 10,
+        },
     )
 
 
