@@ -3,22 +3,32 @@
 import click
 
 from cli.context import FINDING, answer, json_option, refusals, service
+from jobs.inbox import SETTLE_SECONDS
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="Run each task that is due once, and leave.")
+@click.option(
+    "--settle",
+    type=click.FloatRange(min=0),
+    default=SETTLE_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a file in the inbox has to stand still before it is taken.",
+)
 @json_option
 @refusals
 @click.pass_context
-def jobs(context: click.Context, once: bool, as_json: bool) -> None:
+def jobs(context: click.Context, once: bool, settle: float, as_json: bool) -> None:
     """Run the scheduled work: register inbox, warnings, checkpoints. One of many such processes leads at a time."""
     from jobs.run import run_jobs, run_once
+    from jobs.tasks import tasks_for
 
     with service() as built:
         if not once:
-            run_jobs(built)
+            run_jobs(built, tasks=tasks_for(built.settings, settle_seconds=settle))
             return
-        outcomes = run_once(built)
+        outcomes = run_once(built, settle_seconds=settle)
     if outcomes is None:
         answer(as_json, {"leads": False, "tasks": {}}, "another process runs the jobs")
         context.exit(FINDING)

@@ -20,13 +20,14 @@ class LeaderLease(Base):
 
 
 class JobRun(Base):
-    """One due run of a task: the key makes a double run harmless."""
+    """One due run of a task: the key makes a double run harmless. ``started_at`` is None while it waits its turn."""
 
     __tablename__ = "job_runs"
 
     task: Mapped[str] = mapped_column(String(60), primary_key=True)
     due_at: Mapped[datetime] = mapped_column(primary_key=True)
     epoch: Mapped[int] = mapped_column(BigInteger)
-    started_at: Mapped[datetime]
+    enqueued_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(Text)

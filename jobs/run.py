@@ -62,8 +62,8 @@ def run_once(service: Service, *, settle_seconds: float = SETTLE_SECONDS) -> Map
             _abandon(leadership.store)
             outcomes = {}
             for task in tasks:
-                if enqueue(leadership.store, task):
-                    outcomes.update(run_due(leadership.store, [task]))
+                enqueue(leadership.store, task)
+                outcomes.update(run_due(leadership.store, [task]))
             threading.Event().wait(settle_seconds)
             now = service.clock.now()
             outcomes["registers.pick_up"] = _outcome(tasks[0], leadership.store, now)
@@ -110,13 +110,13 @@ def run_due(store: FencedStore, tasks: Sequence[Task], stop: threading.Event | N
     for name, due_at in waiting:
         if stop is not None and stop.is_set():
             break
-        outcome = outcomes[name] = _outcome(named[name], store, store.clock.now())
+        run = update(JobRun).where(JobRun.task == name, JobRun.due_at == due_at)
+        started_at = store.clock.now()
         with store.writing() as session:
-            session.execute(
-                update(JobRun)
-                .where(JobRun.task == name, JobRun.due_at == due_at)
-                .values(ended_at=store.clock.now(), outcome=outcome, epoch=store.epoch)
-            )
+            session.execute(run.values(started_at=started_at, epoch=store.epoch))
+        outcome = outcomes[name] = _outcome(named[name], store, started_at)
+        with store.writing() as session:
+            session.execute(run.values(ended_at=store.clock.now(), outcome=outcome))
     return outcomes
 
 
@@ -134,11 +134,14 @@ def _outcome(task: Task, store: FencedStore, now: datetime) -> str:
 
 
 def _abandon(store: FencedStore) -> None:
-    """End the runs that a leader before this one left: a run that killed its process is not begun again at once."""
+    """End the runs that a leader before this one began and left: what killed its process is not begun again at once.
+
+    What was only enqueued is left to be run.
+    """
     with store.writing() as session:
         session.execute(
             update(JobRun)
-            .where(JobRun.ended_at.is_(None), JobRun.epoch < store.epoch)
+            .where(JobRun.started_at.is_not(None), JobRun.ended_at.is_(None), JobRun.epoch < store.epoch)
             .values(ended_at=store.clock.now(), outcome="abandoned")
         )
 

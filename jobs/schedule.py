@@ -29,7 +29,7 @@ def enqueue(store: FencedStore, task: Task) -> bool:
             )
             if session.scalar(waiting.limit(1)) is not None:
                 return False
-            session.add(JobRun(task=task.name, due_at=due_at, epoch=store.epoch, started_at=now))
+            session.add(JobRun(task=task.name, due_at=due_at, epoch=store.epoch, enqueued_at=now))
     except IntegrityError:
         return False
     return True

@@ -77,7 +77,9 @@ def warn_of_registers(store: Store, now: datetime) -> str:
                 select(JobRun.task).where(JobRun.task == mark, JobRun.due_at == day)
             ):
                 continue
-            session.add(JobRun(task=mark, due_at=day, epoch=0, started_at=now, ended_at=now, outcome="warned"))
+            warning = JobRun(task=mark, due_at=day, epoch=0, enqueued_at=now, outcome="warned")
+            warning.started_at = warning.ended_at = now
+            session.add(warning)
             payload = {
                 "state": one.state.value,
                 "as_of": one.as_of.isoformat() if one.as_of else None,

@@ -148,7 +148,7 @@ def test_an_effect_of_a_leader_before_this_one_is_not_kept(service: Service, lea
     outdated = FencedStore(service.store, leadership.store.epoch - 1)
 
     with pytest.raises(NoLongerLeader), outdated.writing() as session:
-        session.add(JobRun(task="late", due_at=NOON, epoch=0, started_at=NOON))
+        session.add(JobRun(task="late", due_at=NOON, epoch=0, enqueued_at=NOON))
 
     with service.store.reading() as session:
         assert session.scalar(select(func.count()).select_from(JobRun)) == 0
