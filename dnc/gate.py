@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, insert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from core.access import Caller
-from core.errors import InvalidInput, NotFound, Overloaded, ServiceError
+from core.errors import InvalidInput, NotFound, Overloaded
 from core.ids import new_ids
 from core.ledger import Event, Position
 from core.numbers import Number, NumberFault, read_number
@@ -209,11 +209,11 @@ class Gate:
         drafts: list[_Draft] = []
         for request in group:
             try:
-                campaign = _campaign_of(found, request.caller, request.campaign)
-            except ServiceError as error:
+                drafts.append(_draft(decider, request, _campaign_of(found, request.caller, request.campaign)))
+            except SQLAlchemyError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one request's fault is its own: the others are answered
                 request.error = error
-            else:
-                drafts.append(_draft(decider, request, campaign))
         if not drafts:
             connection.rollback()
             return
