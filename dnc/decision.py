@@ -101,7 +101,9 @@ def decide(facts: CallFacts, policy: Policy | None, now: datetime) -> Decision:
             found.update(at_this_time)
             retry_at = next_opening(clear_at, policy, opens_weekends=_opens_weekends(facts))
     missing = tuple(name for name in _COUNTED if getattr(facts, name) is None)
-    if missing:
+    if facts.number is None:
+        found -= _FOLLOWING_FROM_NO_NUMBER
+    elif missing:
         found.add(ReasonCode.FACT_MISSING)
     if found or policy is None or ground is None:
         reasons = _worded(found, policy, register, missing, grounds.needs_consent)
@@ -111,6 +113,9 @@ def decide(facts: CallFacts, policy: Policy | None, now: datetime) -> Decision:
     valid_until = min(moment for moment in clocks if moment is not None)
     return Decision(Verdict.ALLOW, (), ground, register, valid_until, None, policy.version)
 
+
+# Of a number that could not be read nothing else can be known; to say so again in other words would only confuse.
+_FOLLOWING_FROM_NO_NUMBER = {ReasonCode.NO_POLICY, ReasonCode.REGISTER_MISSING, ReasonCode.NO_SOURCE}
 
 # The number and the register have reasons of their own for not being known.
 _COUNTED = ("campaign", "opt_outs", "holds", "restrictions", "leads", "consents", "relations", "attempts")

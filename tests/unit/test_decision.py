@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from dnc.decision import Verdict
+from dnc.decision import Verdict, decide
 from dnc.facts import (
     Basis,
+    CallFacts,
     NumberFact,
     OptOutFact,
     RestrictionKind,
@@ -42,6 +43,15 @@ def test_a_fresh_lead_on_an_unlisted_number_may_be_called() -> None:
     assert decision.policy == "se-2026-1"
     assert decision.lawful_basis is Basis.LEGITIMATE_INTEREST
     assert decision.retry_at is None
+
+
+def test_of_a_number_that_cannot_be_read_nothing_else_is_said() -> None:
+    nothing = CallFacts(None, CAMPAIGN, None, None, None, None, None, None, None, None)
+
+    decision = decide(nothing, None, at("2026-11-18T12:00"))
+
+    assert decision.verdict is Verdict.UNKNOWN
+    assert [reason.code for reason in decision.reasons] == [ReasonCode.INVALID_NUMBER]
 
 
 def test_an_allow_names_the_lead_and_source_that_carry_it() -> None:
