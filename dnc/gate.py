@@ -6,11 +6,13 @@ the cost of a durable commit is shared.
 """
 
 import threading
+from collections import Counter as Tally
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from prometheus_client import Counter
 from sqlalchemy import Connection, insert
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -32,6 +34,7 @@ BATCH_LIMIT = 10_000
 GROUP_LIMIT = 1_000  # questions a transaction: a batch is answered in parts, so that no lone check waits for all of it
 WAITING_LIMIT = 512
 RECORD_FORM = 1
+ANSWERED = Counter("ringklar_checks_total", "Checks on record", ["verdict"])
 _INSERT_CHECK = Prepared(insert(Check))
 
 
@@ -224,6 +227,8 @@ class Gate:
             connection.commit()
         for draft in drafts:
             draft.request.answers = draft.answers
+        for verdict, count in Tally(row["verdict"] for row in rows).items():
+            ANSWERED.labels(verdict).inc(count)
 
 
 def _campaign_of(found: Standing, caller: Caller, slug: str) -> CampaignCard:
