@@ -1,15 +1,19 @@
 """Field types that request bodies share."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
+_WRITTEN = re.compile(r"(?:19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}.*")
+"""Years 1900 to 2199: a calendar's first and last day cannot be moved to another zone, nor kept and read again."""
+
 
 def _written_instant(value: Any) -> Any:  # Any: whatever JSON held
-    if isinstance(value, str | datetime):
+    if isinstance(value, datetime) or (isinstance(value, str) and _WRITTEN.fullmatch(value)):
         return value
-    raise ValueError("an instant is a text such as 2026-11-22T14:03:00Z")
+    raise ValueError("an instant is a text such as 2026-11-22T14:03:00Z, in the years 1900 to 2199")
 
 
 Instant = Annotated[
