@@ -34,7 +34,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 
 from core.access import Caller, Right
-from core.errors import Kind, ServiceError
+from core.errors import Kind, NotFound, ServiceError
 from core.naming import insert_named
 from core.store import Store
 from web.models import KeptAnswer
@@ -147,12 +147,14 @@ def _runner(
     def run(**arguments: Any) -> Response:
         caller: Caller = g.caller
         caller.require(operation.right)
+        if any("\x00" in part for part in arguments.values()):
+            raise NotFound("there is nothing of that name")
         if wants_caller:
             arguments["caller"] = caller
         if body_model is not None:
             arguments["body"] = body_model.model_validate(read_json(limit))
         if query_model is not None:
-            arguments["query"] = query_model.model_validate(request.args.to_dict())
+            arguments["query"] = query_model.model_validate(read_query())
         with _upload(operation.takes_file, limit) as upload:
             if upload is not None:
                 arguments["upload"] = upload
@@ -244,6 +246,18 @@ def read_json(limit: int = BODY_LIMIT) -> object:
     if b"\\u" in raw:
         _refuse_unstorable(value)
     return value
+
+
+def read_query() -> dict[str, str]:
+    """Return the query string's parameters.
+
+    Raises:
+        MalformedRequest: a parameter is given twice.
+    """
+    given = request.args.to_dict(flat=False)
+    if any(len(values) > 1 for values in given.values()):
+        raise MalformedRequest("a query parameter is given twice")
+    return {name: values[0] for name, values in given.items()}
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

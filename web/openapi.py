@@ -109,7 +109,7 @@ def _responses(operation: Operation, refs: Any) -> dict[str, Any]:
     if operation.body is not None or operation.takes_file:
         usual += [MalformedRequest, UnsupportedMediaType, BodyTooLarge, InvalidInput]
     if operation.query is not None:
-        usual.append(InvalidInput)
+        usual += [InvalidInput, MalformedRequest]
     if operation.takes_idempotency_key:
         usual += [IdempotencyConflict, MalformedRequest]
     by_status: dict[str, list[str]] = {}

@@ -24,7 +24,7 @@ STATUS: dict[Kind, HTTPStatus] = {
     Kind.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 PROBLEM_TYPE = "application/problem+json"
-_DIGITS = re.compile(r"\d{5,}")
+_FIELD = re.compile(r"[A-Za-z_][A-Za-z_-]{0,39}")
 
 
 class MalformedRequest(ServiceError):
@@ -81,16 +81,27 @@ def service_problem(error: ServiceError) -> Response:
 
 
 def mistakes(error: ValidationError) -> list[dict[str, object]]:
-    """Return every mistake that pydantic found: where and what, never the input itself."""
+    """Return every mistake that pydantic found: where and what, never the input itself.
+
+    The name of a field that should not be there is input too: it is given back if it reads like a field's name.
+    """
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return [
-        {"at": [_DIGITS.sub("…", str(part)) for part in item["loc"]], "code": item["type"], "message": item["msg"]}
+        {"at": [_place(part) for part in item["loc"]], "code": item["type"], "message": item["msg"]}
         for item in found[:100]
     ]
 
 
+def _place(part: int | str) -> str:
+    return str(part) if isinstance(part, int) or _FIELD.fullmatch(part) else "…"
+
+
 def install_problems(app: Flask) -> None:
-    """Make every error of ``app`` a problem document; unknown failures are opaque and logged with the request id."""
+    """Make every error of ``app`` a problem document; unknown failures are opaque and logged with the request id.
+
+    An address with a slash too many is not found: a redirect would be a page, and would repeat the address.
+    """
+    app.url_map.merge_slashes = False
 
     @app.errorhandler(ServiceError)
     def refused(error: ServiceError) -> Response:

@@ -1,5 +1,6 @@
 """The seeded application, for one test on both databases, on SQLite alone, or for a whole file of tests."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.calling import Ringklar, SeededTemplate
+from tests.api.calling import Ringklar, SeededTemplate, captured_log
+from tests.api.hostile import ECHOES, Watch
 from tests.databases import SqliteTemplate
 from tests.postgres import PostgresServer
 
@@ -77,3 +79,16 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """Return an application that all tests of a file share, for tests that leave nothing behind; on both databases."""
     with seeded_on(request, request.param).running(tmp_path_factory.mktemp("shared")) as application:
         yield application
+
+
+@pytest.fixture
+def watch(shared: Ringklar) -> Iterator[Watch]:
+    """Return the watch over one test: at its end every table holds as many rows as before, and the log no echo."""
+    before = shared.row_counts()
+    with captured_log() as log:
+        yield Watch(shared)
+    assert shared.row_counts() == before
+    for echo in ECHOES:
+        assert echo not in log.getvalue()
+    for line in log.getvalue().splitlines():
+        assert json.loads(line)["level"] in {"info", "warning"}, line

@@ -1,0 +1,224 @@
+"""What hostile requests are made of, and the watch that sees that they change nothing and are not repeated."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from core.access import Role
+from tests.api.calling import NOBODYS_ID, Json, Ringklar, refused
+from tests.seeding import CAMPAIGN, PARTNER_SOURCE, SELLER
+
+MARKER = "zqhemligtzq"
+NUMBER = "+46701740666"
+KEY = f"{MARKER} {NUMBER}"
+"""A field that no schema knows, and that tells of a person."""
+ECHOES = (MARKER, "46701740666", "0701740666", "701740666")
+BODY_LIMIT = 4 * 1024 * 1024
+NOW = "2026-11-24T08:30:00Z"
+
+VALID: dict[str, tuple[Role, Json]] = {
+    "/v1/checks": (Role.DIALER, {"number": NUMBER, "campaign": CAMPAIGN, "region": "SE", "reference": MARKER}),
+    "/v1/checks/batch": (Role.DIALER, {"numbers": [NUMBER], "campaign": CAMPAIGN, "region": "SE"}),
+    "/v1/what-if": (
+        Role.DIALER,
+        {"number": NUMBER, "campaign": CAMPAIGN, "region": "SE", "at": NOW, "policy": "se-2026-1"},
+    ),
+    "/v1/contacts": (
+        Role.DIALER,
+        {
+            "check_id": NOBODYS_ID,
+            "call_id": MARKER,
+            "started_at": NOW,
+            "ended_at": NOW,
+            "outcome": "sale",
+            "agent": MARKER,
+            "source_disclosed": True,
+        },
+    ),
+    "/v1/opt-outs": (
+        Role.CUSTOMER_SERVICE,
+        {
+            "numbers": [NUMBER],
+            "seller": SELLER,
+            "channels": ["voice"],
+            "via": "phone",
+            "received_at": NOW,
+            "note": MARKER,
+            "region": "SE",
+        },
+    ),
+    f"/v1/opt-outs/{NOBODYS_ID}/release": (
+        Role.CUSTOMER_SERVICE,
+        {"asked_by_person_at": NOW, "verified_by": MARKER, "note": MARKER},
+    ),
+    "/v1/lookups": (Role.CUSTOMER_SERVICE, {"number": NUMBER, "region": "SE", "as_of": NOW, "known_at": NOW}),
+    "/v1/consents": (
+        Role.CUSTOMER_SERVICE,
+        {
+            "number": NUMBER,
+            "region": "SE",
+            "seller": SELLER,
+            "channels": ["voice"],
+            "names_seller": True,
+            "text_version": MARKER,
+            "evidence": {"form": MARKER},
+            "given_at": NOW,
+            "expires_at": "2027-11-24T08:30:00Z",
+        },
+    ),
+    f"/v1/consents/{NOBODYS_ID}/withdraw": (
+        Role.CUSTOMER_SERVICE,
+        {"withdrawn_at": NOW, "via": MARKER, "note": MARKER},
+    ),
+    "/v1/customer-relations": (
+        Role.CUSTOMER_SERVICE,
+        {
+            "number": NUMBER,
+            "region": "SE",
+            "seller": SELLER,
+            "product": "electricity",
+            "reference": MARKER,
+            "started_at": "2026-01-01T00:00:00Z",
+            "fulfilled_at": NOW,
+        },
+    ),
+}
+"""Each route that takes JSON, who may use it, and a body with every field set; none of them is sent as it is."""
+
+NULLABLE = {
+    "reference",
+    "at",
+    "policy",
+    "ended_at",
+    "agent",
+    "source_disclosed",
+    "received_at",
+    "as_of",
+    "known_at",
+} | {
+    "expires_at",
+    "withdrawn_at",
+    "fulfilled_at",
+}
+INSTANTS = {"at", "started_at", "ended_at", "received_at", "asked_by_person_at", "as_of", "known_at"} | {
+    "given_at",
+    "expires_at",
+    "withdrawn_at",
+    "fulfilled_at",
+}
+UPLOADS: dict[str, tuple[Role, dict[str, str]]] = {
+    "/v1/lead-files": (Role.LEAD_MANAGER, {"source": PARTNER_SOURCE}),
+    "/v1/registers/nix/versions": (Role.COMPLIANCE, {"as_of": "2026-11-23"}),
+}
+"""Each route that takes a file, who may use it, and the form that goes with it."""
+
+
+def text_of(value: Json) -> bytes:
+    """Return JSON text, in which half a surrogate pair is escaped."""
+    return json.dumps(value).encode()
+
+
+BROKEN: dict[str, bytes] = {
+    "nothing": b"",
+    "blanks": b" \n ",
+    "an empty object": b"{}",
+    "null": b"null",
+    "a list": text_of([NUMBER]),
+    "a text": text_of(MARKER),
+    "a number": b"46701740666",
+    "true": b"true",
+    "half an object": b'{"number": "' + NUMBER.encode(),
+    "something after the object": b'{"number": "' + NUMBER.encode() + b'"} ' + MARKER.encode(),
+    "single quotes": b"{'number': '" + NUMBER.encode() + b"'}",
+    "a comment": b'{"number": "' + NUMBER.encode() + b'" /* ' + MARKER.encode() + b" */}",
+    "NaN": b'{"number": NaN, "campaign": "' + MARKER.encode() + b'"}',
+    "infinity": b'{"number": -Infinity, "campaign": "' + MARKER.encode() + b'"}',
+    "a key given twice": b'{"number": "' + NUMBER.encode() + b'", "number": "' + MARKER.encode() + b'"}',
+    "deep lists": b"[" * 100_000 + b"]" * 100_000,
+    "deep objects": b'{"number":' * 50_000 + b"1" + b"}" * 50_000,
+    "an integer of ten thousand digits": b'{"number": ' + b"46701740666" * 1_000 + b"}",
+    "a huge exponent": b'{"number": 1e999999, "' + KEY.encode() + b'": 1}',
+    "Latin-1": f'{{"number": "{MARKER}å"}}'.encode("latin-1"),
+    "overlong UTF-8": b'{"number": "\xc0\xaf' + MARKER.encode() + b'"}',
+    "a surrogate in UTF-8": b'{"number": "\xed\xa0\x80' + MARKER.encode() + b'"}',
+    "raw NUL bytes": b'{"number": "' + MARKER.encode() + b'\x00"}',
+    "nothing but NUL bytes": b"\x00" * 100,
+    "an escaped NUL": b'{"number": "' + MARKER.encode() + b'\\u0000"}',
+    "half a surrogate pair": b'{"number": "' + MARKER.encode() + b'\\ud800"}',
+    "a key with half a surrogate pair": b'{"' + KEY.encode() + b'\\udfff": 1}',
+    "XML": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',
+    "a form": b"number=" + NUMBER.encode() + b"&campaign=" + MARKER.encode(),
+    "a zip file": b"PK\x03\x04" + MARKER.encode(),
+}
+WRONG: dict[str, Json] = {
+    "a number": 46701740666,
+    "a fraction": 46701740.666,
+    "a huge integer": 10**400,
+    "a list": [[NUMBER]],
+    "a list of objects": [{KEY: NUMBER}],
+    "a text too many": [MARKER, None],
+    "an object": {KEY: NUMBER},
+    "a huge text": (MARKER + NUMBER) * 20_000,
+    "a text with NUL": f"{MARKER}\x00{NUMBER}",
+    "half a surrogate pair": f"{MARKER}\ud800{NUMBER}",
+    "null": None,
+}
+TAKEN = {("evidence", "an object")} | {
+    (field, what) for field in ("given_at", "started_at") for what in ("a number", "a fraction")
+}
+"""What is right although it looks wrong: evidence of any shape, and seconds since 1970 in a ground's dates."""
+
+
+def spoiled(valid: Json) -> Iterator[tuple[str, Json]]:
+    """Return every body that differs from the valid one in a single, wrong field."""
+    for field, kept in valid.items():
+        for name, value in WRONG.items():
+            is_right = (field in NULLABLE and value is None) or (field, name) in TAKEN
+            if not is_right:
+                yield f"{field} is {name}", {**valid, field: value}
+            if isinstance(kept, list) and value is not None:
+                yield f"{field} holds {name}", {**valid, field: [*kept, value]}
+        if isinstance(kept, list):
+            yield f"{field} is empty", {**valid, field: []}
+            yield f"{field} holds null", {**valid, field: [*kept, None]}
+        if field == "numbers":
+            yield "10,001 numbers", {**valid, field: kept * 10_001}
+        if field in INSTANTS:
+            for text in (MARKER, "2026-11-24T08:30:00", "2026-13-45T99:99:99Z", "2026-02-30T00:00:00Z", "", "now"):
+                yield f"{field} is no instant: {text}", {**valid, field: text}
+    yield "an unknown field", {**valid, KEY: NUMBER}
+    yield "a field of the class", {**valid, "__class__": MARKER, "model_config": NUMBER}
+    yield "an unknown slug", {**valid, "campaign": f"../{MARKER}", "seller": f"'; DROP TABLE checks; -- {MARKER}"}
+
+
+class Watch:
+    """Sees that requests change nothing and that neither answer nor log repeats them."""
+
+    def __init__(self, application: Ringklar) -> None:
+        self.application = application
+
+    def refused(self, response: TestResponse, what: str) -> Json:
+        """Return the problem that the request was refused with: a 4xx that repeats nothing."""
+        assert 400 <= response.status_code < 500, f"{what}: {response.status_code} {response.text[:300]}"
+        document = refused(response, response.status_code)
+        for echo in ECHOES:
+            assert echo not in response.text, f"{what}: {response.text[:300]}"
+            assert not any(echo in value for value in response.headers.values()), what
+        assert "Traceback" not in response.text
+        assert "<" not in response.text
+        return document
+
+
+def send(watch: Watch, path: str, role: Role, **how: Any) -> TestResponse:  # Any: what Flask's test client takes
+    """Send a request as the role."""
+    return watch.application.ask(how.pop("method", "POST"), path, role=role, **how)
+
+
+def upload(watch: Watch, path: str, **changed: Any) -> TestResponse:  # Any: form fields as the test client takes them
+    """Send a small file to ``path``, with form fields changed; None leaves one out."""
+    role, form = UPLOADS.get(path, UPLOADS["/v1/registers/nix/versions"])
+    whole = {"file": (io.BytesIO(b"Telefon\n0701740611\n"), "leads.csv"), **form, **changed}
+    return send(watch, path, role, data={name: value for name, value in whole.items() if value is not None})

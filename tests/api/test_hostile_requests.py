@@ -1,0 +1,195 @@
+"""Hostile requests on every route that writes: each gets a clear problem, and nothing is kept, lost or repeated.
+
+Each request carries a marker and a number that reaches nobody: neither may come back in the answer or in the log.
+"""
+
+import pytest
+
+from core.access import Role
+from tests.api.calling import NOBODYS_ID, Ringklar
+from tests.api.hostile import BODY_LIMIT, BROKEN, MARKER, NUMBER, UPLOADS, VALID, Watch, send, spoiled, text_of, upload
+
+
+def test_every_route_that_writes_is_in_these_tables(shared: Ringklar) -> None:
+    writing = {operation.path for operation in shared.operations if operation.method == "POST"}
+    tried = {path.replace(NOBODYS_ID, "{id}") for path in VALID}
+
+    assert {path.replace("opt_out_id", "id").replace("consent_id", "id") for path in writing} == tried | {
+        path.replace("/nix/", "/{name}/") for path in UPLOADS
+    }
+
+
+@pytest.mark.parametrize("path", VALID)
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_body_that_is_no_json_object_is_refused(watch: Watch, path: str, what: str) -> None:
+    role = VALID[path][0]
+
+    response = send(watch, path, role, data=BROKEN[what], content_type="application/json")
+
+    document = watch.refused(response, what)
+    assert response.status_code in {400, 404, 422} or (what, document["code"]) == ("deep lists", "body-too-large")
+
+
+@pytest.mark.parametrize("path", VALID)
+def test_a_single_wrong_field_is_refused_and_named(watch: Watch, path: str) -> None:
+    role, valid = VALID[path]
+
+    for what, body in spoiled(valid):
+        response = send(watch, path, role, data=text_of(body), content_type="application/json")
+
+        watch.refused(response, f"{path}: {what}")
+
+
+@pytest.mark.parametrize("path", VALID)
+def test_every_missing_field_is_listed_at_once(watch: Watch, path: str) -> None:
+    role, valid = VALID[path]
+    unknown = {"surplus": 1, "also-surplus": 2}
+
+    document = watch.refused(send(watch, path, role, json=unknown), path)
+
+    assert document["code"] == "invalid-input"
+    named = {mistake["at"][0] for mistake in document["errors"]}
+    assert named >= {"surplus", "also-surplus"}
+    assert named & valid.keys()
+
+
+@pytest.mark.parametrize("path", VALID)
+def test_a_body_over_the_limit_is_refused(watch: Watch, path: str) -> None:
+    body = text_of({"number": NUMBER + "0" * BODY_LIMIT})
+
+    response = send(watch, path, VALID[path][0], data=body, content_type="application/json")
+
+    assert watch.refused(response, path)["code"] == "body-too-large"
+
+
+@pytest.mark.parametrize("path", VALID)
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "text/plain",
+        "text/html",
+        "application/xml",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=zqhemligtzq",
+        "application/jsonp",
+        "zqhemligtzq",
+        "application/problem+json",
+    ],
+)
+def test_another_content_type_is_refused(watch: Watch, path: str, content_type: str | None) -> None:
+    role, valid = VALID[path]
+
+    response = send(watch, path, role, data=text_of(valid), content_type=content_type)
+
+    assert watch.refused(response, path)["code"] == "unsupported-media-type"
+    assert response.status_code == 415
+
+
+@pytest.mark.parametrize("path", [*VALID, *UPLOADS])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "ZQHEMLIGTZQ"])
+def test_another_method_is_refused(watch: Watch, path: str, method: str) -> None:
+    role = (VALID.get(path) or UPLOADS[path])[0]
+
+    response = send(watch, path, role, method=method, json={"number": NUMBER})
+
+    watch.refused(response, f"{method} {path}")
+    assert response.status_code in {404, 405}
+    if response.status_code == 405:
+        assert "POST" in response.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", VALID)
+@pytest.mark.parametrize("value", ["", " ", "a b", "å" * 5, "k" * 101, "\x7f", f"{MARKER}\t"])
+def test_an_idempotency_key_that_is_none_is_refused(watch: Watch, path: str, value: str) -> None:
+    operations = {operation.path: operation for operation in watch.application.operations}
+    role, valid = VALID[path]
+    named = path.replace(f"opt-outs/{NOBODYS_ID}", "opt-outs/{opt_out_id}")
+    named = named.replace(f"consents/{NOBODYS_ID}", "consents/{consent_id}")
+    if not operations[named].takes_idempotency_key:
+        return
+
+    response = send(watch, path, role, json=valid, headers={"Idempotency-Key": value})
+
+    assert watch.refused(response, repr(value))["code"] == "malformed-request"
+
+
+@pytest.mark.parametrize("name", ["Idempotency-Key", "X-Request-Id", "Authorization"])
+@pytest.mark.parametrize(
+    "value",
+    ["k\r\nSet-Cookie: zqhemligtzq=1", "k\nX-Evil: zqhemligtzq", "k\x00zqhemligtzq", "zqhemligtzq<script>", NUMBER],
+)
+def test_no_header_can_be_made_to_write_another(watch: Watch, name: str, value: str) -> None:
+    key = watch.application.seeded.keys[Role.CUSTOMER_SERVICE]
+    environment = {"HTTP_AUTHORIZATION": f"Bearer {key}"} | {f"HTTP_{name.upper().replace('-', '_')}": value}
+
+    response = watch.application.client.post("/v1/opt-outs", json={"numbers": []}, environ_overrides=environment)
+
+    watch.refused(response, name)
+    assert "Set-Cookie" not in response.headers
+    assert "X-Evil" not in response.headers
+    assert "\n" not in response.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize(
+    "id_",
+    [
+        "%00",
+        "zqhemligtzq%00",
+        "%ed%a0%80",
+        "%ff%fe",
+        "..%2f..%2fetc%2fpasswd",
+        "....//",
+        "%2e%2e",
+        "zqhemligtzq" * 500,
+        "1%27%20OR%20%271%27=%271",
+        NUMBER,
+        "%2B46701740666",
+        "%0d%0aSet-Cookie:zqhemligtzq=1",
+        "-1",
+        "9" * 400,
+        "{}",
+        "<script>",
+    ],
+)
+def test_an_id_of_nothing_is_not_found_however_it_is_written(watch: Watch, id_: str) -> None:
+    service = Role.CUSTOMER_SERVICE
+    opt_out, withdrawal = (
+        VALID[f"/v1/opt-outs/{NOBODYS_ID}/release"][1],
+        VALID[f"/v1/consents/{NOBODYS_ID}/withdraw"][1],
+    )
+
+    for path, response in (
+        ("check", send(watch, f"/v1/checks/{id_}", Role.DIALER, method="GET")),
+        ("release", send(watch, f"/v1/opt-outs/{id_}/release", service, json=opt_out)),
+        ("withdraw", send(watch, f"/v1/consents/{id_}/withdraw", service, json=withdrawal)),
+        ("lead file", send(watch, f"/v1/lead-files/{id_}", Role.LEAD_MANAGER, method="GET")),
+        ("rows", send(watch, f"/v1/lead-files/{id_}/rows", Role.LEAD_MANAGER, method="GET")),
+        ("register", upload(watch, f"/v1/registers/{id_}/versions")),
+    ):
+        watch.refused(response, path)
+        assert response.status_code in {404, 405, 422}, path
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "cursor=zqhemligtzq",
+        "cursor=-1",
+        "cursor=99999999999999999999999",
+        "cursor=1.5",
+        "cursor=%00",
+        "cursor=%ed%a0%80",
+        "cursor=",
+        "limit=0",
+        "limit=1001",
+        "limit=zqhemligtzq",
+        "limit=1e3",
+        "zqhemligtzq%20%2B46701740666=1",
+        "number=%2B46701740666",
+        "cursor=0&cursor=zqhemligtzq",
+    ],
+)
+def test_a_query_that_is_wrong_is_refused(watch: Watch, query: str) -> None:
+    watch.refused(send(watch, f"/v1/changes?{query}", Role.DIALER, method="GET"), query)
