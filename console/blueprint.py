@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, request
 from flask import Response as FlaskResponse
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from console import wording
@@ -36,13 +36,20 @@ def install_console(app: Flask, settings: Settings) -> None:
     install_languages(app, secure)
     install_csrf(app, settings.secret, secure)
 
-    @app.errorhandler(HTTPStatus.NOT_FOUND)
-    def nothing_here(error: HTTPException) -> Response:
+    def unanswered(error: HTTPException) -> Response:
+        status = HTTPStatus(error.code or HTTPStatus.NOT_FOUND)
         accepted = request.accept_mimetypes
         if request.path.startswith("/v1/") or accepted.quality("text/html") <= accepted.quality("application/json"):
-            phrase = HTTPStatus.NOT_FOUND.phrase
-            return problem(HTTPStatus.NOT_FOUND, "not-found", phrase, error.description or phrase)
-        return protect(error_page(HTTPStatus.NOT_FOUND), secure)
+            code = status.name.lower().replace("_", "-")
+            response = problem(status, code, status.phrase, error.description or status.phrase)
+        else:
+            response = protect(error_page(status), secure)
+        if isinstance(error, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        return response
+
+    for status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        app.register_error_handler(status, unanswered)
 
 
 def console_blueprint(store: Store, gate: Gate, settings: Settings) -> Blueprint:

@@ -52,7 +52,6 @@ def add_serving(blueprint: Blueprint, parts: Parts) -> None:
 
     @blueprint.get("/customer-service")
     def service_page() -> Response:
-        signed_in_caller().require(Right.CLOSE_HOLD)
         return _page(parts)
 
     @blueprint.post("/customer-service")
@@ -152,7 +151,6 @@ def _text(name: str, longest: int) -> str:
 def _answer(parts: Parts, right: Right, change: Change | None) -> Response:
     """Make the change, if one is asked for, and show everything on the number as it is after it, or why it was not."""
     caller, store = signed_in_caller(), parts.store
-    caller.require(Right.CLOSE_HOLD)
     caller.require(right)
     number = read_number(request.form.get("number", "")[:LONGEST_NUMBER])
     if not isinstance(number, Number):
@@ -192,6 +190,7 @@ def _page(
     parts: Parts, status: int = HTTPStatus.OK, sellers: dict[str, SellerName] | None = None, **context: object
 ) -> Response:
     caller = signed_in_caller()
+    caller.require(Right.CLOSE_HOLD)
     with parts.store.reading() as session:
         sellers = sellers_of(session, caller) if sellers is None else sellers
         holds = open_holds(session, caller.seller_id)

@@ -88,6 +88,7 @@ TITLES: dict[int, Words] = {
     HTTPStatus.BAD_REQUEST: lazy_gettext("The form is too old"),
     HTTPStatus.FORBIDDEN: lazy_gettext("This page is not for your role"),
     HTTPStatus.NOT_FOUND: lazy_gettext("There is nothing here"),
+    HTTPStatus.METHOD_NOT_ALLOWED: lazy_gettext("There is nothing here"),
     HTTPStatus.CONFLICT: lazy_gettext("That was done before"),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: lazy_gettext("That is too much at once"),
     HTTPStatus.UNPROCESSABLE_ENTITY: lazy_gettext("Something is missing or cannot be read"),
@@ -97,6 +98,7 @@ SENTENCES: dict[int, Words] = {
     HTTPStatus.BAD_REQUEST: lazy_gettext("Nothing was changed. Load the page again and send the form once more."),
     HTTPStatus.FORBIDDEN: lazy_gettext("Your role does not have the right to this. Ask an administrator if it should."),
     HTTPStatus.NOT_FOUND: lazy_gettext("The page does not exist, or what it showed is gone."),
+    HTTPStatus.METHOD_NOT_ALLOWED: lazy_gettext("The page does not exist, or what it showed is gone."),
     HTTPStatus.CONFLICT: lazy_gettext("Somebody was faster: nothing was changed now."),
     HTTPStatus.SERVICE_UNAVAILABLE: lazy_gettext(
         "The service is busy or its database cannot be reached. No answer means do not call."
