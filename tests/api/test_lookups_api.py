@@ -1,0 +1,116 @@
+"""What each role may see of a number, and that a bought list is never named to those who call."""
+
+import json
+import re
+
+import pytest
+
+from core.access import Role
+from tests.api.calling import Json, Ringklar, answered
+from tests.seeding import (
+    CAMPAIGN,
+    FROM_LIST,
+    FROM_PARTNER,
+    LIST_SAYS,
+    LIST_SOURCE,
+    LIST_SOURCE_NAME,
+    LIST_SUPPLIER_NAME,
+    OPTED_OUT,
+    PARTNER_NAME,
+    PARTNER_SAYS,
+    PARTNER_SOURCE_NAME,
+)
+
+LIST_NAMES = (LIST_SOURCE, LIST_SOURCE_NAME, LIST_SUPPLIER_NAME, "fjallraven", "Fjällräven", "Premium")
+
+
+def look_up(application: Ringklar, number: str, role: Role, **moments: str) -> Json:
+    """Return what the role sees of the number."""
+    return answered(application.post("/v1/lookups", {"number": number, **moments}, role=role), 200)
+
+
+@pytest.mark.parametrize("role", [Role.DIALER, Role.SALES])
+def test_those_who_call_never_learn_who_sold_a_list_from_any_answer(ringklar: Ringklar, role: Role) -> None:
+    check_body = {"number": FROM_LIST, "campaign": CAMPAIGN}
+    check = ringklar.post("/v1/checks", check_body, role=role)
+    started_at = ringklar.service.clock.now().isoformat()
+    contact = {
+        "check_id": check.json["id"] if check.json else "",
+        "call_id": "c-1",
+        "started_at": started_at,
+        "outcome": "asked_source",
+    }
+    ringklar.opt_out(FROM_LIST)
+    answers = [
+        check,
+        ringklar.post("/v1/checks", check_body, role=role),
+        ringklar.post("/v1/checks/batch", {"numbers": [FROM_LIST, OPTED_OUT], "campaign": CAMPAIGN}, role=role),
+        ringklar.post("/v1/what-if", check_body, role=role),
+        ringklar.post("/v1/contacts", contact, role=role),
+        ringklar.post("/v1/lookups", {"number": FROM_LIST}, role=role),
+        ringklar.get(f"/v1/checks/{contact['check_id']}", role),
+        ringklar.get("/v1/changes", role),
+        ringklar.get("/v1/registers", role),
+    ]
+    every_path = {re.sub(r"{\w+}", contact["check_id"], operation.path) for operation in ringklar.operations}
+    answers += [ringklar.ask(method, path, role=role) for path in sorted(every_path) for method in ("GET", "POST")]
+
+    assert answered(check, 201)["source"] == {"kind": "list", "say": LIST_SAYS, "say_en": None}
+    for answer in answers:
+        for name in LIST_NAMES:
+            assert name not in answer.text
+            assert json.dumps(name)[1:-1] not in answer.text
+
+
+def test_sales_see_the_very_contest_of_a_partner(ringklar: Ringklar) -> None:
+    seen = look_up(ringklar, FROM_PARTNER, Role.SALES)
+
+    assert [(lead["source"], lead["supplier"], lead["say"]) for lead in seen["leads"]] == [
+        (PARTNER_SOURCE_NAME, PARTNER_NAME, PARTNER_SAYS)
+    ]
+    assert (seen["checks"], seen["opt_outs"], seen["consents"], seen["contacts"]) == ([], [], [], [])
+
+
+def test_sales_learn_that_a_person_said_no_but_not_how(ringklar: Ringklar) -> None:
+    seen = look_up(ringklar, OPTED_OUT, Role.SALES)
+
+    assert (seen["opted_out"], seen["opt_outs"]) == (True, [])
+
+
+@pytest.mark.parametrize("role", [Role.CUSTOMER_SERVICE, Role.COMPLIANCE])
+def test_customer_service_and_compliance_see_the_whole_origin(ringklar: Ringklar, role: Role) -> None:
+    [lead] = look_up(ringklar, FROM_LIST, role)["leads"]
+
+    assert (lead["kind"], lead["source"], lead["supplier"]) == ("list", LIST_SOURCE_NAME, LIST_SUPPLIER_NAME)
+    assert (lead["file"], lead["row"]) == ("adresslistan.csv", 1)
+
+
+def test_every_look_up_is_on_record(ringklar: Ringklar) -> None:
+    look_up(ringklar, FROM_PARTNER, Role.SALES)  # which begins this process's chain, too
+    before = ringklar.row_counts()["ledger_entries"]
+
+    for role in (Role.SALES, Role.CUSTOMER_SERVICE, Role.COMPLIANCE):
+        look_up(ringklar, FROM_PARTNER, role)
+
+    assert ringklar.row_counts()["ledger_entries"] == before + 3
+
+
+def test_the_past_is_shown_as_it_was_and_as_it_was_known(ringklar: Ringklar) -> None:
+    said_at, recorded_at = "2026-11-24T08:00:00Z", "2026-11-24T09:00:00Z"
+
+    def opted_out(**moments: str) -> bool:
+        return bool(look_up(ringklar, OPTED_OUT, Role.CUSTOMER_SERVICE, **moments)["opted_out"])
+
+    assert opted_out()
+    assert opted_out(as_of=said_at)
+    assert not opted_out(as_of="2026-11-24T07:59:59Z")
+    assert not opted_out(as_of=said_at, known_at="2026-11-24T08:59:59Z")
+    assert opted_out(as_of=said_at, known_at=recorded_at)
+
+
+def test_checks_and_contacts_show_up_for_customer_service(ringklar: Ringklar) -> None:
+    check = ringklar.check("070-174 06 05")
+
+    seen = look_up(ringklar, FROM_PARTNER, Role.CUSTOMER_SERVICE)
+
+    assert [(past["id"], past["verdict"]) for past in seen["checks"]] == [(check["id"], "allow")]
