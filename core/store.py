@@ -99,10 +99,19 @@ class Store:
             flush_changes(session)
             events = session.info.pop("events", [])
             if not events:
-                session.commit()
+                _commit(session)
                 return
             with self.ledger.appending(session.connection(), events):
-                session.commit()
+                _commit(session)
+
+
+def _commit(session: Session) -> None:
+    """Commit, or drop the connection: SQLAlchemy's close would take the transaction for finished and leave it open."""
+    try:
+        session.commit()
+    except BaseException:
+        session.invalidate()
+        raise
 
 
 @contextmanager
