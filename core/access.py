@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -53,6 +54,7 @@ class Right(StrEnum):
     READ_REGISTERS = "read_registers"
     LOAD_REGISTERS = "load_registers"
     LOAD_LEADS = "load_leads"
+    PAUSE_SOURCES = "pause_sources"
 
 
 _EVERYONE = frozenset(Role)
@@ -71,6 +73,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.READ_REGISTERS: _EVERYONE,
     Right.LOAD_REGISTERS: frozenset({Role.COMPLIANCE}),
     Right.LOAD_LEADS: frozenset({Role.LEAD_MANAGER}),
+    Right.PAUSE_SOURCES: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),
 }
 
 
@@ -240,9 +243,15 @@ def create_user(
 
 def password_fits(user: User | None, password: str) -> bool:
     """Return whether the password is the user's; as slow for a user that does not exist as for one that does."""
-    stored = user.password_hash if user is not None else _passwords.hash("nobody's password")
+    stored = user.password_hash if user is not None else _nobodys_hash()
     try:
         _passwords.verify(stored, password)
     except (Argon2Error, InvalidHashError):
         return False
     return user is not None
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Return the hash of a password that nobody has."""
+    return _passwords.hash(secrets.token_urlsafe(32))
