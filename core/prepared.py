@@ -63,11 +63,11 @@ class Prepared:
                 )
         except Exception as error:
             cursor.close()
-            raise _as_sqlalchemy_says(error, text, connection) from error
+            raise as_sqlalchemy_says(error, text, connection) from error
         return cursor
 
 
-def _as_sqlalchemy_says(error: Exception, text: str, connection: Connection) -> BaseException:
+def as_sqlalchemy_says(error: Exception, text: str, connection: Connection) -> BaseException:
     """Return a driver's error as SQLAlchemy would raise it, without the values: they may be a person's."""
     dialect = connection.dialect
     driver = dialect.loaded_dbapi

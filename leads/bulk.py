@@ -1,53 +1,59 @@
 """Many rows into one table in one statement: ``executemany`` in SQLite, ``COPY`` in PostgreSQL, in the transaction."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, quoted_name
-from sqlalchemy.schema import Column
+from sqlalchemy import Connection, Table, quoted_name
 
-Convert = Callable[[Any], Any]  # Any: a driver's own form of any value
+from core.database import to_microseconds
+from core.prepared import as_sqlalchemy_says
+
+Row = tuple[object, ...]
 
 
 class BulkInsert:
-    """Inserts rows of ``columns`` into a table; a row is a sequence of values in that order."""
+    """Inserts rows of ``columns`` into a table; a row holds values as the driver takes them, in that order.
+
+    An instant is given in ``instants_of`` the dialect, a day as ISO 8601 text.
+    """
 
     def __init__(self, table: Table, columns: Sequence[str]) -> None:
-        self._table = table
-        self._columns: list[Column[Any]] = [table.c[name] for name in columns]  # Any: columns of every type
+        named = f"{quoted_name(table.name, quote=None)} ({', '.join(table.c[name].name for name in columns)})"
+        self._insert = f"INSERT INTO {named} VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - our own names
+        self._copy = f"COPY {named} FROM STDIN"
 
-    def run(self, connection: Connection, rows: Sequence[Sequence[object]]) -> None:
-        """Insert ``rows`` in the connection's transaction."""
+    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Insert ``rows`` in the connection's transaction.
+
+        Raises:
+            DBAPIError: as SQLAlchemy would, without the values.
+        """
         if not rows:
             return
-        dialect = connection.dialect
-        if dialect.name == "sqlite":
-            marks = ", ".join("?" * len(self._columns))
-            converts = [_convert(column, dialect) for column in self._columns]
-            plain = [convert for convert in converts if convert is not None]
-            given = _converted(rows, converts) if plain else rows
-            statement = f"INSERT INTO {self._names()} VALUES ({marks})"  # noqa: S608 - names of our own tables
-            connection.exec_driver_sql(statement, cast("Any", [tuple(row) for row in given]))
-            return
+        on_sqlite = connection.dialect.name == "sqlite"
+        statement = self._insert if on_sqlite else self._copy
         cursor = connection.connection.cursor()
         try:
-            with cursor.copy(f"COPY {self._names()} FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
+            if on_sqlite:
+                cursor.executemany(statement, rows)
+            else:
+                _copy(cursor, statement, rows)
+        except Exception as error:
+            raise as_sqlalchemy_says(error, statement, connection) from error
         finally:
             cursor.close()
 
-    def _names(self) -> str:
-        return f"{quoted_name(self._table.name, quote=None)} ({', '.join(column.name for column in self._columns)})"
+
+def _copy(cursor: Any, statement: str, rows: Sequence[Row]) -> None:  # Any: psycopg's cursor
+    with cursor.copy(statement) as copy:
+        write = copy.write_row
+        for row in rows:
+            write(row)
 
 
-def _convert(column: Column[Any], dialect: Dialect) -> Convert | None:
-    return cast("Convert | None", column.type.dialect_impl(dialect).bind_processor(dialect))
-
-
-def _converted(rows: Sequence[Sequence[object]], converts: Sequence[Convert | None]) -> list[list[object]]:
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    for place, convert in enumerate(converts):
-        if convert is not None:
-            columns[place] = [convert(value) for value in columns[place]]
-    return [list(row) for row in zip(*columns, strict=True)]
+def instants_of(dialect_name: str) -> Callable[[datetime], object]:
+    """Return what puts aware instants into the form that ``BulkInsert`` takes; it remembers those it has seen."""
+    convert: Callable[[datetime], object] = to_microseconds if dialect_name == "sqlite" else datetime.isoformat
+    return lru_cache(maxsize=8192)(convert)

@@ -9,68 +9,32 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pyroaring import BitMap64
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.database import any_of, any_of_value, lock_key
+from core.database import lock_key
 from core.errors import InvalidInput
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.store import Store
-from leads.bulk import BulkInsert
-from leads.models import Lead, LeadFile, LeadRow, Source
+from leads.batches import BatchWriter, Delivery, holders, without_duplicates
+from leads.models import LeadFile, Source
 from leads.reader import Custody, Layout, LeadFileReader, take_custody
 from leads.reports import LeadFileReport, report_of
-from leads.rows import RowReason, SettledRow, Settler
+from leads.rows import SettledRow, Settler
 from leads.suppliers import source_of
 from leads.terms import FileState, RowState
 
 BATCH = 5_000
 FILE_NAME_LENGTH = 255
 Progress = Callable[[int, int], None]
-
-_ROWS = BulkInsert(LeadRow.__table__, ("lead_file_id", "row_no", "state", "reasons", "raw", "number"))  # type: ignore[arg-type]
-_LEADS = BulkInsert(
-    Lead.__table__,  # type: ignore[arg-type] # typed as any selectable, it is a table
-    (
-        "id",
-        "seller_id",
-        "number",
-        "source_id",
-        "lead_file_id",
-        "row_no",
-        "name",
-        "address",
-        "email",
-        "birth_date",
-        "partner_reference",
-        "collected_at",
-        "expires_at",
-        "created_at",
-    ),
-)
-_KNOWN = select(Lead.number, Lead.lead_file_id).where(
-    Lead.source_id == bindparam("source_id"), any_of(Lead.number, bindparam("numbers"))
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Delivery:
-    """The file and source that rows are taken for."""
-
-    lead_file_id: str
-    source_id: str
-    seller_id: str
-    retention: timedelta
-    received_at: datetime
 
 
 def import_lead_file(
@@ -175,14 +139,16 @@ def _read(
 ) -> None:
     """Take every row that is not taken yet, then close the file."""
     delivery = _delivery(source, lead_file.id, lead_file.received_at)
-    done = lead_file.rows_read
+    writer, done = BatchWriter(delivery, store.engine.dialect.name), lead_file.rows_read
     for rows in _batches(reader, delivery.received_at, batch):
         while waiting := [row for row in rows if row.raw.row_no > done]:
             reader.require_unchanged()
             with store.writing() as session:
                 lock_key(session, _source_key(source.id))
                 reached = session.scalars(select(LeadFile.rows_read).where(LeadFile.id == lead_file.id)).one()
-                done = _take(session, delivery, waiting, done, store.clock.now()) if reached == done else reached
+                done = (
+                    _take(session, delivery, writer, waiting, done, store.clock.now()) if reached == done else reached
+                )
             if progress is not None:
                 progress(reader.position, lead_file.size)
     reader.require_unchanged()
@@ -191,8 +157,8 @@ def _read(
         _finish(session, caller, source, lead_file.id)
 
 
-def _delivery(source: Source, lead_file_id: str, received_at: datetime) -> _Delivery:
-    return _Delivery(lead_file_id, source.id, source.seller_id, timedelta(days=source.retention_days), received_at)
+def _delivery(source: Source, lead_file_id: str, received_at: datetime) -> Delivery:
+    return Delivery(lead_file_id, source.id, source.seller_id, timedelta(days=source.retention_days), received_at)
 
 
 def _batches(reader: LeadFileReader, received_at: datetime, size: int) -> Iterator[list[SettledRow]]:
@@ -201,12 +167,12 @@ def _batches(reader: LeadFileReader, received_at: datetime, size: int) -> Iterat
         yield batch
 
 
-def _take(session: Session, delivery: _Delivery, rows: Sequence[SettledRow], done: int, now: datetime) -> int:
+def _take(
+    session: Session, delivery: Delivery, writer: BatchWriter, rows: Sequence[SettledRow], done: int, now: datetime
+) -> int:
     """Write the rows and their leads, move the checkpoint, and return where it stands."""
-    rows = _without_duplicates(rows, _holders(session, delivery.source_id, rows), delivery.lead_file_id)
-    connection = session.connection()
-    _ROWS.run(connection, [_row_values(delivery, row) for row in rows])
-    _LEADS.run(connection, [_lead_values(delivery, row, now) for row in rows if row.state is RowState.ACCEPTED])
+    rows = without_duplicates(rows, holders(session, delivery.source_id, rows), delivery.lead_file_id)
+    writer.write(session, rows, now)
     counts = Counter(row.state for row in rows)
     reached = rows[-1].raw.row_no
     moved: Any = session.execute(  # Any: a cursor result, which the session's type does not promise
@@ -224,68 +190,6 @@ def _take(session: Session, delivery: _Delivery, rows: Sequence[SettledRow], don
     if moved.rowcount != 1:
         raise RuntimeError("the lead file's checkpoint was moved by somebody who did not hold its source")
     return reached
-
-
-def _holders(session: Session, source_id: str, rows: Sequence[SettledRow]) -> dict[int, str]:
-    """Return the file that each number of ``rows`` came with, if this source has delivered it before."""
-    numbers = any_of_value(
-        session.get_bind().dialect.name,
-        [row.number for row in rows if row.state is RowState.ACCEPTED and row.number is not None],
-    )
-    found = session.execute(_KNOWN, {"source_id": source_id, "numbers": numbers})
-    return {row.number: row.lead_file_id for row in found}
-
-
-def _without_duplicates(rows: Sequence[SettledRow], holders: dict[int, str], lead_file_id: str) -> list[SettledRow]:
-    """Return the rows, those whose number the source has given already turned into duplicates; extends ``holders``."""
-    settled = []
-    for row in rows:
-        number = row.number
-        if row.state is not RowState.ACCEPTED or number is None:
-            settled.append(row)
-        elif number in holders:
-            settled.append(_duplicate(row, in_file=holders[number] == lead_file_id))
-        else:
-            holders[number] = lead_file_id
-            settled.append(row)
-    return settled
-
-
-def _duplicate(row: SettledRow, *, in_file: bool) -> SettledRow:
-    reason = RowReason.DUPLICATE_IN_FILE if in_file else RowReason.DUPLICATE_IN_SOURCE
-    return SettledRow(row.raw, RowState.DUPLICATE, (reason,), row.number, None)
-
-
-def _row_values(delivery: _Delivery, row: SettledRow) -> tuple[object, ...]:
-    return (
-        delivery.lead_file_id,
-        row.raw.row_no,
-        row.state.value,
-        ",".join(row.reasons),
-        row.raw.text,
-        row.number,
-    )
-
-
-def _lead_values(delivery: _Delivery, row: SettledRow, now: datetime) -> tuple[object, ...]:
-    person = row.person
-    assert person is not None  # noqa: S101 - an accepted row has one
-    return (
-        new_id(),
-        delivery.seller_id,
-        row.number,
-        delivery.source_id,
-        delivery.lead_file_id,
-        row.raw.row_no,
-        person.name,
-        person.address,
-        person.email,
-        person.birth_date,
-        person.partner_reference,
-        person.collected_at,
-        (person.collected_at or delivery.received_at) + delivery.retention,
-        now,
-    )
 
 
 def _finish(session: Session, caller: Caller, source: Source, lead_file_id: str) -> None:
@@ -322,9 +226,9 @@ def _try(
     seen, states, reasons = BitMap64(), Counter[RowState](), Counter[str]()
     for rows in _batches(reader, received_at, batch):
         with store.reading() as session:
-            holders = {number: holder for number, holder in _holders(session, source.id, rows).items() if holder != own}
-        holders |= {row.number: own for row in rows if row.number is not None and row.number in seen}
-        for row in _without_duplicates(rows, holders, own):
+            held = {number: holder for number, holder in holders(session, source.id, rows).items() if holder != own}
+        held |= {row.number: own for row in rows if row.number is not None and row.number in seen}
+        for row in without_duplicates(rows, held, own):
             states[row.state] += 1
             reasons.update(row.reasons)
             if row.state is RowState.ACCEPTED and row.number is not None:

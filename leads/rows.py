@@ -1,12 +1,12 @@
 """One row of a lead file: its cells become values, or the reasons why they cannot. Pure: same in, same out."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from json.encoder import encode_basestring
 from zoneinfo import ZoneInfo
 
 from core.numbers import Number, NumberFault, read_valid_number
@@ -19,7 +19,6 @@ EARLIEST_BIRTH, EARLIEST_COLLECTION = date(1890, 1, 1), datetime(1990, 1, 1, tzi
 NAME, ADDRESS, EMAIL, REFERENCE = 200, 300, 254, 100
 """How many characters of each are kept; a longer text is refused, never cut."""
 UNDECODED = "\ufffd"
-_as_json = json.JSONEncoder(ensure_ascii=False).encode
 _DATE = re.compile(r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})")
 _DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
 
@@ -57,8 +56,8 @@ class RawRow:
 
     @property
     def text(self) -> str:
-        """The cells as JSON, as they are kept."""
-        return _as_json(self.cells)
+        """The cells as compact JSON, as they are kept."""
+        return f"[{','.join(map(encode_basestring, self.cells))}]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -407,6 +407,7 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["lead_file_id"], ["lead_files.id"], name=op.f("fk_lead_rows_lead_file_id")),
         sa.PrimaryKeyConstraint("lead_file_id", "row_no", name=op.f("pk_lead_rows")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "leads",
@@ -425,8 +426,6 @@ def upgrade() -> None:
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["lead_file_id"], ["lead_files.id"], name=op.f("fk_leads_lead_file_id")),
-        sa.ForeignKeyConstraint(["seller_id"], ["sellers.id"], name=op.f("fk_leads_seller_id")),
-        sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_leads_source_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_leads")),
         sa.UniqueConstraint("number", "source_id", name=op.f("uq_leads_number_source_id")),
     )
