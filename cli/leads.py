@@ -12,7 +12,7 @@ from cli.context import answer, caller, json_option, refusals, service
 from consent.terms import Basis
 from leads.headings import Field
 from leads.importer import Progress, import_lead_file
-from leads.reports import LeadFileReport
+from leads.reports import LeadFileReport, reported_rows
 from leads.suppliers import (
     RETENTION_DAYS,
     add_source,
@@ -24,7 +24,7 @@ from leads.suppliers import (
     resume_source,
     resume_supplier,
 )
-from leads.terms import SourceKind
+from leads.terms import RowState, SourceKind
 
 reason_option = click.option("--reason", required=True, help="Why; it is kept on record.")
 
@@ -165,7 +165,7 @@ def resume_one_source(slug: str) -> None:
 
 @click.group()
 def leads() -> None:
-    """Lead files: import, pause, resume."""
+    """Lead files: import, see rows with their reasons, pause, resume."""
 
 
 @leads.command("import")
@@ -196,6 +196,36 @@ def import_file(file: Path, source_slug: str, dry_run: bool, mapped: Sequence[st
             progress=progress,
         )
     answer(as_json, {**asdict(report), "received_at": report.received_at.isoformat()}, _told(report))
+
+
+@leads.command("rows")
+@click.argument("lead_file_id")
+@click.option("--state", type=click.Choice([state.value for state in RowState]), help="Only the rows in this state.")
+@click.option("--after", type=click.IntRange(min=0), default=0, help="Go on after this row, as told by the last call.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="How many rows.")
+@json_option
+@refusals
+def list_rows(lead_file_id: str, state: str | None, after: int, limit: int, as_json: bool) -> None:
+    """Show a file's rows in order, counted from 1 below the headings: what became of each, and why.
+
+    Only with --json the cells are shown too, as they were delivered: they are personal data.
+    """
+    wanted = None if state is None else RowState(state)
+    with service() as built, built.store.reading() as session:
+        found = reported_rows(session, caller(), lead_file_id, state=wanted, after=after, limit=limit + 1)
+    page = found[:limit]
+    next_after = page[-1].row_no if len(found) > limit else None
+    document = {
+        "rows": [
+            {"row_no": row.row_no, "state": row.state.value, "reasons": list(row.reasons), "cells": row.cells}
+            for row in page
+        ],
+        "next_after": next_after,
+    }
+    lines = [f"{row.row_no}  {row.state.value}  {', '.join(row.reasons)}".rstrip() for row in page]
+    if next_after is not None:
+        lines.append(f"there are more: --after {next_after}")
+    answer(as_json, document, "\n".join(lines) if lines else "no such row")
 
 
 @leads.command("pause")
