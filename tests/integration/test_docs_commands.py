@@ -1,8 +1,8 @@
 """Run what the documents show: each command in a ``console`` or ``sh`` block, as a reader would, and compare.
 
 A ``console`` block shows commands after ``$`` and what they print; an ``sh`` block shows commands alone, which must
-succeed. A command that fails must be followed by ``$ echo $?``. In shown output ``…`` stands for any text, and alone on a
-line for any lines; ids, keys, hashes, dates and times may differ. Blocks in other languages are not run: they need a
+succeed. A command that fails must be followed by ``$ echo $?``. In shown output ``…`` stands for any text, and alone on
+a line for any lines; ids, keys, hashes, dates and times may differ. Blocks in other languages are not run: they need a
 machine of one's own. The README's ``sh setup`` block comes before each document's own.
 
 Every document has a demo of its own, and a server. All that is not real is the hour: so that the documents show the
