@@ -14,6 +14,9 @@ RECORDED = (
             "names_seller": row.names_seller,
             "text_version": row.text_version,
         },
+        "recorded_by",
     ),
-    Recorded("consent.withdrawn", ConsentWithdrawal, "consent_id", lambda row, _keyring: {"via": row.via}),
+    Recorded(
+        "consent.withdrawn", ConsentWithdrawal, "consent_id", lambda row, _keyring: {"via": row.via}, "recorded_by"
+    ),
 )

@@ -23,13 +23,15 @@ READ_AT_ONCE = 500
 class Recorded:
     """A table of which each row has one ledger entry of ``kind``, whose subject is the row's key.
 
-    ``values`` returns what the entry's payload must say of the row.
+    ``values`` returns what the entry's payload must say of the row. Its seller, where the row has one, must be the
+    entry's own, and so must whoever stands in the column ``actor``.
     """
 
     kind: str
     model: type[Base]
     key: str
     values: Callable[[Any, Keyring], Mapping[str, object]]  # Any: a row of the model
+    actor: str
 
 
 def entries_of(session: Session, kind: str) -> Iterator[Sequence[LedgerEntry]]:
@@ -71,10 +73,12 @@ def _compared(entry: LedgerEntry, rows: Mapping[str, Any], table: Recorded, keyr
     row = rows.get(entry.subject)
     if row is None:
         return Finding("missing", entry.chain, entry.seq, f"the row of {table.model.__tablename__} is gone")
-    if entry.payload is None:
-        return None
-    said = json.loads(entry.payload)
-    wrong = [name for name, value in table.values(row, keyring).items() if said.get(name) != value]
+    said = json.loads(entry.payload) if entry.payload is not None else None
+    wrong = [] if getattr(row, table.actor) == entry.actor else [table.actor]
+    if getattr(row, "seller_id", entry.seller_id) != entry.seller_id:
+        wrong.append("seller_id")
+    if said is not None:
+        wrong += [name for name, value in table.values(row, keyring).items() if said.get(name) != value]
     if not wrong:
         return None
     detail = f"the row of {table.model.__tablename__} differs in {', '.join(wrong)}"

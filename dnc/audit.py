@@ -24,8 +24,12 @@ RECORDED = (
             "number": keyring.number_hash(row.number),
             "call_id": row.call_id,
             "started_at": utc(row.started_at),
+            "ended_at": utc(row.ended_at),
             "outcome": row.outcome,
+            "agent": row.agent,
+            "source_disclosed": row.source_disclosed,
         },
+        "logged_by",
     ),
     Recorded(
         "opt_out.added",
@@ -36,7 +40,9 @@ RECORDED = (
             "channels": row.channels,
             "via": row.via,
             "received_at": utc(row.received_at),
+            "recorded_at": utc(row.recorded_at),
         },
+        "recorded_by",
     ),
     Recorded(
         "opt_out.released",
@@ -46,19 +52,30 @@ RECORDED = (
             "asked_by_person_at": utc(row.asked_by_person_at),
             "verified_by": row.verified_by,
         },
+        "released_by",
     ),
     Recorded(
         "hold.made",
         Hold,
         "id",
         lambda row, keyring: {"number": keyring.number_hash(row.number), "reason": row.reason},
+        "made_by",
     ),
 )
 
 
 def compare_records(session: Session, keyring: Keyring) -> list[Finding]:
     """Return every row of these tables that differs from the ledger, is gone, or was put in beside it."""
-    return [*compare(session, keyring, (*OF_CONSENT, *RECORDED)), *_checks(session, keyring)]
+    return [*compare(session, keyring, (*OF_CONSENT, *RECORDED)), *_closed_holds(session), *_checks(session, keyring)]
+
+
+def _closed_holds(session: Session) -> list[Finding]:
+    """Return a finding if a hold was closed, or opened again, without a word in the ledger."""
+    said = {entry.subject for entries in entries_of(session, "hold.closed") for entry in entries}
+    closed = set(session.scalars(select(Hold.id).where(Hold.closed_at.is_not(None))))
+    if said == closed:
+        return []
+    return [Finding("changed", None, None, f"{len(said ^ closed)} holds are closed or open against the ledger")]
 
 
 def _checks(session: Session, keyring: Keyring) -> list[Finding]:
@@ -98,6 +115,8 @@ def _compared(entry: LedgerEntry, rows: dict[str, Check], keyring: Keyring) -> l
             "valid_until": utc(row.valid_until) == answer["valid_until"],
             "reference": row.reference == reference,
             "campaign": row.campaign_id == document["decisions"][decision]["campaign_id"],
+            "seller": row.seller_id == entry.seller_id,
+            "asked_by": row.asked_by == entry.actor,
             "place": (row.chain, row.seq, row.place) == (entry.chain, entry.seq, place),
         }
         wrong = [name for name, right in is_so.items() if not right]

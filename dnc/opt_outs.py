@@ -115,6 +115,7 @@ def _added(row: OptOut, caller: Caller, keyring: Keyring) -> Event:
         "channels": row.channels,
         "via": row.via,
         "received_at": utc(row.received_at),
+        "recorded_at": utc(row.recorded_at),
     }
     return Event("opt_out.added", row.id, caller.actor, row.seller_id, payload)
 
