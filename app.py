@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 
 from flask import Blueprint, Flask, Response, jsonify
@@ -28,6 +29,9 @@ from web.endpoint import Api, Operation
 from web.observe import install_observation, metrics
 from web.openapi import describe
 from web.problems import install_problems
+from web.uploads import install_uploads
+
+STALE_UPLOAD = timedelta(days=1)
 
 
 class SchemaOutOfDate(ServiceError):
@@ -83,6 +87,7 @@ def create_app(service: Service) -> Flask:
     install_observation(app)
     install_auth(app, service.store)
     install_problems(app)
+    install_uploads(app, service.settings.data_dir / "uploads", stale_before=service.clock.now() - STALE_UPLOAD)
     apis = all_apis(service)
     for api in apis:
         register(app, api.blueprint, Auth.API_KEY)

@@ -1,19 +1,50 @@
-"""Files sent as multipart/form-data, streamed to disk and removed when the request ends."""
+"""Files sent as multipart/form-data, streamed to the application's own folder and removed when the request ends.
+
+They may hold personal data, so no part of one is ever written outside that folder.
+"""
 
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import IO
 
-from flask import request
+from flask import Flask, Request, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.utils import secure_filename
 
 from web.problems import BodyTooLarge, MalformedRequest, UnsupportedMediaType
 
 FIELD_LIMIT = 64 * 1024
+FOLDER = "UPLOADS_DIR"
+_PREFIX = "upload-"
+
+
+def install_uploads(app: Flask, folder: Path, *, stale_before: datetime) -> None:
+    """Let the application receive files in ``folder``, and remove what a process that was killed left there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in folder.glob(f"{_PREFIX}*"):
+        with suppress(FileNotFoundError):  # another process that starts now has removed it
+            if path.stat().st_mtime < stale_before.timestamp():
+                path.unlink()
+    app.config[FOLDER] = folder
+    app.request_class = _Request
+
+
+class _Request(Request):
+    """A request whose files go to the application's folder as they arrive."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,  # noqa: ARG002 - the signature is werkzeug's
+        content_type: str | None,  # noqa: ARG002
+        filename: str | None = None,  # noqa: ARG002
+        content_length: int | None = None,  # noqa: ARG002
+    ) -> IO[bytes]:
+        return tempfile.NamedTemporaryFile(prefix=_PREFIX, dir=current_app.config[FOLDER])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +80,14 @@ def received(limit: int) -> Iterator[Upload]:
         raise BodyTooLarge(f"at most {limit} bytes, and {FIELD_LIMIT} in a field") from error
     if set(files) != {"file"} or len(files["file"]) != 1:
         raise MalformedRequest("send exactly one part called file")
-    if any(len(values) != 1 or "\x00" in values[0] for values in form.values()):
-        raise MalformedRequest("each form field is sent once and holds text")
+    if not all(form) or any(len(values) != 1 or "\x00" in values[0] for values in form.values()):
+        raise MalformedRequest("each form field has a name, is sent once and holds text")
     file = files["file"][0]
     fields = {name: values[0] for name, values in form.items()}
-    with tempfile.TemporaryDirectory(prefix="ringklar-upload-") as folder:
-        path = Path(folder) / "file"
-        digest = hashlib.sha256(repr(sorted(fields.items())).encode("utf-8", "surrogatepass"))
-        with path.open("wb") as target:
-            while chunk := file.stream.read(1 << 20):
-                digest.update(chunk)
-                target.write(chunk)
-        yield Upload(path, secure_filename(file.filename or "") or "file", fields, digest.digest())
+    digest = hashlib.sha256(repr(sorted(fields.items())).encode("utf-8", "surrogatepass"))
+    with file.stream as stream:
+        stream.flush()
+        stream.seek(0)
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+        yield Upload(Path(stream.name), secure_filename(file.filename or "") or "file", fields, digest.digest())
