@@ -1,0 +1,185 @@
+"""Lead files over HTTP: delivered, tried, read back with a reason a row, and kept in the data folder alone."""
+
+import io
+import json
+import os
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from app import create_app
+from core.access import Role
+from tests.api.calling import NOBODYS_ID, Ringklar, answered, refused
+from tests.seeding import LIST_SOURCE, PARTNER_SOURCE
+
+ROWS = """Telefon;Namn;Insamlad
+070-174 06 21;Åsa;2026-11-01
+0701740621;Åsa igen;
+hemligt;Bo;
+0701740622 / 0701740623;Cia;
++46701740624;David;2026-11-02
+"""
+CONTENT = ROWS.replace("\n", "\r\n").encode("cp1252")
+Fields = dict[str, Any]  # Any: what werkzeug's client takes as a form
+
+
+def deliver(ringklar: Ringklar, content: bytes = CONTENT, **fields: str) -> TestResponse:
+    """Send a lead file as the lead manager."""
+    form: Fields = {"source": PARTNER_SOURCE, **fields, "file": (io.BytesIO(content), "leads.csv")}
+    return ringklar.ask("POST", "/v1/lead-files", role=Role.LEAD_MANAGER, data=form)
+
+
+def uploads(ringklar: Ringklar) -> list[Path]:
+    """Return what lies in the folder for files being received."""
+    return list((ringklar.service.settings.data_dir / "uploads").iterdir())
+
+
+def test_a_delivered_file_is_answered_with_what_became_of_its_rows(ringklar: Ringklar) -> None:
+    report = answered(deliver(ringklar), 202)
+
+    counts = [report[state] for state in ("rows", "accepted", "rejected", "duplicate", "ambiguous")]
+    assert counts == [5, 2, 1, 1, 1]
+    assert report["reasons"] == {"ambiguous_number": 1, "duplicate_in_file": 1, "invalid_number": 1}
+    assert report["mapping"] == {"number": "Telefon", "name": "Namn", "collected_at": "Insamlad"}
+    assert (report["encoding"], report["delimiter"], report["state"]) == ("cp1252", ";", "finished")
+    read = answered(ringklar.get(f"/v1/lead-files/{report['id']}", Role.LEAD_MANAGER), 200)
+    assert read == report
+    assert ringklar.check("+46701740621")["verdict"] == "allow"
+
+
+def test_a_file_sent_again_gives_the_first_report(ringklar: Ringklar) -> None:
+    first = answered(deliver(ringklar), 202)
+
+    again = answered(deliver(ringklar), 202)
+
+    assert (first["repeated"], again["repeated"]) == (False, True)
+    assert {**again, "repeated": False} == first
+
+
+def test_a_dry_run_tells_the_same_and_keeps_nothing(ringklar: Ringklar) -> None:
+    before = ringklar.row_counts()
+
+    tried = answered(deliver(ringklar, dry_run="true"), 202)
+
+    assert (tried["id"], tried["state"], tried["dry_run"]) == (None, None, True)
+    assert ringklar.row_counts() == before
+    real = answered(deliver(ringklar), 202)
+    assert (tried["accepted"], tried["reasons"], tried["mapping"]) == (
+        real["accepted"],
+        real["reasons"],
+        real["mapping"],
+    )
+
+
+def test_a_mapping_names_the_columns_that_headings_do_not(ringklar: Ringklar) -> None:
+    content = b"kolumn1;kolumn2\n0701740625;Eva\n"
+
+    refused(deliver(ringklar, content), 422, "unclear-headings")
+    report = answered(deliver(ringklar, content, mapping=json.dumps({"number": "kolumn1"})), 202)
+
+    assert report["mapping"] == {"number": "kolumn1"}
+    assert report["accepted"] == 1
+
+
+def test_rows_are_listed_by_state_page_by_page_with_their_reasons(ringklar: Ringklar) -> None:
+    path = f"/v1/lead-files/{answered(deliver(ringklar), 202)['id']}/rows"
+
+    rejected = answered(ringklar.get(f"{path}?state=rejected", Role.LEAD_MANAGER), 200)
+    assert rejected == {
+        "rows": [{"row_no": 3, "state": "rejected", "reasons": ["invalid_number"], "cells": ["hemligt", "Bo", ""]}],
+        "next_cursor": None,
+    }
+    seen: list[int] = []
+    cursor: str | None = "0"
+    while cursor is not None:
+        page = answered(ringklar.get(f"{path}?limit=2&cursor={cursor}", Role.LEAD_MANAGER), 200)
+        seen += [row["row_no"] for row in page["rows"]]
+        cursor = page["next_cursor"]
+    assert seen == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("query", ["state=lost", "limit=0", "limit=1001", "cursor=-1", "cursor=x", "other=1"])
+def test_a_question_about_rows_that_cannot_be_read_is_refused(shared: Ringklar, query: str) -> None:
+    refused(shared.get(f"/v1/lead-files/{NOBODYS_ID}/rows?{query}", Role.LEAD_MANAGER), 422)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "unreadable-lead-file"),
+        (b"PK\x03\x04rest", "unreadable-lead-file"),
+        (b"namn\nAnna\n", "unclear-headings"),
+        (b"tel;tel\n1;2\n", "unclear-headings"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_and_leaves_nothing(shared: Ringklar, content: bytes, code: str) -> None:
+    before = shared.row_counts()
+
+    refused(deliver(shared, content), 422, code)
+
+    assert shared.row_counts() == before
+    assert uploads(shared) == []
+
+
+def test_what_is_wrong_with_the_form_is_told(shared: Ringklar) -> None:
+    refused(deliver(shared, source="finns-inte"), 404, "not-found")
+    refused(deliver(shared, mapping="{"), 422)
+    refused(deliver(shared, mapping='{"number": 1}'), 422)
+    refused(deliver(shared, surplus="1"), 422)
+    form: Fields = {"source": PARTNER_SOURCE}
+    refused(shared.ask("POST", "/v1/lead-files", role=Role.LEAD_MANAGER, data=form), 415)
+    two: Fields = {"source": PARTNER_SOURCE, "file": [(io.BytesIO(CONTENT), name) for name in ("a.csv", "b.csv")]}
+    refused(shared.ask("POST", "/v1/lead-files", role=Role.LEAD_MANAGER, data=two), 400, "malformed-request")
+    assert uploads(shared) == []
+
+
+def test_a_received_file_lies_in_the_data_folder_alone_and_not_after_the_answer(
+    on_sqlite: Ringklar, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The system's folder for temporary files is made unwritable: a file of any size needs none of it."""
+    missing = tmp_path / "no-such-folder"
+    monkeypatch.setattr(tempfile, "tempdir", str(missing))
+    rows = "".join(f"hemligt {place};{'x' * 200};\r\n" for place in range(6_000)).encode()
+    opening = f'--x\r\nContent-Disposition: form-data; name="source"\r\n\r\n{PARTNER_SOURCE}\r\n--x\r\n'
+    opening += 'Content-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+    body = opening.encode() + CONTENT + rows + b"\r\n--x--\r\n"
+
+    delivered = on_sqlite.ask(
+        "POST",
+        "/v1/lead-files",
+        role=Role.LEAD_MANAGER,
+        data=body,
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+    )
+
+    assert answered(delivered, 202)["rows"] == 6_005
+    assert not missing.exists()
+    assert uploads(on_sqlite) == []
+
+
+def test_what_a_killed_process_left_of_a_received_file_is_gone_a_day_later(on_sqlite: Ringklar) -> None:
+    now = on_sqlite.service.clock.now()
+    folder = on_sqlite.service.settings.data_dir / "uploads"
+    left = {hours: folder / f"upload-{hours}" for hours in (1, 25)}
+    for hours, path in left.items():
+        path.write_bytes(CONTENT)
+        at = (now - timedelta(hours=hours)).timestamp()
+        os.utime(path, (at, at))
+
+    create_app(on_sqlite.service)
+
+    assert uploads(on_sqlite) == [left[1]]
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_no_answer_to_sales_names_a_lists_file_or_supplier(ringklar: Ringklar) -> None:
+    answered(deliver(ringklar, source=LIST_SOURCE), 202)
+
+    seen = ringklar.post("/v1/lookups", {"number": "+46701740624"}, role=Role.SALES)
+
+    answered(seen, 200)
+    assert not [word for word in ("fjallraven", "Fjällräven", "leads.csv", LIST_SOURCE) if word in seen.text]
