@@ -51,6 +51,12 @@ def test_a_form_that_is_wrong_is_refused(watch: Watch, path: str) -> None:
             "multipart/form-data; boundary=b",
         ),
         (b"--other\r\n\r\n" + MARKER.encode(), "multipart/form-data; boundary=b"),
+        (
+            b"--b\r\nContent-Disposition: form-data\r\n\r\n" + MARKER.encode() + b"\r\n"
+            b'--b\r\nContent-Disposition: form-data; name="source"\r\n\r\n1\r\n'
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n1\r\n--b--\r\n',
+            "multipart/form-data; boundary=b",
+        ),
         (b"\x00\xff" * 500, "multipart/form-data; boundary=b"),
         (b'{"source": "' + MARKER.encode() + b'"}', "application/json"),
         (MARKER.encode(), "text/csv"),

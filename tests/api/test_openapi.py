@@ -1,0 +1,153 @@
+"""The served description against the service itself: schemathesis asks what it describes, and answers must fit it."""
+
+import io
+import re
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from werkzeug.test import TestResponse
+
+from core.access import RIGHTS, Role
+from tests.api.calling import Json, Ringklar, answered
+from tests.api.test_roles import delivery
+from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPTED_OUT, SELLER
+
+EXAMPLES = 25
+"""Requests to each operation: the walk is bounded, and the same each time."""
+
+BEYOND_A_SCHEMA = [positive_data_acceptance]
+"""What a schema allows is refused for other reasons, too: a NUL in a text, a call that ends before it starts."""
+
+
+def role_for(application: Ringklar, method: str, path: str) -> Role:
+    """Return a role that may call the operation."""
+    [right] = {one.right for one in application.operations if (one.method, one.path) == (method, path)}
+    return min(RIGHTS[right])
+
+
+def test_what_is_described_is_what_is_served(shared: Ringklar) -> None:
+    described = {
+        (method.upper(), path)
+        for path, methods in answered(shared.client.get("/openapi.json"), 200)["paths"].items()
+        for method in methods
+    }
+    served = {
+        (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+        for rule in shared.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith("/v1")
+    }
+
+    assert described == served == {(operation.method, operation.path) for operation in shared.operations}
+
+
+def test_every_operation_is_described_for_its_reader(shared: Ringklar) -> None:
+    for methods in answered(shared.client.get("/openapi.json"), 200)["paths"].values():
+        for operation in methods.values():
+            assert operation["summary"].endswith(".")
+            assert operation["responses"].keys() >= {"401", "403", "503"}
+    names = [operation.name for operation in shared.operations]
+    assert len(names) == len(set(names))
+
+
+def ask_as_described(operation: Any, key: str) -> int:  # Any: schemathesis' operation is generic over its own kinds
+    """Return how many generated requests the operation was sent; each answer was as the description says."""
+    asked = 0
+
+    @seed(20261124)
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy())
+    def ask(case: Any) -> None:
+        nonlocal asked
+        asked += 1
+        case.call_and_validate(headers={"Authorization": f"Bearer {key}"}, excluded_checks=BEYOND_A_SCHEMA)
+
+    ask()
+    return asked
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the libraries below schemathesis
+def test_generated_requests_are_answered_as_described(on_sqlite: Ringklar) -> None:
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", on_sqlite.app)
+    operations = [offered.ok() for offered in schema.get_all_operations() if isinstance(offered, Ok)]
+
+    for operation in operations:
+        role = role_for(on_sqlite, operation.method.upper(), operation.path)
+        assert ask_as_described(operation, on_sqlite.seeded.keys[role]) > 0
+
+    assert len(operations) == len(on_sqlite.operations)
+
+
+def test_answers_fit_their_declared_models(ringklar: Ringklar) -> None:
+    models = {f"{operation.method} {operation.path}": operation.response for operation in ringklar.operations}
+
+    def fits(operation: str, response: TestResponse) -> Json:
+        assert response.status_code < 300, response.text
+        models[operation].model_validate_json(response.text)
+        tried.add(operation)
+        return response.json
+
+    tried: set[str] = set()
+    service, now = Role.CUSTOMER_SERVICE, ringklar.service.clock.now().isoformat()
+    numbers = [FROM_PARTNER, FROM_LIST, LISTED, OPTED_OUT, "+46701740609", "fel", ""]
+    for number in numbers:
+        body = {"number": number, "campaign": CAMPAIGN}
+        check = fits("POST /v1/checks", ringklar.post("/v1/checks", {**body, "reference": 'a "b"'}))
+        fits("GET /v1/checks/{check_id}", ringklar.get(f"/v1/checks/{check['id']}"))
+        fits("POST /v1/what-if", ringklar.post("/v1/what-if", {**body, "at": "2026-12-25T10:00:00Z"}))
+    batch = {"numbers": numbers, "campaign": CAMPAIGN}
+    fits("POST /v1/checks/batch", ringklar.post("/v1/checks/batch", batch))
+    permitted = ringklar.check(FROM_PARTNER)["id"]
+    call = {"check_id": permitted, "call_id": "c", "started_at": now, "outcome": "objected"}
+    fits("POST /v1/contacts", ringklar.post("/v1/contacts", call))
+    no = {"numbers": numbers, "seller": SELLER, "via": "phone"}
+    added = fits("POST /v1/opt-outs", ringklar.post("/v1/opt-outs", no, role=service))["results"][0]["id"]
+    wish = {"asked_by_person_at": now, "verified_by": "bank id"}
+    path = f"/v1/opt-outs/{added}/release"
+    fits("POST /v1/opt-outs/{opt_out_id}/release", ringklar.post(path, wish, role=service))
+    consent = {
+        "number": LISTED,
+        "seller": SELLER,
+        "channels": ["voice"],
+        "names_seller": True,
+        "text_version": "1",
+        "evidence": {"form": "web"},
+        "given_at": now,
+    }
+    given_id = fits("POST /v1/consents", ringklar.post("/v1/consents", consent, role=service))["id"]
+    relation = {
+        "number": FROM_LIST,
+        "seller": SELLER,
+        "product": "electricity",
+        "reference": "A-1",
+        "started_at": "2026-01-01T00:00:00Z",
+    }
+    fits("POST /v1/customer-relations", ringklar.post("/v1/customer-relations", relation, role=service))
+    for number in (LISTED, FROM_LIST):  # as a consent and a relation carry them
+        fits("POST /v1/checks", ringklar.post("/v1/checks", {"number": number, "campaign": CAMPAIGN}))
+    path = f"/v1/consents/{given_id}/withdraw"
+    fits("POST /v1/consents/{consent_id}/withdraw", ringklar.post(path, {"via": "phone"}, role=service))
+    for role in (Role.SALES, service):
+        for number in numbers[:5]:
+            fits("POST /v1/lookups", ringklar.post("/v1/lookups", {"number": number}, role=role))
+    fits("GET /v1/changes", ringklar.get("/v1/changes"))
+    fits("GET /v1/registers", ringklar.get("/v1/registers"))
+    manager = Role.LEAD_MANAGER
+    file_id = fits("POST /v1/lead-files", delivery(ringklar, ringklar.seeded.keys[manager]))["id"]
+    fits("GET /v1/lead-files/{lead_file_id}", ringklar.get(f"/v1/lead-files/{file_id}", manager))
+    fits("GET /v1/lead-files/{lead_file_id}/rows", ringklar.get(f"/v1/lead-files/{file_id}/rows", manager))
+    form = {"as_of": "2026-11-20", "file": (io.BytesIO(f"{LISTED}\n".encode()), "nix.txt")}
+    loaded = ringklar.ask("POST", "/v1/registers/nix/versions", role=Role.COMPLIANCE, data=form)
+    fits("POST /v1/registers/{name}/versions", loaded)
+
+    assert tried == models.keys()
