@@ -201,14 +201,14 @@ def pause_source(session: Session, caller: Caller, *, slug: str, reason: str, no
         InvalidInput: no reason is given.
         NotFound: there is no such source for this caller.
     """
-    caller.require(Right.LOAD_LEADS)
+    caller.require(Right.PAUSE_SOURCES)
     source = source_of(session, caller, slug)
     _pause(session, caller, source, source.seller_id, reason, now)
 
 
 def resume_source(session: Session, caller: Caller, *, slug: str) -> None:
     """End the source's pause, if it is paused. Raises as ``pause_source``."""
-    caller.require(Right.LOAD_LEADS)
+    caller.require(Right.PAUSE_SOURCES)
     source = source_of(session, caller, slug)
     _resume(session, caller, source, source.seller_id)
 
@@ -220,20 +220,20 @@ def pause_lead_file(session: Session, caller: Caller, *, lead_file_id: str, reas
         InvalidInput: no reason is given.
         NotFound: there is no such file for this caller.
     """
-    caller.require(Right.LOAD_LEADS)
+    caller.require(Right.PAUSE_SOURCES)
     lead_file, source = lead_file_of(session, caller, lead_file_id)
     _pause(session, caller, lead_file, source.seller_id, reason, now)
 
 
 def resume_lead_file(session: Session, caller: Caller, *, lead_file_id: str) -> None:
     """End the file's pause, if it is paused. Raises as ``pause_lead_file``."""
-    caller.require(Right.LOAD_LEADS)
+    caller.require(Right.PAUSE_SOURCES)
     lead_file, source = lead_file_of(session, caller, lead_file_id)
     _resume(session, caller, lead_file, source.seller_id)
 
 
 def _for_every_seller(session: Session, caller: Caller, slug: str) -> Supplier:
-    caller.require(Right.LOAD_LEADS)
+    caller.require(Right.PAUSE_SOURCES)
     if caller.seller_id is not None:
         raise Forbidden("a supplier serves every seller: pause your own sources instead")
     return supplier_named(session, slug)
