@@ -86,13 +86,20 @@ def screen(source: Path, target: Path, campaign: str, column: str | None, at: da
         with unfinished.open("w", encoding="utf-8", newline="") as written:
             writer = csv.writer(written, delimiter=delimiter)
             writer.writerow([*headings, *ADDED])
-            while rows := list(islice(reader, AT_ONCE)):
-                numbers = [row[place] if place < len(row) else "" for row in rows]
+            while rows := [_as_wide(row, len(headings)) for row in islice(reader, AT_ONCE)]:
+                numbers = [row[place] for row in rows]
                 for row, document in zip(rows, _ask(built, campaign, numbers, at), strict=True):
                     counts[document["verdict"]] += 1
                     writer.writerow([*row, *_added(document)])
     unfinished.replace(target)
     answer(as_json, counts, ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+
+
+def _as_wide(row: list[str], width: int) -> list[str]:
+    """Return the row with a cell under each heading, so that what is added stands under its own."""
+    if any(cell.strip() for cell in row[width:]):
+        raise click.UsageError("a row has more cells than there are headings")
+    return [*row[:width], *[""] * (width - len(row))]
 
 
 def _added(document: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from core.access import Caller, operator
 from core.clock import SystemClock
 from core.config import ConfigError, load_settings
 from core.errors import Kind, ServiceError
+from core.store import storage_faults
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,7 +51,8 @@ def refusals(command: Callable[P, R]) -> Callable[P, R]:
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return command(*args, **kwargs)
+            with storage_faults():
+                return command(*args, **kwargs)
         except ConfigError as error:
             for mistake in error.mistakes:
                 click.echo(f"ringklar: {mistake}", err=True)

@@ -62,7 +62,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     data_dir = Path(reader.text("DATA_DIR", "var")).absolute()
     database_url = reader.text("DATABASE_URL", f"sqlite:///{data_dir / 'ringklar.db'}", secret=True)
     backend = _backend(database_url)
-    if backend not in ("sqlite", "postgresql"):
+    if backend not in ("sqlite", "postgresql") or (backend == "sqlite" and not _names_a_file(database_url)):
         reader.mistakes.append(f"{PREFIX}DATABASE_URL must begin with sqlite:/// or postgresql://")
     host, port = reader.address("BIND", "127.0.0.1:8000")
     secret_text = reader.text("SECRET", "", secret=True)
@@ -79,7 +79,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         database_url=database_url,
         data_dir=data_dir,
-        secret=secret or _kept_secret(data_dir / "secret"),
+        secret=secret or _secret_of(data_dir),
         host=host,
         port=port,
         workers=workers,
@@ -96,6 +96,17 @@ def _backend(url: str) -> str:
         return make_url(url).get_backend_name()
     except (ArgumentError, ValueError):
         return ""
+
+
+def _secret_of(data_dir: Path) -> bytes:
+    try:
+        return _kept_secret(data_dir / "secret")
+    except OSError as error:
+        raise ConfigError([f"{PREFIX}DATA_DIR is no folder that can be used ({type(error).__name__})"]) from error
+
+
+def _names_a_file(url: str) -> bool:
+    return make_url(url).database not in (None, "", ":memory:")
 
 
 def _kept_secret(path: Path) -> bytes:

@@ -1,0 +1,197 @@
+"""The command line as an operator meets it: help everywhere, exit codes that scripts rely on, plain refusals."""
+
+import csv
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import main
+from tests.integration.seeds import seeded_service, verified
+from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, OPTED_OUT, SELLER, Seeded
+
+AT = ["--at", "2026-11-24T10:00:00+01:00"]
+
+
+class Shell:
+    """Runs commands with the settings of one seeded service."""
+
+    def __init__(self, seeded: Seeded) -> None:
+        self.seeded = seeded
+        settings = seeded.service.settings
+        self.environment: dict[str, str | None] = {
+            "RINGKLAR_DATABASE_URL": settings.database_url,
+            "RINGKLAR_DATA_DIR": str(settings.data_dir),
+            "RINGKLAR_SECRET": b64encode(settings.secret).decode(),
+        }
+
+    def run(self, *words: str, **environment: str | None) -> Result:
+        return CliRunner().invoke(main, list(words), env={**self.environment, **environment})
+
+
+@pytest.fixture
+def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
+    with seeded_service(request, "sqlite", tmp_path) as seeded:
+        yield Shell(seeded)
+
+
+def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    yield path
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from _commands(below, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(_commands(main, ())), ids=" ".join)
+def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(main, [*path, "--help"])
+
+    assert done.exit_code == 0
+    assert len(done.output.splitlines()[2].strip()) > 10
+
+
+def test_a_word_that_is_no_command_is_wrong_usage() -> None:
+    assert CliRunner().invoke(main, ["no-such-command"]).exit_code == 2
+
+
+def test_a_number_that_may_be_called_gives_0_and_one_that_may_not_gives_1(shell: Shell) -> None:
+    yes = shell.run("check", FROM_PARTNER, "--campaign", CAMPAIGN, *AT, "--json")
+    assert yes.exit_code == 0, yes.output
+    assert json.loads(yes.stdout)["may_call"] is True
+    assert json.loads(yes.stdout)["simulated"] is True
+
+    no = shell.run("check", "070-174 06 08", "--campaign", CAMPAIGN, *AT)
+    assert no.exit_code == 1
+    assert no.stdout.startswith(f"deny: {OPTED_OUT}\n  opted_out")
+
+    unreadable = shell.run("check", "x", "--campaign", CAMPAIGN, "--json")
+    assert unreadable.exit_code == 1
+    assert json.loads(unreadable.stdout)["verdict"] == "unknown"
+    assert json.loads(unreadable.stdout)["id"]
+
+
+def test_wrong_usage_gives_2_and_says_why(shell: Shell) -> None:
+    for words in (
+        ("check", FROM_PARTNER, "--campaign", "no-such-campaign"),
+        ("check", FROM_PARTNER),
+        ("check", FROM_PARTNER, "--campaign", CAMPAIGN, "--at", "yesterday"),
+        ("seller", "add", "Not A Slug", "--name", "X"),
+        ("key", "create", "k", "--role", "dialer"),
+        ("optout", "add", FROM_PARTNER, "--seller", "nobody", "--via", "phone"),
+        ("number", "show", "not a number"),
+        ("ledger", "verify", "--export", __file__),
+    ):
+        done = shell.run(*words)
+        assert done.exit_code == 2, words
+        assert done.stderr.strip(), words
+        assert "Traceback" not in done.output
+
+
+def test_a_name_that_is_taken_gives_1(shell: Shell) -> None:
+    assert shell.run("seller", "add", "new-one", "--name", "New").exit_code == 0
+    done = shell.run("seller", "add", "new-one", "--name", "New")
+    assert (done.exit_code, "exists already" in done.stderr) == (1, True)
+
+
+def test_a_key_is_printed_once_and_kept_nowhere(shell: Shell) -> None:
+    done = shell.run("key", "create", "dialer-7", "--role", "dialer", "--seller", SELLER)
+    key = done.stdout.strip()
+    assert done.exit_code == 0
+    assert key.startswith("rk_")
+    assert done.stdout == f"{key}\n"
+    shell.seeded.service.close()
+    database = Path(str(shell.environment["RINGKLAR_DATABASE_URL"]).removeprefix("sqlite:///"))
+    assert key.encode() not in database.read_bytes()
+    assert shell.run("key", "create", "dialer-7", "--role", "dialer", "--seller", SELLER).exit_code == 1
+
+
+def test_settings_that_are_wrong_are_all_listed(shell: Shell) -> None:
+    done = shell.run("replay", RINGKLAR_BIND="nowhere", RINGKLAR_THREADS="many", RINGKLAR_THREDS="8")
+    assert done.exit_code == 2
+    for name in ("RINGKLAR_BIND", "RINGKLAR_THREADS", "RINGKLAR_THREDS"):
+        assert name in done.stderr
+
+
+def test_another_installations_secret_is_refused(shell: Shell) -> None:
+    done = shell.run("replay", RINGKLAR_SECRET=b64encode(bytes(32)).decode())
+    assert (done.exit_code, "secret" in done.stderr) == (1, True)
+
+
+def test_a_database_that_was_not_migrated_says_what_to_do(shell: Shell, tmp_path: Path) -> None:
+    fresh = f"sqlite:///{tmp_path / 'fresh.db'}"
+    done = shell.run("replay", RINGKLAR_DATABASE_URL=fresh)
+    assert (done.exit_code, "ringklar migrate" in done.stderr) == (1, True)
+
+    assert shell.run("migrate", RINGKLAR_DATABASE_URL=fresh).exit_code == 0
+    assert shell.run("migrate", RINGKLAR_DATABASE_URL=fresh).exit_code == 0
+    assert shell.run("replay", RINGKLAR_DATABASE_URL=fresh).exit_code == 0
+
+
+def test_a_database_that_does_not_answer_is_one_line_and_not_a_traceback(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "folder.db").mkdir()
+    for words in (("replay",), ("migrate",)):
+        done = shell.run(*words, RINGKLAR_DATABASE_URL=f"sqlite:///{tmp_path / 'folder.db'}")
+        assert done.exit_code == 1
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_file_is_screened_row_by_row(shell: Shell, tmp_path: Path) -> None:
+    given, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    given.write_text(f"name;number\nA;{FROM_PARTNER}\nB;{OPTED_OUT}\nC;x\nD\n", encoding="utf-8")
+    done = shell.run("screen", str(given), str(target), "--campaign", CAMPAIGN, "--column", "number", *AT, "--json")
+
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"allow": 1, "deny": 1, "unknown": 2}
+    rows = list(csv.DictReader(target.read_text("utf-8").splitlines(), delimiter=";"))
+    assert [row["verdict"] for row in rows] == ["allow", "deny", "unknown", "unknown"]
+    assert rows[1]["reasons"] == "opted_out"
+
+
+def test_a_row_with_more_cells_than_headings_is_refused(shell: Shell, tmp_path: Path) -> None:
+    given, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    given.write_text(f"number,name\n{FROM_PARTNER},A,\n{FROM_PARTNER},A,B\n", encoding="utf-8")
+
+    assert shell.run("screen", str(given), str(target), "--campaign", CAMPAIGN, *AT).exit_code == 2
+    assert not target.exists()
+
+
+def test_opt_outs_are_imported_line_by_line_and_block(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "no.txt"
+    file.write_text(f"{FROM_LIST}\n\n070-174 06 08\nnot a number\n", encoding="utf-8")
+    done = shell.run("optout", "import", str(file), "--seller", SELLER, "--json")
+
+    assert done.exit_code == 1
+    document = json.loads(done.stdout)
+    assert (document["added"], document["already"], document["invalid"]) == (1, 1, 1)
+    assert document["invalid_lines"][0]["line"] == 4
+    assert shell.run("check", FROM_LIST, "--campaign", CAMPAIGN, *AT).exit_code == 1
+
+
+def test_everything_on_a_number_is_shown_and_the_look_up_is_on_record(shell: Shell) -> None:
+    shell.run("optout", "add", "070-174 06 06", "--seller", SELLER, "--via", "phone")
+    before = verified(shell.seeded.service).entries
+    done = shell.run("number", "show", FROM_LIST, "--json")
+
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["opted_out"] is True
+    assert verified(shell.seeded.service).entries > before
+
+
+def test_the_proof_verifies_exports_and_replays(shell: Shell, tmp_path: Path) -> None:
+    shell.run("check", FROM_PARTNER, "--campaign", CAMPAIGN)
+    export = tmp_path / "ledger.jsonl"
+    assert shell.run("ledger", "verify").exit_code == 0
+    exported = shell.run("ledger", "export", str(export), "--json")
+    assert exported.exit_code == 0
+    key = json.loads(exported.stdout)["public_key"]
+    assert FROM_PARTNER[1:] not in export.read_text("utf-8")
+    assert shell.run("ledger", "verify", "--export", str(export), "--public-key", key).exit_code == 0
+    assert shell.run("ledger", "verify", "--export", str(export), "--public-key", "ff").exit_code == 2
+    export.write_text(export.read_text("utf-8").replace('"kind": "checks"', '"kind": "check"'), encoding="utf-8")
+    assert shell.run("ledger", "verify", "--export", str(export), "--public-key", key).exit_code == 1
+    replayed = shell.run("replay", "--json")
+    assert (replayed.exit_code, json.loads(replayed.stdout)["checks"]) == (0, 1)

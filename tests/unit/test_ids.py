@@ -1,0 +1,20 @@
+"""Identifiers are UUIDv7: unique, and in the order of time."""
+
+import time
+from uuid import RFC_4122, UUID
+
+from core.ids import new_id
+
+
+def test_an_id_is_a_uuid_of_version_7_that_tells_its_time() -> None:
+    before = time.time_ns() // 1_000_000
+    id_ = new_id()
+    after = time.time_ns() // 1_000_000
+
+    read = UUID(id_)
+    assert (str(read), read.version, read.variant) == (id_, 7, RFC_4122)
+    assert before <= read.int >> 80 <= after
+
+
+def test_a_hundred_thousand_ids_are_all_different() -> None:
+    assert len({new_id() for _ in range(100_000)}) == 100_000
