@@ -100,7 +100,7 @@ def look_up(
         known_at=known,
         full=full,
         opted_out=any(row.in_force for row in opt_outs),
-        held=any(hold.closed_at is None or hold.closed_at > true_at for hold in holds if hold.made_at <= true_at),
+        held=any(_is_open(hold, true_at, known) for hold in holds),
         opt_outs=opt_outs if full else (),
         holds=holds if full else (),
         restrictions=_restrictions(session, number.value, caller.seller_id, known) if full else (),
@@ -122,6 +122,12 @@ def readable(raw: str, region: str) -> Number:
     if isinstance(number, Number):
         return number
     raise InvalidInput(f"no number can be read: {number.replace('_', ' ')}", extra={"fault": number})
+
+
+def _is_open(hold: Hold, as_of: datetime, known_at: datetime) -> bool:
+    """Return whether the hold was open at ``as_of``, by what was known at ``known_at``: its end may not have been."""
+    closed_at = hold.closed_at if hold.closed_at is not None and hold.closed_at <= known_at else None
+    return hold.made_at <= as_of and (closed_at is None or closed_at > as_of)
 
 
 def opt_outs_on(
