@@ -118,8 +118,8 @@ def test_a_supplier_needs_a_name_and_a_slug_of_its_own(store: Store) -> None:
     ],
 )
 def test_what_is_said_of_a_bought_list_may_not_name_its_supplier(store: Store, say: str) -> None:
-    spoken: dict[str, Any]  # Any: passed on as keywords
-    for spoken in ({"say": say}, {"say_en": say}):
+    either: list[dict[str, Any]] = [{"say": say}, {"say_en": say}]  # Any: passed on as keywords
+    for spoken in either:
         with pytest.raises(InvalidInput) as refused:
             new_source(store, **spoken)
         assert mistakes(refused.value) == ["what is said about a bought list must not name its supplier"]

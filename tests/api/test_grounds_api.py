@@ -1,0 +1,144 @@
+"""Consents, withdrawals and customer relations over HTTP, and what they do to the next check."""
+
+import pytest
+
+from core.access import Role
+from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered, refused
+from tests.seeding import LISTED, SELLER
+
+WRITERS = (Role.CUSTOMER_SERVICE, Role.LEAD_MANAGER)
+
+
+def consent(**changes: Json) -> Json:
+    """Return a consent that lifts the register, good but for ``changes``."""
+    return {
+        "number": LISTED,
+        "seller": SELLER,
+        "channels": ["voice"],
+        "names_seller": True,
+        "text_version": "2026-1",
+        "evidence": {"form": "https://example.se/form", "ip": "192.0.2.7"},
+        "given_at": "2026-11-20T10:00:00Z",
+        **changes,
+    }
+
+
+def relation(**changes: Json) -> Json:
+    """Return a running contract of the campaign's product, good but for ``changes``."""
+    return {
+        "number": LISTED,
+        "seller": SELLER,
+        "product": "electricity",
+        "reference": "A-1",
+        "started_at": "2026-01-01T00:00:00Z",
+        **changes,
+    }
+
+
+def codes(ringklar: Ringklar) -> list[str]:
+    """Return the reasons of a check of the listed number."""
+    return [reason["code"] for reason in ringklar.check(LISTED)["reasons"]]
+
+
+@pytest.mark.parametrize("role", WRITERS)
+def test_a_consent_lifts_the_register_until_it_is_withdrawn(ringklar: Ringklar, role: Role) -> None:
+    assert codes(ringklar) == ["on_register"]
+
+    given = answered(ringklar.post("/v1/consents", consent(), role=role), 201)
+
+    assert {key: given[key] for key in ("seller", "channels", "names_seller", "text_version", "expires_at")} == {
+        "seller": SELLER,
+        "channels": ["voice"],
+        "names_seller": True,
+        "text_version": "2026-1",
+        "expires_at": None,
+    }
+    assert codes(ringklar) == []
+    path = f"/v1/consents/{given['id']}/withdraw"
+    first = answered(ringklar.post(path, {"via": "phone"}, role=role), 200)
+    assert answered(ringklar.post(path, {"via": "letter"}, role=role), 200) == first
+    assert first["consent_id"] == given["id"]
+    assert codes(ringklar) == ["on_register"]
+
+
+def test_a_consent_that_names_no_seller_or_is_too_old_lifts_nothing(ringklar: Ringklar) -> None:
+    for changes in ({"names_seller": False}, {"given_at": "2026-08-01T10:00:00Z"}, {"channels": ["automated_voice"]}):
+        answered(ringklar.post("/v1/consents", consent(**changes), role=Role.CUSTOMER_SERVICE), 201)
+
+        assert codes(ringklar) == ["on_register"], changes
+
+
+def test_a_relation_lifts_the_register_and_is_one_however_often_it_is_sent(ringklar: Ringklar) -> None:
+    first = answered(ringklar.post("/v1/customer-relations", relation(), role=Role.CUSTOMER_SERVICE), 200)
+    assert codes(ringklar) == []
+
+    ended = relation(fulfilled_at="2025-11-01T00:00:00Z", started_at="2025-01-01T00:00:00Z")
+    again = answered(ringklar.post("/v1/customer-relations", ended, role=Role.LEAD_MANAGER), 200)
+
+    assert again["id"] == first["id"]
+    assert again["fulfilled_at"] == "2025-11-01T00:00:00Z"
+    assert codes(ringklar) == ["on_register"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"number": "hemligt"},
+        {"number": "0701740605 / 0701740606"},
+        {"channels": []},
+        {"channels": ["pigeon"]},
+        {"text_version": ""},
+        {"evidence": {}},
+        {"given_at": "2026-11-20T10:00:00"},
+        {"given_at": "2026-12-20T10:00:00Z"},
+        {"expires_at": "2026-11-19T10:00:00Z"},
+        {"region": "Sverige"},
+        {"surplus": 1},
+    ],
+)
+def test_a_consent_that_could_not_be_proved_is_refused_and_not_repeated(shared: Ringklar, changes: Json) -> None:
+    before = shared.row_counts()
+
+    response = shared.post("/v1/consents", consent(**changes), role=Role.CUSTOMER_SERVICE)
+
+    refused(response, 422)
+    assert "hemligt" not in response.text
+    assert "1740605" not in response.text
+    assert shared.row_counts() == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"number": ""},
+        {"product": ""},
+        {"reference": " "},
+        {"started_at": "2026-12-20T10:00:00Z"},
+        {"fulfilled_at": "2025-01-01T00:00:00Z"},
+        {"started_at": "yesterday"},
+    ],
+)
+def test_a_relation_that_cannot_be_is_refused(shared: Ringklar, changes: Json) -> None:
+    before = shared.row_counts()
+
+    refused(shared.post("/v1/customer-relations", relation(**changes), role=Role.CUSTOMER_SERVICE), 422)
+
+    assert shared.row_counts() == before
+
+
+def test_a_seller_or_consent_that_is_not_there_is_not_found(shared: Ringklar) -> None:
+    unknown = {"seller": "finns-inte"}
+    refused(shared.post("/v1/consents", consent(**unknown), role=Role.CUSTOMER_SERVICE), 404, "not-found")
+    refused(shared.post("/v1/customer-relations", relation(**unknown), role=Role.CUSTOMER_SERVICE), 404, "not-found")
+    path = f"/v1/consents/{NOBODYS_ID}/withdraw"
+    refused(shared.post(path, {"via": "phone"}, role=Role.CUSTOMER_SERVICE), 404, "not-found")
+
+
+def test_a_withdrawal_is_announced_to_dialers(ringklar: Ringklar) -> None:
+    given = answered(ringklar.post("/v1/consents", consent(), role=Role.CUSTOMER_SERVICE), 201)
+    cursor = answered(ringklar.get("/v1/changes"), 200)["cursor"]
+
+    answered(ringklar.post(f"/v1/consents/{given['id']}/withdraw", {"via": "phone"}, role=Role.LEAD_MANAGER), 200)
+
+    [change] = answered(ringklar.get(f"/v1/changes?cursor={cursor}"), 200)["changes"]
+    assert (change["kind"], change["number"]) == ("retraction", LISTED)

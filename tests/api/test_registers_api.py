@@ -1,0 +1,114 @@
+"""Registers over HTTP: a version put in force, every bad file refused, and how each stands."""
+
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from core.access import Role
+from tests.api.calling import Ringklar, answered, refused
+from tests.registers import FICTION
+from tests.seeding import FROM_PARTNER, REGISTER_AS_OF
+
+NUMBERS = [f"+{number}" for numbers in FICTION for number in numbers]
+Fields = dict[str, Any]  # Any: what werkzeug's client takes as a form
+
+
+def send(
+    ringklar: Ringklar,
+    numbers: list[str] | bytes = NUMBERS,
+    as_of: str = "2026-11-20",
+    name: str = "nix",
+    role: Role = Role.COMPLIANCE,
+    **fields: str,
+) -> TestResponse:
+    """Send a register file."""
+    content = numbers if isinstance(numbers, bytes) else "\n".join(numbers).encode()
+    form: Fields = {"as_of": as_of, **fields, "file": (io.BytesIO(content), "nix.txt")}
+    return ringklar.ask("POST", f"/v1/registers/{name}/versions", role=role, data=form)
+
+
+def stands(ringklar: Ringklar, role: Role = Role.DIALER) -> Any:  # Any: JSON
+    """Return how NIX stands."""
+    [nix] = answered(ringklar.get("/v1/registers", role), 200)["registers"]
+    return nix
+
+
+def test_a_version_is_in_force_at_the_next_check_and_shown_to_every_role(ringklar: Ringklar) -> None:
+    assert ringklar.check(FROM_PARTNER)["verdict"] == "allow"
+
+    loaded = answered(send(ringklar), 201)
+
+    assert (loaded["name"], loaded["as_of"], loaded["count"], loaded["count_before"]) == ("nix", "2026-11-20", 495, 1)
+    assert (loaded["already_loaded"], loaded["rejected_lines"], loaded["duplicates"]) == (False, 0, 0)
+    check = ringklar.check(FROM_PARTNER)
+    assert [reason["code"] for reason in check["reasons"]] == ["on_register"]
+    assert [register["version"] for register in check["registers"]] == ["2026-11-20"]
+    for role in Role:
+        nix = stands(ringklar, role)
+        assert (nix["version_id"], nix["count"], nix["state"]) == (loaded["version_id"], 495, "ok")
+
+
+def test_the_same_file_and_date_again_changes_nothing(ringklar: Ringklar) -> None:
+    first = answered(send(ringklar), 201)
+    before = ringklar.row_counts()
+
+    again = answered(send(ringklar), 201)
+
+    assert (again["version_id"], again["already_loaded"]) == (first["version_id"], True)
+    assert ringklar.row_counts() == before
+
+
+@pytest.mark.parametrize(
+    ("numbers", "as_of", "status", "code"),
+    [
+        (b"", "2026-11-20", 422, "register-file-empty"),
+        (b"\n\n", "2026-11-20", 422, "register-file-empty"),
+        (b"\x00\x01\x02\xff\x00", "2026-11-20", 422, "register-file-binary"),
+        (b"PK\x03\x04rest", "2026-11-20", 422, "register-archive-damaged"),
+        (b"hemligt\nhemligt\n", "2026-11-20", 422, "register-lines-rejected"),
+        (NUMBERS, "2026-11-31", 422, "register-date-missing"),
+        (NUMBERS, "2026-11-25", 422, "register-date-in-future"),
+        (NUMBERS, "2026-11-14", 409, "register-older"),
+        (NUMBERS, "igår", 422, None),
+    ],
+)
+def test_a_bad_file_or_date_is_refused_and_the_good_version_stays(
+    shared: Ringklar, numbers: list[str] | bytes, as_of: str, status: int, code: str | None
+) -> None:
+    before = stands(shared), shared.row_counts()
+
+    response = send(shared, numbers, as_of)
+
+    refused(response, status, code)
+    assert "hemligt" not in response.text
+    assert (stands(shared), shared.row_counts()) == before
+
+
+def test_a_register_that_nobody_knows_is_not_found(shared: Ringklar) -> None:
+    refused(send(shared, name="xin"), 404, "unknown-register")
+
+
+def test_a_register_that_shrank_is_taken_only_with_a_reason(ringklar: Ringklar) -> None:
+    answered(send(ringklar), 201)
+    fewer = NUMBERS[:100]
+
+    refused(send(ringklar, fewer, "2026-11-21"), 409, "register-shrunken")
+    refused(send(ringklar, fewer, "2026-11-21", accept_shrunken=""), 422)
+    assert stands(ringklar)["count"] == 495
+
+    taken = answered(send(ringklar, fewer, "2026-11-21", accept_shrunken="the register was split"), 201)
+    assert (taken["count"], taken["count_before"]) == (100, 495)
+
+
+def test_a_register_ages_and_then_answers_nothing(ringklar: Ringklar) -> None:
+    assert stands(ringklar)["as_of"] == REGISTER_AS_OF.isoformat()
+    seen = []
+    for days in (0, 45, 60):
+        ringklar.seeded.clock.at += timedelta(days=days)
+        seen.append(stands(ringklar)["state"])
+
+    assert seen == ["ok", "ageing", "stale"]
+    assert "register_stale" in [reason["code"] for reason in ringklar.check(FROM_PARTNER)["reasons"]]

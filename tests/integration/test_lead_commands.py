@@ -1,0 +1,244 @@
+"""The commands for sellers, suppliers, sources, leads, registers and jobs: what they print, and their exit codes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import main
+from jobs.leader import Election
+from leads.terms import RowState
+from tests.registers import service_for, written_file
+
+ROWS = """Telefon;Namn;Född
+0701740621;Åsa;1980-01-02
+0701740621;Åsa igen;
+hemligt;Bo;x
+0701740622 / 0701740623;Cia;
+"""
+OK, FINDING, USAGE = 0, 1, 2
+SAY = "Ditt nummer kommer från en adresslista."
+Json = Any  # whatever JSON holds
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def ringklar(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return what runs one command against an empty, migrated installation."""
+    monkeypatch.setenv("RINGKLAR_DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("RINGKLAR_DATA_DIR", str(tmp_path / "var"))
+
+    def run(*arguments: object) -> Result:
+        return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+    return run
+
+
+def told(result: Result, code: int = OK) -> Json:
+    """Return the JSON that a command answered with the exit code."""
+    assert result.exit_code == code, result.output
+    return json.loads(result.stdout)
+
+
+def refused(result: Result, code: int, *, says: str) -> None:
+    """See that the command refused with the exit code, a line on standard error and nothing on standard output."""
+    assert result.exit_code == code, result.output
+    assert says in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.fixture
+def origins(ringklar: Run) -> Run:
+    """Return the same, with a seller, a list supplier and its source added."""
+    assert told(ringklar("seller", "add", "norrsken", "--name", "Norrsken", "--json"))["slug"] == "norrsken"
+    added = told(ringklar("supplier", "add", "listor", "--name", "Adresskungen AB", "--kind", "list", "--json"))
+    assert (added["slug"], added["kind"]) == ("listor", "list")
+    source = told(new_source(ringklar, "lista", "--assessment", "LIA-1", "--json"))
+    assert (source["supplier"], source["seller"], source["assessment"]) == ("listor", "norrsken", "LIA-1")
+    return ringklar
+
+
+def new_source(ringklar: Run, slug: str, *more: str, say: str = SAY, supplier: str = "listor") -> Result:
+    """Add a source of the supplier."""
+    options = ("--supplier", supplier, "--seller", "norrsken", "--name", "Listan", "--basis", "legitimate_interest")
+    return ringklar("source", "add", slug, *options, "--say", say, *more)
+
+
+@pytest.fixture
+def lead_file(tmp_path: Path) -> Path:
+    """Return a lead file of four rows, one of each kind."""
+    path = tmp_path / "leads.csv"
+    path.write_text(ROWS, "cp1252")
+    return path
+
+
+def test_a_seller_is_added_once(ringklar: Run) -> None:
+    assert ringklar("seller", "add", "norrsken", "--name", "Norrsken").stdout == "seller norrsken added\n"
+
+    refused(ringklar("seller", "add", "norrsken", "--name", "N"), FINDING, says="exists already")
+    refused(ringklar("seller", "add", "Fel Namn", "--name", "N"), USAGE, says="ringklar: ")
+    refused(ringklar("seller", "add", "annan", "--name", " "), USAGE, says="a seller needs a name")
+    refused(ringklar("seller", "add", "annan"), USAGE, says="--name")
+
+
+def test_suppliers_and_sources_are_refused_with_the_reason(origins: Run) -> None:
+    refused(origins("supplier", "add", "listor", "--name", "L", "--kind", "list"), FINDING, says="exists already")
+    refused(origins("supplier", "add", "ny", "--name", "L", "--kind", "broker"), USAGE, says="--kind")
+    refused(new_source(origins, "lista"), FINDING, says="exists already")
+    refused(new_source(origins, "ny", supplier="nobody"), USAGE, says="there is no supplier")
+    refused(new_source(origins, "ny", say="Från Adresskungen"), USAGE, says="must not name its supplier")
+
+
+def test_a_source_without_a_balancing_test_is_taken_with_a_warning(origins: Run) -> None:
+    added = new_source(origins, "ny")
+
+    assert (added.exit_code, added.stdout) == (OK, "source ny added\n")
+    assert "no lead of this source may be called" in added.stderr
+
+
+def test_a_dry_run_shows_the_columns_and_a_count_for_each_reason_and_keeps_nothing(
+    origins: Run, lead_file: Path
+) -> None:
+    shown = origins("leads", "import", lead_file, "--source", "lista", "--dry-run")
+
+    assert shown.exit_code == OK
+    assert shown.stdout.splitlines() == [
+        "dry run, nothing is kept",
+        "columns: number from “Telefon”, name from “Namn”, birth_date from “Född”",
+        "4 rows: 1 accepted, 1 rejected, 1 duplicate, 1 ambiguous",
+        "  ambiguous_number: 1",
+        "  duplicate_in_file: 1",
+        "  invalid_birth_date: 1",
+        "  invalid_number: 1",
+    ]
+    real = told(origins("leads", "import", lead_file, "--source", "lista", "--json"))
+    assert (real["repeated"], real["accepted"]) == (False, 1)
+
+
+def test_every_row_that_was_not_accepted_is_listed_with_its_reasons(origins: Run, lead_file: Path) -> None:
+    file_id = told(origins("leads", "import", lead_file, "--source", "lista", "--json"))["id"]
+
+    rejected = told(origins("leads", "rows", file_id, "--state", "rejected", "--json"))
+
+    assert rejected == {
+        "rows": [
+            {
+                "row_no": 3,
+                "state": RowState.REJECTED.value,
+                "reasons": ["invalid_number", "invalid_birth_date"],
+                "cells": ["hemligt", "Bo", "x"],
+            }
+        ],
+        "next_after": None,
+    }
+    shown = origins("leads", "rows", file_id, "--limit", "3").stdout
+    assert shown.splitlines() == [
+        "1  accepted",
+        "2  duplicate  duplicate_in_file",
+        "3  rejected  invalid_number, invalid_birth_date",
+        "there are more: --after 3",
+    ]
+    assert origins("leads", "rows", file_id, "--after", "3").stdout == "4  ambiguous  ambiguous_number\n"
+    assert origins("leads", "rows", file_id, "--after", "4").stdout == "no such row\n"
+    refused(origins("leads", "rows", "nothing"), USAGE, says="there is no lead file")
+    refused(origins("leads", "rows", file_id, "--state", "lost"), USAGE, says="--state")
+
+
+def test_an_import_that_cannot_be_made_says_why(origins: Run, lead_file: Path, tmp_path: Path) -> None:
+    empty, unclear = tmp_path / "empty.csv", tmp_path / "unclear.csv"
+    empty.write_bytes(b"")
+    unclear.write_text("kolumn\n0701740621\n")
+
+    refused(origins("leads", "import", lead_file, "--source", "nobody"), USAGE, says="there is no source")
+    refused(origins("leads", "import", tmp_path / "missing.csv", "--source", "lista"), USAGE, says="does not exist")
+    refused(origins("leads", "import", empty, "--source", "lista"), USAGE, says="the file is empty")
+    refused(origins("leads", "import", unclear, "--source", "lista"), USAGE, says="name the column with a mapping")
+    for wrong, says in (
+        ("number", "is not FIELD=HEADING"),
+        ("=kolumn", "is not FIELD=HEADING"),
+        ("shoe=kolumn", "the fields are"),
+        ("number=nothing", "which the file does not have"),
+    ):
+        refused(origins("leads", "import", unclear, "--source", "lista", "--map", wrong), USAGE, says=says)
+    mapped = told(origins("leads", "import", unclear, "--source", "lista", "--map", "number=kolumn", "--json"))
+    assert mapped["accepted"] == 1
+
+
+def test_what_carries_a_lead_is_paused_and_resumed(origins: Run, lead_file: Path) -> None:
+    file_id = told(origins("leads", "import", lead_file, "--source", "lista", "--json"))["id"]
+
+    for group, thing, called in (
+        ("supplier", "listor", "supplier listor"),
+        ("source", "lista", "source lista"),
+        ("leads", file_id, f"lead file {file_id}"),
+    ):
+        assert origins(group, "pause", thing, "--reason", "a complaint").stdout == f"{called} is paused\n"
+        assert origins(group, "resume", thing).stdout == f"{called} is not paused\n"
+        refused(origins(group, "pause", thing), USAGE, says="--reason")
+        refused(origins(group, "pause", thing, "--reason", " "), USAGE, says="a pause needs a reason")
+        refused(origins(group, "pause", "nothing", "--reason", "x"), USAGE, says="there is no")
+        refused(origins(group, "resume", "nothing"), USAGE, says="there is no")
+
+
+def test_a_register_is_loaded_and_listed_and_a_bad_file_leaves_it_in_force(ringklar: Run, tmp_path: Path) -> None:
+    good, empty = written_file(tmp_path / "nix.txt"), tmp_path / "empty.txt"
+    empty.write_bytes(b"")
+    missing = told(ringklar("register", "list", "--json"), FINDING)
+    assert [one["state"] for one in missing["registers"]] == ["missing"]
+
+    loaded = told(ringklar("register", "import", "nix", good, "--as-of", "2026-11-15", "--json"))
+
+    assert (loaded["register"], loaded["as_of"], loaded["already_loaded"]) == ("nix", "2026-11-15", False)
+    again = ringklar("register", "import", "nix", good, "--as-of", "2026-11-15")
+    assert "was in force already" in again.stdout
+    refused(ringklar("register", "import", "nix", empty, "--as-of", "2026-11-16"), USAGE, says="ringklar: ")
+    refused(ringklar("register", "import", "xin", good, "--as-of", "2026-11-15"), USAGE, says="ringklar: ")
+    refused(ringklar("register", "import", "nix", good), USAGE, says="--as-of")
+    refused(ringklar("register", "import", "nix", good, "--as-of", "2026-11-32"), USAGE, says="--as-of")
+    older = written_file(tmp_path / "older.txt", seed=2)
+    refused(ringklar("register", "import", "nix", older, "--as-of", "2026-11-14"), FINDING, says="ringklar: ")
+    listed = json.loads(ringklar("register", "list", "--json").stdout)
+    assert [version["version_id"] for version in listed["versions"]] == [loaded["version_id"]]
+    assert "nix (SE): " in ringklar("register", "list").stdout
+
+
+def test_jobs_are_run_once_and_say_what_each_did(ringklar: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "var" / "inbox" / "registers"
+    folder.mkdir(parents=True)
+    written_file(folder / "nix-2026-11-15.txt")
+
+    ran = told(ringklar("jobs", "--once", "--settle", "0", "--json"))
+
+    assert ran["leads"] is True
+    assert ran["tasks"]["registers.pick_up"] == "1 files: done"
+    assert "registers.pick_up: no file" in ringklar("jobs", "--once", "--settle", "0").stdout
+    refused(ringklar("jobs", "--once", "--settle", "-1"), USAGE, says="--settle")
+
+
+def test_jobs_run_once_while_another_process_leads_is_a_finding(ringklar: Run, sqlite_url: str, tmp_path: Path) -> None:
+    service = service_for(sqlite_url, tmp_path / "other")
+    election = Election(service.store, sqlite_url)
+    term = election.campaign()
+    assert term is not None
+
+    ran = told(ringklar("jobs", "--once", "--settle", "0", "--json"), FINDING)
+
+    assert ran == {"leads": False, "tasks": {}}
+    term.resign()
+    election.close()
+    service.close()
+
+
+def test_settings_that_cannot_be_used_are_all_told_with_exit_code_2(
+    ringklar: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RINGKLAR_PORT_NUMBER", "1")
+    monkeypatch.setenv("RINGKLAR_THREADS", "many")
+
+    result = ringklar("seller", "add", "norrsken", "--name", "N")
+
+    refused(result, USAGE, says="ringklar: ")
+    assert len(result.stderr.splitlines()) == 2
