@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, JsonValue
+from pydantic import Field, JsonValue
 from sqlalchemy.orm import Session
 
 from consent.grounds import record_consent, record_relation, withdraw_consent
@@ -14,6 +14,7 @@ from core.numbers import Number, read_valid_number
 from core.sellers import seller_of
 from core.store import Store
 from web.endpoint import Api, Document
+from web.fields import Instant
 
 NumberText = Annotated[str, Field(max_length=64, description="A phone number in any usual spelling.")]
 Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="Where a number without country code is dialled.")]
@@ -30,8 +31,8 @@ class NewConsent(Document):
     names_seller: bool = Field(description="The text that was ticked names this very seller.")
     text_version: Annotated[str, Field(max_length=100, description="Which wording the person agreed to.")]
     evidence: dict[str, JsonValue] = Field(description="Who took it, how, and where the proof is found again.")
-    given_at: AwareDatetime
-    expires_at: AwareDatetime | None = None
+    given_at: Instant
+    expires_at: Instant | None = None
 
 
 class ConsentDocument(Document):
@@ -50,7 +51,7 @@ class ConsentDocument(Document):
 class NewWithdrawal(Document):
     """The person's wish to end a consent; ``withdrawn_at`` is now if it is left out."""
 
-    withdrawn_at: AwareDatetime | None = None
+    withdrawn_at: Instant | None = None
     via: Annotated[str, Field(max_length=40, description="How the person said so: phone, e-mail, letter …")]
     note: Annotated[str, Field(max_length=2000)] = ""
 
@@ -71,8 +72,8 @@ class NewRelation(Document):
     seller: Slug
     product: Annotated[str, Field(max_length=60)]
     reference: Annotated[str, Field(max_length=100, description="The seller's own name for the contract.")]
-    started_at: AwareDatetime
-    fulfilled_at: AwareDatetime | None = None
+    started_at: Instant
+    fulfilled_at: Instant | None = None
 
 
 class RelationDocument(Document):

@@ -21,6 +21,7 @@ from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_YEAR, LAST_YEAR = 1900, 2199
 BUSY_TIMEOUT_MS = 10_000
 PREPARED_AFTER = 5
 
@@ -38,11 +39,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         return dialect.type_descriptor(DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # Any: differs by dialect
-        """Return what the driver is given; a naive instant raises ``ValueError``."""
+        """Return what the driver is given; a naive instant, or one outside 1900–2199, raises ``ValueError``."""
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError("an instant without a time zone was given to the database")
+        if not FIRST_YEAR <= value.year <= LAST_YEAR:
+            raise ValueError("an instant outside the years that the database keeps")
         return to_microseconds(value) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - Any and the signature are SQLAlchemy's

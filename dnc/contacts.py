@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.clock import utc
-from core.errors import InvalidInput, Kind, NotFound, ServiceError
+from core.errors import InvalidInput, Kind, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.naming import insert_named
 from core.secrets import Keyring
 from dnc.holds import make_hold
 from dnc.models import Check, Contact
+from dnc.recorded import UnknownCheck
 
 CLOCK_SLACK = timedelta(minutes=5)
 
@@ -45,12 +46,6 @@ class CallIdTaken(ServiceError):
     """The caller logged another call under this call_id."""
 
     kind, code, title = Kind.CONFLICT, "call-id-taken", "The call_id belongs to another call"
-
-
-class UnknownCheck(NotFound):
-    """There is no such check, or it is another seller's."""
-
-    code, title = "unknown-check", "There is no such check"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from dnc.models import OptOut, OptOutRelease
 
 ALL_CHANNELS = frozenset(Channel)
 CLOCK_SLACK = timedelta(minutes=5)
+NUMBER_LOCKS, LOCKS = 0x52494E47_000000, 509  # PostgreSQL advisory locks: two adds of one number, one after the other
 
 
 class AlreadyReleased(ServiceError):
@@ -78,8 +79,8 @@ def add_opt_outs(
         raise InvalidInput("received_at is in the future")
     said_at = min(received_at or now, now)
     read = [read_number(raw, region=region) for raw in numbers]
-    for value in sorted({number.value for number in read if isinstance(number, Number)}):
-        lock_key(session, value)
+    for key in sorted({_lock_of(number.value) for number in read if isinstance(number, Number)}):
+        lock_key(session, key)
     in_force = _in_force(session, [number.value for number in read if isinstance(number, Number)], seller_id, channels)
     results: list[OptOutResult] = []
     for place, number in enumerate(read):
@@ -107,6 +108,11 @@ def add_opt_outs(
         announce(session, NewChange(now, ChangeKind.OPT_OUT, number.value, seller_id, row.id, row.channels))
         results.append(OptOutResult(place, "added", row.id, number, None, now))
     return results
+
+
+def _lock_of(number: int) -> int:
+    """Return which of a few hundred locks guards the number: ten thousand would not fit a server's lock table."""
+    return NUMBER_LOCKS + number % LOCKS
 
 
 def _added(row: OptOut, caller: Caller, keyring: Keyring) -> Event:
@@ -165,7 +171,7 @@ def release_opt_out(
         raise InvalidInput("asked_by_person_at is in the future")
     if asked_by_person_at < opt_out.received_at:
         raise InvalidInput("the person said no after that: an earlier wish does not end it")
-    lock_key(session, opt_out.number)
+    lock_key(session, _lock_of(opt_out.number))
     if session.get(OptOutRelease, opt_out_id) is not None:
         raise AlreadyReleased("nothing was changed")
     release = OptOutRelease(

@@ -7,11 +7,11 @@ from core.changes import changes_after
 from core.errors import Forbidden, NotFound, Overloaded
 from core.sellers import seller_of
 from core.store import Store
-from dnc.contacts import CallIdTaken, LoggedContact, UnknownCheck, log_contact
+from dnc.contacts import CallIdTaken, LoggedContact, log_contact
 from dnc.gate import Gate, Question, UnknownCampaign
 from dnc.lookups import look_up, readable
 from dnc.opt_outs import AlreadyReleased, add_opt_outs, release_opt_out
-from dnc.recorded import CheckErased, check_on_record
+from dnc.recorded import CheckErased, UnknownCheck, check_on_record
 from dnc.rendering import (
     change_page,
     number_document,

@@ -155,7 +155,7 @@ class NewOptOuts(Document):
 
     numbers: Annotated[list[RawNumber], Field(min_length=1, max_length=10_000)]
     seller: Slug | Literal["*"]
-    channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = tuple(Channel)
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1, max_length=len(Channel))] = tuple(Channel)
     via: Short
     received_at: Instant | None = None
     note: Note = ""

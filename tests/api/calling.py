@@ -130,9 +130,6 @@ class SeededTemplate:
             try:
                 yield Ringklar(replace(self._seeded, service=service, clock=clock))
             finally:
-                kept = service.gate._connection
-                if kept is not None:
-                    kept.close()
                 service.close()
 
 
