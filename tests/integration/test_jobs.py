@@ -1,5 +1,6 @@
 """One process of many runs the jobs; when it dies another takes over, and whoever led before can no longer write."""
 
+import json
 import os
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from jobs.tasks import Task, tasks_for, warn_of_registers
 from tests.registers import LISTED, NOON, in_force_id, load, service_for, written_file
 
 ROOT = Path(__file__).parents[2]
+WARNINGS = ("register.missing", "register.ageing", "register.stale")
 DEADLINE = 40.0
 MINUTE = timedelta(minutes=1)
 
@@ -228,6 +230,29 @@ def test_a_register_near_its_end_is_warned_of_once_a_day(
         count = session.scalar(select(func.count()).select_from(LedgerEntry).where(LedgerEntry.kind == kind))
     assert count == 2
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+def test_a_register_that_was_never_loaded_is_warned_of_on_record_without_a_date(service: Service) -> None:
+    assert warn_of_registers(service.store, NOON) == "1 warnings"
+    assert warn_of_registers(service.store, NOON + timedelta(hours=1)) == "0 warnings"
+
+    with service.store.reading() as session:
+        kept = select(LedgerEntry.subject, LedgerEntry.payload).where(LedgerEntry.kind == "register.missing")
+        [(subject, payload)] = session.execute(kept).all()
+    assert subject == "nix"
+    assert json.loads(payload or "") == {"state": "missing", "as_of": None, "valid_until": None}
+
+
+def test_a_register_that_goes_from_ageing_to_stale_is_warned_of_anew(service: Service, tmp_path: Path) -> None:
+    load(service, written_file(tmp_path / "a.txt"), date(2026, 11, 15))
+    ends = datetime(2027, 1, 15, tzinfo=UTC)
+    for moment in (ends - timedelta(hours=13), ends + timedelta(hours=12)):
+        warn_of_registers(service.store, moment)
+
+    with service.store.reading() as session:
+        kept = select(LedgerEntry.kind, LedgerEntry.payload).where(LedgerEntry.kind.in_(WARNINGS))
+        warned = [(kind, json.loads(payload or "")["state"]) for kind, payload in session.execute(kept)]
+    assert warned == [("register.ageing", "ageing"), ("register.stale", "stale")]
 
 
 def test_a_fresh_register_is_not_warned_of(service: Service, tmp_path: Path) -> None:
