@@ -5,7 +5,7 @@ import sys
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from core.access import Role, create_key, create_user
+from core.access import Role, create_key, create_user, disable_user, revoke_key
 from core.sellers import seller_named
 
 ROLES = click.Choice([role.value for role in Role])
@@ -29,6 +29,17 @@ def create(name: str, role: str, seller: str | None, as_json: bool) -> None:
         seller_id = seller_named(session, seller).id if seller is not None else None
         secret = create_key(session, caller(), name=name, role=Role(role), seller_id=seller_id, now=built.clock.now())
     answer(as_json, {"name": name, "role": role, "seller": seller, "key": secret}, secret)
+
+
+@key.command("revoke")
+@click.argument("name")
+@json_option
+@refusals
+def revoke(name: str, as_json: bool) -> None:
+    """Make the key called NAME worthless, at once."""
+    with service() as built, built.store.writing() as session:
+        revoke_key(session, caller(), name=name, now=built.clock.now())
+    answer(as_json, {"name": name, "revoked": True}, f"{name} opens nothing any more")
 
 
 @click.group()
@@ -61,3 +72,14 @@ def add(name: str, role: str, seller: str | None, password_stdin: bool, as_json:
             now=built.clock.now(),
         )
     answer(as_json, {"name": name, "role": role, "seller": seller}, f"{name} can sign in as {role}")
+
+
+@user.command("disable")
+@click.argument("name")
+@json_option
+@refusals
+def disable(name: str, as_json: bool) -> None:
+    """Shut the user called NAME out, at once and wherever signed in."""
+    with service() as built, built.store.writing() as session:
+        disable_user(session, caller(), name=name, now=built.clock.now())
+    answer(as_json, {"name": name, "disabled": True}, f"{name} can no longer sign in")

@@ -13,9 +13,12 @@ import click
 from app import Service
 from cli.context import FINDING, answer, caller, json_option, refusals, service
 from cli.times import INSTANT
+from core.sellers import seller_named
+from dnc.facts import RestrictionKind
 from dnc.gate import Question
 from dnc.lookups import look_up, readable
 from dnc.rendering import number_document, simulated_json
+from dnc.restrictions import end_restriction, restrict
 
 AT_ONCE = 5_000
 ADDED = ("verdict", "reasons", "basis", "say", "valid_until", "check_id")
@@ -52,7 +55,7 @@ def _in_words(document: dict[str, Any]) -> str:
     elif document["retry_at"]:
         lines.append(f"  hours and attempts allow it from {document['retry_at']}")
     source = document["source"]
-    if source and source.get("say"):
+    if document["may_call"] and source and source.get("say"):
         lines.append(f"  say: {source['say']}")
     if document.get("simulated"):
         lines.append("  what if only: not recorded, and no permission to call")
@@ -139,3 +142,37 @@ def show(written: str, as_of: datetime | None, known_at: datetime | None, as_jso
         )
         document = number_document(record).model_dump(mode="json")
     answer(as_json, document, json.dumps(document, ensure_ascii=False, indent=2))
+
+
+@number.command("restrict")
+@click.argument("written", metavar="NUMBER")
+@click.option("--seller", required=True, help="The seller's slug, or * for every seller.")
+@click.option("--kind", type=click.Choice([kind.value for kind in RestrictionKind]), required=True, help="Why.")
+@click.option("--note", default="", help="In few words, and no more of the person than is needed.")
+@json_option
+@refusals
+def restrict_number(written: str, seller: str, kind: str, note: str, as_json: bool) -> None:
+    """Deny every call to NUMBER: restricted at the person's wish, or the person is deceased or vulnerable."""
+    with service() as built, built.store.writing() as session:
+        row = restrict(
+            session,
+            caller(),
+            built.keyring,
+            number=readable(written, "SE").value,
+            seller_id=None if seller == "*" else seller_named(session, seller).id,
+            kind=RestrictionKind(kind),
+            note=note,
+            now=built.clock.now(),
+        )
+    answer(as_json, {"id": row.id, "kind": kind}, f"restricted: {row.id}")
+
+
+@number.command("unrestrict")
+@click.argument("restriction_id", metavar="ID")
+@json_option
+@refusals
+def unrestrict_number(restriction_id: str, as_json: bool) -> None:
+    """End the restriction ID."""
+    with service() as built, built.store.writing() as session:
+        end_restriction(session, caller(), restriction_id=restriction_id, now=built.clock.now())
+    answer(as_json, {"id": restriction_id, "ended": True}, "ended")

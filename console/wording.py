@@ -47,7 +47,6 @@ KINDS: Vocabulary = {"partner": lazy_gettext("Partner"), "list": lazy_gettext("B
 BASES: Vocabulary = {
     "consent": lazy_gettext("Consent (GDPR art. 6.1.a)"),
     "legitimate_interest": lazy_gettext("Legitimate interest (GDPR art. 6.1.f)"),
-    "contract": lazy_gettext("Contract (GDPR art. 6.1.b)"),
 }
 CHANNELS: Vocabulary = {
     "voice": lazy_gettext("Calls by people"),
@@ -77,7 +76,6 @@ OUTCOMES: Vocabulary = {
     "failed": lazy_gettext("The call failed"),
 }
 RESTRICTIONS: Vocabulary = {
-    "art18": lazy_gettext("Restricted (GDPR art. 18)"),
     "restricted": lazy_gettext("Restricted (GDPR art. 18)"),
     "deceased": lazy_gettext("Deceased"),
     "vulnerable": lazy_gettext("Vulnerable"),

@@ -15,7 +15,7 @@ from sqlalchemy import ForeignKey, String, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.database import Base
-from core.errors import Forbidden, InvalidInput
+from core.errors import Forbidden, InvalidInput, NotFound
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.naming import insert_named
@@ -50,6 +50,7 @@ class Right(StrEnum):
     ADD_OPT_OUT = "add_opt_out"
     RELEASE_OPT_OUT = "release_opt_out"
     CLOSE_HOLD = "close_hold"
+    RESTRICT = "restrict"
     RECORD_GROUNDS = "record_grounds"
     READ_REGISTERS = "read_registers"
     LOAD_REGISTERS = "load_registers"
@@ -69,6 +70,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.ADD_OPT_OUT: frozenset({Role.CUSTOMER_SERVICE}),
     Right.RELEASE_OPT_OUT: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
     Right.CLOSE_HOLD: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
+    Right.RESTRICT: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
     Right.RECORD_GROUNDS: frozenset({Role.CUSTOMER_SERVICE, Role.LEAD_MANAGER}),
     Right.READ_REGISTERS: _EVERYONE,
     Right.LOAD_REGISTERS: frozenset({Role.COMPLIANCE}),
@@ -188,6 +190,20 @@ def create_key(session: Session, caller: Caller, *, name: str, role: Role, selle
     return secret
 
 
+def revoke_key(session: Session, caller: Caller, *, name: str, now: datetime) -> None:
+    """Make a key worthless from the commit on. Idempotent.
+
+    Raises:
+        NotFound: there is no key of that name.
+    """
+    key = session.scalar(select(ApiKey).where(ApiKey.name == name))
+    if key is None:
+        raise NotFound("there is no key of that name")
+    if key.revoked_at is None:
+        key.revoked_at = now
+        put_on_record(session, Event("key.revoked", key.id, caller.actor, key.seller_id, {"name": key.name}))
+
+
 _KEY = Prepared(
     select(ApiKey.id, ApiKey.name, ApiKey.role, ApiKey.seller_id).where(
         ApiKey.key_hash == bindparam("key_hash"), ApiKey.revoked_at.is_(None)
@@ -239,6 +255,20 @@ def create_user(
         session, Event("user.created", user.id, caller.actor, seller_id, {"name": user.name, "role": role.value})
     )
     return user
+
+
+def disable_user(session: Session, caller: Caller, *, name: str, now: datetime) -> None:
+    """Shut a user out from the commit on, also where already signed in. Idempotent.
+
+    Raises:
+        NotFound: there is no user of that name.
+    """
+    user = session.scalar(select(User).where(User.name == name))
+    if user is None:
+        raise NotFound("there is no user of that name")
+    if user.disabled_at is None:
+        user.disabled_at = now
+        put_on_record(session, Event("user.disabled", user.id, caller.actor, user.seller_id, {"name": user.name}))
 
 
 def password_fits(user: User | None, password: str) -> bool:

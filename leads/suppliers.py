@@ -26,6 +26,8 @@ _COMPANY_FORMS = frozenset(
     {"ab", "aktiebolag", "publ", "hb", "kb", "as", "asa", "aps", "oy", "oyj", "ltd", "inc", "gmbh"}
 )
 _TELLING_LENGTH = 5
+_TELLING_WORDS = 2
+_BRACKETED = re.compile(r"\([^)]*\)")
 
 
 def add_supplier(
@@ -121,11 +123,16 @@ def _mistakes(supplier: Supplier, name: str, spoken: list[str], retention_days: 
 
 
 def names(text: str, name: str) -> bool:
-    """Return whether ``text`` tells ``name``: whatever its case, accents, spacing and company form. Pure."""
+    """Return whether ``text`` tells ``name``: whatever its case, accents, spacing and company form. Pure.
+
+    What stands in brackets is no part of the name, and two neighbouring words of a longer name already tell it.
+    """
+    name = _BRACKETED.sub(" ", name).strip() or name
     words, told = _words(text), [word for word in _words(name) if word not in _COMPANY_FORMS] or _words(name)
     if not told:
         return name.strip().casefold() in text.casefold()
-    if any(words[at : at + len(told)] == told for at in range(len(words))):
+    parts = {tuple(told[at : at + _TELLING_WORDS]) for at in range(max(1, len(told) - _TELLING_WORDS + 1))}
+    if any(tuple(words[at : at + len(part)]) == part for part in parts for at in range(len(words))):
         return True
     squashed = "".join(told)
     return len(squashed) >= _TELLING_LENGTH and squashed in "".join(words)
