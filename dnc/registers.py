@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from core.access import Caller, Right
 from core.database import lock_key
-from core.errors import InvalidInput
+from core.errors import Forbidden, InvalidInput
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.store import Store
@@ -117,10 +117,12 @@ def load_register(
     date again changes nothing (it restores a snapshot that was lost). Opens its own unit of work, in the end.
 
     Raises:
-        Forbidden: the caller may not load registers.
+        Forbidden: the caller may not load registers, or acts for one seller only.
         ServiceError: one of ``dnc.register_errors``; the version in force stays in force.
     """
     caller.require(Right.LOAD_REGISTERS)
+    if caller.seller_id is not None:
+        raise Forbidden("a register speaks for every seller: who acts for one may not replace it")
     if accept_shrunken_reason is not None and not accept_shrunken_reason.strip():
         raise InvalidInput("say why the shrunken register is right")
     with store.writing() as session:

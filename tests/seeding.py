@@ -177,7 +177,8 @@ def _add_people(service: Service, seller: Seller) -> dict[Role, str]:
     now, keys = service.clock.now(), {}
     with service.store.writing() as session:
         for role in Role:
-            keys[role] = create_key(session, OPERATOR, name=f"{role} key", role=role, seller_id=seller.id, now=now)
+            owner = None if role is Role.COMPLIANCE else seller.id  # who loads registers acts for every seller
+            keys[role] = create_key(session, OPERATOR, name=f"{role} key", role=role, seller_id=owner, now=now)
             if role is not Role.DIALER:
                 create_user(
                     session, OPERATOR, name=role.value, role=role, password=PASSWORD, seller_id=seller.id, now=now

@@ -87,6 +87,17 @@ def test_a_bad_file_or_date_is_refused_and_the_good_version_stays(
     assert (stands(shared), shared.row_counts()) == before
 
 
+def test_a_key_of_one_seller_replaces_the_register_of_nobody(ringklar: Ringklar) -> None:
+    before = stands(ringklar)
+    key = ringklar.new_key(Role.COMPLIANCE, ringklar.seeded.seller_id)
+
+    for fields in ({}, {"accept_shrunken": "ours alone"}):
+        form: Fields = {"as_of": "2026-11-20", **fields, "file": (io.BytesIO(b"+46701740699\n"), "nix.txt")}
+        refused(ringklar.ask("POST", "/v1/registers/nix/versions", key=key, data=form), 403, "forbidden")
+
+    assert stands(ringklar) == before
+
+
 def test_a_register_that_nobody_knows_is_not_found(shared: Ringklar) -> None:
     refused(send(shared, name="xin"), 404, "unknown-register")
 

@@ -229,6 +229,25 @@ def test_a_register_of_no_known_name_is_refused(service: Service, tmp_path: Path
         )
 
 
+def test_who_acts_for_one_seller_loads_no_register_for_it_speaks_for_every_seller(
+    service: Service, tmp_path: Path
+) -> None:
+    path = written_file(tmp_path / "a.txt")
+    for name, role in (("nix", Role.COMPLIANCE), ("xin", Role.COMPLIANCE), ("nix", None)):
+        with pytest.raises(Forbidden, match="every seller"):
+            load_register(
+                service.store,
+                service.settings.registers_dir,
+                Caller(id="x", name="x", kind="key", role=role, seller_id="01a200de-8678-773e-9f2b-2f545eb24417"),
+                name=name,
+                path=path,
+                as_of=date(2026, 11, 15),
+                file_name="a.txt",
+                now=NOON,
+            )
+    assert in_force_id(service) is None
+
+
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.COMPLIANCE])
 def test_only_compliance_loads_registers(service: Service, tmp_path: Path, role: Role) -> None:
     with pytest.raises(Forbidden):
