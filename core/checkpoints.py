@@ -1,10 +1,7 @@
 """Signed checkpoints: where every chain stood, and the keys by which an outsider can tell."""
 
-import json
-from dataclasses import dataclass
-
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core.database import lock_key
 from core.ledger import LedgerChain, LedgerCheckpoint, canonical, payload_digest
@@ -13,15 +10,6 @@ from core.store import Store
 
 CHECKPOINT_LOCK = 0x52494E47_434B50  # PostgreSQL advisory lock: one checkpoint at a time
 FORM = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Where a chain stood: its last entry's number and hash."""
-
-    chain: int
-    seq: int
-    hash: str
 
 
 def public_key(keyring: Keyring) -> str:
@@ -34,12 +22,10 @@ def make_checkpoint(store: Store) -> int | None:
     with store.writing() as session:
         lock_key(session, CHECKPOINT_LOCK)
         last = session.scalar(select(LedgerCheckpoint).order_by(LedgerCheckpoint.no.desc()).limit(1))
-        signed = signed_heads(session.scalars(select(LedgerCheckpoint.payload).order_by(LedgerCheckpoint.no)).all())
-        moved = [
-            [chain.no, chain.seq, chain.head]
-            for chain in session.scalars(select(LedgerChain).order_by(LedgerChain.no))
-            if signed.get(chain.no) != (chain.seq, chain.head)
-        ]
+        chains = session.scalars(
+            select(LedgerChain).where(LedgerChain.signed_seq.is_distinct_from(LedgerChain.seq)).order_by(LedgerChain.no)
+        ).all()
+        moved = [[chain.no, chain.seq, chain.head] for chain in chains]
         if not moved:
             return None
         now = store.clock.now()
@@ -55,12 +41,9 @@ def make_checkpoint(store: Store) -> int | None:
         )
         signature = store.keyring.ledger_key.sign(payload.encode()).hex()
         session.add(LedgerCheckpoint(no=no, at=now, payload=payload, signature=signature))
+        for chain in chains:  # what was signed, which may be less than where a chain stands once this commits
+            session.execute(
+                update(LedgerChain).where(LedgerChain.no == chain.no).values(signed_seq=chain.seq),
+                execution_options={"synchronize_session": False},
+            )
         return no
-
-
-def signed_heads(payloads: object) -> dict[int, tuple[int, str]]:
-    """Return for each chain the newest head in the checkpoints' payloads, oldest payload first."""
-    heads: dict[int, tuple[int, str]] = {}
-    for payload in payloads if isinstance(payloads, list | tuple) else ():
-        heads.update({chain: (seq, head) for chain, seq, head in json.loads(payload)["heads"]})
-    return heads

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import BigInteger, Connection, String, Text, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, String, Text, bindparam, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.clock import Clock
@@ -28,7 +28,7 @@ OPEN_LOCK = 0x52494E47_4C4544  # PostgreSQL advisory lock held while a chain is 
 
 
 class LedgerChain(Base):
-    """One writing process's chain and where it ends."""
+    """One writing process's chain and where it ends; ``signed_seq`` is where it ended in the newest checkpoint."""
 
     __tablename__ = "ledger_chains"
 
@@ -36,6 +36,7 @@ class LedgerChain(Base):
     opened_at: Mapped[datetime]
     seq: Mapped[int] = mapped_column(BigInteger)
     head: Mapped[str] = mapped_column(String(64))
+    signed_seq: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class LedgerEntry(Base):
@@ -229,8 +230,3 @@ def _bound(connection: Connection, rows: list[dict[str, object]]) -> list[dict[s
 def put_on_record(session: Session, event: Event) -> None:
     """Add ``event`` to what this unit of work writes to the ledger just before it commits."""
     session.info.setdefault("events", []).append(event)
-
-
-def chain_count(session: Session) -> int:
-    """Return how many chains there are."""
-    return session.scalar(select(func.count()).select_from(LedgerChain)) or 0

@@ -18,6 +18,7 @@ APPEND_ONLY = (
     "contacts",
     "ledger_checkpoints",
     "opt_out_releases",
+    "opt_out_repeats",
     "opt_outs",
     "register_versions",
 )
@@ -80,6 +81,7 @@ def upgrade() -> None:
         sa.Column("opened_at", UtcDateTime(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("head", sa.String(length=64), nullable=False),
+        sa.Column("signed_seq", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("no", name=op.f("pk_ledger_chains")),
     )
     op.create_table(
@@ -355,7 +357,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("source_id", "sha256", name=op.f("uq_lead_files_source_id_sha256")),
     )
     op.create_table(
+        "opt_out_repeats",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("opt_out_id", sa.String(length=36), nullable=False),
+        sa.Column("via", sa.String(length=40), nullable=False),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.Column("recorded_at", UtcDateTime(), nullable=False),
+        sa.Column("recorded_by", sa.String(length=120), nullable=False),
+        sa.ForeignKeyConstraint(["opt_out_id"], ["opt_outs.id"], name=op.f("fk_opt_out_repeats_opt_out_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_opt_out_repeats")),
+    )
+    op.create_index(op.f("ix_opt_out_repeats_opt_out_id"), "opt_out_repeats", ["opt_out_id"], unique=False)
+    op.create_table(
         "opt_out_releases",
+        "opt_out_repeats",
         sa.Column("opt_out_id", sa.String(length=36), nullable=False),
         sa.Column("asked_by_person_at", UtcDateTime(), nullable=False),
         sa.Column("verified_by", sa.String(length=200), nullable=False),
@@ -489,6 +504,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_contacts_number_contacts_started_at"), table_name="contacts")
     op.drop_table("contacts")
     op.drop_table("web_sessions")
+    op.drop_index(op.f("ix_opt_out_repeats_opt_out_id"), table_name="opt_out_repeats")
+    op.drop_table("opt_out_repeats")
     op.drop_table("opt_out_releases")
     op.drop_table("lead_files")
     op.drop_table("consent_withdrawals")

@@ -18,7 +18,7 @@ from app import Service, build_service
 from core.checkpoints import make_checkpoint, public_key
 from core.clock import FixedClock
 from core.config import Settings
-from core.ledger import Event, LedgerChain, LedgerEntry, Position, chain_count, entry_hash, put_on_record
+from core.ledger import Event, LedgerChain, LedgerCheckpoint, LedgerEntry, Position, entry_hash, put_on_record
 from core.secrets import keyring
 from core.verification import export_ledger
 from tests.integration.seeds import verified
@@ -130,7 +130,7 @@ def test_a_forked_child_opens_a_chain_of_its_own(sqlite_url: str, tmp_path: Path
     assert done.returncode == 0, done.stderr
     service = build_service(settings, FixedClock(NOON))
     with service.store.reading() as session:
-        assert chain_count(session) == 2
+        assert session.scalar(select(func.count()).select_from(LedgerChain)) == 2
         assert sorted(session.scalars(select(LedgerChain.seq))) == [1, 3]
     assert verified(service).findings == ()
     service.close()
@@ -169,7 +169,7 @@ def test_a_chain_whose_row_was_moved_by_somebody_else_is_left_alone_from_then_on
     write(service, "third")
 
     with service.store.reading() as session:
-        assert chain_count(session) == 2
+        assert session.scalar(select(func.count()).select_from(LedgerChain)) == 2
     assert "missing" in found(service)
 
 
@@ -282,6 +282,23 @@ def test_a_checkpoint_is_made_only_when_something_moved(service: Service) -> Non
     write(service, "s")
     assert make_checkpoint(service.store) == 2
     assert verified(service).findings == ()
+
+
+def test_a_checkpoint_signs_only_the_chains_that_moved_and_reads_no_older_one(service: Service) -> None:
+    write(service, "first")
+    other = build_service(service.settings, service.clock)
+    write(other, "second")
+    assert make_checkpoint(service.store) == 1
+    write(other, "third")
+    assert make_checkpoint(service.store) == 2
+    write(service, "fourth")
+    tamper(service, "UPDATE ledger_checkpoints SET payload = 'unreadable' WHERE no = 1")
+    assert make_checkpoint(service.store) == 3
+    other.close()
+
+    with service.store.reading() as session:
+        payloads = session.scalars(select(LedgerCheckpoint.payload).order_by(LedgerCheckpoint.no)).all()
+    assert [[(head[0], head[1]) for head in json.loads(one)["heads"]] for one in payloads[1:]] == [[(2, 2)], [(1, 2)]]
 
 
 def _verify_elsewhere(export: Path, key: str) -> subprocess.CompletedProcess[str]:
