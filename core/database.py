@@ -23,6 +23,18 @@ from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 BUSY_TIMEOUT_MS = 10_000
+LOST_AFTER_MS = 20_000
+KEEP_ALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": LOST_AFTER_MS,
+}
+"""How soon a network that went silent is noticed: a connection across it fails, and no check waits for it for ever.
+
+A statement may take as long as it needs: an import or a migration of a living server is not a lost one.
+"""
 PREPARED_AFTER = 5
 
 
@@ -123,6 +135,7 @@ def open_engine(url: str, *, pool_size: int = 40, prepared_statements: bool = Tr
 
     SQLite uses the library of ``pysqlite3`` (CPython's own may carry the WAL corruption race that SQLite fixed in
     3.51.3), write-ahead logging and full synchronisation: a commit that returned survives a power cut.
+    No error of either tells a parameter's value: it may be a number.
     ``prepared_statements``: PostgreSQL plans a repeated statement once; not behind PgBouncer in transaction mode.
     """
     parsed = make_url(url)
@@ -134,7 +147,9 @@ def open_engine(url: str, *, pool_size: int = 40, prepared_statements: bool = Tr
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={
+            **KEEP_ALIVE,
             "prepare_threshold": PREPARED_AFTER if prepared_statements else None,
             "options": "-c timezone=UTC",
             "connect_timeout": 10,
@@ -153,6 +168,7 @@ def _open_sqlite(url: str, path: str | None, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
+        hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
     )
 
