@@ -1,19 +1,37 @@
-"""What operations see: a request id, one JSON log line a request, and metrics. No number is ever written."""
+"""What operations see: a request id, one JSON log line a request, and metrics. No number is ever written.
+
+Nor is what a database or a schema says of the values it was given: of such an error the log has the kind, the place
+in the code and the database's own code for it.
+"""
 
 import json
 import logging
 import re
 import sys
 import time
+import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from flask import Flask, Response, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from pydantic import ValidationError
+from sqlalchemy.exc import StatementError
 
 from core.ids import new_id
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-LONG_DIGITS = re.compile(r"(?<![\w-])\+?\d[\d\s().-]{5,}\d(?![\w-])")
+_UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
+_SHA256 = r"[0-9a-f]{64}"
+_DAY = r"(?:19|20|21)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+_TIME = r"[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,6})?)?"
+UUID = re.compile(_UUID)
+LONG_DIGITS = re.compile(r"\+?\d(?:[\s()./-]{0,3}\d){6,}")
+"""Seven digits or more, with what people write between them; also inside a word, such as the name of a recording."""
+_KEPT_OR_LONG_DIGITS = re.compile(
+    rf"(?<![0-9A-Za-z-])(?P<kept>{_UUID}|{_SHA256}|{_DAY}(?:{_TIME})?)(?![0-9A-Za-z-])|{LONG_DIGITS.pattern}"
+)
+DRIVERS = {"psycopg", "psycopg_pool", "sqlite3", "pysqlite3"}
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 REQUESTS = Counter("ringklar_http_requests_total", "Requests answered", ["method", "route", "status"])
@@ -44,13 +62,48 @@ class JsonLines(logging.Formatter):
             if name not in _STANDARD:
                 line[name] = mask(value) if isinstance(value, str) else value
         if record.exc_info:
-            line["error"] = mask(self.formatException(record.exc_info))
+            line["error"] = mask("\n".join(told(record.exc_info[1])) if record.exc_info[1] is not None else "")
         return json.dumps(line, ensure_ascii=False, default=lambda value: mask(str(value)))
 
 
 def mask(text: str) -> str:
-    """Return ``text`` with every run of seven or more digits of one number replaced."""
-    return LONG_DIGITS.sub("[number]", text)
+    """Return ``text`` with every run of seven or more digits of one number replaced.
+
+    Ids (UUIDs), SHA-256 hashes and dates that stand by themselves are left: they are no numbers to call.
+    """
+    return _KEPT_OR_LONG_DIGITS.sub(lambda found: found["kept"] or "[number]", text)
+
+
+def told(error: BaseException) -> Iterator[str]:
+    """Yield what a log may have of an error and of what caused it: kind, places in the code, and text without values.
+
+    The text of a database's error quotes rows and parameters, and that of a schema's quotes the input: of these only
+    the kind, the database's own code and the constraint's name are told.
+    """
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and cause is not error:
+        yield from told(cause)
+        yield "which led to:"
+    yield from (line.rstrip() for line in traceback.format_tb(error.__traceback__))
+    yield f"{type(error).__name__}: {_text_of(error)}"
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield "of which one is:"
+            yield from told(one)
+
+
+def _text_of(error: BaseException) -> str:
+    if isinstance(error, StatementError):
+        return f"{type(error.orig).__name__} of the driver" if error.orig is not None else "of a statement"
+    if isinstance(error, ValidationError):
+        return f"{error.error_count()} mistakes in {error.title}"
+    if any(kind.__module__.partition(".")[0] in DRIVERS for kind in type(error).__mro__):
+        constraint = getattr(getattr(error, "diag", None), "constraint_name", None)
+        code = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
+        if code is None and type(error).__name__ == "OperationalError":
+            return str(error)  # what the network said: no statement was carried out, so no value is told
+        return f"code {code}, constraint {constraint}"
+    return str(error)
 
 
 def log_as_json(level: str) -> None:
@@ -62,6 +115,13 @@ def log_as_json(level: str) -> None:
     root.setLevel(level)
 
 
+def _is_sane(request_id: str) -> bool:
+    """Return whether a caller's request id may be logged: plain, and either a UUID or without a number in it."""
+    if REQUEST_ID.fullmatch(request_id) is None:
+        return False
+    return UUID.fullmatch(request_id) is not None or LONG_DIGITS.search(request_id) is None
+
+
 def install_observation(app: Flask) -> None:
     """Give every request an id (the caller's, if it is a sane one), a log line, and its share in the metrics."""
     counters: dict[tuple[str, str, int], Counter] = {}
@@ -71,8 +131,7 @@ def install_observation(app: Flask) -> None:
     def begin() -> None:
         g.started = time.perf_counter()
         given = request.headers.get("X-Request-Id")
-        is_sane = given is not None and REQUEST_ID.fullmatch(given) is not None and mask(given) == given
-        g.request_id = given if is_sane else new_id()
+        g.request_id = given if given is not None and _is_sane(given) else new_id()
 
     @app.after_request
     def end(response: Response) -> Response:

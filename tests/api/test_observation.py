@@ -5,24 +5,50 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from sqlalchemy import text
 
 from app import build_service, create_app
 from core.access import Role
 from core.clock import FixedClock
 from tests.api.calling import NOBODYS_ID, Ringklar, answered, captured_log, refused
+from tests.api.hostile import MARKER
 from tests.seeding import CAMPAIGN, FROM_PARTNER, SELLER, TUESDAY_AT_TEN, settings_for_tests
 
 SPELLINGS = ("+46701740605", "0701740605", "070-174 06 05", "46701740605", "701740605", "174 06 05")
 
 
-@pytest.mark.parametrize("given", ["req-2026.11_24", "abcdefgh", "A" * 64])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "req-2026.11_24",
+        "abcdefgh",
+        "A" * 64,
+        "01a200de-9324-74f5-b9db-e8b0f67f0028",
+        "46701740-6051-4123-8456-012345678901",
+    ],
+)
 def test_a_sane_request_id_is_given_back(on_sqlite: Ringklar, given: str) -> None:
     for path in ("/v1/changes", f"/v1/checks/{NOBODYS_ID}", "/finns-inte"):
         response = on_sqlite.ask("GET", path, headers={"X-Request-Id": given})
         assert response.headers["X-Request-Id"] == given
 
 
-@pytest.mark.parametrize("given", ["", "kort", "A" * 65, "med blanksteg", "åäö-åäö-åäö", "0701740605", "070-174-06-05"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "kort",
+        "A" * 65,
+        "med blanksteg",
+        "åäö-åäö-åäö",
+        "0701740605",
+        "070-174-06-05",
+        "call-46701740605-1",
+        "x46701740605",
+        "nr_46701740605",
+        "46701740605".ljust(64, "0"),
+    ],
+)
 def test_any_other_request_id_is_replaced(on_sqlite: Ringklar, given: str) -> None:
     ids = {on_sqlite.ask("GET", "/v1/changes", headers={"X-Request-Id": given}).headers["X-Request-Id"] for _ in "ab"}
 
@@ -76,27 +102,52 @@ def test_a_failure_is_opaque_to_the_caller_and_on_record_without_numbers(
     assert on_sqlite.row_counts() == before
 
 
+def test_a_failure_of_the_database_is_on_record_without_the_values_it_was_given(
+    ringklar: Ringklar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = MARKER
+
+    def fail(*_given: object) -> NoReturn:
+        with ringklar.service.store.writing() as session:
+            session.execute(text("CREATE TEMPORARY TABLE said (words varchar(40) UNIQUE)"))
+            for _ in range(2):
+                session.execute(text("INSERT INTO said VALUES (:words)"), {"words": said})
+        raise AssertionError("the second row was taken")
+
+    monkeypatch.setattr(ringklar.service.gate, "ask", fail)
+
+    with captured_log() as log:
+        refused(ringklar.post("/v1/checks", {"number": FROM_PARTNER, "campaign": CAMPAIGN}), 500, "internal-error")
+
+    [failure] = [line for line in map(json.loads, log.getvalue().splitlines()) if line["level"] == "error"]
+    assert said not in log.getvalue()
+    assert "INSERT INTO said VALUES (:words)" in failure["error"], "the place in the code is told"
+    assert "IntegrityError" in failure["error"]
+    told = {"sqlite": "code SQLITE_CONSTRAINT", "postgresql": "code 23505, constraint said_words_key"}
+    assert told[ringklar.service.store.engine.dialect.name] in failure["error"]
+
+
 def test_metrics_count_requests_by_route_and_name_no_person(on_sqlite: Ringklar) -> None:
     on_sqlite.check(FROM_PARTNER)
     on_sqlite.get(f"/v1/checks/{FROM_PARTNER}")
 
-    text = on_sqlite.client.get("/metrics").text
+    metrics = on_sqlite.client.get("/metrics").text
 
-    assert 'ringklar_http_requests_total{method="POST",route="/v1/checks",status="201"}' in text
-    assert 'ringklar_http_requests_total{method="GET",route="/v1/checks/<check_id>",status="404"}' in text
-    assert "ringklar_http_request_seconds_bucket" in text
+    assert 'ringklar_http_requests_total{method="POST",route="/v1/checks",status="201"}' in metrics
+    assert 'ringklar_http_requests_total{method="GET",route="/v1/checks/<check_id>",status="404"}' in metrics
+    assert "ringklar_http_request_seconds_bucket" in metrics
     for spelling in SPELLINGS:
-        assert spelling not in text
+        assert spelling not in metrics
 
 
 def test_methods_and_addresses_of_nothing_do_not_grow_the_metrics(on_sqlite: Ringklar) -> None:
     for place in range(20):
         on_sqlite.ask(f"METHOD{chr(65 + place)}", f"/finns-inte-{place}")
 
-    text = on_sqlite.client.get("/metrics").text
+    metrics = on_sqlite.client.get("/metrics").text
 
-    assert "METHOD" not in text
-    assert "finns-inte" not in text
+    assert "METHOD" not in metrics
+    assert "finns-inte" not in metrics
 
 
 def test_a_migrated_database_is_ready(ringklar: Ringklar) -> None:

@@ -1,0 +1,83 @@
+"""What the log may hold: no number inside any word, ids and dates as they are, errors without the values in them."""
+
+import logging
+import sys
+from typing import NoReturn
+
+import pytest
+from pydantic import BaseModel
+
+from web.observe import JsonLines, mask
+
+SHA256 = "46701740605".ljust(63, "a") + "b"
+SAID = "zqhemligtzq"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("ring 070-174 06 05 nu", "ring [number] nu"),
+        ("+46 (0)70-174 06 05", "[number]"),
+        ("070/174.06.05", "[number]"),
+        ("call-46701740605-1", "call-[number]"),
+        ("x46701740605", "x[number]"),
+        ("nr_46701740605.wav", "nr_[number].wav"),
+        ("46701740605x", "[number]x"),
+        ("0701-74-06-05", "[number]"),
+        ("2070-11-24-0605", "[number]"),
+        ("\uff10\uff17\uff10\uff11\uff17\uff14\uff10\uff16\uff10\uff15", "[number]"),
+        ("2026-11-24 0701740605", "2026-11-24 [number]"),
+        (f"{SHA256}46701740605", "[number]" + "a" * 52 + "b[number]"),
+    ],
+)
+def test_a_number_is_masked_wherever_it_stands(text: str, masked: str) -> None:
+    assert mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "01a20012-3456-7890-8123-456789012345",
+        SHA256,
+        "2026-11-24",
+        "2027-01-22 23:00:00+00:00",
+        "2026-11-24T08:30:00.123456Z",
+        "127.0.0.1:8000",
+        "6 digits: 123456",
+    ],
+)
+def test_ids_hashes_and_dates_stay_as_they_are(text: str) -> None:
+    assert mask(text) == text
+
+
+class Said(BaseModel):
+    """What a person said."""
+
+    words: int
+
+
+def fail_in_a_group(words: str) -> NoReturn:
+    """Raise a schema's error about ``words``, inside a group, after another error."""
+    try:
+        Said.model_validate({"words": words})
+    except ValueError as error:
+        raise ExceptionGroup("several", [error]) from LookupError("first")
+    raise AssertionError("the words were taken")
+
+
+def test_an_error_is_told_with_its_causes_and_without_what_a_schema_was_given() -> None:
+    try:
+        fail_in_a_group(SAID)
+    except ExceptionGroup:
+        record = logging.LogRecord("ringklar", logging.ERROR, __file__, 1, "failed", (), sys.exc_info())
+
+    line = JsonLines().format(record)
+
+    for told in (
+        "LookupError: first",
+        "ValidationError: 1 mistakes in Said",
+        "ExceptionGroup: several",
+        "test_observe.py",
+    ):
+        assert told in line
+    assert SAID not in line
