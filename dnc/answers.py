@@ -91,11 +91,15 @@ def reason_document(reason: Reason, fault: NumberFault | None) -> Json:
 
 
 def lawful_basis(decision: Decision, card: SourceCard | None) -> Json | None:
-    """Return the basis that carries the call, with its article and, for a lead, the balancing test on file."""
+    """Return the basis that carries the call, with its article and, for a partner's lead, the balancing test on file.
+
+    Of a bought list not even that: a test's reference may name the list, and tells one list from another.
+    """
     basis = decision.lawful_basis
     if basis is None:
         return None
-    assessment = card.assessment if card is not None and basis is Basis.LEGITIMATE_INTEREST else None
+    is_told = card is not None and card.kind != SourceKind.LIST and basis is Basis.LEGITIMATE_INTEREST
+    assessment = card.assessment if card is not None and is_told else None
     return {"basis": basis, "article": ARTICLES[basis], "assessment": assessment}
 
 

@@ -4,21 +4,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.clock import utc
+from core.database import lock_key
 from core.errors import InvalidInput, Kind, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.naming import insert_named
 from core.secrets import Keyring
 from dnc.holds import make_hold
-from dnc.models import Check, Contact
+from dnc.models import Campaign, Check, Contact, Hold, OptOut, OptOutRelease, Restriction
 from dnc.recorded import UnknownCheck
 
 CLOCK_SLACK = timedelta(minutes=5)
+CONTACT_LOCKS, LOCKS = 0x52494E47_010000, 509  # PostgreSQL advisory locks: the calls on one number, one after the other
 
 
 class Outcome(StrEnum):
@@ -50,7 +52,11 @@ class CallIdTaken(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class LoggedContact:
-    """A contact on record. ``permitted``: its check allowed the call and was still valid when the call started."""
+    """A contact on record.
+
+    ``permitted``: its check allowed the call and was valid when the call started, no other call was made on it, and no
+    opt-out, hold or restriction had come in between.
+    """
 
     contact: Contact
     permitted: bool
@@ -90,12 +96,14 @@ def log_contact(
         raise InvalidInput("the call ends before it starts")
     if started_at > now + CLOCK_SLACK:
         raise InvalidInput("started_at is in the future")
-    permitted = _permitted(check, started_at)
+    lock_key(session, CONTACT_LOCKS + check.number % LOCKS)
     kept = session.scalar(select(Contact).where(Contact.logged_by == caller.actor, Contact.call_id == call_id))
     if kept is not None:
         if (kept.check_id, kept.started_at, kept.outcome) != (check_id, started_at, outcome.value):
             raise CallIdTaken("use a call_id once for each call")
-        return LoggedContact(kept, permitted, None, repeated=True)
+        others = _was_permitted(session, check, started_at, kept.id)
+        return LoggedContact(kept, others, None, repeated=True)
+    permitted = _was_permitted(session, check, started_at, None)
     contact = Contact(
         id=new_id(),
         check_id=check_id,
@@ -129,12 +137,44 @@ def log_contact(
     return LoggedContact(contact, permitted, hold_id, repeated=False)
 
 
-def _permitted(check: Check, started_at: datetime) -> bool:
-    return (
-        check.verdict == "allow"
-        and check.valid_until is not None
-        and check.checked_at - CLOCK_SLACK <= started_at < check.valid_until
+def _was_permitted(session: Session, check: Check, started_at: datetime, own_id: str | None) -> bool:
+    """Return whether the check permitted a call at ``started_at``; ``own_id`` is the contact's own, if on record."""
+    if check.verdict != "allow" or check.valid_until is None:
+        return False
+    if not check.checked_at - CLOCK_SLACK <= started_at < check.valid_until:
+        return False
+    earlier = select(Contact.id).where(Contact.check_id == check.id)
+    if own_id is not None:
+        earlier = earlier.where(Contact.id < own_id)
+    if session.scalar(earlier.limit(1)) is not None:
+        return False
+    return not _was_stopped(session, check, started_at)
+
+
+def _was_stopped(session: Session, check: Check, at: datetime) -> bool:
+    """Return whether an opt-out, hold or restriction for the check's seller was in force at ``at``."""
+    number, sellers = check.number, [check.seller_id]
+    released = exists().where(OptOutRelease.opt_out_id == OptOut.id, OptOutRelease.released_at <= at)
+    channel = select(Campaign.channel).where(Campaign.id == check.campaign_id).scalar_subquery()
+    opted_out = (
+        select(OptOut.id)
+        .where(OptOut.number == number, OptOut.recorded_at <= at, ~released)
+        .where(OptOut.seller_id.in_(sellers) | OptOut.seller_id.is_(None))
+        .where(("," + OptOut.channels + ",").contains("," + channel + ","))
     )
+    held = select(Hold.id).where(
+        Hold.number == number,
+        Hold.seller_id.in_(sellers),
+        Hold.made_at <= at,
+        Hold.closed_at.is_(None) | (Hold.closed_at > at),
+    )
+    restricted = select(Restriction.id).where(
+        Restriction.number == number,
+        Restriction.seller_id.in_(sellers) | Restriction.seller_id.is_(None),
+        Restriction.made_at <= at,
+        Restriction.ended_at.is_(None) | (Restriction.ended_at > at),
+    )
+    return any(session.scalar(query.limit(1)) is not None for query in (opted_out, held, restricted))
 
 
 def _logged(contact: Contact, caller: Caller, keyring: Keyring, permitted: bool) -> Event:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, insert
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from core.access import Caller
-from core.errors import InvalidInput, NotFound, Overloaded
+from core.errors import InvalidInput, NotFound, Overloaded, StorageUnavailable
 from core.ids import new_ids
 from core.ledger import Event, Position
 from core.numbers import Number, NumberFault, read_number
@@ -165,13 +165,11 @@ class Gate:
                 group.append(self._waiting.popleft())
                 size += len(group[-1].questions)
         try:
-            with storage_faults():
-                self._answer_on_kept_connection(group)
+            self._answer_apart(group)
         except BaseException as error:
             for request in group:
                 request.answers, request.error = None, error
-            if not isinstance(error, Exception):
-                raise
+            raise
         finally:
             with self._lock:
                 if self._waiting:
@@ -180,6 +178,20 @@ class Gate:
                     self._busy = False
             for request in group:
                 request.turn.set()
+
+    def _answer_apart(self, group: list[_Request]) -> None:
+        """Answer the group; if one of it cannot be recorded at all, answer each alone, so that only that one fails."""
+        try:
+            with storage_faults():
+                self._answer_on_kept_connection(group)
+        except Exception as error:  # noqa: BLE001 - each request of the group hears of it
+            if len(group) > 1 and not isinstance(error, StorageUnavailable):
+                for request in group:
+                    request.error = None
+                    self._answer_apart([request])
+            else:
+                for request in group:
+                    request.answers, request.error = None, error
 
     def _give_back(self) -> None:
         kept, self._connection = self._connection, None

@@ -71,6 +71,20 @@ class OptOut(Base):
     recorded_by: Mapped[str] = mapped_column(String(120))
 
 
+class OptOutRepeat(Base):
+    """A no said again while its opt-out was in force; append-only. A release must have been asked for after it."""
+
+    __tablename__ = "opt_out_repeats"
+    __table_args__ = (Index(None, "opt_out_id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    opt_out_id: Mapped[str] = mapped_column(ForeignKey("opt_outs.id"))
+    via: Mapped[str] = mapped_column(String(40))
+    received_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str] = mapped_column(String(120))
+
+
 class OptOutRelease(Base):
     """The end of an opt-out, asked for by the person; append-only, one for each opt-out."""
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from consent.terms import Channel, read_channels, written_channels
@@ -21,9 +21,10 @@ from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.numbers import Number, NumberFault, read_number
 from core.secrets import Keyring
-from dnc.models import OptOut, OptOutRelease
+from dnc.models import OptOut, OptOutRelease, OptOutRepeat
 
 ALL_CHANNELS = frozenset(Channel)
+VIA_LENGTH = 40
 CLOCK_SLACK = timedelta(minutes=5)
 NUMBER_LOCKS, LOCKS = 0x52494E47_000000, 509  # PostgreSQL advisory locks: two adds of one number, one after the other
 
@@ -36,7 +37,10 @@ class AlreadyReleased(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class OptOutResult:
-    """What became of one number: ``added``, ``already`` (an opt-out was in force), or ``invalid`` with the fault."""
+    """What became of one number: ``added``, ``already`` (an opt-out was in force), or ``invalid`` with the fault.
+
+    A number that its country's plan does not have is taken all the same, but may be a slip: see ``Number.is_valid``.
+    """
 
     place: int
     result: str
@@ -73,8 +77,8 @@ def add_opt_outs(
     caller.require(Right.ADD_OPT_OUT)
     if caller.seller_id is not None and seller_id != caller.seller_id:
         raise NotFound("there is no seller with that slug")
-    if not channels or not via.strip():
-        raise InvalidInput("say through which channel the person said no, and to which channels")
+    if not channels or not 1 <= len(via.strip()) <= VIA_LENGTH:
+        raise InvalidInput(f"say in 1 to {VIA_LENGTH} characters how the person said no, and to which channels")
     if received_at is not None and received_at > now + CLOCK_SLACK:
         raise InvalidInput("received_at is in the future")
     said_at = min(received_at or now, now)
@@ -83,12 +87,15 @@ def add_opt_outs(
         lock_key(session, key)
     in_force = _in_force(session, [number.value for number in read if isinstance(number, Number)], seller_id, channels)
     results: list[OptOutResult] = []
+    just_added: set[str] = set()
     for place, number in enumerate(read):
         if isinstance(number, NumberFault):
             results.append(OptOutResult(place, "invalid", None, None, number, None))
             continue
         known = in_force.get(number.value)
         if known is not None:
+            if known.id not in just_added:
+                _put_repeat_on_record(session, caller, keyring, known, via=via.strip(), received_at=said_at, now=now)
             results.append(OptOutResult(place, "already", known.id, number, None, known.recorded_at))
             continue
         row = OptOut(
@@ -104,6 +111,7 @@ def add_opt_outs(
         )
         session.add(row)
         in_force[number.value] = row
+        just_added.add(row.id)
         put_on_record(session, _added(row, caller, keyring))
         announce(session, NewChange(now, ChangeKind.OPT_OUT, number.value, seller_id, row.id, row.channels))
         results.append(OptOutResult(place, "added", row.id, number, None, now))
@@ -124,6 +132,41 @@ def _added(row: OptOut, caller: Caller, keyring: Keyring) -> Event:
         "recorded_at": utc(row.recorded_at),
     }
     return Event("opt_out.added", row.id, caller.actor, row.seller_id, payload)
+
+
+def _put_repeat_on_record(
+    session: Session,
+    caller: Caller,
+    keyring: Keyring,
+    opt_out: OptOut,
+    *,
+    via: str,
+    received_at: datetime,
+    now: datetime,
+) -> None:
+    """Keep that the person said no again: a wish to leave the list from before that does not end the opt-out."""
+    repeat = OptOutRepeat(
+        id=new_id(),
+        opt_out_id=opt_out.id,
+        via=via,
+        received_at=received_at,
+        recorded_at=now,
+        recorded_by=caller.actor,
+    )
+    session.add(repeat)
+    payload = {
+        "number": keyring.number_hash(opt_out.number),
+        "opt_out": opt_out.id,
+        "via": via,
+        "received_at": utc(received_at),
+    }
+    put_on_record(session, Event("opt_out.repeated", repeat.id, caller.actor, opt_out.seller_id, payload))
+
+
+def _last_no(session: Session, opt_out: OptOut) -> datetime:
+    """Return when the person last said no to what this opt-out covers. Served by ix_opt_out_repeats_opt_out_id."""
+    repeated = session.scalar(select(func.max(OptOutRepeat.received_at)).where(OptOutRepeat.opt_out_id == opt_out.id))
+    return opt_out.received_at if repeated is None else max(opt_out.received_at, repeated)
 
 
 def _in_force(
@@ -169,9 +212,9 @@ def release_opt_out(
         raise InvalidInput("say how it was made sure that the person asked")
     if asked_by_person_at > now + CLOCK_SLACK:
         raise InvalidInput("asked_by_person_at is in the future")
-    if asked_by_person_at < opt_out.received_at:
-        raise InvalidInput("the person said no after that: an earlier wish does not end it")
     lock_key(session, _lock_of(opt_out.number))
+    if asked_by_person_at < _last_no(session, opt_out):
+        raise InvalidInput("the person said no after that: an earlier wish does not end it")
     if session.get(OptOutRelease, opt_out_id) is not None:
         raise AlreadyReleased("nothing was changed")
     release = OptOutRelease(

@@ -14,7 +14,7 @@ from tests.api.hostile import ECHOES, Watch
 from tests.databases import SqliteTemplate
 from tests.postgres import PostgresServer
 
-MIGRATED, SEEDED = "migrated", "seeded"
+MIGRATED, SEEDED = "migrated", "seeded_for_api"
 _numbers = count(1)
 
 

@@ -1,0 +1,121 @@
+"""A no said again outlives an earlier wish to leave the list; and a call after a no was not permitted."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from consent.terms import Channel
+from core.access import operator
+from core.errors import InvalidInput
+from dnc.contacts import LoggedContact, Outcome, log_contact
+from dnc.gate import Question
+from dnc.opt_outs import add_opt_outs, release_opt_out
+from tests.integration.seeds import KINDS, seeded_service
+from tests.seeding import CAMPAIGN, FROM_PARTNER, Seeded
+
+ME = operator("test")
+NUMBER = FROM_PARTNER
+
+
+@pytest.fixture(params=KINDS)
+def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    """A service with a seller whose lead on NUMBER may be called."""
+    with seeded_service(request, request.param, tmp_path) as made:
+        yield made
+
+
+def say_no(seeded: Seeded, received_at: datetime) -> str:
+    """Record a no on NUMBER; return its opt-out's id."""
+    with seeded.service.store.writing() as session:
+        [result] = add_opt_outs(
+            session,
+            ME,
+            seeded.service.keyring,
+            numbers=[NUMBER],
+            seller_id=seeded.seller_id,
+            channels=frozenset(Channel),
+            via="phone",
+            received_at=received_at,
+            note="",
+            now=seeded.clock.now(),
+        )
+    assert result.id is not None
+    return result.id
+
+
+def release(seeded: Seeded, opt_out_id: str, asked_at: datetime) -> None:
+    """Release the opt-out for a wish of that moment."""
+    with seeded.service.store.writing() as session:
+        release_opt_out(
+            session,
+            ME,
+            seeded.service.keyring,
+            opt_out_id=opt_out_id,
+            asked_by_person_at=asked_at,
+            verified_by="called back",
+            note="",
+            now=seeded.clock.now(),
+        )
+
+
+def verdict(seeded: Seeded) -> str:
+    """Ask, on record, whether NUMBER may be called now."""
+    caller = replace(ME, seller_id=seeded.seller_id)
+    return seeded.service.gate.ask(caller, CAMPAIGN, Question(NUMBER)).decision.verdict.value
+
+
+def test_a_wish_from_before_the_last_no_does_not_end_it(seeded: Seeded) -> None:
+    now = seeded.clock.now()
+    first = say_no(seeded, now - timedelta(days=10))
+    assert say_no(seeded, now - timedelta(days=1)) == first
+
+    with pytest.raises(InvalidInput, match="after that"):
+        release(seeded, first, now - timedelta(days=5))
+    assert verdict(seeded) == "deny"
+
+    release(seeded, first, now - timedelta(hours=1))
+    assert verdict(seeded) == "allow"
+
+
+def call(seeded: Seeded, check_id: str, call_id: str, started_at: datetime) -> LoggedContact:
+    """Log a call on the check."""
+    caller = replace(ME, seller_id=seeded.seller_id)
+    with seeded.service.store.writing() as session:
+        return log_contact(
+            session,
+            caller,
+            seeded.service.keyring,
+            check_id=check_id,
+            call_id=call_id,
+            started_at=started_at,
+            ended_at=None,
+            outcome=Outcome.NO_ANSWER,
+            agent=None,
+            source_disclosed=None,
+            now=seeded.clock.now(),
+        )
+
+
+def test_a_call_after_a_no_came_in_was_not_permitted_whatever_its_check_said(seeded: Seeded) -> None:
+    caller = replace(ME, seller_id=seeded.seller_id)
+    answer = seeded.service.gate.ask(caller, CAMPAIGN, Question(NUMBER))
+    assert answer.decision.may_call
+    seeded.clock.at += timedelta(minutes=1)
+    say_no(seeded, seeded.clock.now())
+    seeded.clock.at += timedelta(minutes=1)
+
+    assert not call(seeded, answer.id, "after", seeded.clock.now()).permitted
+
+
+def test_a_check_permits_one_call(seeded: Seeded) -> None:
+    caller = replace(ME, seller_id=seeded.seller_id)
+    answer = seeded.service.gate.ask(caller, CAMPAIGN, Question(NUMBER))
+    seeded.clock.at += timedelta(minutes=1)
+
+    assert call(seeded, answer.id, "one", seeded.clock.now()).permitted
+    assert not call(seeded, answer.id, "two", seeded.clock.now()).permitted
+    assert call(seeded, answer.id, "one", seeded.clock.now()).permitted
+    assert not call(seeded, answer.id, "two", seeded.clock.now()).permitted
