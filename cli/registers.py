@@ -19,9 +19,12 @@ def register() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--as-of", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The day that the contents are from.")
 @click.option("--accept-shrunken", metavar="REASON", help="Why a register that shrank a lot is right; kept on record.")
+@click.option("--accept-unreadable", metavar="REASON", help="Why lines that cannot be read may be left out; on record.")
 @json_option
 @refusals
-def import_(name: str, file: Path, as_of: datetime, accept_shrunken: str | None, as_json: bool) -> None:
+def import_(
+    name: str, file: Path, as_of: datetime, accept_shrunken: str | None, accept_unreadable: str | None, as_json: bool
+) -> None:
     """Put FILE in force as the newest version of the register NAME.
 
     FILE holds one number a line (or in the first column of a CSV), plain, in gzip or in a zip of one member. A file
@@ -38,6 +41,7 @@ def import_(name: str, file: Path, as_of: datetime, accept_shrunken: str | None,
             file_name=file.name,
             now=built.clock.now(),
             accept_shrunken_reason=accept_shrunken,
+            accept_unreadable_reason=accept_unreadable,
         )
     answer(as_json, loaded_document(loaded), _loaded_text(loaded))
 

@@ -88,9 +88,9 @@ class RegisterArchiveNested(ServiceError):
 
 
 class RegisterLinesRejected(ServiceError):
-    """More lines than the policy allows could not be read as one number each."""
+    """A line could not be read as one number, and nobody said why it may be left out; or more than 1 % could not."""
 
-    kind, code, title = Kind.INVALID, "register-lines-rejected", "Too many lines cannot be read as numbers"
+    kind, code, title = Kind.INVALID, "register-lines-rejected", "Lines of the register file cannot be read"
 
 
 class RegisterOfAnotherCountry(ServiceError):

@@ -41,7 +41,8 @@ from dnc.register_errors import (
 )
 
 MAX_REJECTED_SHARE = 0.01
-"""Policy: how large a share of a file's lines may be unreadable, or of another country, before the file is refused."""
+"""Policy: how large a share of a file's lines somebody may accept as unreadable, and how large a share may be of
+another country; above it the file is refused. A line that cannot be read is a person who would not be listed."""
 
 MAX_LINES = 20_000_000
 MAX_BYTES = 1 << 30
@@ -50,11 +51,13 @@ FREE_OF_RATIO = 1 << 20  # a small file may be as repetitive as it likes
 LONGEST_LINE = 10_000
 BLOCK = 1 << 20
 LINES_SHOWN = 20
+HEADING_DIGITS = 4  # a line with more of them may hold a number
 HOPELESS_LINES = 10_000  # this many unreadable lines, and a tenth of all: no need to read on
 
 _BOM = b"\xef\xbb\xbf"
 _GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 _BEYOND_FIRST = re.compile(r'(?:^|[;,\t])[ "]*((?:\+|0|46)[0-9 ()/.-]{6,18})(?=[ "]*(?:[;,\t]|$))')
+_BETWEEN = re.compile(r"[;,\t/|&]|\s+(?=\+|0[1-9])")
 _DATE = re.compile(r"[0-9]{2}([-/.])[0-9]{2}\1[0-9]{4} *")
 
 
@@ -86,16 +89,18 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_register_file(path: Path, *, country: str = "SE") -> RegisterFile:
+def read_register_file(path: Path, *, country: str = "SE", accept_unreadable: bool = False) -> RegisterFile:
     """Return what the file holds; ``country`` (ISO 3166) is where numbers without a country code are dialled.
 
     The file is text in UTF-8 or Windows-1252, as it is or in gzip or a zip of one member; of a CSV (``;``, ``,`` or
     tab) the first column is read, and a line that has a number in another column too is rejected as ambiguous.
+    One rejected line refuses the file, unless ``accept_unreadable`` (never beyond ``MAX_REJECTED_SHARE``); every number
+    that is found in an ambiguous line is then taken.
 
     Raises:
         ServiceError: one of ``dnc.register_errors``; nothing of the file is then to be used.
     """
-    lines = _Lines(country)
+    lines = _Lines(country, accept_unreadable=accept_unreadable)
     with _opened(path) as file:
         before = os.fstat(file.fileno())
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -111,9 +116,9 @@ def read_register_file(path: Path, *, country: str = "SE") -> RegisterFile:
 class _Lines:
     """Reads lines, one block after the other."""
 
-    def __init__(self, country: str) -> None:
-        self.country = country
-        self.numbers = BitMap64()
+    def __init__(self, country: str, *, accept_unreadable: bool) -> None:
+        self.country, self.accept_unreadable = country, accept_unreadable
+        self.numbers, self.of_ambiguous = BitMap64(), BitMap64()
         self.place = self.lines = self.accepted = 0
         self.rejected: Counter[NumberFault] = Counter()
         self.first_rejected: list[tuple[int, NumberFault]] = []
@@ -140,6 +145,8 @@ class _Lines:
                     self._may_be_headed = False
                 else:
                     self._reject(place, found)
+                    if found is NumberFault.AMBIGUOUS and self.accept_unreadable:
+                        self.of_ambiguous.update(_numbers_in(line, country))
         self.place = place
         self._may_be_headed = self._may_be_headed and not batch
         self.lines += len(batch)
@@ -161,8 +168,11 @@ class _Lines:
 
     def _refuse_rejected(self, rejected: int) -> NoReturn:
         raise RegisterLinesRejected(
-            f"{rejected} of the first {self.lines} lines cannot be read; at most {MAX_REJECTED_SHARE:.0%} may be",
+            f"{rejected} of the first {self.lines} lines cannot be read as one number each, so whoever is meant there "
+            f"would not be listed; the first: {', '.join(str(line) for line, _ in self.first_rejected)}. Mend them, or "
+            f"say why they may be left out (at most {MAX_REJECTED_SHARE:.0%} of the lines)",
             extra={
+                "rejected_lines": rejected,
                 "faults": {fault.value: count for fault, count in sorted(self.rejected.items())},
                 "first_rejected": [{"line": line, "fault": fault.value} for line, fault in self.first_rejected],
             },
@@ -173,15 +183,17 @@ class _Lines:
         if self.lines == 0:
             raise RegisterFileEmpty("it holds no number")
         rejected = self.rejected.total()
-        if rejected > self.lines * MAX_REJECTED_SHARE:
+        if rejected > (self.lines * MAX_REJECTED_SHARE if self.accept_unreadable else 0):
             self._refuse_rejected(rejected)
+        duplicates = self.accepted - len(self.numbers)
+        self.numbers |= self.of_ambiguous
         foreign = len(self.numbers) - _count_of_country(self.numbers, self.country)
         if foreign > len(self.numbers) * MAX_REJECTED_SHARE:
             raise RegisterOfAnotherCountry(f"{foreign} of {len(self.numbers)} numbers are not of {self.country}")
         return RegisterFile(
             numbers=self.numbers,
             lines=self.lines,
-            duplicates=self.accepted - len(self.numbers),
+            duplicates=duplicates,
             foreign=foreign,
             rejected=dict(self.rejected),
             first_rejected=tuple(self.first_rejected),
@@ -191,7 +203,13 @@ class _Lines:
 
 def _is_heading(line: str) -> bool:
     """Say whether a line before all others names the columns rather than holds a number."""
-    return line.lstrip(' "#')[:1].isalpha()
+    return line.lstrip(' "#')[:1].isalpha() and sum(map(str.isdigit, line)) <= HEADING_DIGITS
+
+
+def _numbers_in(line: str, country: str) -> list[int]:
+    """Return every number that a line of several holds: on a register one too many is better than one too few."""
+    parts = (read_number(part.strip(' "'), region=country) for part in _BETWEEN.split(line))
+    return [part.value for part in parts if isinstance(part, Number)]
 
 
 def _first_column(line: str, country: str) -> Number | NumberFault:

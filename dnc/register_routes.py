@@ -40,6 +40,9 @@ class NewVersion(Document):
 
     as_of: str = Field(pattern=_DATE.pattern, description="The day that the contents are from, YYYY-MM-DD.")
     accept_shrunken: str | None = Field(default=None, min_length=1, max_length=500)
+    accept_unreadable: str | None = Field(
+        default=None, min_length=1, max_length=500, description="Why lines that cannot be read may be left out."
+    )
 
 
 class VersionDocument(Document):
@@ -121,6 +124,7 @@ def registers_api(store: Store, registers_dir: Path, is_readable: Callable[[str]
             file_name=upload.name,
             now=store.clock.now(),
             accept_shrunken_reason=form.accept_shrunken,
+            accept_unreadable_reason=form.accept_unreadable,
         )
         return VersionDocument(
             name=loaded.register,

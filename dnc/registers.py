@@ -72,6 +72,12 @@ class LoadWarning(StrEnum):
     FOREIGN_NUMBERS = "foreign_numbers"
 
 
+_ACCEPTED_BECAUSE = {
+    LoadWarning.SHRUNKEN: "accepted_shrunken_because",
+    LoadWarning.REJECTED_LINES: "accepted_unreadable_because",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedVersion:
     """The outcome of a load: the version now in force.
@@ -108,13 +114,16 @@ def load_register(
     file_name: str,
     now: datetime,
     accept_shrunken_reason: str | None = None,
+    accept_unreadable_reason: str | None = None,
 ) -> LoadedVersion:
     """Put the register file at ``path`` in force, and return what is in force now.
 
     ``as_of`` is the day that the contents are from, by the register's local date: the version's validity runs from it.
-    A version already past its validity is taken but stands as stale. ``accept_shrunken_reason``, kept on record, is why
-    a register that shrank more than ``MAX_SHRINK_SHARE`` is right. Atomic, and idempotent: the same file with the same
-    date again changes nothing (it restores a snapshot that was lost). Opens its own unit of work, in the end.
+    A version already past its validity is taken but stands as stale. Two reasons are kept on record:
+    ``accept_shrunken_reason`` is why a register that shrank more than ``MAX_SHRINK_SHARE`` is right, and
+    ``accept_unreadable_reason`` why lines that cannot be read (at most 1 %) may be left out; without it, one refuses
+    the file. Atomic, and idempotent: the same file with the same date again changes nothing (it restores a snapshot
+    that was lost). Opens its own unit of work, in the end.
 
     Raises:
         Forbidden: the caller may not load registers, or acts for one seller only.
@@ -125,6 +134,8 @@ def load_register(
         raise Forbidden("a register speaks for every seller: who acts for one may not replace it")
     if accept_shrunken_reason is not None and not accept_shrunken_reason.strip():
         raise InvalidInput("say why the shrunken register is right")
+    if accept_unreadable_reason is not None and not accept_unreadable_reason.strip():
+        raise InvalidInput("say why the lines that cannot be read may be left out")
     with store.writing() as session:
         ensure_registers(session)
     with store.reading() as session:
@@ -135,7 +146,7 @@ def load_register(
     if same is not None and _is_whole(registers_dir, same):
         return _already_loaded(same, now)
     _require_newer(before, as_of)
-    read = read_register_file(path, country=country)
+    read = read_register_file(path, country=country, accept_unreadable=accept_unreadable_reason is not None)
     _require_size(before, len(read.numbers), accept_shrunken_reason)
     sweep_unfinished(registers_dir)
     snapshot = write_snapshot(registers_dir, read.numbers)
@@ -164,7 +175,11 @@ def load_register(
         session.add(version)
         session.flush()
         session.execute(update(Register).where(Register.name == name).values(version_id=version.id))
-        put_on_record(session, _event(version, before, warnings, caller, accept_shrunken_reason))
+        reasons = {
+            LoadWarning.SHRUNKEN: accept_shrunken_reason,
+            LoadWarning.REJECTED_LINES: accept_unreadable_reason,
+        }
+        put_on_record(session, _event(version, before, warnings, caller, reasons))
     return LoadedVersion(
         register=name,
         version_id=version.id,
@@ -241,7 +256,7 @@ def _event(
     before: VersionInForce | None,
     warnings: tuple[LoadWarning, ...],
     caller: Caller,
-    accepted: str | None,
+    accepted: Mapping[LoadWarning, str | None],
 ) -> Event:
     payload = {
         "register": version.register,
@@ -256,8 +271,10 @@ def _event(
         "count_before": before.count if before else None,
         "warnings": [warning.value for warning in warnings],
     }
-    if LoadWarning.SHRUNKEN in warnings and accepted is not None:
-        payload["accepted_shrunken_because"] = accepted.strip()[:REASON_LENGTH]
+    for warning, name in _ACCEPTED_BECAUSE.items():
+        reason = accepted[warning]
+        if warning in warnings and reason is not None:
+            payload[name] = reason.strip()[:REASON_LENGTH]
     return Event("register.loaded", version.register, caller.actor, None, payload)
 
 

@@ -65,7 +65,12 @@ def written_file(path: Path, numbers: Iterable[int] = LISTED, *, seed: int = 1) 
 
 
 def load(
-    service: "Service", path: Path, as_of: date | None = date(2026, 11, 15), *, accept: str | None = None
+    service: "Service",
+    path: Path,
+    as_of: date | None = date(2026, 11, 15),
+    *,
+    accept: str | None = None,
+    accept_unreadable: str | None = None,
 ) -> LoadedVersion:
     """Load the file as the operator would."""
     return load_register(
@@ -77,6 +82,7 @@ def load(
         file_name=path.name,
         now=service.clock.now(),
         accept_shrunken_reason=accept,
+        accept_unreadable_reason=accept_unreadable,
     )
 
 

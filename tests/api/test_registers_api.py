@@ -114,6 +114,17 @@ def test_a_register_that_shrank_is_taken_only_with_a_reason(ringklar: Ringklar) 
     assert (taken["count"], taken["count_before"]) == (100, 495)
 
 
+def test_an_unreadable_line_is_left_out_only_with_a_reason(ringklar: Ringklar) -> None:
+    cut = [*NUMBERS, "07017"]
+
+    problem = refused(send(ringklar, cut), 422, "register-lines-rejected")
+    assert (problem["rejected_lines"], problem["first_rejected"]) == (1, [{"line": 496, "fault": "too_short"}])
+    refused(send(ringklar, cut, accept_unreadable=""), 422)
+
+    taken = answered(send(ringklar, cut, accept_unreadable="the operator knows of it"), 201)
+    assert (taken["count"], taken["rejected_lines"], taken["warnings"]) == (495, 1, ["rejected_lines"])
+
+
 def test_a_register_ages_and_then_answers_nothing(ringklar: Ringklar) -> None:
     assert stands(ringklar)["as_of"] == REGISTER_AS_OF.isoformat()
     seen = []

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import os
 import random
 import tracemalloc
@@ -12,10 +13,14 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from app import Service
-from core.errors import ServiceError
+from core.errors import InvalidInput, ServiceError
+from core.ledger import LedgerEntry
 from core.numbers import read_number
+from dnc.register_errors import RegisterLinesRejected
+from dnc.registers import LoadWarning
 from tests.registers import LISTED, in_force_id, load, service_for, written_file
 
 NOBODY = 65534
@@ -114,7 +119,7 @@ BAD_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
     "numbers in the second column": (_content(IDS_FIRST.encode()), "register-lines-rejected"),
     "a web page": (_content(b"<!doctype html>\n<p>Log in</p>\n" * 50), "register-lines-rejected"),
     "another country's register": (_content(FOREIGN), "register-of-another-country"),
-    "a shrunken register": (_content(TEXT.encode()[: len(TEXT) // 2]), "register-shrunken"),
+    "a shrunken register": (_content("".join(f"+{number}\n" for number in LISTED[:200]).encode()), "register-shrunken"),
 }
 
 
@@ -185,15 +190,61 @@ def test_a_file_that_grows_while_it_is_read_is_refused(service: Service, tmp_pat
     assert in_force_id(service) == good
 
 
-def test_rejected_lines_are_named_by_place_and_fault_never_by_what_they_hold(service: Service, tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", ["0701740605 0701740606", "07017", "(tom)", "070-174 06 O5", "Antal: 495"])
+def test_one_unreadable_line_refuses_the_file_for_it_may_be_somebody_listed(
+    service: Service, tmp_path: Path, line: str
+) -> None:
     path = tmp_path / "b.txt"
-    path.write_text(f"nummer\n{TEXT}0701740605 0701740606\n\n07017\n", encoding="utf-8")
+    path.write_text(f"nummer\n{TEXT}\n{line}\n", encoding="utf-8")
+    good = in_force_id(service)
 
-    loaded = load(service, path, date(2026, 11, 18))
+    with pytest.raises(RegisterLinesRejected) as refused:
+        load(service, path, date(2026, 11, 18))
+
+    place = len(LISTED) + 3
+    assert refused.value.extra["rejected_lines"] == 1
+    assert [one["line"] for one in refused.value.extra["first_rejected"]] == [place]  # type: ignore[attr-defined] # JSON
+    assert f"the first: {place}" in refused.value.detail
+    assert line not in f"{refused.value.detail} {refused.value.extra}"
+    assert in_force_id(service) == good
+
+
+def test_a_first_line_that_holds_a_number_is_no_heading(service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "b.txt"
+    path.write_text(f"hem 0701740605 arbete 0701740606\n{TEXT}", encoding="utf-8")
+
+    with pytest.raises(RegisterLinesRejected):
+        load(service, path, date(2026, 11, 18))
+
+
+def test_unreadable_lines_are_left_out_only_for_a_reason_that_goes_on_record(service: Service, tmp_path: Path) -> None:
+    path, kept = tmp_path / "b.txt", LISTED[2:]
+    text = "".join(f"+{number}\n" for number in kept)
+    path.write_text(f"nummer\n{text}0{LISTED[0] % 10**9} 0{LISTED[1] % 10**9}\n\n07017\n", encoding="utf-8")
+
+    with pytest.raises(InvalidInput):
+        load(service, path, date(2026, 11, 18), accept_unreadable=" ")
+    loaded = load(service, path, date(2026, 11, 18), accept_unreadable="the operator confirmed a cut line")
 
     assert loaded.rejected == {"ambiguous": 1, "too_short": 1}
-    assert loaded.first_rejected == ((len(LISTED) + 2, "ambiguous"), (len(LISTED) + 4, "too_short"))
-    assert loaded.count == len(LISTED)
+    assert loaded.first_rejected == ((len(kept) + 2, "ambiguous"), (len(kept) + 4, "too_short"))
+    assert (loaded.count, loaded.duplicates) == (len(LISTED), 0)  # the ambiguous line lists both its numbers
+    assert LoadWarning.REJECTED_LINES in loaded.warnings
+    with service.store.reading() as session:
+        payloads = session.scalars(select(LedgerEntry.payload).where(LedgerEntry.kind == "register.loaded")).all()
+    reasons = [json.loads(payload or "").get("accepted_unreadable_because") for payload in payloads]
+    assert reasons == [None, "the operator confirmed a cut line"]
+
+
+def test_more_than_one_line_in_a_hundred_is_refused_whatever_the_reason(service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "b.txt"
+    path.write_bytes(TOO_MANY_BAD)
+    good = in_force_id(service)
+
+    with pytest.raises(RegisterLinesRejected):
+        load(service, path, date(2026, 11, 18), accept_unreadable="we know")
+
+    assert in_force_id(service) == good
 
 
 def test_one_endless_line_is_refused_in_bounded_memory(tmp_path: Path) -> None:
