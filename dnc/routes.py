@@ -106,7 +106,7 @@ def dnc_api(store: Store) -> Api:
         logged = log_contact(session, caller, keyring, **body.__dict__, now=clock.now())
         return _contact_document(logged)
 
-    @api.post("/v1/opt-outs", right=Right.ADD_OPT_OUT, problems=[NotFound])
+    @api.post("/v1/opt-outs", right=Right.ADD_OPT_OUT, problems=[NotFound], repeatable=True)
     def create_opt_outs(body: NewOptOuts, caller: Caller, session: Session) -> OptOutResults:
         """Record that people said no; in force for every check that starts after this is answered."""
         results = add_opt_outs(
@@ -135,7 +135,7 @@ def dnc_api(store: Store) -> Api:
             release_opt_out(session, caller, keyring, opt_out_id=opt_out_id, **body.__dict__, now=clock.now())
         )
 
-    @api.post("/v1/lookups", right=Right.LOOK_UP, problems=[Forbidden])
+    @api.post("/v1/lookups", right=Right.LOOK_UP, problems=[Forbidden], repeatable=True)
     def look_up_number(body: LookUpQuestion, caller: Caller, session: Session) -> NumberDocument:
         """Return everything on a number that the caller's role may see; the look-up is itself on record."""
         record = look_up(

@@ -14,7 +14,9 @@ What a view needs it asks for by parameter name:
   decorator is the pydantic model of the other form fields, given as ``form``;
 - ``caller``: the authenticated ``Caller``, who has been seen to hold ``right``;
 - ``session``: a unit of work opened around the view: writing for POST, reading for GET. It is committed before the
-  answer leaves. A writing view takes the ``Idempotency-Key`` header: the same request again gets the first answer;
+  answer leaves. A writing view takes the ``Idempotency-Key`` header: the same request again gets the first answer
+  for ``KEPT_FOR``. One declared ``repeatable`` takes the header too, but does its work each time: because that is
+  harmless, while a kept answer would not be, being about a person or about what has changed since;
 - anything else is a part of the path, a string.
 
 A view returns a pydantic model, or a ``Rendered`` JSON text.
@@ -31,13 +33,11 @@ from typing import Any, TypeVar, get_type_hints
 
 from flask import Blueprint, Response, g, request
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select
 
 from core.access import Caller, Right
-from core.errors import Kind, NotFound, ServiceError
-from core.naming import insert_named
+from core.errors import NotFound, ServiceError
 from core.store import Store
-from web.models import KeptAnswer
+from web.kept import Answer, answer_once
 from web.problems import BodyTooLarge, MalformedRequest, UnsupportedMediaType
 from web.uploads import Upload, received
 
@@ -50,12 +50,6 @@ class Document(BaseModel):
     """The parent of all request and response bodies: unknown fields are refused, nothing is changed after."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class IdempotencyConflict(ServiceError):
-    """The Idempotency-Key was used for another request."""
-
-    kind, code, title = Kind.CONFLICT, "idempotency-conflict", "The Idempotency-Key belongs to another request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +74,7 @@ class Operation:
     form: type[BaseModel] | None
     takes_file: bool
     takes_idempotency_key: bool
+    repeatable: bool
     response: type[BaseModel]
     problems: tuple[type[ServiceError], ...]
 
@@ -97,7 +92,7 @@ class Api:
         return self._declare("GET", path, **declared)
 
     def post(self, path: str, **declared: Any) -> Callable[[View], View]:
-        """Declare a POST endpoint: its ``right`` and perhaps status, problems, response, fields and limit."""
+        """Declare a POST endpoint: its ``right``, perhaps status, problems, response, fields, limit, repeatable."""
         return self._declare("POST", path, **declared)
 
     def _declare(
@@ -111,6 +106,7 @@ class Api:
         response: type[BaseModel] | None = None,
         fields: type[BaseModel] | None = None,
         limit: int = BODY_LIMIT,
+        repeatable: bool = False,
     ) -> Callable[[View], View]:
         def declare(view: View) -> View:
             hints = get_type_hints(view)
@@ -127,6 +123,7 @@ class Api:
                 form=fields,
                 takes_file="upload" in names,
                 takes_idempotency_key=method == "POST" and "session" in names,
+                repeatable=repeatable,
                 response=response or hints["return"],
                 problems=tuple(problems),
             )
@@ -185,35 +182,25 @@ def _write(
     store: Store, operation: Operation, caller: Caller, view: Callable[..., Any], arguments: dict[str, Any]
 ) -> Response:
     key = request.headers.get("Idempotency-Key")
-    if key is None:
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+        raise MalformedRequest("an Idempotency-Key has 1 to 100 printable ASCII characters without spaces")
+    if key is None or operation.repeatable:
         with store.writing() as session:
             text = render(view(session=session, **arguments))
         return _response(text, operation.status)
-    if not IDEMPOTENCY_KEY.fullmatch(key):
-        raise MalformedRequest("an Idempotency-Key has 1 to 100 printable ASCII characters without spaces")
     upload = arguments.get("upload")
     content = upload.fingerprint if upload is not None else request.get_data()
     asked = hashlib.sha256(f"{operation.method} {request.path}\n".encode() + content).hexdigest()
     with store.writing() as session:
-        kept = session.scalar(
-            select(KeptAnswer).where(KeptAnswer.caller_id == caller.id, KeptAnswer.idempotency_key == key)
+        answer = answer_once(
+            session,
+            lambda: Answer(operation.status, render(view(session=session, **arguments))),
+            caller_id=caller.id,
+            key=key,
+            request_sha256=asked,
+            now=store.clock.now(),
         )
-        if kept is None:
-            text, status = render(view(session=session, **arguments)), operation.status
-            answer = KeptAnswer(
-                caller_id=caller.id,
-                idempotency_key=key,
-                request_sha256=asked,
-                status=status,
-                body=text,
-                created_at=store.clock.now(),
-            )
-            insert_named(session, answer, "the same Idempotency-Key is being used by another request now")
-        elif kept.request_sha256 != asked:
-            raise IdempotencyConflict("choose a new key for a new request")
-        else:
-            text, status = kept.body, kept.status
-    return _response(text, status)
+    return _response(answer.text, answer.status)
 
 
 def render(answer: BaseModel | Rendered) -> str:
@@ -231,19 +218,20 @@ def read_json(limit: int = BODY_LIMIT) -> object:
     Raises:
         UnsupportedMediaType: the content type is not JSON.
         BodyTooLarge: the body is over ``limit`` bytes.
-        MalformedRequest: not JSON by RFC 8259, a key twice in one object, or text no database can keep.
+        MalformedRequest: not JSON by RFC 8259 in UTF-8, a key twice in one object, or text no database can keep.
     """
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("send application/json")
     if (request.content_length or 0) > limit:
         raise BodyTooLarge(f"at most {limit} bytes")
     request.max_content_length = limit
-    raw = request.get_data()
     try:
-        value = json.loads(raw, object_pairs_hook=_object, parse_constant=_constant)
+        # Decoded here, because json takes bytes for UTF-16 or UTF-32 if they look like it.
+        text = request.get_data().decode("utf-8")
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
     except (ValueError, RecursionError) as error:
         raise MalformedRequest("the body is not valid JSON in UTF-8, or names a key twice") from error
-    if b"\\u" in raw:
+    if "\\u" in text:  # written out, JSON has no NUL in a text, and UTF-8 no half of a surrogate pair
         _refuse_unstorable(value)
     return value
 

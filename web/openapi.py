@@ -1,12 +1,14 @@
 """The OpenAPI 3.1 description, made from the declared operations: it cannot differ from what is served."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
 from core.errors import Forbidden, InvalidInput, ServiceError, StorageUnavailable, Unauthenticated
-from web.endpoint import IdempotencyConflict, Operation
+from web.endpoint import Operation
+from web.kept import KEPT_FOR, IdempotencyConflict
 from web.problems import PROBLEM_TYPE, BodyTooLarge, MalformedRequest, UnsupportedMediaType, status_of
 
 PROBLEM_SCHEMA = {
@@ -22,6 +24,10 @@ PROBLEM_SCHEMA = {
         "errors": {"type": "array", "items": {"type": "object"}},
     },
 }
+KEY_IS_KEPT = (
+    f"the same request with the same key gets the first answer again, for {KEPT_FOR // timedelta(hours=1)} hours"
+)
+KEY_IS_IGNORED = "taken and not used: sending the same again does no harm, and no answer is kept"
 
 
 def describe(operations: Iterable[Operation], *, version: str) -> dict[str, Any]:
@@ -74,7 +80,7 @@ def _operation(operation: Operation, refs: Any, definitions: Any) -> dict[str, A
                 "in": "header",
                 "required": False,
                 "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,100}$"},
-                "description": "the same request with the same key gets the first answer again",
+                "description": KEY_IS_IGNORED if operation.repeatable else KEY_IS_KEPT,
             }
         )
     described: dict[str, Any] = {
@@ -111,7 +117,7 @@ def _responses(operation: Operation, refs: Any) -> dict[str, Any]:
     if operation.query is not None:
         usual += [InvalidInput, MalformedRequest]
     if operation.takes_idempotency_key:
-        usual += [IdempotencyConflict, MalformedRequest]
+        usual += [MalformedRequest] if operation.repeatable else [IdempotencyConflict, MalformedRequest]
     by_status: dict[str, list[str]] = {}
     for error in (*usual, *operation.problems):
         codes = by_status.setdefault(str(int(status_of(error))), [])

@@ -1,10 +1,7 @@
-"""The feed that a dialer follows, and writes that are repeated: in order, nothing skipped, nothing done twice."""
+"""The feed that a dialer follows: in order, nothing skipped."""
 
-import threading
-
-from core.access import Role
-from tests.api.calling import Json, Ringklar, answered, refused
-from tests.seeding import FROM_LIST, FROM_PARTNER, OPTED_OUT, SELLER
+from tests.api.calling import Json, Ringklar, answered
+from tests.seeding import FROM_PARTNER, OPTED_OUT
 
 
 def pages(application: Ringklar, limit: int) -> list[Json]:
@@ -47,74 +44,3 @@ def test_a_hold_reaches_the_dialer_and_so_does_what_comes_after_the_cursor(ringk
 
     [change] = answered(ringklar.get(f"/v1/changes?cursor={cursor}"), 200)["changes"]
     assert (change["kind"], change["number"], change["subject"]) == ("hold", FROM_PARTNER, hold_id)
-
-
-def opt_out_with(application: Ringklar, key: str, numbers: list[str]) -> Json:
-    """Return the answer to opting numbers out under an Idempotency-Key."""
-    body = {"numbers": numbers, "seller": SELLER, "via": "phone"}
-    headers = {"Idempotency-Key": key}
-    return application.post("/v1/opt-outs", body, role=Role.CUSTOMER_SERVICE, headers=headers)
-
-
-def test_the_same_request_under_the_same_key_has_one_effect_and_one_answer(ringklar: Ringklar) -> None:
-    first = opt_out_with(ringklar, "key-1", [FROM_PARTNER])
-    after_first = ringklar.row_counts()
-
-    again = opt_out_with(ringklar, "key-1", [FROM_PARTNER])
-
-    assert answered(first, 200)["results"][0]["result"] == "added"
-    assert (again.status_code, again.text) == (first.status_code, first.text)
-    assert ringklar.row_counts() == after_first
-
-
-def test_another_request_under_the_same_key_is_a_conflict(ringklar: Ringklar) -> None:
-    opt_out_with(ringklar, "key-1", [FROM_PARTNER])
-    before = ringklar.row_counts()
-
-    refused(opt_out_with(ringklar, "key-1", [FROM_LIST]), 409, "idempotency-conflict")
-
-    assert ringklar.row_counts() == before
-
-
-def test_a_key_belongs_to_its_caller(ringklar: Ringklar) -> None:
-    opt_out_with(ringklar, "key-1", [FROM_PARTNER])
-    other = ringklar.new_key(Role.CUSTOMER_SERVICE, ringklar.seeded.seller_id)
-    body = {"numbers": [FROM_LIST], "seller": SELLER, "via": "phone"}
-
-    response = ringklar.post("/v1/opt-outs", body, key=other, headers={"Idempotency-Key": "key-1"})
-
-    assert answered(response, 200)["results"][0]["number"] == FROM_LIST
-
-
-def test_a_refused_request_may_be_sent_again_under_its_key(ringklar: Ringklar) -> None:
-    headers = {"Idempotency-Key": "key-1"}
-    body = {"numbers": [FROM_PARTNER], "seller": "finns-inte", "via": "phone"}
-    refused(ringklar.post("/v1/opt-outs", body, role=Role.CUSTOMER_SERVICE, headers=headers), 404)
-
-    assert answered(opt_out_with(ringklar, "key-1", [FROM_PARTNER]), 200)["results"][0]["result"] == "added"
-
-
-def test_the_same_request_twice_at_once_has_one_effect(ringklar: Ringklar) -> None:
-    before = ringklar.row_counts()
-    start, answers = threading.Barrier(4), []
-
-    def ask() -> None:
-        start.wait()
-        answers.append(opt_out_with(ringklar, "key-1", [FROM_PARTNER]))
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    given = [answer for answer in answers if answer.status_code == 200]
-    assert given
-    assert len({answer.text for answer in given}) == 1
-    for answer in answers:
-        if answer.status_code != 200:
-            refused(answer, 409)
-    after = ringklar.row_counts()
-    assert after["opt_outs"] == before["opt_outs"] + 1
-    assert after["kept_answers"] == before["kept_answers"] + 1
-    assert opt_out_with(ringklar, "key-1", [FROM_PARTNER]).text == given[0].text

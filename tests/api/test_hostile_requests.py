@@ -3,6 +3,8 @@
 Each request carries a marker and a number that reaches nobody: neither may come back in the answer or in the log.
 """
 
+import json
+
 import pytest
 
 from core.access import Role
@@ -98,6 +100,17 @@ def test_another_method_is_refused(watch: Watch, path: str, method: str) -> None
     assert response.status_code in {404, 405}
     if response.status_code == 405:
         assert "POST" in response.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", VALID)
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-8-sig"])
+def test_json_in_another_encoding_than_plain_utf_8_is_refused(watch: Watch, path: str, encoding: str) -> None:
+    role, valid = VALID[path]
+    body = json.dumps({**valid, "note": f"{MARKER}\x00"} if "note" in valid else valid).encode(encoding)
+
+    response = send(watch, path, role, data=body, content_type="application/json")
+
+    assert watch.refused(response, encoding)["code"] == "malformed-request"
 
 
 @pytest.mark.parametrize("path", VALID)
