@@ -45,7 +45,7 @@ def verify_ledger(export: Path | None, key: str | None, as_json: bool) -> None:
         with service() as built, built.store.snapshot() as session:
             own = public_key(built.keyring)
             verified = verify(ledger_lines(session, own), key or own)
-            findings = [*verified.findings, *compare_records(session, built.keyring)]
+            findings = list(dict.fromkeys([*verified.findings, *compare_records(session, built.keyring)]))
     document = {
         "chains": verified.chains,
         "entries": verified.entries,
@@ -57,6 +57,8 @@ def verify_ledger(export: Path | None, key: str | None, as_json: bool) -> None:
     lines = [
         f"{verified.entries} entries in {verified.chains} chains under {verified.checkpoints} checkpoints: {outcome}"
     ]
+    if verified.erased:
+        lines.append(f"  the payloads of {verified.erased} entries are erased")
     lines += [f"  {one.what}: chain {one.chain}, entry {one.seq}: {one.detail}" for one in findings]
     answer(as_json, document, "\n".join(lines))
     if findings:

@@ -24,6 +24,10 @@ from core.database import Base, select_lock, to_microseconds
 from core.prepared import Prepared, instant_value
 
 GENESIS = "0" * 64
+ERASED = "ledger.erased"
+"""The kind of the entry that says which payloads were erased, and why."""
+NEVER_ERASED = frozenset({ERASED, "chain.opened"})
+"""Kinds of entry whose payload verification itself rests on."""
 OPEN_LOCK = 0x52494E47_4C4544  # PostgreSQL advisory lock held while a chain is opened
 
 

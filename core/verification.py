@@ -17,7 +17,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.ledger import GENESIS, Event, LedgerChain, LedgerCheckpoint, LedgerEntry, Position, entry_hash, payload_digest
+from core.database import to_microseconds
+from core.ledger import (
+    ERASED,
+    GENESIS,
+    NEVER_ERASED,
+    Event,
+    LedgerChain,
+    LedgerCheckpoint,
+    LedgerEntry,
+    Position,
+    entry_hash,
+    payload_digest,
+)
 
 FORM = "ringklar-ledger-1"
 ORDER = ("header", "chain", "entry", "checkpoint", "end")
@@ -115,6 +127,37 @@ def read_export(path: Path) -> Iterator[Line]:
             yield line if isinstance(line, dict) else {"type": "unreadable"}
 
 
+class Erasures:
+    """Which payloads are gone, and which of them an entry that was written later says were erased."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[int, int], tuple[int, str]] = {}  # by place: the moment and the kind
+        self._named: dict[tuple[int, int], list[tuple[int, int, int]]] = {}  # by place: who names it, and when
+
+    def entry(self, chain: int, seq: int, at: datetime, kind: str, payload: str | None) -> None:
+        """Take in one entry; one that says what was erased, but not in a form that can be read, raises."""
+        moment = to_microseconds(at)
+        if payload is None:
+            self.found[chain, seq] = moment, kind
+        elif kind == ERASED:
+            for of_chain, of_seq in json.loads(payload)["entries"]:
+                self._named.setdefault((_whole(of_chain), _whole(of_seq)), []).append((moment, chain, seq))
+
+    def findings(self) -> list[Finding]:
+        """Return a finding for each payload that is gone without a word in the ledger."""
+        return [
+            Finding("erased", chain, seq, "the payload is gone, and no later entry says that it was erased")
+            for (chain, seq), (at, kind) in self.found.items()
+            if kind in NEVER_ERASED or not self._said((chain, seq), at)
+        ]
+
+    def _said(self, place: tuple[int, int], at: int) -> bool:
+        """Of one chain, the later entry has the greater number; of two, it cannot be told but by their clocks."""
+        return any(
+            seq > place[1] if chain == place[0] else moment >= at for moment, chain, seq in self._named.get(place, ())
+        )
+
+
 class _Verifier:
     def __init__(self) -> None:
         self.findings: list[Finding] = []
@@ -123,7 +166,8 @@ class _Verifier:
         self.wanted: dict[tuple[int, int], str] = {}  # entries that others vouch for, by the hash they must have
         self.seen: dict[tuple[int, int], str] = {}
         self.opened_at: dict[int, str] = {}
-        self.entries = self.erased = self.checkpoints = 0
+        self.erasures = Erasures()
+        self.entries = self.checkpoints = 0
         self.checkpoint_digest: str | None = None
         self.read = self.part = self.newest = 0
         self.ended = False
@@ -180,9 +224,7 @@ class _Verifier:
             what = "missing" if seq > before_seq else "reordered"
             self.find(what, chain, seq, f"entry {seq} follows entry {before_seq}")
         payload, digest = line["payload"], line["digest"]
-        if payload is None:
-            self.erased += 1
-        elif payload_digest(payload) != digest:
+        if payload is not None and payload_digest(payload) != digest:
             self.find("changed", chain, seq, "the payload is not the one that was digested")
         event = Event(line["kind"], line["subject"], line["actor"], line["seller_id"], "")
         at = datetime.fromisoformat(line["at"])
@@ -199,6 +241,7 @@ class _Verifier:
             if (after["chain"] if after is not None else 0) != chain - 1:
                 self.find("missing", chain, seq, "the chain does not follow the one before it")
         self.ends[chain] = (seq, line["hash"])
+        self.erasures.entry(chain, seq, at, line["kind"], payload)
         if (chain, seq) in self.wanted or chain in self.chains:
             self.seen[chain, seq] = line["hash"]
 
@@ -239,6 +282,7 @@ class _Verifier:
         for (chain, seq), head in self.wanted.items():
             if self.seen.get((chain, seq)) != head:
                 self.find("missing", chain, seq, "an entry that was vouched for is gone or was changed")
+        self.findings += self.erasures.findings()
 
 
 def _whole(value: object) -> int:
@@ -262,5 +306,9 @@ def verify(lines: Iterable[Line], public_key: str) -> Verified:
             verifier.find("changed", None, None, f"a line cannot be read ({type(error).__name__})")
     verifier.close()
     return Verified(
-        len(verifier.chains), verifier.entries, verifier.erased, verifier.checkpoints, tuple(verifier.findings)
+        chains=len(verifier.chains),
+        entries=verifier.entries,
+        erased=len(verifier.erasures.found),
+        checkpoints=verifier.checkpoints,
+        findings=tuple(verifier.findings),
     )
