@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from core.database import any_of, any_of_value
 from core.ids import new_ids
-from core.prepared import Prepared
+from core.ledger import Event, put_on_record
+from core.prepared import Prepared, read_date_or_none
+from core.secrets import Keyring
 from leads.bulk import BulkInsert, Row, instants_of
 from leads.models import Lead, LeadRow
 from leads.rows import RowReason, SettledRow
@@ -41,17 +43,24 @@ _KNOWN = Prepared(
         Lead.source_id == bindparam("source_id"), any_of(Lead.number, bindparam("numbers"))
     )
 )
+_BIRTH_DATES = Prepared(
+    select(Lead.id, Lead.number, Lead.birth_date).where(
+        Lead.source_id == bindparam("source_id"), any_of(Lead.number, bindparam("numbers"))
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The file and source that rows are taken for."""
+    """The file and source that rows are taken for, and for whom the ledger is to say so."""
 
     lead_file_id: str
     source_id: str
     seller_id: str
     retention: timedelta
     received_at: datetime
+    actor: str
+    keyring: Keyring
 
 
 def holders(session: Session, source_id: str, rows: Sequence[SettledRow]) -> dict[int, str]:
@@ -85,7 +94,41 @@ def without_duplicates(rows: Sequence[SettledRow], held: dict[int, str], lead_fi
 
 def _duplicate(row: SettledRow, *, in_file: bool) -> SettledRow:
     reason = RowReason.DUPLICATE_IN_FILE if in_file else RowReason.DUPLICATE_IN_SOURCE
-    return SettledRow(row.raw, RowState.DUPLICATE, (reason,), row.number, None)
+    return SettledRow(row.raw, RowState.DUPLICATE, (reason,), row.number, row.person)
+
+
+def learn_birth_dates(session: Session, delivery: Delivery, rows: Sequence[SettledRow]) -> None:
+    """Give the leads that ``rows`` double the birth date they lack, or the younger one that was said; on record.
+
+    Of two birth dates the younger counts: a child may not be called, whichever row said so. The ledger tells neither
+    date. Served by uq_leads_number_source_id.
+    """
+    said: dict[int, tuple[date, int]] = {}
+    for row in rows:
+        if row.state is RowState.DUPLICATE and row.number is not None and row.person and row.person.birth_date:
+            said[row.number] = max(said.get(row.number, (date.min, 0)), (row.person.birth_date, row.raw.row_no))
+    if not said:
+        return
+    connection = session.connection()
+    given: dict[str, object] = {
+        "source_id": delivery.source_id,
+        "numbers": any_of_value(connection.dialect.name, list(said)),
+    }
+    learnt = []
+    for lead_id, number, before in _BIRTH_DATES.rows(connection, given):
+        birth_date, row_no = said[int(number)]
+        if (read_date_or_none(before) or date.min) < birth_date:
+            learnt.append({"id": lead_id, "birth_date": birth_date})
+            payload = {
+                "number": delivery.keyring.number_hash(int(number)),
+                "lead_file": delivery.lead_file_id,
+                "row_no": row_no,
+            }
+            put_on_record(
+                session, Event("lead.birth_date_learnt", lead_id, delivery.actor, delivery.seller_id, payload)
+            )
+    if learnt:
+        session.execute(update(Lead), learnt)
 
 
 class BatchWriter:

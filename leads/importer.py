@@ -24,7 +24,7 @@ from core.errors import InvalidInput
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.store import Store
-from leads.batches import BatchWriter, Delivery, holders, without_duplicates
+from leads.batches import BatchWriter, Delivery, holders, learn_birth_dates, without_duplicates
 from leads.models import LeadFile, Source
 from leads.reader import Custody, Layout, LeadFileReader, take_custody
 from leads.reports import LeadFileReport, report_of
@@ -138,7 +138,7 @@ def _read(
     batch: int,
 ) -> None:
     """Take every row that is not taken yet, then close the file."""
-    delivery = _delivery(source, lead_file.id, lead_file.received_at)
+    delivery = _delivery(store, caller, source, lead_file)
     writer, done = BatchWriter(delivery, store.engine.dialect.name), lead_file.rows_read
     for rows in _batches(reader, delivery.received_at, batch):
         while waiting := [row for row in rows if row.raw.row_no > done]:
@@ -157,8 +157,16 @@ def _read(
         _finish(session, caller, source, lead_file.id)
 
 
-def _delivery(source: Source, lead_file_id: str, received_at: datetime) -> Delivery:
-    return Delivery(lead_file_id, source.id, source.seller_id, timedelta(days=source.retention_days), received_at)
+def _delivery(store: Store, caller: Caller, source: Source, lead_file: LeadFile) -> Delivery:
+    return Delivery(
+        lead_file_id=lead_file.id,
+        source_id=source.id,
+        seller_id=source.seller_id,
+        retention=timedelta(days=source.retention_days),
+        received_at=lead_file.received_at,
+        actor=caller.actor,
+        keyring=store.keyring,
+    )
 
 
 def _batches(reader: LeadFileReader, received_at: datetime, size: int) -> Iterator[list[SettledRow]]:
@@ -173,6 +181,7 @@ def _take(
     """Write the rows and their leads, move the checkpoint, and return where it stands."""
     rows = without_duplicates(rows, holders(session, delivery.source_id, rows), delivery.lead_file_id)
     writer.write(session, rows, now)
+    learn_birth_dates(session, delivery, rows)
     counts = Counter(row.state for row in rows)
     reached = rows[-1].raw.row_no
     moved: Any = session.execute(  # Any: a cursor result, which the session's type does not promise

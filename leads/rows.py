@@ -76,7 +76,8 @@ class Person:
 class SettledRow:
     """A row and what becomes of it by itself: ``accepted`` may still turn out to be a duplicate.
 
-    ``number`` is the E.164 integer, None if none could be read; ``person`` is None unless the row is accepted.
+    ``number`` is the E.164 integer, None if none could be read; ``person`` is None unless the row is accepted,
+    or a duplicate, of which the birth date alone is used.
     """
 
     raw: RawRow

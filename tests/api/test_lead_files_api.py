@@ -60,6 +60,17 @@ def test_a_file_sent_again_gives_the_first_report(ringklar: Ringklar) -> None:
     assert {**again, "repeated": False} == first
 
 
+def test_a_duplicate_that_says_the_person_is_a_child_denies_the_next_check(ringklar: Ringklar) -> None:
+    answered(deliver(ringklar), 202)
+    assert ringklar.check("+46701740621")["verdict"] == "allow"
+
+    report = answered(deliver(ringklar, "Telefon;Född\n070-174 06 21;2012-05-03\n".encode()), 202)
+
+    assert (report["accepted"], report["duplicate"]) == (0, 1)
+    check = ringklar.check("+46701740621")
+    assert (check["verdict"], [reason["code"] for reason in check["reasons"]]) == ("deny", ["minor"])
+
+
 def test_a_dry_run_tells_the_same_and_keeps_nothing(ringklar: Ringklar) -> None:
     before = ringklar.row_counts()
 

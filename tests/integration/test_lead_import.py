@@ -107,6 +107,44 @@ def test_a_number_that_one_source_delivers_in_two_files_is_a_duplicate(store: St
     assert report.reasons == {"duplicate_in_source": 2}
 
 
+@pytest.mark.parametrize(
+    ("known", "said", "kept"),
+    [
+        ("", "2012-05-03", date(2012, 5, 3)),
+        ("1980-01-01", "2012-05-03", date(2012, 5, 3)),
+        ("2012-05-03", "1980-01-01", date(2012, 5, 3)),
+        ("1980-01-01", "", date(1980, 1, 1)),
+    ],
+)
+@pytest.mark.parametrize("in_file", [True, False])
+def test_a_duplicate_that_says_younger_or_says_the_birth_date_first_is_believed(
+    store: Store, tmp_path: Path, known: str, said: str, kept: date, in_file: bool
+) -> None:
+    rows, more = [f"0701740605;{known}", "0701740606;"], [f"+46701740605;{said}", "+46701740605;1970-01-01"]
+    if in_file:
+        deliver(store, written(tmp_path / "a.csv", ["tel;född", *rows, *more]))
+    else:
+        deliver(store, written(tmp_path / "a.csv", ["tel;född", *rows]))
+        deliver(store, written(tmp_path / "b.csv", ["tel;född", *more]), batch=1)
+
+    with store.reading() as session:
+        leads = session.execute(select(Lead.id, Lead.birth_date).order_by(Lead.number)).all()
+        learnt = session.execute(
+            select(LedgerEntry.subject, LedgerEntry.payload).where(LedgerEntry.kind == "lead.birth_date_learnt")
+        ).all()
+    assert [birth_date for _, birth_date in leads] == [kept, None]
+    assert {subject for subject, _ in learnt} == ({leads[0].id} if str(kept) != known else set())
+    assert not any(secret in (payload or "") for _, payload in learnt for secret in ("1740605", "2012", "1970"))
+
+
+def test_a_dry_run_learns_no_birth_date(store: Store, tmp_path: Path) -> None:
+    deliver(store, written(tmp_path / "a.csv", ["tel;född", "0701740605;1980-01-01"]))
+    deliver(store, written(tmp_path / "b.csv", ["tel;född", "0701740605;2012-05-03"]), dry_run=True)
+
+    with store.reading() as session:
+        assert session.scalars(select(Lead.birth_date)).all() == [date(1980, 1, 1)]
+
+
 @pytest.mark.parametrize("batch", [1, 7, 5000])
 def test_a_dry_run_counts_what_a_real_run_then_gives_and_keeps_nothing(
     store: Store, tmp_path: Path, batch: int
