@@ -9,7 +9,7 @@ from dnc.contacts import Outcome
 from dnc.decision import Verdict
 from dnc.reasons import Category, ReasonCode
 from web.endpoint import Document
-from web.fields import Id, Instant, Note, RawNumber, Region, Short, Slug
+from web.fields import Id, Instant, Note, RawNumber, Region, Short, Slug, Via
 
 
 class CheckQuestion(Document):
@@ -156,7 +156,7 @@ class NewOptOuts(Document):
     numbers: Annotated[list[RawNumber], Field(min_length=1, max_length=10_000)]
     seller: Slug | Literal["*"]
     channels: Annotated[tuple[Channel, ...], Field(min_length=1, max_length=len(Channel))] = tuple(Channel)
-    via: Short
+    via: Via
     received_at: Instant | None = None
     note: Note = ""
     region: Region = "SE"

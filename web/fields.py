@@ -24,10 +24,14 @@ Instant = Annotated[
 ]
 """An instant with its time zone, RFC 3339."""
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?$")]
+Slug = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?$")]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+Via = Annotated[str, StringConstraints(min_length=1, max_length=40, strip_whitespace=True)]
+"""In which way a person said something: phone, e-mail, letter …"""
 Note = Annotated[str, StringConstraints(max_length=2000)]
 RawNumber = Annotated[str, StringConstraints(max_length=250)]
 """A phone number in any spelling; whether it can be read is part of the answer, not of the input's form."""
-Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), Field(description="ISO country for national forms")]
-Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")]
+Region = Annotated[
+    str, StringConstraints(max_length=2, pattern=r"^[A-Z]{2}$"), Field(description="ISO country for national forms")
+]
+Id = Annotated[str, StringConstraints(max_length=36, pattern=r"^[0-9a-f-]{36}$")]
