@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import delete, select
 
-from core.access import operator
+from core.access import WebSession, operator
 from core.checkpoints import make_checkpoint
 from core.config import Settings
 from core.ledger import Event, put_on_record
@@ -20,6 +20,7 @@ from dnc.snapshots import sweep_unfinished
 from jobs.inbox import SETTLE_SECONDS, Inbox
 from jobs.leader import FencedStore
 from jobs.models import JobRun
+from web.kept import forget_answers
 
 KEPT_RUNS = timedelta(days=30)
 
@@ -56,6 +57,7 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
         Task("registers.warn", timedelta(hours=1), warn_of_registers),
         Task("ledger.checkpoint", timedelta(minutes=1), checkpoint),
         Task("sweep", timedelta(hours=1), sweep),
+        Task("sweep_expired", timedelta(days=1), sweep_expired),
     )
 
 
@@ -104,3 +106,11 @@ def forget_runs(store: Store, now: datetime) -> int:
     with store.writing() as session:
         gone = session.execute(delete(JobRun).where(JobRun.ended_at < now - KEPT_RUNS))
         return int(gone.rowcount)  # type: ignore[attr-defined] # a DELETE has a row count
+
+
+def sweep_expired(store: Store, now: datetime) -> str:
+    """Remove what may not be used any more: answers kept for repeated requests, and sign-in sessions."""
+    with store.writing() as session:
+        answers = forget_answers(session, now)
+        gone = session.execute(delete(WebSession).where(WebSession.expires_at <= now))
+        return f"{answers} answers, {gone.rowcount} sessions"  # type: ignore[attr-defined] # a DELETE has a row count
