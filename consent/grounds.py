@@ -12,9 +12,10 @@ from consent.models import Consent, ConsentWithdrawal, CustomerRelation
 from consent.terms import Channel, written_channels
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
+from core.clock import utc
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
-from core.ledger import Event, put_on_record
+from core.ledger import Event, payload_digest, put_on_record
 from core.naming import insert_named
 from core.numbers import Number
 from core.secrets import Keyring
@@ -75,8 +76,10 @@ def record_consent(
         "channels": consent.channels,
         "names_seller": names_seller,
         "text_version": consent.text_version,
-        "given_at": given_at.isoformat(),
-        "expires_at": None if expires_at is None else expires_at.isoformat(),
+        "evidence_sha256": payload_digest(proof),
+        "given_at": utc(given_at),
+        "expires_at": utc(expires_at),
+        "recorded_at": utc(now),
     }
     put_on_record(session, Event("consent.recorded", consent.id, caller.actor, seller_id, payload))
     return consent
@@ -147,8 +150,9 @@ def withdraw_consent(
         return session.get_one(ConsentWithdrawal, consent.id)
     payload = {
         "number": keyring.number_hash(consent.number),
-        "withdrawn_at": withdrawal.withdrawn_at.isoformat(),
+        "withdrawn_at": utc(withdrawal.withdrawn_at),
         "via": withdrawal.via,
+        "recorded_at": utc(now),
     }
     put_on_record(session, Event("consent.withdrawn", consent.id, caller.actor, consent.seller_id, payload))
     announce(
@@ -224,8 +228,9 @@ def record_relation(
     payload = {
         "number": keyring.number_hash(number.value),
         "product": relation.product,
-        "started_at": started_at.isoformat(),
-        "fulfilled_at": None if fulfilled_at is None else fulfilled_at.isoformat(),
+        "started_at": utc(started_at),
+        "fulfilled_at": utc(fulfilled_at),
+        "recorded_at": utc(now),
     }
     put_on_record(session, Event("relation.recorded", relation.id, caller.actor, seller_id, payload))
     return relation

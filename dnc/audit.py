@@ -1,18 +1,23 @@
-"""What the ledger must say of checks, contacts, opt-outs, releases and holds, and whether it does."""
+"""What the ledger must say of everything that decides, and whether it does."""
 
 import json
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from consent.audit import RECORDED as OF_CONSENT
-from core.audit import Recorded, compare, entries_of, unaccounted
+from core.audit import RECORDED as OF_CORE
+from core.audit import SWITCHED as SWITCHED_IN_CORE
+from core.audit import Recorded, Switched, compare, entries_of, silently_erased, unaccounted
 from core.clock import utc
 from core.ledger import LedgerEntry
 from core.secrets import Keyring
 from core.verification import Finding
-from dnc.models import Check, Contact, Hold, OptOut, OptOutRelease
+from dnc.models import Campaign, Check, Contact, Hold, OptOut, OptOutRelease, Register, RegisterVersion, Restriction
+from dnc.policy import POLICIES
+from leads.audit import RECORDED as OF_LEADS
+from leads.audit import SWITCHED as SWITCHED_IN_LEADS
 
 RECORDED = (
     Recorded(
@@ -58,24 +63,109 @@ RECORDED = (
         "hold.made",
         Hold,
         "id",
-        lambda row, keyring: {"number": keyring.number_hash(row.number), "reason": row.reason},
+        lambda row, keyring: {
+            "number": keyring.number_hash(row.number),
+            "reason": row.reason,
+            "contact": row.contact_id,
+        },
         "made_by",
     ),
+    Recorded(
+        "restriction.made",
+        Restriction,
+        "id",
+        lambda row, keyring: {"number": keyring.number_hash(row.number), "kind": row.kind},
+        "made_by",
+    ),
+    Recorded(
+        "campaign.added",
+        Campaign,
+        "id",
+        lambda row, _keyring: {
+            "slug": row.slug,
+            "name": row.name,
+            "product": row.product,
+            "channel": row.channel,
+            "opens_weekends": row.opens_weekends,
+        },
+        None,
+    ),
+    Recorded(
+        "register.loaded",
+        RegisterVersion,
+        "id",
+        lambda row, _keyring: {
+            "register": row.register,
+            "as_of": row.as_of.isoformat(),
+            "count": row.count,
+            "snapshot_sha256": row.snapshot_sha256,
+            "file_name": row.file_name,
+            "file_sha256": row.file_sha256,
+            "rejected_lines": row.rejected_lines,
+        },
+        "loaded_by",
+        keyed_by="version_id",
+    ),
+)
+SWITCHED = (
+    Switched(Hold, "closed_at", "hold.closed"),
+    Switched(Restriction, "ended_at", "restriction.ended"),
+    Switched(Campaign, "closed_at", "campaign.closed"),
 )
 
 
 def compare_records(session: Session, keyring: Keyring) -> list[Finding]:
-    """Return every row of these tables that differs from the ledger, is gone, or was put in beside it."""
-    return [*compare(session, keyring, (*OF_CONSENT, *RECORDED)), *_closed_holds(session), *_checks(session, keyring)]
+    """Return every row of these tables that differs from the ledger, is gone, or was put in beside it.
+
+    An entry whose payload was erased openly still says that its row is there, whose it is and who made it, no more;
+    one that was erased without a word is a finding itself.
+    """
+    tables = (*OF_CORE, *OF_CONSENT, *OF_LEADS, *RECORDED)
+    return [
+        *silently_erased(session),
+        *compare(session, keyring, tables, (*SWITCHED_IN_CORE, *SWITCHED_IN_LEADS, *SWITCHED)),
+        *_checks(session, keyring),
+        *_contacts_beside_checks(session),
+        *_registers(session),
+    ]
 
 
-def _closed_holds(session: Session) -> list[Finding]:
-    """Return a finding if a hold was closed, or opened again, without a word in the ledger."""
-    said = {entry.subject for entries in entries_of(session, "hold.closed") for entry in entries}
-    closed = set(session.scalars(select(Hold.id).where(Hold.closed_at.is_not(None))))
-    if said == closed:
+def _contacts_beside_checks(session: Session) -> list[Finding]:
+    """Return a finding if a contact is for another campaign or seller than its check."""
+    others = session.scalar(
+        select(func.count())
+        .select_from(Contact)
+        .join(Check, Check.id == Contact.check_id)
+        .where((Contact.campaign_id != Check.campaign_id) | (Contact.seller_id != Check.seller_id))
+    )
+    if not others:
         return []
-    return [Finding("changed", None, None, f"{len(said ^ closed)} holds are closed or open against the ledger")]
+    return [Finding("changed", None, None, f"{others} contacts are for another campaign or seller than their check")]
+
+
+def _registers(session: Session) -> list[Finding]:
+    """Return a finding for each register whose version in force, or country, is not the one on record.
+
+    Each entry names the version before it, so the newest is the one that no other names, whatever the clocks said.
+    """
+    loaded: dict[str, set[str | None]] = {}
+    replaced: set[str | None] = set()
+    for entries in entries_of(session, "register.loaded"):
+        for said in (json.loads(entry.payload) for entry in entries if entry.payload is not None):
+            loaded.setdefault(said["register"], set()).add(said["version_id"])
+            replaced.add(said["version_before"])
+    rows = {row.name: row for row in session.scalars(select(Register))}
+    countries = {policy.register: policy.country for policy in POLICIES}
+    findings = []
+    for name in sorted(rows.keys() | loaded.keys()):
+        row, newest = rows.get(name), (loaded.get(name, set()) - replaced) or {None}
+        if row is None:
+            findings.append(Finding("missing", None, None, f"the register {name} is gone"))
+        elif newest != {row.version_id}:
+            findings.append(Finding("changed", None, None, f"the register {name} has another version in force"))
+        elif row.country != countries.get(name):
+            findings.append(Finding("changed", None, None, f"the register {name} has another country"))
+    return findings
 
 
 def _checks(session: Session, keyring: Keyring) -> list[Finding]:

@@ -48,7 +48,13 @@ def add_campaign(
         created_at=now,
     )
     insert_named(session, campaign, f"a campaign named {slug} exists already")
-    payload = {"slug": slug, "product": campaign.product, "channel": channel, "opens_weekends": opens_weekends}
+    payload = {
+        "slug": slug,
+        "name": campaign.name,
+        "product": campaign.product,
+        "channel": campaign.channel,
+        "opens_weekends": opens_weekends,
+    }
     put_on_record(session, Event("campaign.added", campaign.id, caller.actor, seller_id, payload))
     return campaign
 
