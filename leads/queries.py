@@ -18,8 +18,8 @@ from leads.terms import SourceKind
 class LeadOrigin:
     """One lead and its whole chain of origin.
 
-    The names are None once ``without_supplier`` has taken them away. ``sha256`` and ``row_no`` find the row in the
-    file as it was delivered; the row counts from 1 below the headings.
+    The names are None once ``without_supplier`` has taken them away, and so is the assessment, whose title may hold
+    one. ``sha256`` and ``row_no`` find the row in the file as it was delivered; rows count from 1 below the headings.
     """
 
     lead_id: str
@@ -84,6 +84,7 @@ def without_supplier(origin: LeadOrigin) -> LeadOrigin:
         source_name=None,
         supplier_slug=None,
         supplier_name=None,
+        assessment=None,
         file_name=None,
         sha256=None,
         row_no=None,

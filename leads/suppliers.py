@@ -20,7 +20,7 @@ from leads.terms import SourceKind
 
 RETENTION_DAYS = 365
 MAX_RETENTION_DAYS = 3650
-SAY_LENGTH = 500
+SAY_LENGTH, NAME_LENGTH, ASSESSMENT_LENGTH = 500, 200, 200
 _WORDS = re.compile(r"[a-z0-9]+")
 _COMPANY_FORMS = frozenset(
     {"ab", "aktiebolag", "publ", "hb", "kb", "as", "asa", "aps", "oy", "oyj", "ltd", "inc", "gmbh"}
@@ -36,12 +36,14 @@ def add_supplier(
     """Return the new supplier.
 
     Raises:
-        InvalidInput: the slug is malformed or the name is empty.
+        InvalidInput: the slug is malformed, or the name empty or longer than 200 characters.
         AlreadyExists: the slug is taken.
     """
     caller.require(Right.LOAD_LEADS)
     if not name.strip():
         raise InvalidInput("a supplier needs a name")
+    if len(name.strip()) > NAME_LENGTH:
+        raise InvalidInput(f"a supplier's name has at most {NAME_LENGTH} characters")
     supplier = Supplier(id=new_id(), slug=check_slug(slug), name=name.strip(), kind=kind.value, created_at=now)
     insert_named(session, supplier, f"a supplier named {slug} exists already")
     payload = {"slug": slug, "name": supplier.name, "kind": kind.value}
@@ -66,19 +68,20 @@ def add_source(
 ) -> Source:
     """Return the new source; ``supplier`` and ``seller`` are slugs.
 
-    What the caller is told to say about a bought list must not tell who sold it. Legitimate interest without
-    ``assessment`` (the balancing test's reference) is taken, but no lead of the source may be called until it has one.
+    What the caller is told to say about a bought list must tell neither who sold it nor which list it is. Legitimate
+    interest without ``assessment`` (the balancing test's reference) is taken, but no lead of the source may be called
+    until it has one.
 
     Raises:
-        InvalidInput: a malformed slug, an empty name, nothing to say, words that name the supplier of a list, or a
-            retention outside 1 to 3,650 days; ``errors`` lists every mistake.
+        InvalidInput: a malformed slug, an empty name, nothing to say, words that name a list or its supplier, a text
+            too long, or a retention outside 1 to 3,650 days; ``errors`` lists every mistake.
         NotFound: there is no such supplier, or no such seller that the caller may act for.
         AlreadyExists: the slug is taken.
     """
     caller.require(Right.LOAD_LEADS)
     owner, from_whom = seller_of(session, caller, seller), supplier_named(session, supplier)
     spoken = [text.strip() for text in (say, say_en or "")]
-    mistakes = list(_mistakes(from_whom, name, spoken, retention_days))
+    mistakes = list(_mistakes(from_whom, slug, name, assessment, spoken, retention_days))
     if mistakes:
         raise InvalidInput("the source cannot be added", extra={"errors": mistakes})
     source = Source(
@@ -109,15 +112,24 @@ def add_source(
     return source
 
 
-def _mistakes(supplier: Supplier, name: str, spoken: list[str], retention_days: int) -> Iterable[str]:
+def _mistakes(
+    supplier: Supplier, slug: str, name: str, assessment: str | None, spoken: list[str], retention_days: int
+) -> Iterable[str]:
     if not name.strip():
         yield "a source needs a name"
+    if len(name.strip()) > NAME_LENGTH:
+        yield f"a source's name has at most {NAME_LENGTH} characters"
+    if len((assessment or "").strip()) > ASSESSMENT_LENGTH:
+        yield f"the reference of the balancing test has at most {ASSESSMENT_LENGTH} characters"
     if not spoken[0]:
         yield "a source needs words to say in the call: where the person's number comes from (GDPR art. 14.2.f)"
     if any(len(text) > SAY_LENGTH for text in spoken):
         yield f"what is said has at most {SAY_LENGTH} characters"
-    if supplier.kind == SourceKind.LIST and any(names(text, supplier.name) for text in spoken):
-        yield "what is said about a bought list must not name its supplier"
+    if supplier.kind == SourceKind.LIST:
+        if any(names(text, supplier.name) or _tells_slug(text, supplier.slug) for text in spoken):
+            yield "what is said about a bought list must not name its supplier"
+        if any(names(text, name) or _tells_slug(text, slug) for text in spoken if name.strip()):
+            yield "what is said about a bought list must not name its source"
     if not 1 <= retention_days <= MAX_RETENTION_DAYS:
         yield f"retention is 1 to {MAX_RETENTION_DAYS} days"
 
@@ -136,6 +148,12 @@ def names(text: str, name: str) -> bool:
         return True
     squashed = "".join(told)
     return len(squashed) >= _TELLING_LENGTH and squashed in "".join(words)
+
+
+def _tells_slug(text: str, slug: str) -> bool:
+    """Return whether ``text`` has the slug in it as a word, or as neighbouring words."""
+    words, told = _words(text), _words(slug)
+    return bool(told) and any(words[at : at + len(told)] == told for at in range(len(words)))
 
 
 def _words(text: str) -> list[str]:

@@ -4,8 +4,10 @@ import json
 import re
 
 import pytest
+from sqlalchemy import select
 
 from core.access import Role
+from leads.models import Lead
 from tests.api.calling import Json, Ringklar, answered
 from tests.seeding import (
     CAMPAIGN,
@@ -56,8 +58,11 @@ def test_those_who_call_never_learn_who_sold_a_list_from_any_answer(ringklar: Ri
     answers += [ringklar.ask(method, path, role=role) for path in sorted(every_path) for method in ("GET", "POST")]
 
     assert answered(check, 201)["source"] == {"kind": "list", "say": LIST_SAYS, "say_en": None}
+    with ringklar.service.store.reading() as session:
+        ids = session.execute(select(Lead.source_id, Lead.lead_file_id).where(Lead.number == int(FROM_LIST[1:]))).one()
+    assert "LIA-2026-03" not in answers[5].text
     for answer in answers:
-        for name in LIST_NAMES:
+        for name in (*LIST_NAMES, *ids):
             assert name not in answer.text
             assert json.dumps(name)[1:-1] not in answer.text
 
@@ -65,6 +70,7 @@ def test_those_who_call_never_learn_who_sold_a_list_from_any_answer(ringklar: Ri
 def test_sales_see_the_very_contest_of_a_partner(ringklar: Ringklar) -> None:
     seen = look_up(ringklar, FROM_PARTNER, Role.SALES)
 
+    assert "LIA-2026-03" in json.dumps(seen)
     assert [(lead["source"], lead["supplier"], lead["say"]) for lead in seen["leads"]] == [
         (PARTNER_SOURCE_NAME, PARTNER_NAME, PARTNER_SAYS)
     ]

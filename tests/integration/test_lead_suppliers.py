@@ -1,6 +1,7 @@
 """Suppliers and sources: added with care, and paused so that the very next check is denied."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,39 @@ def test_what_is_said_of_a_bought_list_may_not_name_its_supplier(store: Store, s
         assert session.scalar(select(Source).where(Source.slug == "ny")) is None
 
 
+@pytest.mark.parametrize(
+    ("say", "told"),
+    [
+        ("Numret står i Hushåll Q4 Premium.", "source"),
+        ("Numret står i hushåll q4, en lista.", "source"),
+        ("Numret kommer ur hushall-2026-q4.", "source"),
+        ("Numret kommer ur hushall 2026 Q4.", "source"),
+        ("Numret kommer från Listor.", "supplier"),
+    ],
+)
+def test_what_is_said_of_a_bought_list_names_neither_the_list_nor_a_slug(store: Store, say: str, told: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        new_source(store, slug="hushall-2026-q4", name="Hushåll Q4 Premium", say=say)
+    assert mistakes(refused.value) == [f"what is said about a bought list must not name its {told}"]
+
+    new_source(store, slug="hushall-2026-q4", name="Hushåll Q4 Premium", say="Ditt nummer står i en lista på hushåll.")
+
+
+@pytest.mark.parametrize("length", [200, 201])
+def test_a_name_or_assessment_longer_than_is_kept_is_refused_before_the_database_does(
+    store: Store, length: int
+) -> None:
+    fits = nullcontext() if length == 200 else pytest.raises(InvalidInput)
+    long = "å" * length
+
+    with fits:
+        new_source(store, slug="namn", name=f" {long} ")
+    with fits:
+        new_source(store, slug="prov", assessment=long)
+    with fits, store.writing() as session:
+        add_supplier(session, OPERATOR, slug="lang", name=long, kind=SourceKind.LIST, now=NOON)
+
+
 def test_what_is_said_of_a_partners_source_may_name_the_partner(store: Store) -> None:
     new_source(store, supplier="partner", say="Du tävlade hos Tävlingsbyrån.")
 
@@ -247,6 +281,7 @@ def test_the_chain_of_origin_is_told_whole_by_number_by_seller_and_by_lead(seede
 
 
 TELLING = {
+    "assessment",
     "source_slug",
     "source_name",
     "supplier_slug",
@@ -265,7 +300,6 @@ PLAIN = {
     "say",
     "say_en",
     "basis",
-    "assessment",
     "lead_file_id",
     "birth_date",
     "collected_at",
