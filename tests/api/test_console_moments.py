@@ -1,0 +1,77 @@
+"""Moments in the console's forms: one that no database keeps is refused in words, and the no can be sent again."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from app import create_app
+from console.instants import read_local
+from core.changes import Change
+from tests.api.forms import send, sign_in
+from tests.seeding import FROM_PARTNER, Seeded, seed
+
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+NO = {"number": FROM_PARTNER, "seller": "norrsken", "via": "letter", "channel": "voice", "note": "skrev ett brev"}
+
+
+@pytest.fixture
+def seeded(database_url: str, tmp_path: Path) -> Iterator[Seeded]:
+    """Return a seeded service on each kind of database."""
+    found = seed(database_url, tmp_path)
+    yield found
+    found.service.close()
+
+
+@pytest.fixture
+def client(seeded: Seeded) -> FlaskClient:
+    """Return the browser of somebody at customer service."""
+    client = create_app(seeded.service).test_client()
+    sign_in(client, "customer_service")
+    return client
+
+
+def changes(seeded: Seeded) -> int:
+    """Return how many opt-outs, releases and holds there are."""
+    with seeded.service.store.reading() as session:
+        return session.scalar(select(func.count()).select_from(Change)) or 0
+
+
+@pytest.mark.parametrize("written", ["0001-01-01T00:00", "1899-12-31T23:59", "2200-01-01T00:00", "9999-12-31T23:59"])
+def test_a_moment_outside_the_calendar_is_no_moment(written: str) -> None:
+    for zone in ("", "+14:00", "-14:00"):
+        assert read_local(written + zone, NOW) is None
+
+
+@pytest.mark.parametrize("written", ["1900-01-01T00:00", "2199-12-31T23:59"])
+def test_a_moment_at_either_end_is_read(written: str) -> None:
+    for zone in ("", "+14:00", "-14:00"):
+        assert read_local(written + zone, NOW) is not None
+
+
+@pytest.mark.parametrize("received_at", ["0001-01-01T00:00", "0001-01-01T00:00+14:00", "9999-12-31T23:59"])
+def test_a_no_with_an_impossible_moment_is_refused_in_words_and_can_be_sent_again(
+    seeded: Seeded, client: FlaskClient, received_at: str
+) -> None:
+    before = changes(seeded)
+
+    refused = send(client, "/customer-service/opt-outs", **NO, received_at=received_at)
+
+    assert refused.status_code == 422
+    assert 'role="alert"' in refused.text
+    assert f'name="number" value="{FROM_PARTNER}"' in refused.text
+    assert changes(seeded) == before
+    assert send(client, "/customer-service/opt-outs", **NO, received_at="1900-01-01T00:00").status_code == 200
+    assert changes(seeded) == before + 1
+
+
+def test_a_release_with_an_impossible_moment_is_refused_in_words(seeded: Seeded, client: FlaskClient) -> None:
+    path = f"/customer-service/opt-outs/{seeded.opt_out_id}/release"
+
+    refused = send(client, path, number=FROM_PARTNER, asked_at="0001-01-01T00:00", verified_by="bank-id")
+
+    assert refused.status_code == 422
+    assert 'role="alert"' in refused.text
