@@ -22,7 +22,7 @@ from core.secrets import Keyring
 from core.sellers import Seller
 
 CLOCK_SKEW = timedelta(minutes=5)
-TEXT_VERSION, VIA, PRODUCT, REFERENCE, NOTE, EVIDENCE = 100, 40, 60, 100, 2_000, 20_000
+TEXT_VERSION, VIA, PRODUCT, REFERENCE, REASON, NOTE, EVIDENCE = 100, 40, 60, 100, 500, 2_000, 20_000
 """How many characters of each are kept; a longer text is refused, never cut."""
 
 
@@ -189,22 +189,24 @@ def record_relation(
     fulfilled_at: datetime | None,
     now: datetime,
     keyring: Keyring,
+    reopened_reason: str | None = None,
 ) -> CustomerRelation:
     """Put on record a contract of a product type between a person and a seller, or that it is fulfilled.
 
     A contract is known by seller, number, product and the seller's own reference: sent again, its dates become what
-    is sent; the ledger keeps what they were.
+    is sent; the ledger keeps what they were. One that was fulfilled runs again, or was fulfilled later, only with
+    ``reopened_reason``, which goes on record: each lets calls be made that were not allowed before.
 
     Raises:
         NotFound: there is no such seller that the caller may act for.
         AlreadyExists: another request records the same relation at this moment; send it again.
-        InvalidInput: no product or reference, started or fulfilled in the future, or fulfilled before it started;
-            ``errors`` lists every mistake.
+        InvalidInput: no product or reference, started or fulfilled in the future, fulfilled before it started, or
+            reopened without a reason; ``errors`` lists every mistake.
     """
     caller.require(Right.RECORD_GROUNDS)
     _require_seller(session, caller, seller_id)
     _refuse(_relation_mistakes(product, reference, started_at, fulfilled_at, now))
-    relation = _relation(session, seller_id, number, product.strip(), reference.strip())
+    relation, reopened = _relation(session, seller_id, number, product.strip(), reference.strip()), {}
     if relation is None:
         fresh = CustomerRelation(
             id=new_id(),
@@ -222,6 +224,9 @@ def record_relation(
     elif (relation.started_at, relation.fulfilled_at) == (started_at, fulfilled_at):
         return relation
     else:
+        if _reopens(relation.fulfilled_at, fulfilled_at):
+            _refuse(_text_mistakes("reopened_reason", reopened_reason or "", REASON))
+            reopened = {"reopened_reason": (reopened_reason or "").strip()}
         relation.started_at, relation.fulfilled_at = started_at, fulfilled_at
         relation.recorded_at, relation.recorded_by = now, caller.actor
         session.flush()
@@ -232,8 +237,13 @@ def record_relation(
         "fulfilled_at": utc(fulfilled_at),
         "recorded_at": utc(now),
     }
+    payload |= reopened
     put_on_record(session, Event("relation.recorded", relation.id, caller.actor, seller_id, payload))
     return relation
+
+
+def _reopens(before: datetime | None, fulfilled_at: datetime | None) -> bool:
+    return before is not None and (fulfilled_at is None or fulfilled_at > before)
 
 
 def _relation(

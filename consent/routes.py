@@ -74,6 +74,9 @@ class NewRelation(Document):
     reference: Annotated[str, Field(max_length=100, description="The seller's own name for the contract.")]
     started_at: Instant
     fulfilled_at: Instant | None = None
+    reopened_reason: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
+        default=None, description="Why a contract that was fulfilled runs again, or was fulfilled later; on record."
+    )
 
 
 class RelationDocument(Document):
@@ -154,6 +157,7 @@ def grounds_api(store: Store) -> Api:
             fulfilled_at=body.fulfilled_at,
             now=store.clock.now(),
             keyring=store.keyring,
+            reopened_reason=body.reopened_reason,
         )
         return RelationDocument(
             id=relation.id,

@@ -80,6 +80,20 @@ def test_a_relation_lifts_the_register_and_is_one_however_often_it_is_sent(ringk
     assert codes(ringklar) == ["on_register"]
 
 
+def test_a_fulfilled_contract_lifts_the_register_again_only_with_a_reason(ringklar: Ringklar) -> None:
+    ended = relation(started_at="2025-01-01T00:00:00Z", fulfilled_at="2025-11-01T00:00:00Z")
+    answered(ringklar.post("/v1/customer-relations", ended, role=Role.CUSTOMER_SERVICE), 200)
+
+    for changes in ({"fulfilled_at": None}, {"fulfilled_at": "2026-11-01T00:00:00Z"}, {"reopened_reason": ""}):
+        again = {**ended, "fulfilled_at": None, **changes}
+        refused(ringklar.post("/v1/customer-relations", again, role=Role.LEAD_MANAGER), 422)
+        assert codes(ringklar) == ["on_register"]
+
+    again = {**ended, "fulfilled_at": None, "reopened_reason": "the wrong contract was ended"}
+    assert answered(ringklar.post("/v1/customer-relations", again, role=Role.LEAD_MANAGER), 200)["fulfilled_at"] is None
+    assert codes(ringklar) == []
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -1,5 +1,6 @@
 """Consents, their withdrawal and customer relations, as they are put on record."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -129,3 +130,92 @@ def test_a_relation_sent_again_is_the_same_one_with_its_fulfilment(store: Store)
     assert send(None) == send(NOON - DAY) == send(NOON - DAY)
     with store.reading() as session:
         assert session.scalars(select(CustomerRelation.fulfilled_at)).all() == [NOON - DAY]
+
+
+def fulfilled(store: Store, seller_id: str, fulfilled_at: datetime | None, reopened_reason: str | None = None) -> None:
+    """Put a contract of a year ago on record, fulfilled then."""
+    with store.writing() as session:
+        record_relation(
+            session,
+            OPERATOR,
+            seller_id=seller_id,
+            number=Number(FIRST),
+            product="el",
+            reference="A1",
+            started_at=NOON - 365 * DAY,
+            fulfilled_at=fulfilled_at,
+            now=NOON,
+            keyring=store.keyring,
+            reopened_reason=reopened_reason,
+        )
+
+
+def fulfilments(store: Store) -> list[datetime | None]:
+    """Return when each relation on record was fulfilled."""
+    with store.reading() as session:
+        return list(session.scalars(select(CustomerRelation.fulfilled_at)))
+
+
+@pytest.mark.parametrize("later", [None, NOON - 9 * DAY], ids=["running again", "fulfilled later"])
+@pytest.mark.parametrize("reason", [None, "", " ", "x" * 501])
+def test_a_fulfilled_contract_does_not_run_on_without_a_reason(
+    store: Store, later: datetime | None, reason: str | None
+) -> None:
+    seller_id = add_origins(store)["norrsken"]
+    fulfilled(store, seller_id, NOON - 10 * DAY)
+
+    with pytest.raises(InvalidInput, match="reopened_reason"):
+        fulfilled(store, seller_id, later, reason)
+
+    assert fulfilments(store) == [NOON - 10 * DAY]
+    fulfilled(store, seller_id, NOON - 11 * DAY)  # earlier takes away and needs no reason
+    assert fulfilments(store) == [NOON - 11 * DAY]
+
+
+@pytest.mark.parametrize("later", [None, NOON - 9 * DAY], ids=["running again", "fulfilled later"])
+def test_why_a_contract_was_reopened_is_on_record(store: Store, later: datetime | None) -> None:
+    seller_id = add_origins(store)["norrsken"]
+    fulfilled(store, seller_id, NOON - 10 * DAY)
+    fulfilled(store, seller_id, later, " the end was typed for the wrong contract ")
+
+    assert fulfilments(store) == [later]
+    with store.reading() as session:
+        payloads = session.scalars(select(LedgerEntry.payload).where(LedgerEntry.kind == "relation.recorded")).all()
+    reasons = [json.loads(payload or "").get("reopened_reason") for payload in payloads]
+    assert reasons == [None, "the end was typed for the wrong contract"]
+
+
+def test_a_text_longer_than_its_column_is_refused_in_words(store: Store) -> None:
+    seller_id = add_origins(store)["norrsken"]
+    given = consent(store, seller_id)
+
+    with pytest.raises(InvalidInput, match="text_version"):
+        consent(store, seller_id, text_version=_longer_than(Consent.text_version))
+    with pytest.raises(InvalidInput, match="via"), store.writing() as session:
+        withdraw_consent(
+            session,
+            OPERATOR,
+            consent_id=given.id,
+            withdrawn_at=NOON,
+            via=_longer_than(ConsentWithdrawal.via),
+            note="",
+            now=NOON,
+            keyring=store.keyring,
+        )
+    with pytest.raises(InvalidInput, match=r"product: .*reference: "), store.writing() as session:
+        record_relation(
+            session,
+            OPERATOR,
+            seller_id=seller_id,
+            number=Number(FIRST),
+            product=_longer_than(CustomerRelation.product),
+            reference=_longer_than(CustomerRelation.reference),
+            started_at=NOON,
+            fulfilled_at=None,
+            now=NOON,
+            keyring=store.keyring,
+        )
+
+
+def _longer_than(column: Any) -> str:  # Any: a mapped column, whose type knows its length
+    return "å" * (int(column.type.length) + 1)
