@@ -14,7 +14,18 @@ from core.clock import utc
 from core.ledger import LedgerEntry
 from core.secrets import Keyring
 from core.verification import Finding
-from dnc.models import Campaign, Check, Contact, Hold, OptOut, OptOutRelease, Register, RegisterVersion, Restriction
+from dnc.models import (
+    Campaign,
+    Check,
+    Contact,
+    Hold,
+    OptOut,
+    OptOutRelease,
+    OptOutRepeat,
+    Register,
+    RegisterVersion,
+    Restriction,
+)
 from dnc.policy import POLICIES
 from leads.audit import RECORDED as OF_LEADS
 from leads.audit import SWITCHED as SWITCHED_IN_LEADS
@@ -46,6 +57,17 @@ RECORDED = (
             "via": row.via,
             "received_at": utc(row.received_at),
             "recorded_at": utc(row.recorded_at),
+        },
+        "recorded_by",
+    ),
+    Recorded(
+        "opt_out.repeated",
+        OptOutRepeat,
+        "id",
+        lambda row, _keyring: {
+            "opt_out": row.opt_out_id,
+            "via": row.via,
+            "received_at": utc(row.received_at),
         },
         "recorded_by",
     ),

@@ -40,6 +40,7 @@ from tests.seeding import (
     LIST_SOURCE,
     LISTED,
     OPERATOR,
+    OPTED_OUT,
     OTHER_CAMPAIGN,
     PARTNER_SOURCE,
     Seeded,
@@ -63,6 +64,7 @@ def _fill(seeded: Seeded) -> None:
     check = seeded.service.gate.ask(dialer, CAMPAIGN, Question(FROM_PARTNER, reference="r"))
     seeded.service.gate.ask_many(dialer, CAMPAIGN, [Question(FROM_LIST), Question("bad"), Question(FROM_LIST)])
     released = opt_out(seeded.service, FROM_LIST, None)
+    opt_out(seeded.service, OPTED_OUT, seeded.seller_id)  # who had said no before
     with store.writing() as session:
         logged = [
             log_contact(
@@ -247,6 +249,7 @@ COLUMNS = {
     "holds": "seller_id number reason contact_id made_by closed_at",
     "lead_files": "source_id sha256 filename size received_by paused_at",
     "opt_outs": "seller_id number channels via received_at recorded_at recorded_by",
+    "opt_out_repeats": "opt_out_id via received_at recorded_by",
     "opt_out_releases": "asked_by_person_at verified_by released_by",
     "register_versions": ("register as_of count snapshot_sha256 file_name file_sha256 rejected_lines loaded_by"),
     "registers": "name country version_id",
