@@ -9,6 +9,7 @@ from functools import wraps
 from typing import NoReturn, ParamSpec, TypeVar
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from app import Service, build_service
 from core.access import Caller, operator
@@ -16,6 +17,7 @@ from core.clock import SystemClock
 from core.config import ConfigError, load_settings
 from core.errors import Kind, ServiceError
 from core.store import storage_faults
+from web.observe import told
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,6 +61,9 @@ def refusals(command: Callable[P, R]) -> Callable[P, R]:
             sys.exit(USAGE)
         except ServiceError as error:
             refuse(error)
+        except DBAPIError as error:  # its own text quotes rows, which may be a person's
+            click.echo("\n".join(["ringklar: the database refused", *told(error)]), err=True)
+            sys.exit(FINDING)
 
     return run
 

@@ -148,14 +148,21 @@ def _text(name: str, longest: int) -> str:
     return request.form.get(name, "").strip()[:longest]
 
 
+def _typed() -> dict[str, str]:
+    """Return what was written in the form and where it was sent, to be shown again after a refusal."""
+    written = {name: text[:LONGEST_TEXT] for name, text in request.form.items() if name != "csrf_token"}
+    return {**written, "action": request.path}
+
+
 def _answer(parts: Parts, right: Right, change: Change | None) -> Response:
     """Make the change, if one is asked for, and show everything on the number as it is after it, or why it was not."""
     caller, store = signed_in_caller(), parts.store
     caller.require(right)
     number = read_number(request.form.get("number", "")[:LONGEST_NUMBER])
     if not isinstance(number, Number):
-        return _page(parts, HTTPStatus.UNPROCESSABLE_ENTITY, problem=number_fault(number))
+        return _page(parts, HTTPStatus.UNPROCESSABLE_ENTITY, problem=number_fault(number), typed=_typed())
     notice, problem, status = None, None, HTTPStatus.OK
+    typed: dict[str, str] = {}
     if change is not None:
         try:
             with store.writing() as session:
@@ -163,7 +170,7 @@ def _answer(parts: Parts, right: Right, change: Change | None) -> Response:
         except ServiceError as error:
             if error.kind not in (Kind.INVALID, Kind.CONFLICT):
                 raise
-            status = status_of(type(error))
+            status, typed = status_of(type(error)), _typed()
             problem = error.detail if isinstance(error, Unfit) else error_sentence(error) or error_title(status)
     now = store.clock.now()
     with store.writing() as session:
@@ -171,7 +178,7 @@ def _answer(parts: Parts, right: Right, change: Change | None) -> Response:
         sellers = sellers_of(session, caller)
         names = names_of(session, _actors(record))
     context = {"record": record, "names": names, "notice": notice, "problem": problem, "now": written_local(now)}
-    return _page(parts, status, sellers=sellers, **context)
+    return _page(parts, status, sellers=sellers, typed=typed, **context)
 
 
 def _actors(record: NumberRecord) -> Iterable[str]:

@@ -370,7 +370,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_opt_out_repeats_opt_out_id"), "opt_out_repeats", ["opt_out_id"], unique=False)
     op.create_table(
         "opt_out_releases",
-        "opt_out_repeats",
         sa.Column("opt_out_id", sa.String(length=36), nullable=False),
         sa.Column("asked_by_person_at", UtcDateTime(), nullable=False),
         sa.Column("verified_by", sa.String(length=200), nullable=False),

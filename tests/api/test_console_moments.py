@@ -12,7 +12,7 @@ from app import create_app
 from console.instants import read_local
 from core.changes import Change
 from tests.api.forms import send, sign_in
-from tests.seeding import FROM_PARTNER, Seeded, seed
+from tests.seeding import FROM_PARTNER, OPTED_OUT, Seeded, seed
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 NO = {"number": FROM_PARTNER, "seller": "norrsken", "via": "letter", "channel": "voice", "note": "skrev ett brev"}
@@ -63,6 +63,9 @@ def test_a_no_with_an_impossible_moment_is_refused_in_words_and_can_be_sent_agai
     assert refused.status_code == 422
     assert 'role="alert"' in refused.text
     assert f'name="number" value="{FROM_PARTNER}"' in refused.text
+    assert '<option value="letter" selected>' in refused.text
+    assert "skrev ett brev</textarea>" in refused.text
+    assert '<details class="action" open>' in refused.text
     assert changes(seeded) == before
     assert send(client, "/customer-service/opt-outs", **NO, received_at="1900-01-01T00:00").status_code == 200
     assert changes(seeded) == before + 1
@@ -71,7 +74,13 @@ def test_a_no_with_an_impossible_moment_is_refused_in_words_and_can_be_sent_agai
 def test_a_release_with_an_impossible_moment_is_refused_in_words(seeded: Seeded, client: FlaskClient) -> None:
     path = f"/customer-service/opt-outs/{seeded.opt_out_id}/release"
 
-    refused = send(client, path, number=FROM_PARTNER, asked_at="0001-01-01T00:00", verified_by="bank-id")
+    refused = send(client, path, number=OPTED_OUT, asked_at="0001-01-01T00:00", verified_by="bank-id")
+
+    assert 'value="bank-id"' in refused.text
 
     assert refused.status_code == 422
     assert 'role="alert"' in refused.text
+
+
+def test_a_number_that_cannot_be_read_stands_in_its_field_to_be_mended(client: FlaskClient) -> None:
+    assert 'value="070-17"' in send(client, "/customer-service", number="070-17").text
