@@ -20,7 +20,7 @@ from core.access import Caller
 from core.errors import InvalidInput, NotFound, Overloaded, StorageUnavailable
 from core.ids import new_ids
 from core.ledger import Event, Position
-from core.numbers import Number, NumberFault, read_number
+from core.numbers import Number, NumberFault, metadata_version, read_number
 from core.prepared import Prepared, instant_value
 from core.store import Store, storage_faults
 from dnc.answers import Answer
@@ -261,7 +261,7 @@ class _Draft:
     ids: list[dict[str, list[str]]]
 
     def event(self, store: Store) -> Event:
-        """Return the ledger entry: each distinct decision once, and a row for each answer."""
+        """Return the ledger entry: the plan's version, each distinct decision once, and a row for each answer."""
         caller, seller_id = self.request.caller, self.campaign.seller_id
         return Event("checks", self.answers[0].id, caller.actor, seller_id, self._payload(store))
 
@@ -278,7 +278,8 @@ class _Draft:
             number = "null" if answer.number is None else f'"{number_hash(answer.number.value)}"'
             reference = "null" if answer.reference is None else encode(answer.reference)
             rows.append(f'["{answer.id}",{number},{place},{encode(ids) if ids else "{}"},{reference}]')
-        return f'{{"form":{RECORD_FORM},"decisions":[{",".join(records)}],"rows":[{",".join(rows)}]}}'
+        head = f'"form":{RECORD_FORM},"phonenumbers":"{metadata_version()}"'
+        return f'{{{head},"decisions":[{",".join(records)}],"rows":[{",".join(rows)}]}}'
 
     def rows(self, position: Position, now: datetime, dialect: str) -> list[dict[str, object]]:
         """Return the rows of the table ``checks``, tied to the ledger entry at ``position``."""

@@ -81,43 +81,35 @@ class RegisterDocument(Document):
     lifted_by: str | None
 
 
-class SimulatedDocument(Document):
+class AnswerDocument(Document):
+    """The answer on a number: the verdict, on what ground, what to say and until when."""
+
+    number: str | None
+    verdict: Verdict
+    may_call: bool
+    reasons: list[ReasonDocument]
+    checked_at: Instant
+    valid_until: Instant | None
+    retry_at: Instant | None
+    campaign: str
+    seller: str
+    policy: str | None
+    lawful_basis: LawfulBasisDocument | None
+    source: SourceDocument | None
+    registers: list[RegisterDocument]
+
+
+class SimulatedDocument(AnswerDocument):
     """An answer for a moment or policy of choice: never a permission."""
 
     simulated: Literal[True]
-    number: str | None
-    verdict: Verdict
-    may_call: bool
-    reasons: list[ReasonDocument]
-    checked_at: Instant
-    valid_until: Instant | None
-    retry_at: Instant | None
-    campaign: str
-    seller: str
-    policy: str | None
-    lawful_basis: LawfulBasisDocument | None
-    source: SourceDocument | None
-    registers: list[RegisterDocument]
 
 
-class CheckDocument(Document):
-    """A check: the question, its answer, on what ground, what to say and until when."""
+class CheckDocument(AnswerDocument):
+    """A check: an answer that is on record under its id."""
 
     id: str
-    number: str | None
     reference: str | None
-    verdict: Verdict
-    may_call: bool
-    reasons: list[ReasonDocument]
-    checked_at: Instant
-    valid_until: Instant | None
-    retry_at: Instant | None
-    campaign: str
-    seller: str
-    policy: str | None
-    lawful_basis: LawfulBasisDocument | None
-    source: SourceDocument | None
-    registers: list[RegisterDocument]
 
 
 class BatchDocument(Document):

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -47,10 +47,6 @@ class Snapshot:
 
     def __repr__(self) -> str:
         return f"Snapshot({self.sha256[:12]}…, {len(self)} numbers)"
-
-    def listed_among(self, numbers: Iterable[int]) -> BitMap64:
-        """Return those of ``numbers`` (E.164 integers) that are listed, for a whole file at once."""
-        return self._numbers & BitMap64(numbers)
 
 
 def snapshot_path(directory: Path, sha256: str) -> Path:

@@ -46,12 +46,6 @@ def test_what_can_be_no_number_is_not_listed_and_does_no_harm(tmp_path: Path, nu
     assert number not in write_snapshot(tmp_path, BitMap64(LISTED))
 
 
-def test_many_numbers_are_looked_up_at_once(tmp_path: Path) -> None:
-    snapshot = write_snapshot(tmp_path, BitMap64(LISTED))
-
-    assert list(snapshot.listed_among([NOT_LISTED, 46980319299, 46701740605])) == [46701740605, 46980319299]
-
-
 def test_a_snapshot_is_for_its_owner_alone(tmp_path: Path) -> None:
     path = snapshot_path(tmp_path, write_snapshot(tmp_path, BitMap64(LISTED)).sha256)
 
