@@ -4,9 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
+from hypothesis import settings
 
+import core.access
 from tests.databases import PostgresTemplate, SqliteTemplate
 from tests.postgres import PostgresServer, postgres_server
+
+settings.register_profile("ringklar", deadline=None)  # a loaded machine is not a fault
+settings.load_profile("ringklar")
+core.access._passwords = PasswordHasher(
+    time_cost=1, memory_cost=1024, parallelism=1
+)  # quick: no test is about strength
 
 
 @pytest.fixture(scope="session")
