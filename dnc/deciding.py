@@ -71,13 +71,14 @@ class Decider:
         self._made: dict[tuple[Any, ...], Decided] = {}
 
     def known(self, number: Number | NumberFault, campaign: CampaignCard) -> tuple[Known | None, tuple[Any, ...]]:
-        """Return what is known of the number, and the key that is equal exactly when the facts are."""
+        """Return what is known of the number, and the key that is equal in this group exactly when the facts are."""
         if isinstance(number, NumberFault):
-            return None, (campaign, number)
+            return None, (campaign.id, number)
         known = known_of(self._found, number.value, campaign)
         plan = number.plan
-        register = register_fact(self._found, plan[0], number.value, self._kept.listed)
-        return known, (campaign, plan, register, known.key)
+        card = self._found.registers.get(plan[0] or "")
+        listed = self._kept.listed(card.snapshot, number.value) if card and card.snapshot else None
+        return known, (campaign.id, plan, listed, known.key)
 
     def decided(
         self,
@@ -105,14 +106,17 @@ class Decider:
     def _shape(
         self, number: Number | NumberFault, campaign: CampaignCard, known: Known | None, key: tuple[Any, ...]
     ) -> Shape:
-        shape = self._kept.shapes.get(key)
+        """Return the shape of these facts; another group finds it only by all of campaign, register and facts."""
+        readable = readable_or_none(number)
+        register = register_fact(self._found, key[1][0], key[2]) if readable is not None else None
+        whole = (campaign, register, *key[1:])
+        shape = self._kept.shapes.get(whole)
         if shape is None:
-            readable = readable_or_none(number)
-            facts = facts_of(readable, campaign, known, key[2] if readable is not None else None)
+            facts = facts_of(readable, campaign, known, register)
             shape = Shape(facts, encode(facts_to_record(facts)))
             if len(self._kept.shapes) >= SHAPES_KEPT:
                 self._kept.shapes.clear()
-            self._kept.shapes[key] = shape
+            self._kept.shapes[whole] = shape
         return shape
 
     def _worded(

@@ -271,11 +271,11 @@ def _lead(place: str, row: Row) -> LeadFact:
     )
 
 
-def register_fact(found: Standing, country: str | None, number: int, listed: Listed) -> RegisterFact | None:
-    """Return what the country's register says of the number; ``listed`` None in it if no version could be read."""
+def register_fact(found: Standing, country: str | None, listed: bool | None) -> RegisterFact | None:
+    """Return what the country's register says of a number; ``listed`` is None if no version of it could be read."""
     card = found.registers.get(country or "")
     if card is None:
         return None
     if card.snapshot is None:
         return RegisterFact(card.register, None, None, None)
-    return RegisterFact(card.register, card.version_id, card.as_of, listed(card.snapshot, number))
+    return RegisterFact(card.register, card.version_id, card.as_of, listed)
