@@ -16,11 +16,17 @@ def derive(secret: bytes, use: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """The keys that the core uses."""
+    """The installation's keys: numbers and personal identity numbers are known by a keyed hash, each its own.
+
+    ``lead_file_key`` seals the files as received, ``identity_key`` personal identity numbers.
+    """
 
     number_key: bytes
     ledger_key: Ed25519PrivateKey
     fingerprint: str
+    lead_file_key: bytes
+    identity_key: bytes
+    identity_index_key: bytes
 
     def number_hash(self, number: int) -> str:
         """Return the keyed hash by which the ledger knows a number: 32 hex digits, useless without the secret."""
@@ -34,4 +40,7 @@ def keyring(secret: bytes) -> Keyring:
         number_key=derive(secret, "number-hash"),
         ledger_key=Ed25519PrivateKey.from_private_bytes(derive(secret, "ledger-signature")),
         fingerprint=fingerprint,
+        lead_file_key=derive(secret, "lead-files"),
+        identity_key=derive(secret, "identity"),
+        identity_index_key=derive(secret, "identity-index"),
     )
