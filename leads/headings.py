@@ -1,4 +1,4 @@
-"""Which column of a lead file holds what: headings in Swedish and English, or a mapping that says so. Pure."""
+"""Which column of a lead file holds what: by its heading, or by a mapping that names a heading or a column. Pure."""
 
 import re
 import unicodedata
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from leads.errors import UnclearHeadings
+from leads.identities import HIDDEN, without_identities
+from leads.synonyms import OTHER_IDENTITIES
+from leads.synonyms import SYNONYMS as FIELD_WORDS
 
 
 class Field(StrEnum):
@@ -23,37 +26,30 @@ class Field(StrEnum):
     BIRTH_DATE = "birth_date"
     COLLECTED_AT = "collected_at"
     PARTNER_REFERENCE = "partner_reference"
+    IDENTITY = "identity"
+    CONSENT_TEXT_VERSION = "consent_text_version"
+    CONSENT_URL = "consent_url"
+    CONSENT_AT = "consent_at"
+    CONSENT_IP = "consent_ip"
+    CONSENT_SELLERS = "consent_sellers"
+    CONSENT_CHANNELS = "consent_channels"
 
 
-_SYNONYMS: dict[Field, str] = {
-    Field.NUMBER: """number nummer phone phonenumber phoneno phonenr tel telephone telephonenumber telefon telefonnummer
-        telefonnr telnr telno tfn tfnnr tlf mobil mobile mobilnummer mobilnr mobiltelefon mobiltelefonnummer mobilephone
-        mobilenumber mobileno mobiltel cell cellphone cellnumber kontaktnummer contactnumber msisdn e164 hemtelefon""",
-    Field.NAME: "name namn fullname fullstandigtnamn helanamnet kundnamn kontaktperson customername contactname",
-    Field.GIVEN_NAME: "givenname firstname fornamn tilltalsnamn",
-    Field.FAMILY_NAME: "familyname lastname surname efternamn",
-    Field.ADDRESS: """address adress street streetaddress gatuadress gata postadress postaladdress postaddress
-        utdelningsadress hemadress homeaddress addressline1 adressrad1""",
-    Field.POSTCODE: "postcode postalcode zip zipcode postnummer postnr",
-    Field.CITY: "city town posttown postort ort stad",
-    Field.EMAIL: "email emailaddress mail mailaddress epost epostadress mejl mejladress mailadress",
-    Field.BIRTH_DATE: "birthdate birthday dateofbirth dob born fodelsedatum fodelsedag fodd fodelsedat",
-    Field.COLLECTED_AT: """collectedat collected collectiondate datecollected insamlad insamladden insamlat insamlatden
-        insamlingsdatum insamlingstid inhamtad inhamtaddatum leaddate leaddatum registrationdate registreringsdatum
-        submittedat timestamp tidsstampel""",
-    Field.PARTNER_REFERENCE: """partnerreference reference ref referens externalid externtid leadid partnerid partnerref
-        suppliersreference leverantorsreferens ordernummer""",
-}
-SYNONYMS: dict[str, Field] = {word: field for field, words in _SYNONYMS.items() for word in words.split()}
+SYNONYMS: dict[str, Field] = {word: Field(name) for name, words in FIELD_WORDS.items() for word in words.split()}
 """What each heading means, once ``plain_heading`` has taken away case, accents, spaces and signs."""
 
 MAX_COLUMNS = 250
+_PLACE = re.compile(r"#([1-9][0-9]{0,5})", re.ASCII)
+_LETTERS = str.maketrans({"æ": "ae", "ø": "o", "ð": "d", "þ": "th", "œ": "oe", "ł": "l", "đ": "d"})
 _SIGNS = re.compile(r"[^0-9a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where in a row each field is found. ``headings`` are the file's own, in order, as written."""
+    """Where in a row each field is found.
+
+    ``headings`` are the file's own, in order, as written; ``#1``, ``#2`` … for a file that has none.
+    """
 
     headings: tuple[str, ...]
     places: Mapping[Field, int]
@@ -69,10 +65,49 @@ class Columns:
         known = set(self.places.values())
         return tuple(heading for place, heading in enumerate(self.headings) if place not in known and heading)
 
+    @property
+    def identity_places(self) -> tuple[int, ...]:
+        """Where personal identity numbers stand, read or not, those of other countries too: never kept in clear."""
+        return tuple(
+            place
+            for place, heading in enumerate(self.headings)
+            if place == self.places.get(Field.IDENTITY)
+            or field_named(heading) is Field.IDENTITY
+            or plain_heading(heading) in OTHER_IDENTITIES
+        )
+
+    def blanked(self, cells: Sequence[str]) -> list[str]:
+        """Return the cells of a row as they may be kept: personal identity numbers are hidden.
+
+        A row whose cells cannot be told apart has everything of their shape hidden.
+        """
+        places = self.identity_places
+        if not places:
+            return list(cells)
+        if len(cells) < len(self.headings):
+            return [without_identities(cell) for cell in cells]
+        hidden = {place for place in places if cells[place].strip()}
+        return [HIDDEN if place in hidden else cell for place, cell in enumerate(cells)]
+
+    def blanked_text(self, text: str, cells: Sequence[str]) -> str:
+        """Return a row as it stands in the file, ``cells`` being the same row's, with what ``blanked`` hides hidden."""
+        places = self.identity_places
+        if not places:
+            return text
+        said = [cells[place].strip() for place in places] if len(cells) >= len(self.headings) else [""]
+        if len(cells) < len(self.headings) or any(cell and cell not in text for cell in said):
+            return without_identities(text)
+        for cell in said:
+            text = text.replace(cell, HIDDEN) if cell else text
+        return text
+
 
 def plain_heading(heading: str) -> str:
-    """Return a heading as it is compared: small letters and digits only, ``Födelse-datum`` as ``fodelsedatum``."""
-    letters = unicodedata.normalize("NFKD", heading.casefold())
+    """Return a heading as it is compared: small letters and digits only.
+
+    ``Födelse-datum`` is ``fodelsedatum``, ``Fødselsdato`` is ``fodselsdato``, ``Bopælsadresse`` is ``bopaelsadresse``.
+    """
+    letters = unicodedata.normalize("NFKD", heading.casefold().translate(_LETTERS))
     return _SIGNS.sub("", letters)
 
 
@@ -82,18 +117,17 @@ def field_named(heading: str) -> Field | None:
 
 
 def read_headings(cells: Sequence[str], mapping: Mapping[str, str] | None = None) -> Columns:
-    """Return where each field is found.
+    """Return where each field is found in a file that begins with a line of headings.
 
-    ``mapping`` names the heading for each field it lists, and wins over what headings mean by themselves; a field
-    mapped to an empty text is read from no column.
+    ``mapping`` names the heading for each field it lists, or its column as ``#3``, and wins over what headings mean by
+    themselves; a field mapped to an empty text is read from no column.
 
     Raises:
         UnclearHeadings: no column holds the number; two columns have one heading or mean one field; the mapping
             names a field or a heading that there is not; there are more than 250 columns.
     """
     headings = tuple(cell.strip().strip("\ufeff").strip() for cell in cells)
-    if len(headings) > MAX_COLUMNS:
-        raise UnclearHeadings(f"there are {len(headings)} columns; at most {MAX_COLUMNS} are read")
+    _refuse_wide(len(headings))
     _refuse_twice(headings)
     mapped = _mapped(headings, mapping or {})
     places = {field: place for field, place in mapped.items() if place is not None}
@@ -112,6 +146,34 @@ def read_headings(cells: Sequence[str], mapping: Mapping[str, str] | None = None
     if Field.NUMBER not in places:
         raise UnclearHeadings(_no_number(headings))
     return Columns(headings, places)
+
+
+def maps_by_place(mapping: Mapping[str, str] | None) -> bool:
+    """Return whether a mapping names columns by number alone (``#1``): the file's first line is then a row."""
+    named = [heading.strip() for heading in (mapping or {}).values() if heading.strip()]
+    return bool(named) and all(_PLACE.fullmatch(heading) for heading in named)
+
+
+def columns_by_place(width: int, mapping: Mapping[str, str]) -> Columns:
+    """Return where each field is found in a file without headings, whose first row has ``width`` cells.
+
+    No field is read but from the column that ``mapping`` gives it, as ``#3``, counted from 1.
+
+    Raises:
+        UnclearHeadings: the mapping names no column for the number, a column that there is not, one column for two
+            fields, or a field that there is not; there are more than 250 columns.
+    """
+    _refuse_wide(width)
+    headings = tuple(f"#{no}" for no in range(1, width + 1))
+    places = {field: place for field, place in _mapped(headings, mapping).items() if place is not None}
+    if Field.NUMBER not in places:
+        raise UnclearHeadings("a file without headings needs a mapping that gives number its column, such as #1")
+    return Columns(headings, places)
+
+
+def _refuse_wide(width: int) -> None:
+    if width > MAX_COLUMNS:
+        raise UnclearHeadings(f"there are {width} columns; at most {MAX_COLUMNS} are read")
 
 
 def shown(heading: str) -> str:
@@ -141,13 +203,27 @@ def _mapped(headings: Sequence[str], mapping: Mapping[str, str]) -> dict[Field, 
         if not heading.strip():
             places[Field(name)] = None
             continue
-        place = by_text.get(heading.strip(), by_heading.get(plain_heading(heading) or heading))
+        place = by_text.get(heading.strip(), _numbered(heading, len(headings)))
+        if place is None and not _PLACE.fullmatch(heading.strip()):
+            place = by_heading.get(plain_heading(heading) or heading)
         if place is None:
-            raise UnclearHeadings(f"the mapping names the heading {shown(heading)}, which the file does not have")
+            raise UnclearHeadings(
+                f"the mapping names the {_what(heading)} {shown(heading)}, which the file does not have"
+            )
         if place in places.values():
             raise UnclearHeadings(f"the mapping gives the column {shown(heading)} to two fields")
         places[Field(name)] = place
     return places
+
+
+def _what(heading: str) -> str:
+    return "column" if _PLACE.fullmatch(heading.strip()) else "heading"
+
+
+def _numbered(heading: str, width: int) -> int | None:
+    """Return the place of a column named by its number, if there is such a column."""
+    found = _PLACE.fullmatch(heading.strip())
+    return int(found[1]) - 1 if found and int(found[1]) <= width else None
 
 
 def _no_number(headings: Sequence[str]) -> str:

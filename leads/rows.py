@@ -1,21 +1,27 @@
 """One row of a lead file: its cells become values, or the reasons why they cannot. Pure: same in, same out."""
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from json.encoder import encode_basestring
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from core.numbers import Number, NumberFault, read_valid_number
+from leads.evidence import Evidence, read_channels, read_ip, read_sellers, read_text_version, read_url
 from leads.headings import Columns, Field
+from leads.identities import EARLIEST_BIRTH, Identity, read_identity
 from leads.terms import RowState
 
 LOCAL_TIME = ZoneInfo("Europe/Stockholm")
 CLOCK_SKEW = timedelta(days=1)
-EARLIEST_BIRTH, EARLIEST_COLLECTION = date(1890, 1, 1), datetime(1990, 1, 1, tzinfo=UTC)
+EARLIEST_COLLECTION = datetime(1990, 1, 1, tzinfo=UTC)
+CONSENT_SKEW = timedelta(minutes=5)
+"""How far in the future a consent may seem to be given: no more than where consents are recorded."""
 NAME, ADDRESS, EMAIL, REFERENCE = 200, 300, 254, 100
 """How many characters of each are kept; a longer text is refused, never cut."""
 UNDECODED = "\ufffd"
@@ -24,7 +30,10 @@ _DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
 
 
 class RowReason(StrEnum):
-    """Why a row was not accepted. ``AMBIGUOUS_NUMBER`` alone makes it ambiguous, the last two make it a duplicate."""
+    """Why a row was not accepted. ``AMBIGUOUS_NUMBER`` alone makes it ambiguous, the last two make it a duplicate.
+
+    Of the faults of a reader, ``FORMULA`` and ``ERROR_CELL`` are a spreadsheet's: what stands in the row is no value.
+    """
 
     MISSING_NUMBER = "missing_number"
     INVALID_NUMBER = "invalid_number"
@@ -33,12 +42,17 @@ class RowReason(StrEnum):
     SURPLUS_CELLS = "surplus_cells"
     UNREADABLE = "unreadable"
     TOO_LONG = "too_long"
+    FORMULA = "formula"
+    ERROR_CELL = "error_cell"
     NUL_BYTES = "nul_bytes"
     UNREADABLE_CHARACTERS = "unreadable_characters"
     TEXT_TOO_LONG = "text_too_long"
     INVALID_BIRTH_DATE = "invalid_birth_date"
     INVALID_COLLECTED_AT = "invalid_collected_at"
     COLLECTED_IN_FUTURE = "collected_in_future"
+    INVALID_IDENTITY = "invalid_identity"
+    IDENTITY_MISMATCH = "identity_mismatch"
+    INVALID_EVIDENCE = "invalid_evidence"
     DUPLICATE_IN_FILE = "duplicate_in_file"
     DUPLICATE_IN_SOURCE = "duplicate_in_source"
 
@@ -47,22 +61,26 @@ class RowReason(StrEnum):
 class RawRow:
     """One row as it stands in the file; ``fault`` says why its cells are not to be trusted.
 
-    ``row_no`` counts the rows below the heading, from 1.
+    ``row_no`` counts the rows below the heading, from 1. ``text`` is the row as its file writes it.
     """
 
     row_no: int
     cells: Sequence[str]
     fault: RowReason | None = None
+    text: str = ""
 
     @property
-    def text(self) -> str:
+    def cells_text(self) -> str:
         """The cells as compact JSON, as they are kept."""
         return f"[{','.join(map(encode_basestring, self.cells))}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What a row says about the person and where it was collected; None for what it does not say."""
+    """What a row says about the person and where it was collected; None for what it does not say.
+
+    ``birth_date`` may come from the personal identity number. ``identity`` is None unless it is asked for.
+    """
 
     name: str | None
     address: str | None
@@ -70,6 +88,30 @@ class Person:
     birth_date: date | None
     partner_reference: str | None
     collected_at: datetime | None
+    evidence: Evidence | None = None
+    identity: Identity | None = None
+
+
+def details(person: Person) -> str | None:
+    """Return what else the row said as a JSON object, or None if it said nothing else.
+
+    The keys in this order, each only if said: name, address, email, partner_reference, then those of
+    ``Evidence.written``. No spaces; only ``"``, the backslash and control characters below space are escaped. Birth
+    date, collection and number have columns of their own, and a personal identity number is never in here.
+    """
+    said = [
+        f'"{key}":{encode_basestring(text)}'
+        for key, text in (
+            ("name", person.name),
+            ("address", person.address),
+            ("email", person.email),
+            ("partner_reference", person.partner_reference),
+        )
+        if text is not None
+    ]
+    if person.evidence is not None and (proof := person.evidence.written()):
+        said.append(json.dumps(proof, ensure_ascii=False, separators=(",", ":"))[1:-1])
+    return f"{{{','.join(said)}}}" if said else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +132,11 @@ class SettledRow:
 class Settler:
     """Settles the rows of one file: its columns are looked up once.
 
-    ``received_at``: nothing can have been collected after the file came (a day's grace for clocks).
+    ``received_at``: nothing can have been collected after the file came (a day's grace for clocks). ``identity``: the
+    source needs personal identity numbers; without it a column of them is not read.
     """
 
-    def __init__(self, columns: Columns, received_at: datetime) -> None:
+    def __init__(self, columns: Columns, received_at: datetime, *, identity: bool = False) -> None:
         places = columns.places
         self._width = len(columns.headings)
         self._number = places[Field.NUMBER]
@@ -103,6 +146,8 @@ class Settler:
         self._email = _Text(places, (Field.EMAIL,))
         self._reference = _Text(places, (Field.PARTNER_REFERENCE,))
         self._birth_date, self._collected_at = places.get(Field.BIRTH_DATE), places.get(Field.COLLECTED_AT)
+        self._identity = places.get(Field.IDENTITY) if identity else None
+        self._evidence = _EvidenceCells(places, received_at) if _EVIDENCE & places.keys() else None
         self._latest_birth, self._latest_collection = received_at.date(), received_at + CLOCK_SKEW
 
     def settle(self, row: RawRow) -> SettledRow:
@@ -135,7 +180,26 @@ class Settler:
                 reasons.append(RowReason.INVALID_COLLECTED_AT)
             elif collected_at > self._latest_collection:
                 reasons.append(RowReason.COLLECTED_IN_FUTURE)
-        return Person(name or None, address or None, email or None, birth_date, reference or None, collected_at)
+        identity = None
+        if self._identity is not None and (text := cells[self._identity]).strip():
+            identity = read_identity(text, self._latest_birth)
+            if identity is None:
+                reasons.append(RowReason.INVALID_IDENTITY)
+            elif birth_date is None:
+                birth_date = identity.birth_date
+            elif identity.birth_date not in (None, birth_date):
+                reasons.append(RowReason.IDENTITY_MISMATCH)
+        evidence = None if self._evidence is None else self._evidence.of(cells, reasons)
+        return Person(
+            name or None,
+            address or None,
+            email or None,
+            birth_date,
+            reference or None,
+            collected_at,
+            evidence,
+            identity,
+        )
 
 
 class _Text:
@@ -156,6 +220,47 @@ class _Text:
         return ""
 
 
+_EVIDENCE = frozenset(field for field in Field if field.startswith("consent_"))
+Value = TypeVar("Value")
+
+
+class _EvidenceCells:
+    """Reads the columns of consent evidence. A cell that says something unusable spoils the row's evidence, once."""
+
+    def __init__(self, places: Mapping[Field, int], received_at: datetime) -> None:
+        self._places = {field: places[field] for field in _EVIDENCE if field in places}
+        self._latest = received_at + CONSENT_SKEW
+
+    def of(self, cells: Sequence[str], reasons: list[RowReason]) -> Evidence:
+        """Return what the row says, empty if nothing."""
+        bad: list[Field] = []
+
+        def read(field: Field, reader: Callable[[str], Value | None]) -> Value | None:
+            place = self._places.get(field)
+            if place is None or not (text := cells[place].strip()):
+                return None
+            value = reader(text)
+            if value is None:
+                bad.append(field)
+            return value
+
+        evidence = Evidence(
+            text_version=read(Field.CONSENT_TEXT_VERSION, read_text_version),
+            url=read(Field.CONSENT_URL, read_url),
+            at=read(Field.CONSENT_AT, self._moment),
+            ip=read(Field.CONSENT_IP, read_ip),
+            sellers=read(Field.CONSENT_SELLERS, read_sellers),
+            channels=read(Field.CONSENT_CHANNELS, read_channels),
+        )
+        if bad:
+            reasons.append(RowReason.INVALID_EVIDENCE)
+        return evidence
+
+    def _moment(self, text: str) -> datetime | None:
+        moment = read_instant(text)
+        return moment if moment is not None and EARLIEST_COLLECTION <= moment <= self._latest else None
+
+
 def settle(row: RawRow, columns: Columns, received_at: datetime) -> SettledRow:
     """Return what becomes of one row; see ``Settler``."""
     return Settler(columns, received_at).settle(row)
@@ -173,9 +278,18 @@ def _faults(row: RawRow, width: int) -> list[RowReason]:
     text = "".join(row.cells)
     if "\x00" in text:
         reasons.append(RowReason.NUL_BYTES)
-    if UNDECODED in text:
+    if UNDECODED in text or not _encodes(text):
         reasons.append(RowReason.UNREADABLE_CHARACTERS)
     return reasons
+
+
+def _encodes(text: str) -> bool:
+    """Return whether UTF-8 has every character: half a surrogate pair, which JSON can write, is none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _number(cell: str, reasons: list[RowReason]) -> int | None:

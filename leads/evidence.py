@@ -1,0 +1,186 @@
+"""What a row says of the consent behind it: the proof that GDPR art. 7.1 asks for. Pure.
+
+Which facts: GDPR art. 4(11) and 7(1), and NIX-Telefon's rule that a consent counts for the sellers it names, and only
+where it says that they will phone.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from functools import lru_cache
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from consent.terms import Channel
+from core.clock import utc
+from leads.headings import plain_heading
+
+TEXT_VERSION, URL, SELLER, SELLERS = 100, 2_000, 200, 50
+"""Characters of a version, an address and a seller's name, and how many sellers; more is refused, never cut."""
+REQUIRED = ("text_version", "url", "at", "sellers", "channels")
+"""What a consent cannot be proved without. A form on paper has no IP address."""
+_CALLS: dict[str, Channel] = {
+    word: channel
+    for channel, words in {
+        Channel.VOICE: """voice phone telephone call calls phonecall phonecalls telefon telefonsamtal telefonkontakt
+            samtal ring ringa uppringning telefonopkald telefonopkald opkald opringning telefonoppringning oppringing
+            anrop telemarketing telefonforsaljning""",
+        Channel.AUTOMATED_VOICE: """automatedvoice automated automatedcall automatedcalls robocall robocalls
+            automatiskasamtal automatisktsamtal automatiskauppringningar automatiskuppringning automatiseradesamtal
+            rostrobot""",
+    }.items()
+    for word in words.split()
+}
+_NO_CALLS = frozenset(
+    ("sms", "text", "mms", "email", "mail", "epost", "mejl", "letter", "post", "brev", "postal", "push")
+)
+_BETWEEN = re.compile(r"[|,;/+&]|\b(?:och|og|and)\b", re.IGNORECASE)
+_HOST_FIRST = re.compile(r"[a-z0-9](?:[a-z0-9-]*\.)+[a-z]{2,}(?::[0-9]+)?(?:[/?#].*)?", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of a consent; None for what nobody said.
+
+    ``channels`` holds the kinds of call that were agreed to: it is empty where the row names other channels alone
+    (SMS, e-mail). ``sellers`` are as written.
+    """
+
+    text_version: str | None = None
+    url: str | None = None
+    at: datetime | None = None
+    ip: str | None = None
+    sellers: tuple[str, ...] | None = None
+    channels: tuple[Channel, ...] | None = None
+
+    def filled_from(self, other: "Evidence | None") -> "Evidence":
+        """Return this with what it does not say taken from ``other``: a source's terms hold for all its rows."""
+        if other is None:
+            return self
+        gaps = {field.name: getattr(other, field.name) for field in fields(self) if getattr(self, field.name) is None}
+        return replace(self, **gaps) if gaps else self
+
+    def written(self) -> dict[str, object]:
+        """Return what is said as values of JSON, in this class's order, each key with ``consent_`` before it."""
+        said: dict[str, object] = {
+            "consent_text_version": self.text_version,
+            "consent_url": self.url,
+            "consent_at": utc(self.at),
+            "consent_ip": self.ip,
+            "consent_sellers": None if self.sellers is None else list(self.sellers),
+            "consent_channels": None if self.channels is None else [channel.value for channel in self.channels],
+        }
+        return {key: value for key, value in said.items() if value is not None}
+
+
+def evidence_of(details: Mapping[str, object]) -> Evidence:
+    """Return the evidence that ``written`` wrote, from whatever else is kept with it."""
+    at, sellers, channels = (details.get(f"consent_{name}") for name in ("at", "sellers", "channels"))
+    version, url, ip = (details.get(f"consent_{name}") for name in ("text_version", "url", "ip"))
+    return Evidence(
+        text_version=version if isinstance(version, str) else None,
+        url=url if isinstance(url, str) else None,
+        at=datetime.fromisoformat(at) if isinstance(at, str) else None,
+        ip=ip if isinstance(ip, str) else None,
+        sellers=tuple(map(str, sellers)) if isinstance(sellers, list) else None,
+        channels=tuple(map(Channel, channels)) if isinstance(channels, list) else None,
+    )
+
+
+def missing(evidence: Evidence | None) -> tuple[str, ...]:
+    """Return the names of what a consent still needs to be proved, in ``REQUIRED``'s order; none if it is whole."""
+    known = evidence or Evidence()
+    return tuple(name for name in REQUIRED if not getattr(known, name))
+
+
+@dataclass(frozen=True, slots=True)
+class GivenConsent:
+    """A consent as ``consent.grounds.record_consent`` takes it; these are its keywords."""
+
+    channels: frozenset[Channel]
+    names_seller: bool
+    text_version: str
+    evidence: Mapping[str, object]
+    given_at: datetime
+    expires_at: datetime | None
+
+
+def consent_from(
+    evidence: Evidence | None, *, seller_name: str, seller_slug: str, lead_file_id: str, row_no: int
+) -> GivenConsent | None:
+    """Return the consent that the row proves, or None if any part of the proof is missing or no call is agreed to.
+
+    ``names_seller``: name or slug of the seller is among those named, whatever its case and spacing; no group and no
+    third party stands for it. Nothing is said of an end: NIX's three months are the decision's to count.
+    """
+    if evidence is None or missing(evidence) or evidence.text_version is None or evidence.at is None:
+        return None
+    return GivenConsent(
+        channels=frozenset(evidence.channels or ()),
+        names_seller=names_seller(evidence, seller_name=seller_name, seller_slug=seller_slug),
+        text_version=evidence.text_version,
+        evidence={"lead_file": lead_file_id, "row_no": row_no} | evidence.written(),
+        given_at=evidence.at,
+        expires_at=None,
+    )
+
+
+def names_seller(evidence: Evidence, *, seller_name: str, seller_slug: str) -> bool:
+    """Return whether the consent names the seller, by its whole name or its slug."""
+    wanted = {_folded(seller_name), _folded(seller_slug)} - {""}
+    return any(_folded(name) in wanted for name in evidence.sellers or ())
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def read_text_version(text: str) -> str | None:
+    """Return the version of the consent text, or None if it is longer than is kept."""
+    return text if len(text) <= TEXT_VERSION else None
+
+
+@lru_cache(maxsize=8192)
+def read_url(text: str) -> str | None:
+    """Return the address of the page as written, or None: http or https, or written from its host on."""
+    if len(text) > URL or any(letter.isspace() or not letter.isprintable() for letter in text):
+        return None
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return None
+    if parts.scheme in ("http", "https"):
+        return text if parts.hostname else None
+    return text if _HOST_FIRST.fullmatch(text) else None
+
+
+@lru_cache(maxsize=8192)
+def read_ip(text: str) -> str | None:
+    """Return the IP address in its usual form, version 4 or 6, or None if it is none."""
+    try:
+        return str(ip_address(text)) if "%" not in text else None
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=8192)
+def read_sellers(text: str) -> tuple[str, ...] | None:
+    """Return the sellers named in a cell, separated by ``|`` or else by commas; None if too many or too long."""
+    named = tuple(name for part in text.split("|" if "|" in text else ",") if (name := " ".join(part.split())))
+    if not named or len(named) > SELLERS or any(len(name) > SELLER for name in named):
+        return None
+    return tuple(dict.fromkeys(named))
+
+
+@lru_cache(maxsize=8192)
+def read_channels(text: str) -> tuple[Channel, ...] | None:
+    """Return the kinds of call that a cell agrees to, sorted; channels that are no call count for nothing.
+
+    None if a word is not known: what was agreed to is then not clear.
+    """
+    words = [plain_heading(word) for word in _BETWEEN.split(text)]
+    said = [word for word in words if word]
+    if not said or any(word not in _CALLS and word not in _NO_CALLS for word in said):
+        return None
+    return tuple(sorted({_CALLS[word] for word in said if word in _CALLS}))

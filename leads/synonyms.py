@@ -1,0 +1,59 @@
+"""What headings mean: Swedish, Norwegian, Danish and English words, as ``leads.headings.plain_heading`` writes them.
+
+A word is in here only where it leaves no doubt: “samtycke” alone may head a date, a text or a yes, so it is not;
+no more is “kanal” or “säljare”, which in a lead file mean an advertisement and an employee.
+"""
+
+SYNONYMS: dict[str, str] = {
+    "number": """number nummer phone phonenumber phoneno phonenr tel telephone telephonenumber telefon telefonnummer
+        telefonnr telnr telno tfn tfnnr tlf mobil mobile mobilnummer mobilnr mobiltelefon mobiltelefonnummer mobilephone
+        mobilenumber mobileno mobiltel cell cellphone cellnumber kontaktnummer contactnumber msisdn e164 hemtelefon
+        telnummer telefonno mobilno mobiltlf mobiltelefonnr tlfnr tlfnummer tlfno hjemmetelefon
+        privattelefon""",
+    "name": """name namn fullname fullstandigtnamn helanamnet kundnamn kontaktperson customername contactname
+        navn fulltnavn fuldenavn fuldtnavn heltnavn kundenavn kontaktnavn helenavnet""",
+    "given_name": "givenname firstname fornamn tilltalsnamn forename fornavn",
+    "family_name": "familyname lastname surname efternamn etternavn efternavn slektsnavn slaegtsnavn",
+    "address": """address adress street streetaddress gatuadress gata postadress postaladdress postaddress
+        utdelningsadress hemadress homeaddress addressline1 adressrad1 adresse gateadresse gadeadresse gate gade vei
+        vej postadresse hjemmeadresse bostedsadresse bopaelsadresse adresselinje1""",
+    "postcode": "postcode postalcode zip zipcode postnummer postnr postkode",
+    "city": "city town posttown postort ort stad poststed postdistrikt sted by",
+    "email": """email emailaddress mail mailaddress epost epostadress mejl mejladress mailadress epostadresse
+        mailadresse emailadress emailadresse""",
+    "birth_date": """birthdate birthday dateofbirth dob born fodelsedatum fodelsedag fodd fodelsedat fodselsdato
+        fodselsdag fodt fodtdato""",
+    "collected_at": """collectedat collected collectiondate datecollected insamlad insamladden insamlat insamlatden
+        insamlingsdatum insamlingstid inhamtad inhamtaddatum leaddate leaddatum registrationdate registreringsdatum
+        submittedat timestamp tidsstampel innsamlet innsamletden innsamlingsdato innhentet innhentetden innhentetdato
+        indsamlet indsamletden indsamlingsdato indhentet indhentetden registreringsdato tidsstempel tidspunkt
+        leaddato""",
+    "partner_reference": """partnerreference reference ref referens externalid externtid leadid partnerid partnerref
+        suppliersreference leverantorsreferens ordernummer referanse eksternid leverandorreferanse leverandorreference
+        ordrenummer ordrenr""",
+    "identity": """identity identitynumber personalidentitynumber personalidentityno personalnumber personnumber
+        nationalid nationalidnumber ssn socialsecuritynumber personnummer personnr persnr pnr persnummer
+        samordningsnummer samordningsnr coordinationnumber personorgnr""",
+    "consent_text_version": """consenttextversion consentversion consenttext consenttextid termsversion samtyckestext
+        samtyckestextversion samtyckesversion samtyckeversion textversion villkorsversion
+        samtykketekst samtykketekstversjon samtykketekstversion samtykkeversjon samtykkeversion vilkarsversjon""",
+    "consent_url": """consenturl consentpage formurl pageurl landingpage landingpageurl sourceurl url samtyckesurl
+        samtyckeurl samtyckessida formularurl landningssida webbadress samtykkeurl samtykkeside skjemaurl formularside
+        landingsside nettadresse webadresse""",
+    "consent_at": """consentat consentdate consenttime consenttimestamp consentedat consentgivenat optinat optindate
+        optintime optintimestamp samtyckesdatum samtyckedatum samtyckestid samtyckestidpunkt samtycketidpunkt
+        samtycktden samtyckegavs samtyckegivet samtykkedato samtykketid samtykketidspunkt samtykkegitt samtykketden
+        samtykkegivet""",
+    "consent_ip": """consentip ip ipaddress ipno ipnumber consentipaddress optinip samtyckesip samtyckeip ipadress
+        ipnummer samtykkeip ipadresse""",
+    "consent_sellers": """consentsellers namedsellers namedpartners consentpartners namngivnasaljare namngivnaforetag
+        namngivnapartner samtyckesforetag samtyckespartner navngitteselgere navngivnesaelgere samtykkepartnere""",
+    "consent_channels": """consentchannels consentchannel samtyckeskanaler samtyckeskanal samtyckekanaler
+        samtykkekanaler samtykkekanal""",
+}
+"""The words for each field, by its name."""
+
+OTHER_IDENTITIES = frozenset(
+    ("fodselsnummer", "fodselsnr", "fnr", "dnummer", "cpr", "cprnr", "cprnummer", "henkilotunnus", "hetu", "kennitala")
+)
+"""Personal identity numbers of other countries: no field is read from them, and their cells are hidden."""
