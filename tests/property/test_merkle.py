@@ -1,0 +1,81 @@
+"""The tree over a file's rows, however it is built, is the one of RFC 9162 section 2.1."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leads.merkle import EMPTY_ROOT, Frontier, inclusion_proof, leaf_hashes, node_hash, verify_inclusion
+
+sizes = st.integers(0, 300)
+cuts = st.lists(st.integers(0, 300), max_size=8)
+
+
+def root_by_the_book(hashes: Sequence[bytes]) -> bytes:
+    """Return MTH as section 2.1.1 defines it, by recursion."""
+    if len(hashes) < 2:
+        return hashes[0] if hashes else EMPTY_ROOT
+    split = 1
+    while split * 2 < len(hashes):
+        split *= 2
+    return node_hash(root_by_the_book(hashes[:split]), root_by_the_book(hashes[split:]))
+
+
+def path_by_the_book(hashes: Sequence[bytes], index: int) -> list[bytes]:
+    """Return PATH as section 2.1.3.1 defines it, by recursion."""
+    if len(hashes) == 1:
+        return []
+    split = 1
+    while split * 2 < len(hashes):
+        split *= 2
+    if index < split:
+        return [*path_by_the_book(hashes[:split], index), root_by_the_book(hashes[split:])]
+    return [*path_by_the_book(hashes[split:], index - split), root_by_the_book(hashes[:split])]
+
+
+def hashed(size: int) -> list[bytes]:
+    """Return the hashes of ``size`` different leaves."""
+    return leaf_hashes(b"row %d" % row for row in range(size))
+
+
+@given(size=sizes, cuts=cuts)
+def test_however_it_is_cut_and_laid_aside_the_tree_is_the_same(size: int, cuts: list[int]) -> None:
+    hashes, places = hashed(size), sorted({0, size, *(cut for cut in cuts if cut < size)})
+    frontier = Frontier()
+    for start, end in pairwise(places):
+        frontier.append_hashes(hashes[start:end])
+        frontier = Frontier.from_text(frontier.to_text())
+
+    assert frontier.size == size
+    assert frontier.root() == root_by_the_book(hashes)
+
+
+@given(data=st.data(), size=st.integers(1, 300), cuts=cuts)
+def test_each_leaf_is_proved_by_the_path_of_the_book(data: st.DataObject, size: int, cuts: list[int]) -> None:
+    hashes, places = hashed(size), sorted({0, size, *(cut for cut in cuts if cut < size)})
+    index = data.draw(st.integers(0, size - 1))
+    watching = Frontier(watched=index)
+    for start, end in pairwise(places):
+        watching.append_hashes(hashes[start:end])
+
+    proof = watching.path()
+
+    assert proof == inclusion_proof(hashes, index) == path_by_the_book(hashes, index)
+    assert verify_inclusion(hashes[index], index, size, proof, watching.root())
+
+
+@given(data=st.data(), size=st.integers(2, 300))
+def test_a_proof_shows_no_other_leaf_place_or_size(data: st.DataObject, size: int) -> None:
+    hashes = hashed(size)
+    index, other = data.draw(st.permutations(range(size)))[:2] if size < 20 else (size // 3, size - 1)
+    proof, root = inclusion_proof(hashes, index), root_by_the_book(hashes)
+
+    assert not verify_inclusion(hashes[other], index, size, proof, root)
+    assert not verify_inclusion(hashes[index], other, size, proof, root)
+    assert not verify_inclusion(hashes[index], index, size, proof[:-1], root)
+    assert not verify_inclusion(hashes[index], index, size, [*proof, root], root)
+    assert not verify_inclusion(hashes[index], index, size, proof, hashes[index])
+    for place in range(len(proof)):
+        changed = [bytes(32) if at == place else beside for at, beside in enumerate(proof)]
+        assert not verify_inclusion(hashes[index], index, size, changed, root)
