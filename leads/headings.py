@@ -84,7 +84,7 @@ class Columns:
         places = self.identity_places
         if not places:
             return list(cells)
-        if len(cells) < len(self.headings):
+        if not self._told_apart(cells):
             return [without_identities(cell) for cell in cells]
         hidden = {place for place in places if cells[place].strip()}
         return [HIDDEN if place in hidden else cell for place, cell in enumerate(cells)]
@@ -94,12 +94,16 @@ class Columns:
         places = self.identity_places
         if not places:
             return text
-        said = [cells[place].strip() for place in places] if len(cells) >= len(self.headings) else [""]
-        if len(cells) < len(self.headings) or any(cell and cell not in text for cell in said):
+        if not self._told_apart(cells):
             return without_identities(text)
-        for cell in said:
-            text = text.replace(cell, HIDDEN) if cell else text
+        for cell in filter(None, (cells[place].strip() for place in places)):
+            written = next((form for form in (cell, cell.replace('"', '""')) if form in text), None)
+            text = without_identities(text) if written is None else text.replace(written, HIDDEN)
         return text
+
+    def _told_apart(self, cells: Sequence[str]) -> bool:
+        width = len(self.headings)
+        return len(cells) == width or (len(cells) > width and not any(cell.strip() for cell in cells[width:]))
 
 
 def plain_heading(heading: str) -> str:

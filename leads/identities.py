@@ -1,20 +1,29 @@
-"""Swedish personal identity numbers: personnummer and samordningsnummer, read beyond doubt or not at all. Pure.
+"""Swedish personal identity numbers, personnummer and samordningsnummer: read beyond doubt or not at all, kept sealed.
 
 Rules: 18 § folkbokföringslagen (1991:481); lag (2022:1697) om samordningsnummer (day plus 60). One is only handled
-where that is clearly justified (3 kap. 10 § lag 2018:218), so nothing here ever shows the digits unasked.
+where that is clearly justified (3 kap. 10 § lag 2018:218), so nothing here ever shows the digits unasked. Reading
+is pure.
 """
 
+import base64
+import hashlib
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import date
 
-import personnummer  # type: ignore[import-untyped] # the library has no types
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from personnummer import personnummer  # type: ignore[import-untyped] # the library has no types
+
+from core.secrets import Keyring
 
 HIDDEN = "[personnummer]"
 """What stands where a personal identity number stood."""
 EARLIEST_BIRTH = date(1890, 1, 1)
 COORDINATION = 60
 """What a samordningsnummer adds to the day; 60 itself, or month 00, says that the date is not known."""
+_FORM, _NONCE = "pn1", 12
 _WRITTEN = re.compile(r"([0-9]{2})?([0-9]{2})([0-9]{2})([0-9]{2})([-+]?)([0-9]{4})", re.ASCII)
 _SHAPE = re.compile(
     r"(?<![0-9])(?:(?:18|19|20)[0-9]{2}|[0-9]{2})[ -]?(?:0[0-9]|1[0-2])[ -]?(?:[0-2][0-9]|3[01]|[6-8][0-9]|9[01])"
@@ -105,3 +114,39 @@ def _check_digit(nine: str) -> str:
     """Return the check digit by Luhn's rule; the library knows no number without a date."""
     doubled = (int(digit) * (2 - place % 2) for place, digit in enumerate(nine))
     return str(-sum(value - 9 if value > 9 else value for value in doubled) % 10)  # noqa: PLR2004 - two digits
+
+
+def seal_identity(keyring: Keyring, identity: Identity, bound_to: str) -> str:
+    """Return the number encrypted (AES-256-GCM), as 67 characters: form, id of the key, and what is sealed.
+
+    ``bound_to`` names the row that it belongs to: in another row it does not open. No two seals are alike.
+    """
+    head, nonce = f"{_FORM}.{_key_id(keyring)}", secrets.token_bytes(_NONCE)
+    sealed = AESGCM(keyring.identity_key).encrypt(nonce, identity.digits.encode(), f"{head}.{bound_to}".encode())
+    return f"{head}.{base64.urlsafe_b64encode(nonce + sealed).decode().rstrip('=')}"
+
+
+def open_identity(keyring: Keyring, sealed: str, bound_to: str) -> Identity:
+    """Return the number that ``seal_identity`` sealed for the same row.
+
+    Raises:
+        ValueError: it was sealed with another key or for another row, or was changed since; nothing of it is told.
+    """
+    head, _, body = sealed.rpartition(".")
+    if head != f"{_FORM}.{_key_id(keyring)}":
+        raise ValueError("a personal identity number was sealed with another key")
+    try:
+        raw = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
+        opened = AESGCM(keyring.identity_key).decrypt(raw[:_NONCE], raw[_NONCE:], f"{head}.{bound_to}".encode())
+    except (InvalidTag, ValueError):
+        raise ValueError("a sealed personal identity number is not this row's, or was changed") from None
+    return Identity(opened.decode())
+
+
+def identity_index(keyring: Keyring, identity: Identity) -> str:
+    """Return the keyed hash by which a number is found: 32 hex digits, useless without the secret."""
+    return hashlib.blake2b(identity.digits.encode(), key=keyring.identity_index_key, digest_size=16).hexdigest()
+
+
+def _key_id(keyring: Keyring) -> str:
+    return hashlib.sha256(b"ringklar/identity-key-id" + keyring.identity_key).hexdigest()[:8]
