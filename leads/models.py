@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Date, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
@@ -26,7 +26,8 @@ class Source(Base):
     """One origin of leads from a supplier: this contest, survey or offer, or this bought list.
 
     ``assessment`` refers to the balancing test on file (GDPR art. 6.1.f); ``say`` is told in the call, in Swedish,
-    and ``say_en`` in English. ``retention_days`` runs from when the lead was collected.
+    and ``say_en`` in English. ``retention_days`` runs from when the lead was collected. ``no`` stands for the source in
+    the tables that grow.
     """
 
     __tablename__ = "sources"
@@ -41,24 +42,35 @@ class Source(Base):
     say: Mapped[str] = mapped_column(Text)
     say_en: Mapped[str | None] = mapped_column(Text)
     retention_days: Mapped[int]
+    no: Mapped[int] = mapped_column(Integer, server_default="0", unique=True, index=True)
     created_at: Mapped[datetime]
     paused_at: Mapped[datetime | None]
     paused_reason: Mapped[str | None] = mapped_column(Text)
 
 
 class LeadFile(Base):
-    """A delivery as received, known by its SHA-256 within its source."""
+    """A delivery as received, known by its SHA-256 within its source.
+
+    ``format`` is csv, xlsx or jsonl, ``wrapping`` the archive it came in: gzip, zip or none. ``headings`` is a JSON
+    array of its own headings, or null if its first line is a row. ``wash_register`` and ``wash_version`` are the
+    supplier's own claim of a wash. ``merkle_root`` is that of all its rows, once they are read; ``kept``: the file as
+    received lies on the shelf, until ``kept_until``. ``no`` stands for the file in the tables that grow.
+    """
 
     __tablename__ = "lead_files"
     __table_args__ = (UniqueConstraint("source_id", "sha256"),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    no: Mapped[int] = mapped_column(Integer, server_default="0", unique=True, index=True)
     source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"))
     sha256: Mapped[str] = mapped_column(String(64))
     filename: Mapped[str] = mapped_column(String(255))
     size: Mapped[int] = mapped_column(BigInteger)
+    format: Mapped[str] = mapped_column(String(10), server_default="csv")
+    wrapping: Mapped[str] = mapped_column(String(10), server_default="none")
     encoding: Mapped[str] = mapped_column(String(20))
     delimiter: Mapped[str] = mapped_column(String(1))
+    headings: Mapped[str | None] = mapped_column(Text)
     mapping: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(20))
     rows_read: Mapped[int]
@@ -66,6 +78,14 @@ class LeadFile(Base):
     rows_rejected: Mapped[int]
     rows_duplicate: Mapped[int]
     rows_ambiguous: Mapped[int]
+    contract_reference: Mapped[str | None] = mapped_column(String(100))
+    invoice_reference: Mapped[str | None] = mapped_column(String(100))
+    order_reference: Mapped[str | None] = mapped_column(String(100))
+    wash_register: Mapped[str | None] = mapped_column(String(40))
+    wash_version: Mapped[date | None] = mapped_column(Date)
+    merkle_root: Mapped[str | None] = mapped_column(String(64))
+    kept: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    kept_until: Mapped[datetime | None]
     received_at: Mapped[datetime]
     received_by: Mapped[str] = mapped_column(String(120))
     paused_at: Mapped[datetime | None]
@@ -73,7 +93,10 @@ class LeadFile(Base):
 
 
 class LeadRow(Base):
-    """One row of a lead file as it was read: its text, and what became of it with the reasons."""
+    """One row of a lead file that did not become a lead: its cells as delivered, and every reason why.
+
+    The rows that did are leads; their cells are read again from the file as it was received.
+    """
 
     __tablename__ = "lead_rows"
     __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own name
@@ -86,27 +109,40 @@ class LeadRow(Base):
     number: Mapped[int | None] = mapped_column(BigInteger)
 
 
-class Lead(Base):
-    """A number with personal data from one source; the same number from two sources is two leads.
+class LeadSegment(Base):
+    """A run of rows that was taken in one transaction, and where in the file's text the next one begins.
 
-    Seller and source are those of the lead file, whose key is held to its table: holding these two as well, lead by
-    lead, was half the cost of a COPY in PostgreSQL.
+    ``rows_before`` counts the rows before it, ``position`` the bytes of text; ``frontier`` is the Merkle tree of the
+    rows up to its end. So an import that was cut off goes on from the newest one, and a row is found again at once.
+    """
+
+    __tablename__ = "lead_segments"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own name
+
+    lead_file_id: Mapped[str] = mapped_column(ForeignKey("lead_files.id"), primary_key=True)
+    rows_before: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rows: Mapped[int]
+    position: Mapped[int] = mapped_column(BigInteger)
+    end_position: Mapped[int] = mapped_column(BigInteger)
+    frontier: Mapped[str] = mapped_column(Text)
+
+
+class Lead(Base):
+    """A number from one source, with what the row said of the person; the same number from two sources is two leads.
+
+    It is known by its file and row. Source and file are named by their ``no``: this table and its one wide index are
+    what an import's time goes to. They are held to no foreign key: that was half the cost of a COPY in PostgreSQL, and
+    neither is ever deleted. ``person`` is a JSON object: name, address, email, partner_reference, evidence of consent.
     """
 
     __tablename__ = "leads"
-    __table_args__ = (UniqueConstraint("number", "source_id"),)
+    __table_args__ = (Index("ix_leads_file_no", "file_no", postgresql_using="brin"),)
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    seller_id: Mapped[str] = mapped_column(String(36))
-    number: Mapped[int] = mapped_column(BigInteger)
-    source_id: Mapped[str] = mapped_column(String(36))
-    lead_file_id: Mapped[str] = mapped_column(ForeignKey("lead_files.id"))
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    source_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    file_no: Mapped[int]
     row_no: Mapped[int]
-    name: Mapped[str | None] = mapped_column(String(200))
-    address: Mapped[str | None] = mapped_column(String(300))
-    email: Mapped[str | None] = mapped_column(String(254))
     birth_date: Mapped[date | None] = mapped_column(Date)
-    partner_reference: Mapped[str | None] = mapped_column(String(100))
     collected_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
-    created_at: Mapped[datetime]
+    person: Mapped[str | None] = mapped_column(Text)

@@ -1,5 +1,6 @@
 """Where a number came from: each lead with its source, supplier and file, as the packages above may ask."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -11,6 +12,7 @@ from sqlalchemy.sql import Select
 
 from consent.terms import Basis
 from leads.models import Lead, LeadFile, Source, Supplier
+from leads.standing import lead_id as lead_id_column
 from leads.terms import SourceKind
 
 
@@ -55,19 +57,22 @@ class LeadOrigin:
 
 
 def origin(session: Session, lead_id: str) -> LeadOrigin | None:
-    """Return where one lead came from, or None if there is no such lead (any more). Served by pk_leads."""
-    found = session.execute(_origins().where(Lead.id == lead_id)).one_or_none()
+    """Return where one lead came from, or None if there is no such lead (any more). Served by ix_leads_file_no."""
+    lead_file_id, _, row_no = lead_id.rpartition(":")
+    if not (row_no.isascii() and row_no.isdigit()):
+        return None
+    found = session.execute(_origins().where(LeadFile.id == lead_file_id, Lead.row_no == int(row_no))).one_or_none()
     return None if found is None else _read(found)
 
 
 def leads_on(session: Session, number: int, seller_id: str | None = None) -> Sequence[LeadOrigin]:
     """Return every lead on the number, of one seller or of all (None), oldest first.
 
-    Served by uq_leads_number_source_id.
+    Served by pk_leads.
     """
-    query = _origins().where(Lead.number == number).order_by(Lead.created_at, Lead.id)
+    query = _origins().where(Lead.number == number).order_by(LeadFile.received_at, Lead.file_no, Lead.row_no)
     if seller_id is not None:
-        query = query.where(Lead.seller_id == seller_id)
+        query = query.where(Source.seller_id == seller_id)
     return [_read(found) for found in session.execute(query)]
 
 
@@ -95,8 +100,8 @@ def without_supplier(origin: LeadOrigin) -> LeadOrigin:
 def _origins() -> Select[*tuple[Any, ...]]:  # Any: a column of each type
     return (
         select(
-            Lead.id,
-            Lead.seller_id,
+            lead_id_column(),
+            Source.seller_id,
             Lead.number,
             Source.id,
             Source.slug,
@@ -112,7 +117,7 @@ def _origins() -> Select[*tuple[Any, ...]]:  # Any: a column of each type
             LeadFile.filename,
             LeadFile.sha256,
             Lead.row_no,
-            Lead.partner_reference,
+            Lead.person,
             Lead.birth_date,
             Lead.collected_at,
             LeadFile.received_at,
@@ -121,9 +126,9 @@ def _origins() -> Select[*tuple[Any, ...]]:  # Any: a column of each type
             Supplier.paused_at,
             LeadFile.paused_at,
         )
-        .join(Source, Source.id == Lead.source_id)
+        .join(Source, Source.no == Lead.source_no)
         .join(Supplier, Supplier.id == Source.supplier_id)
-        .join(LeadFile, LeadFile.id == Lead.lead_file_id)
+        .join(LeadFile, LeadFile.no == Lead.file_no)
     )
 
 
@@ -131,5 +136,6 @@ def _read(found: Any) -> LeadOrigin:  # Any: a row of _origins, in the order of 
     *fields, source_paused_at, supplier_paused_at, file_paused_at = found
     fields[6] = SourceKind(fields[6])
     fields[11] = None if fields[11] is None else Basis(fields[11])
+    fields[17] = None if fields[17] is None else json.loads(fields[17]).get("partner_reference")
     paused = (moment is not None for moment in (source_paused_at, supplier_paused_at, file_paused_at))
     return LeadOrigin(*fields, *paused)

@@ -4,26 +4,31 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
-from sqlalchemy.sql import Select
+from sqlalchemy import Connection, String, cast, or_, select
+from sqlalchemy.sql import ColumnElement, Select
 
 from core.database import any_of
 from core.standing import NUMBERS, standing
 from leads.models import Lead, LeadFile, Source, Supplier
 
 
+def lead_id() -> ColumnElement[str]:
+    """Return what a lead is known by: its file's id and its row, which also say where it came from."""
+    return LeadFile.id + ":" + cast(Lead.row_no, String)
+
+
 def leads_standing() -> Select[Any]:
     """Leads: a source, b kind of supplier, c basis, e balancing test, t1 collected, t2 expires, day of birth.
 
-    The flag says that source, supplier or lead file is paused. By uq_leads_number_source_id.
+    The flag says that source, supplier or lead file is paused. By pk_leads.
     """
     return (
         standing(
             "lead",
-            id=Lead.id,
+            id=lead_id(),
             number=Lead.number,
-            seller_id=Lead.seller_id,
-            a=Lead.source_id,
+            seller_id=Source.seller_id,
+            a=Source.id,
             b=Supplier.kind,
             c=Source.basis,
             e=Source.assessment,
@@ -32,9 +37,9 @@ def leads_standing() -> Select[Any]:
             flag=or_(Source.paused_at.is_not(None), Supplier.paused_at.is_not(None), LeadFile.paused_at.is_not(None)),
             day=Lead.birth_date,
         )
-        .join(Source, Source.id == Lead.source_id)
+        .join(Source, Source.no == Lead.source_no)
         .join(Supplier, Supplier.id == Source.supplier_id)
-        .join(LeadFile, LeadFile.id == Lead.lead_file_id)
+        .join(LeadFile, LeadFile.no == Lead.file_no)
         .where(any_of(Lead.number, NUMBERS))
     )
 

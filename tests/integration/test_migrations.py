@@ -1,5 +1,6 @@
 """The schema: up and down again, equal to the models, and guarded where rows must never change."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -261,3 +262,55 @@ def test_processes_that_migrate_at_once_all_succeed(kind: str, postgres: Postgre
     if kind == "postgresql":
         for place in range(3):
             postgres.drop_database(f"fresh_{place}")
+
+
+def test_leads_that_were_there_are_moved_over_whole(database_url: str) -> None:
+    downgrade(database_url, "0001_create_tables")
+    engine = open_engine(database_url, pool_size=1)
+    at = "1767225600000000" if engine.dialect.name == "sqlite" else "'2026-01-01 00:00+00'"
+    statements = [
+        f"INSERT INTO sellers (id, slug, name, created_at) VALUES ('s1', 'norrsken', 'Norrsken', {at})",
+        f"INSERT INTO suppliers (id, slug, name, kind, created_at) VALUES ('p1', 'fjord', 'Fjord', 'partner', {at})",
+    ]
+    for no in "12":
+        statements += [
+            (
+                "INSERT INTO sources (id, slug, supplier_id, seller_id, name, say, retention_days, created_at) "
+                f"VALUES ('o{no}', 'o{no}', 'p1', 's1', 'T', 'Hej', 30, {at})"
+            ),
+            (
+                "INSERT INTO lead_files (id, source_id, sha256, filename, size, encoding, delimiter, mapping, state, "
+                "rows_read, rows_accepted, rows_rejected, rows_duplicate, rows_ambiguous, received_at, received_by) "
+                f"VALUES ('f{no}', 'o{no}', 'a', 'f.c', 9, 'utf-8', ';', '{{}}', 'finished', 2, 1, 1, 0, 0, {at}, 'm')"
+            ),
+            f"INSERT INTO lead_rows VALUES ('f{no}', 1, 'accepted', '', '[]', 46701740605)",
+            f"INSERT INTO lead_rows VALUES ('f{no}', 2, 'rejected', 'missing_number', '[]', NULL)",
+            (
+                "INSERT INTO leads (id, seller_id, number, source_id, lead_file_id, row_no, name, expires_at, "
+                f"created_at) VALUES ('l{no}', 's1', 46701740605, 'o{no}', 'f{no}', 1, 'Åsa \"T\"', {at}, {at})"
+            ),
+        ]
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+    upgrade(database_url)
+
+    with engine.connect() as connection:
+        leads = connection.execute(
+            text(
+                "SELECT l.number, s.id, f.id, l.row_no, l.person FROM leads l "
+                "JOIN sources s ON s.no = l.source_no JOIN lead_files f ON f.no = l.file_no ORDER BY s.id"
+            )
+        )
+        moved = [(*row[:4], json.loads(row[4])) for row in leads]
+        rows = connection.execute(text("SELECT row_no FROM lead_rows")).scalars().all()
+    assert moved == [(46701740605, f"o{no}", f"f{no}", 1, {"name": 'Åsa "T"'}) for no in "12"]
+    assert rows == [2, 2]
+    engine.dispose()
+    downgrade(database_url, "0001_create_tables")
+    with engine.connect() as connection:
+        names = connection.execute(text("SELECT name, source_id, lead_file_id, row_no FROM leads ORDER BY id")).all()
+    assert names == [('Åsa "T"', f"o{no}", f"f{no}", 1) for no in "12"]
+    engine.dispose()
