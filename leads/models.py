@@ -146,3 +146,50 @@ class Lead(Base):
     collected_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
     person: Mapped[str | None] = mapped_column(Text)
+
+
+class SourceTerms(Base):
+    """The terms of a source as they were shown to the person; each wording is a version of its own, never edited.
+
+    ``shown_from`` and ``shown_until`` are the first and the last day it was shown, in local time; None: not known, and
+    not ended. ``sha256`` is that of the text in UTF-8.
+    """
+
+    __tablename__ = "source_terms"
+    __table_args__ = (UniqueConstraint("source_id", "version"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"))
+    version: Mapped[int]
+    text: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))
+    page_url: Mapped[str | None] = mapped_column(String(1000))
+    shown_from: Mapped[date | None] = mapped_column(Date)
+    shown_until: Mapped[date | None] = mapped_column(Date)
+    added_at: Mapped[datetime]
+    added_by: Mapped[str] = mapped_column(String(120))
+
+
+class SourceSeller(Base):
+    """A company that the terms name as one that may call, as its name stands in the text."""
+
+    __tablename__ = "source_sellers"
+
+    terms_id: Mapped[str] = mapped_column(ForeignKey("source_terms.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+
+
+class Assessment(Base):
+    """A seller's balancing test (GDPR art. 6.1.f), its document on the shelf; sources name it by ``reference``."""
+
+    __tablename__ = "assessments"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    reference: Mapped[str] = mapped_column(String(200), unique=True)
+    seller_id: Mapped[str] = mapped_column(ForeignKey("sellers.id"))
+    title: Mapped[str] = mapped_column(String(200))
+    file_name: Mapped[str] = mapped_column(String(255))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    added_at: Mapped[datetime]
+    added_by: Mapped[str] = mapped_column(String(120))
