@@ -22,6 +22,7 @@ from dnc.gate import Gate
 from dnc.register_routes import registers_api
 from dnc.register_shelf import RegisterShelf
 from dnc.routes import checks_api, dnc_api
+from leads.mapping_routes import mappings_api
 from leads.routes import lead_files_api
 from migrations.run import current, head
 from web.auth import Auth, install_auth, register
@@ -108,6 +109,7 @@ def all_apis(service: Service) -> list[Api]:
         dnc_api(store),
         registers_api(store, service.settings.registers_dir, service.shelf.is_readable),
         lead_files_api(store),
+        mappings_api(store),
         grounds_api(store),
     ]
 

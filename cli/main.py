@@ -2,7 +2,7 @@
 
 import click
 
-from cli import access, campaigns, checks, demo, jobs, leads, ledger, opt_outs, registers, sellers, serve
+from cli import access, campaigns, checks, demo, jobs, leads, ledger, mappings, opt_outs, registers, sellers, serve
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,6 +23,7 @@ for command in (
     campaigns.campaign,
     leads.supplier,
     leads.source,
+    mappings.mapping,
     access.key,
     access.user,
     registers.register,

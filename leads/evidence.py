@@ -28,7 +28,7 @@ _CALLS: dict[str, Channel] = {
             anrop telemarketing telefonforsaljning""",
         Channel.AUTOMATED_VOICE: """automatedvoice automated automatedcall automatedcalls robocall robocalls
             automatiskasamtal automatisktsamtal automatiskauppringningar automatiskuppringning automatiseradesamtal
-            rostrobot""",
+            robotsamtal rostrobot""",
     }.items()
     for word in words.split()
 }

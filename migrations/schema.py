@@ -9,6 +9,7 @@ import core.ledger
 import core.sellers
 import dnc.models
 import jobs.models
+import leads.mappings
 import leads.models
 import web.models
 from core.database import Base
