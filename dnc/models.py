@@ -179,3 +179,34 @@ class Contact(Base):
     source_disclosed: Mapped[bool | None]
     recorded_at: Mapped[datetime]
     logged_by: Mapped[str] = mapped_column(String(120))
+
+
+class Complaint(Base):
+    """Somebody complained about calls to a number, to us or to an authority; append-only.
+
+    ``received_at`` is when it came in, ``recorded_at`` when it was written down here.
+    """
+
+    __tablename__ = "complaints"
+    __table_args__ = (Index(None, "number"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    seller_id: Mapped[str] = mapped_column(ForeignKey("sellers.id"))
+    number: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(20))
+    via: Mapped[str] = mapped_column(String(40))
+    note: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str] = mapped_column(String(120))
+
+
+class ComplaintOrigin(Base):
+    """A lead that was on the number when the complaint was recorded; append-only, and kept when the lead is erased."""
+
+    __tablename__ = "complaint_origins"
+
+    complaint_id: Mapped[str] = mapped_column(ForeignKey("complaints.id"), primary_key=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"), primary_key=True)
+    lead_file_id: Mapped[str] = mapped_column(ForeignKey("lead_files.id"))
+    row_no: Mapped[int]

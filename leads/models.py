@@ -9,7 +9,11 @@ from core.database import Base
 
 
 class Supplier(Base):
-    """Who delivers leads: a ``partner`` that collects them itself, or a ``list`` seller."""
+    """Who delivers leads: a ``partner`` that collects them itself, or a ``list`` seller.
+
+    A quarantine is a pause (``paused_at`` is set too) that only compliance may end; ``resumed_at``: when the last pause
+    ended. The same holds for sources and files.
+    """
 
     __tablename__ = "suppliers"
 
@@ -20,6 +24,8 @@ class Supplier(Base):
     created_at: Mapped[datetime]
     paused_at: Mapped[datetime | None]
     paused_reason: Mapped[str | None] = mapped_column(Text)
+    quarantined_at: Mapped[datetime | None]
+    resumed_at: Mapped[datetime | None]
 
 
 class Source(Base):
@@ -46,6 +52,8 @@ class Source(Base):
     created_at: Mapped[datetime]
     paused_at: Mapped[datetime | None]
     paused_reason: Mapped[str | None] = mapped_column(Text)
+    quarantined_at: Mapped[datetime | None]
+    resumed_at: Mapped[datetime | None]
 
 
 class LeadFile(Base):
@@ -90,6 +98,8 @@ class LeadFile(Base):
     received_by: Mapped[str] = mapped_column(String(120))
     paused_at: Mapped[datetime | None]
     paused_reason: Mapped[str | None] = mapped_column(Text)
+    quarantined_at: Mapped[datetime | None]
+    resumed_at: Mapped[datetime | None]
 
 
 class LeadRow(Base):
