@@ -20,7 +20,8 @@ from core.sellers import add_seller
 from dnc.campaigns import add_campaign
 from dnc.gate import Question
 from leads.importer import import_lead_file
-from leads.suppliers import add_source, add_supplier
+from leads.sources import add_source
+from leads.suppliers import add_supplier
 from leads.terms import SourceKind
 from migrations.run import upgrade
 

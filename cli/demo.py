@@ -30,7 +30,8 @@ from dnc.opt_outs import add_opt_outs
 from dnc.policy import policy_for
 from dnc.registers import load_register
 from leads.importer import import_lead_file
-from leads.suppliers import add_source, add_supplier
+from leads.sources import add_source
+from leads.suppliers import add_supplier
 from leads.terms import SourceKind
 from migrations.run import upgrade
 

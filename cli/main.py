@@ -2,7 +2,21 @@
 
 import click
 
-from cli import access, campaigns, checks, demo, jobs, leads, ledger, mappings, opt_outs, registers, sellers, serve
+from cli import (
+    access,
+    campaigns,
+    checks,
+    demo,
+    jobs,
+    leads,
+    ledger,
+    mappings,
+    opt_outs,
+    registers,
+    sellers,
+    serve,
+    suppliers,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,8 +35,8 @@ for command in (
     demo.demo,
     sellers.seller,
     campaigns.campaign,
-    leads.supplier,
-    leads.source,
+    suppliers.supplier,
+    suppliers.source,
     mappings.mapping,
     access.key,
     access.user,

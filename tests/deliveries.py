@@ -10,7 +10,8 @@ from core.sellers import add_seller
 from core.store import Store
 from leads.importer import import_lead_file
 from leads.reports import LeadFileReport
-from leads.suppliers import add_source, add_supplier
+from leads.sources import add_source
+from leads.suppliers import add_supplier
 from leads.terms import SourceKind
 
 OPERATOR = operator("tests")

@@ -18,7 +18,8 @@ from dnc.campaigns import add_campaign
 from dnc.opt_outs import ALL_CHANNELS, add_opt_outs
 from dnc.registers import load_register
 from leads.importer import import_lead_file
-from leads.suppliers import add_source, add_supplier
+from leads.sources import add_source
+from leads.suppliers import add_supplier
 from leads.terms import SourceKind
 
 TUESDAY_AT_TEN: Final = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

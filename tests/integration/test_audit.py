@@ -24,7 +24,7 @@ from dnc.holds import close_hold
 from dnc.opt_outs import release_opt_out
 from dnc.restrictions import end_restriction, restrict
 from leads.models import LeadFile
-from leads.suppliers import (
+from leads.pauses import (
     pause_lead_file,
     pause_source,
     pause_supplier,

@@ -22,7 +22,7 @@ from dnc.models import Campaign, RegisterVersion, Restriction
 from dnc.opt_outs import release_opt_out
 from dnc.reasons import ReasonCode
 from leads.models import LeadFile, Supplier
-from leads.suppliers import (
+from leads.pauses import (
     pause_lead_file,
     pause_source,
     pause_supplier,

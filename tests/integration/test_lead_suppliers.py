@@ -19,10 +19,7 @@ from core.numbers import Number, read_number
 from core.store import Store
 from dnc.gate import Question
 from leads.models import Lead, LeadFile, Source, Supplier
-from leads.queries import LeadOrigin, leads_on, origin, without_supplier
-from leads.suppliers import (
-    add_source,
-    add_supplier,
+from leads.pauses import (
     pause_lead_file,
     pause_source,
     pause_supplier,
@@ -30,6 +27,9 @@ from leads.suppliers import (
     resume_source,
     resume_supplier,
 )
+from leads.queries import LeadOrigin, leads_on, origin, without_supplier
+from leads.sources import add_source
+from leads.suppliers import add_supplier
 from leads.terms import SourceKind
 from tests.deliveries import OPERATOR, add_origins
 from tests.registers import NOON, service_for

@@ -25,7 +25,7 @@ from core.numbers import Number, read_number
 from dnc.gate import Question
 from dnc.holds import close_hold, report_objection
 from dnc.opt_outs import release_opt_out
-from leads.suppliers import pause_source, resume_source
+from leads.pauses import pause_source, resume_source
 from tests.integration.seeds import KINDS, beside, dialer_of, seeded_service, verified
 from tests.seeding import (
     CAMPAIGN,

@@ -1,0 +1,35 @@
+"""The commands ``pause`` and ``resume``, the same for suppliers, sources and lead files."""
+
+from collections.abc import Callable
+
+import click
+
+from cli.context import caller, refusals, service
+
+
+def add_pauses(
+    group: click.Group,
+    what: str,
+    *,
+    pause: Callable[..., None],
+    resume: Callable[..., None],
+    named_by: str = "slug",
+) -> None:
+    """Give ``group`` both commands, which call ``pause`` and ``resume`` for the ``what`` that ``named_by`` names."""
+
+    @group.command("pause", help=f"Deny every lead of the {what}, from the next check on.")
+    @click.argument(named_by)
+    @click.option("--reason", required=True, help="Why; it is kept on record.")
+    @refusals
+    def pause_one(reason: str, **named: str) -> None:
+        with service() as built, built.store.writing() as session:
+            pause(session, caller(), **named, reason=reason, now=built.clock.now())
+        click.echo(f"{what} {named[named_by]} is paused")
+
+    @group.command("resume", help=f"End the {what}'s pause.")
+    @click.argument(named_by)
+    @refusals
+    def resume_one(**named: str) -> None:
+        with service() as built, built.store.writing() as session:
+            resume(session, caller(), **named)
+        click.echo(f"{what} {named[named_by]} is not paused")

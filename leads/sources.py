@@ -1,0 +1,148 @@
+"""Sources: added with all that their basis needs, and what is missing of it."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from consent.terms import Basis
+from core.access import Caller, Right
+from core.database import lock_key
+from core.errors import InvalidInput
+from core.ids import new_id
+from core.ledger import Event, put_on_record
+from core.naming import check_slug, insert_named
+from core.sellers import seller_of
+from leads.models import Source, Supplier
+from leads.suppliers import NAME_LENGTH, supplier_named
+from leads.terms import SourceKind
+
+RETENTION_DAYS = 365
+MAX_RETENTION_DAYS = 3650
+SAY_LENGTH, ASSESSMENT_LENGTH = 500, 200
+_NUMBERING = 0x52494E47_534F5552  # the lock under which sources get their numbers
+_WORDS = re.compile(r"[a-z0-9]+")
+_COMPANY_FORMS = frozenset(
+    {"ab", "aktiebolag", "publ", "hb", "kb", "as", "asa", "aps", "oy", "oyj", "ltd", "inc", "gmbh"}
+)
+_TELLING_LENGTH = 5
+_TELLING_WORDS = 2
+_BRACKETED = re.compile(r"\([^)]*\)")
+
+
+def add_source(
+    session: Session,
+    caller: Caller,
+    *,
+    slug: str,
+    supplier: str,
+    seller: str,
+    name: str,
+    basis: Basis | None,
+    assessment: str | None,
+    say: str,
+    say_en: str | None,
+    now: datetime,
+    retention_days: int = RETENTION_DAYS,
+) -> Source:
+    """Return the new source; ``supplier`` and ``seller`` are slugs.
+
+    What the caller is told to say about a bought list must tell neither who sold it nor which list it is. Legitimate
+    interest without ``assessment`` (the balancing test's reference) is taken, but no lead of the source may be called
+    until it has one.
+
+    Raises:
+        InvalidInput: a malformed slug, an empty name, nothing to say, words that name a list or its supplier, a text
+            too long, or a retention outside 1 to 3,650 days; ``errors`` lists every mistake.
+        NotFound: there is no such supplier, or no such seller that the caller may act for.
+        AlreadyExists: the slug is taken.
+    """
+    caller.require(Right.LOAD_LEADS)
+    owner, from_whom = seller_of(session, caller, seller), supplier_named(session, supplier)
+    spoken = [text.strip() for text in (say, say_en or "")]
+    mistakes = list(_mistakes(from_whom, slug, name, assessment, spoken, retention_days))
+    if mistakes:
+        raise InvalidInput("the source cannot be added", extra={"errors": mistakes})
+    lock_key(session, _NUMBERING)
+    source = Source(
+        id=new_id(),
+        no=1 + (session.scalar(select(func.max(Source.no))) or 0),
+        slug=check_slug(slug),
+        supplier_id=from_whom.id,
+        seller_id=owner.id,
+        name=name.strip(),
+        basis=None if basis is None else basis.value,
+        assessment=(assessment or "").strip() or None,
+        say=spoken[0],
+        say_en=spoken[1] or None,
+        retention_days=retention_days,
+        created_at=now,
+    )
+    insert_named(session, source, f"a source named {slug} exists already")
+    payload = {
+        "slug": slug,
+        "supplier": from_whom.slug,
+        "name": source.name,
+        "basis": source.basis,
+        "assessment": source.assessment,
+        "say": source.say,
+        "say_en": source.say_en,
+        "retention_days": retention_days,
+    }
+    put_on_record(session, Event("source.added", source.id, caller.actor, owner.id, payload))
+    return source
+
+
+def _mistakes(
+    supplier: Supplier, slug: str, name: str, assessment: str | None, spoken: list[str], retention_days: int
+) -> Iterable[str]:
+    if not name.strip():
+        yield "a source needs a name"
+    if len(name.strip()) > NAME_LENGTH:
+        yield f"a source's name has at most {NAME_LENGTH} characters"
+    if len((assessment or "").strip()) > ASSESSMENT_LENGTH:
+        yield f"the reference of the balancing test has at most {ASSESSMENT_LENGTH} characters"
+    if not spoken[0]:
+        yield "a source needs words to say in the call: where the person's number comes from (GDPR art. 14.2.f)"
+    if any(len(text) > SAY_LENGTH for text in spoken):
+        yield f"what is said has at most {SAY_LENGTH} characters"
+    if supplier.kind == SourceKind.LIST:
+        if any(names(text, supplier.name) or _tells_slug(text, supplier.slug) for text in spoken):
+            yield "what is said about a bought list must not name its supplier"
+        if any(names(text, name) or _tells_slug(text, slug) for text in spoken if name.strip()):
+            yield "what is said about a bought list must not name its source"
+    if not 1 <= retention_days <= MAX_RETENTION_DAYS:
+        yield f"retention is 1 to {MAX_RETENTION_DAYS} days"
+
+
+def names(text: str, name: str) -> bool:
+    """Return whether ``text`` tells ``name``: whatever its case, accents, spacing and company form. Pure.
+
+    What stands in brackets is no part of the name, and two neighbouring words of a longer name already tell it.
+    """
+    name = _BRACKETED.sub(" ", name).strip() or name
+    words, told = _words(text), [word for word in _words(name) if word not in _COMPANY_FORMS] or _words(name)
+    if not told:
+        return name.strip().casefold() in text.casefold()
+    parts = {tuple(told[at : at + _TELLING_WORDS]) for at in range(max(1, len(told) - _TELLING_WORDS + 1))}
+    if any(tuple(words[at : at + len(part)]) == part for part in parts for at in range(len(words))):
+        return True
+    squashed = "".join(told)
+    return len(squashed) >= _TELLING_LENGTH and squashed in "".join(words)
+
+
+def _tells_slug(text: str, slug: str) -> bool:
+    """Return whether ``text`` has the slug in it as a word, or as neighbouring words."""
+    words, told = _words(text), _words(slug)
+    return bool(told) and any(words[at : at + len(told)] == told for at in range(len(words)))
+
+
+def _words(text: str) -> list[str]:
+    return _WORDS.findall(
+        "".join(
+            letter for letter in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(letter)
+        )
+    )
