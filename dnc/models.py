@@ -210,3 +210,93 @@ class ComplaintOrigin(Base):
     source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"), primary_key=True)
     lead_file_id: Mapped[str] = mapped_column(ForeignKey("lead_files.id"))
     row_no: Mapped[int]
+
+
+class LeadArrival(Base):
+    """What one screening of a lead file on arrival found; append-only, and the newest of a file counts.
+
+    ``asked_for`` is the calling hour that it was screened for. ``counts`` is a JSON object of numbers by rows, verdict
+    and reason; ``wash`` says how the supplier's own claim of a wash compares with our version of that register.
+    """
+
+    __tablename__ = "lead_arrivals"
+    __table_args__ = (Index(None, "lead_file_id"), Index(None, "source_id"))
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    lead_file_id: Mapped[str] = mapped_column(ForeignKey("lead_files.id"))
+    source_id: Mapped[str] = mapped_column(ForeignKey("sources.id"))
+    seller_id: Mapped[str] = mapped_column(ForeignKey("sellers.id"))
+    screened_at: Mapped[datetime]
+    screened_by: Mapped[str] = mapped_column(String(120))
+    asked_for: Mapped[datetime]
+    register: Mapped[str | None] = mapped_column(String(20))
+    register_version_id: Mapped[str | None] = mapped_column(ForeignKey("register_versions.id"))
+    register_as_of: Mapped[date | None] = mapped_column(Date)
+    counts: Mapped[str] = mapped_column(Text)
+    wash_register: Mapped[str | None] = mapped_column(String(40))
+    wash_version: Mapped[date | None] = mapped_column(Date)
+    wash: Mapped[str] = mapped_column(Text)
+
+
+class Recipient(Base):
+    """A processor that a seller hands leads to, under a contract. ``key_id``: the API key by which it asks, if any."""
+
+    __tablename__ = "recipients"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    slug: Mapped[str] = mapped_column(String(60), unique=True)
+    seller_id: Mapped[str] = mapped_column(ForeignKey("sellers.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    contract_reference: Mapped[str] = mapped_column(String(100))
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
+    created_at: Mapped[datetime]
+
+
+class Export(Base):
+    """Leads handed to a recipient: what file, how many, by whom; append-only. ``sha256`` is of the file as handed."""
+
+    __tablename__ = "exports"
+    __table_args__ = (Index(None, "seller_id", "made_at"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    seller_id: Mapped[str] = mapped_column(ForeignKey("sellers.id"))
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id"))
+    recipient_id: Mapped[str] = mapped_column(ForeignKey("recipients.id"))
+    contract_reference: Mapped[str] = mapped_column(String(100))
+    sha256: Mapped[str] = mapped_column(String(64))
+    leads: Mapped[int]
+    made_at: Mapped[datetime]
+    made_by: Mapped[str] = mapped_column(String(120))
+
+
+class Canary(Base):
+    """A number that reaches nobody, put into one export: wherever else it shows up, that export leaked; append-only."""
+
+    __tablename__ = "canaries"
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    export_id: Mapped[str] = mapped_column(ForeignKey("exports.id"), primary_key=True)
+    recipient_id: Mapped[str] = mapped_column(ForeignKey("recipients.id"))
+    seeded_at: Mapped[datetime]
+
+
+class CanarySighting(Base):
+    """A canary showed up where it should not; append-only. ``subject`` is the check, contact, lead file or report."""
+
+    __tablename__ = "canary_sightings"
+    __table_args__ = (
+        UniqueConstraint("export_id", "number", "how", "subject"),
+        Index(None, "seller_id", "recorded_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    seller_id: Mapped[str] = mapped_column(ForeignKey("sellers.id"))
+    export_id: Mapped[str] = mapped_column(ForeignKey("exports.id"))
+    recipient_id: Mapped[str] = mapped_column(ForeignKey("recipients.id"))
+    number: Mapped[int] = mapped_column(BigInteger)
+    how: Mapped[str] = mapped_column(String(12))
+    subject: Mapped[str] = mapped_column(String(120))
+    note: Mapped[str] = mapped_column(Text)
+    seen_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str] = mapped_column(String(120))
