@@ -3,7 +3,8 @@
 import pytest
 
 from leads.errors import UnclearHeadings
-from leads.headings import Field, read_headings
+from leads.headings import Field, columns_by_place, field_named, maps_by_place, plain_heading, read_headings
+from leads.synonyms import OTHER_IDENTITIES, SYNONYMS
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,30 @@ from leads.headings import Field, read_headings
         ("Insamlad den", Field.COLLECTED_AT),
         ("collected_at", Field.COLLECTED_AT),
         ("Lead ID", Field.PARTNER_REFERENCE),
+        ("Tlf.", Field.NUMBER),
+        ("Mobilnr", Field.NUMBER),
+        ("Navn", Field.NAME),
+        ("Fornavn", Field.GIVEN_NAME),
+        ("Etternavn", Field.FAMILY_NAME),
+        ("Efternavn", Field.FAMILY_NAME),
+        ("Adresse", Field.ADDRESS),
+        ("Bopælsadresse", Field.ADDRESS),
+        ("Postnr", Field.POSTCODE),
+        ("Poststed", Field.CITY),
+        ("By", Field.CITY),
+        ("E-postadresse", Field.EMAIL),
+        ("Fødselsdato", Field.BIRTH_DATE),
+        ("FØDT", Field.BIRTH_DATE),
+        ("Innsamlet den", Field.COLLECTED_AT),
+        ("Indhentet", Field.COLLECTED_AT),
+        ("Personnummer", Field.IDENTITY),
+        ("Samordningsnr", Field.IDENTITY),
+        ("Samtyckestext", Field.CONSENT_TEXT_VERSION),
+        ("Landningssida", Field.CONSENT_URL),
+        ("Samtykkedato", Field.CONSENT_AT),
+        ("IP-adress", Field.CONSENT_IP),
+        ("Namngivna säljare", Field.CONSENT_SELLERS),
+        ("consent_channels", Field.CONSENT_CHANNELS),
     ],
 )
 def test_a_heading_is_known_whatever_its_case_spaces_and_signs(heading: str, field: Field) -> None:
@@ -66,6 +91,8 @@ def test_a_field_mapped_to_nothing_is_not_read() -> None:
         (["Tel"], {"number": "Tel", "name": "Tel"}, "to two fields"),
         (["Tel"] + [f"c{no}" for no in range(499)], {}, "500 columns"),
         (["Tel"], {"number": ""}, "no heading means a phone number"),
+        (["Tel"], {"number": "#2"}, "names the column “#2”, which"),
+        (["Tel", "Namn"], {"number": "#1", "name": "Tel"}, "to two fields"),
     ],
 )
 def test_headings_that_leave_a_doubt_are_refused(headings: list[str], mapping: dict[str, str], why: str) -> None:
@@ -79,3 +106,99 @@ def test_a_number_in_the_first_line_is_not_repeated_in_the_refusal() -> None:
 
     assert "1740" not in refused.value.detail
     assert "174 06" not in refused.value.detail
+
+
+def test_a_heading_is_decomposed_or_not_as_the_file_pleases() -> None:
+    assert plain_heading("Fo\u0308delsedatum") == plain_heading("FÖDELSE-DATUM") == "fodelsedatum"
+    assert plain_heading("Bopæls­adresse") == "bopaelsadresse"
+    assert plain_heading("Fæðingardagur Øl Þ") == "faedingardagurolth"
+
+
+@pytest.mark.parametrize("heading", ["Fødselsnummer", "CPR-nr.", "Henkilötunnus", "fnr"])
+def test_another_countrys_identity_number_is_no_personnummer_and_is_hidden(heading: str) -> None:
+    columns = read_headings(["Tlf", heading])
+
+    assert columns.places == {Field.NUMBER: 0}
+    assert columns.unknown == (heading,)
+    assert columns.identity_places == (1,)
+
+
+@pytest.mark.parametrize("heading", ["Samtycke", "Samtykke", "Kanal", "Säljare", "Datum"])
+def test_a_heading_that_may_mean_several_things_is_left_to_a_mapping(heading: str) -> None:
+    assert field_named(heading) is None
+
+
+def test_every_word_stands_once_as_headings_are_compared_and_every_field_has_its_own_name() -> None:
+    words = [word for listed in SYNONYMS.values() for word in listed.split()]
+
+    assert set(SYNONYMS) == set(Field)
+    assert sorted(words) == sorted(set(words))
+    assert [word for word in words if plain_heading(word) != word] == []
+    assert not OTHER_IDENTITIES & set(words)
+    assert all(field_named(field) is field for field in Field)
+
+
+def test_a_file_without_headings_is_read_by_column_numbers_alone() -> None:
+    columns = columns_by_place(4, {"number": "#1", "name": " #3 ", "email": ""})
+
+    assert columns.places == {Field.NUMBER: 0, Field.NAME: 2}
+    assert columns.mapping == {"number": "#1", "name": "#3"}
+    assert columns.unknown == ("#2", "#4")
+    assert columns_by_place(4, columns.mapping) == columns
+
+
+def test_the_identity_column_of_a_file_without_headings_is_hidden_too() -> None:
+    columns = columns_by_place(2, {"number": "#1", "identity": "#2"})
+
+    assert columns.blanked(["0701740605", "199006022397"]) == ["0701740605", "[personnummer]"]
+
+
+def test_a_column_that_a_mapping_calls_an_identity_is_hidden_whatever_its_heading() -> None:
+    columns = read_headings(["Tel", "Kundnr"], {"identity": "Kundnr"})
+
+    assert columns.blanked(["0701740605", "199006022397"]) == ["0701740605", "[personnummer]"]
+    ignored = read_headings(["Tel", "Personnr"], {"identity": ""})
+    assert (ignored.places, ignored.identity_places) == ({Field.NUMBER: 0}, (1,))
+
+
+@pytest.mark.parametrize(
+    ("mapping", "by_place"),
+    [
+        ({"number": "#1"}, True),
+        ({"number": " #1 ", "email": ""}, True),
+        ({"number": "#1", "name": "Namn"}, False),
+        ({"number": "1"}, False),
+        ({"number": "#0"}, False),
+        ({"number": "#x"}, False),
+        ({"number": ""}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_the_first_line_is_a_row_if_the_mapping_names_columns_by_number_alone(
+    mapping: dict[str, str] | None, by_place: bool
+) -> None:
+    assert maps_by_place(mapping) is by_place
+
+
+@pytest.mark.parametrize(
+    ("width", "mapping", "why"),
+    [
+        (2, {"name": "#1"}, "gives number its column"),
+        (2, {"number": "#3"}, "names the column “#3”"),
+        (2, {"number": "#1", "name": "#1"}, "to two fields"),
+        (2, {"number": "Tel"}, "names the heading “Tel”"),
+        (2, {"shoe": "#1"}, "the fields are"),
+        (500, {"number": "#1"}, "500 columns"),
+    ],
+)
+def test_a_mapping_by_number_that_leaves_a_doubt_is_refused(width: int, mapping: dict[str, str], why: str) -> None:
+    with pytest.raises(UnclearHeadings, match=why):
+        columns_by_place(width, mapping)
+
+
+def test_a_mapping_may_name_one_of_the_columns_by_number_where_its_heading_says_nothing() -> None:
+    columns = read_headings(["Telefon", "", "Mobil"], {"number": "#3", "name": "#2"})
+
+    assert columns.places == {Field.NUMBER: 2, Field.NAME: 1}
+    assert read_headings(["#2", "Tel"], {"name": "#2"}).places == {Field.NUMBER: 1, Field.NAME: 0}

@@ -1,11 +1,14 @@
 """What becomes of one row of a lead file."""
 
+import json
 from datetime import UTC, date, datetime
 
 import pytest
 
+from consent.terms import Channel
 from leads.headings import read_headings
-from leads.rows import RawRow, RowReason, SettledRow, read_date, read_instant, settle
+from leads.identities import Identity
+from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details, read_date, read_instant, settle
 from leads.terms import RowState
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -167,3 +170,157 @@ def test_all_reasons_of_the_worst_row_fit_their_column() -> None:
     }
 
     assert len(",".join(worst)) <= 200
+
+
+def test_half_a_surrogate_pair_is_no_character_that_can_be_kept() -> None:
+    assert settled(ref="a\ud800b").reasons == (RowReason.UNREADABLE_CHARACTERS,)
+
+
+@pytest.mark.parametrize("fault", [RowReason.FORMULA, RowReason.ERROR_CELL, RowReason.UNREADABLE])
+def test_what_the_reader_found_wrong_is_the_rows_only_reason(fault: RowReason) -> None:
+    row = settle(RawRow(1, GOOD, fault), read_headings(HEADINGS), RECEIVED)
+
+    assert (row.state, row.reasons, row.number, row.person) == (RowState.REJECTED, (fault,), None, None)
+
+
+def test_a_row_keeps_its_own_text_beside_its_cells() -> None:
+    row = RawRow(1, ["Åsa", 'sa "hej"\n'], text='Åsa;"sa ""hej""\n"')
+
+    assert row.text == 'Åsa;"sa ""hej""\n"'
+    assert row.cells_text == '["Åsa","sa \\"hej\\"\\n"]'
+    assert RawRow(1, ["x"]).text == ""
+
+
+def with_identity(identity: str, born: str = "", *, needed: bool = True) -> SettledRow:
+    """Return what becomes of a row with a personnummer and perhaps a birth date."""
+    columns = read_headings(["tel", "personnummer", "född"])
+    return Settler(columns, RECEIVED, identity=needed).settle(RawRow(1, ["0701740605", identity, born]))
+
+
+def test_a_personnummer_is_read_where_the_source_needs_it_and_says_when_the_person_was_born() -> None:
+    row = with_identity("900602-2397")
+
+    assert row.person is not None
+    assert row.person.identity == Identity("199006022397")
+    assert row.person.birth_date == date(1990, 6, 2)
+
+
+def test_a_personnummer_that_nobody_needs_is_not_read() -> None:
+    for text in ("900602-2397", "fel"):
+        row = with_identity(text, needed=False)
+
+        assert row.state is RowState.ACCEPTED
+        assert row.person is not None
+        assert (row.person.identity, row.person.birth_date) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("identity", "born", "reasons"),
+    [
+        ("900602-2398", "", (RowReason.INVALID_IDENTITY,)),
+        ("5560360793", "", (RowReason.INVALID_IDENTITY,)),
+        ("900602-2397", "1990-06-03", (RowReason.IDENTITY_MISMATCH,)),
+        ("900602-2397", "1990-06-02", ()),
+        ("", "1990-06-02", ()),
+        (" ", "", ()),
+        ("900602-2397", "x", (RowReason.INVALID_BIRTH_DATE,)),
+        ("fel", "x", (RowReason.INVALID_BIRTH_DATE, RowReason.INVALID_IDENTITY)),
+    ],
+)
+def test_a_personnummer_must_be_right_and_agree_with_the_birth_date(
+    identity: str, born: str, reasons: tuple[RowReason, ...]
+) -> None:
+    assert with_identity(identity, born).reasons == reasons
+
+
+def test_a_child_is_known_by_its_personnummer() -> None:
+    row = with_identity("20150228-2385")
+
+    assert row.person is not None
+    assert row.person.birth_date == date(2015, 2, 28)
+
+
+PROOF = ["consent_text_version", "consent_url", "consent_at", "consent_ip", "consent_sellers", "consent_channels"]
+PROVED = ["v3", "https://fjord.example/tavling", "2026-11-01 14:03", "192.0.2.7", "Norrsken AB | Söder", "telefon, sms"]
+
+
+def with_proof(**changes: str) -> SettledRow:
+    """Return what becomes of a row with proof of consent, some of its cells changed."""
+    cells = [changes.get(name.removeprefix("consent_"), cell) for name, cell in zip(PROOF, PROVED, strict=True)]
+    return settle(RawRow(1, ["0701740605", *cells]), read_headings(["tel", *PROOF]), RECEIVED)
+
+
+def test_proof_of_consent_is_read_with_the_row() -> None:
+    person = with_proof().person
+
+    assert person is not None
+    assert person.evidence is not None
+    assert person.evidence.text_version == "v3"
+    assert person.evidence.at == datetime(2026, 11, 1, 13, 3, tzinfo=UTC)
+    assert person.evidence.sellers == ("Norrsken AB", "Söder")
+    assert person.evidence.channels == (Channel.VOICE,)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"url": "javascript:alert(1)"},
+        {"url": "ftp://fjord.example/x"},
+        {"at": "2026-11-20 13:06+00:00"},
+        {"at": "1989-12-31"},
+        {"at": "nyss"},
+        {"ip": "192.0.2.300"},
+        {"sellers": " | "},
+        {"channels": "ja"},
+        {"text_version": "v" * 101},
+        {"url": "x", "ip": "x", "channels": "x"},
+    ],
+)
+def test_proof_that_cannot_be_right_rejects_the_row_with_one_reason(changes: dict[str, str]) -> None:
+    row = with_proof(**changes)
+
+    assert (row.state, row.reasons) == (RowState.REJECTED, (RowReason.INVALID_EVIDENCE,))
+
+
+def test_a_row_that_says_nothing_of_consent_has_empty_evidence_and_a_file_without_such_columns_none() -> None:
+    empty = with_proof(**{name.removeprefix("consent_"): " " for name in PROOF}).person
+
+    assert empty is not None
+    assert empty.evidence is not None
+    assert empty.evidence.written() == {}
+    assert details(empty) is None
+    plain = settled().person
+    assert plain is not None
+    assert plain.evidence is None
+
+
+def test_what_else_a_row_says_is_one_json_object_in_one_order() -> None:
+    plain, proved = settled(ref='a "b"\t\\').person, with_proof().person
+
+    assert plain is not None
+    assert proved is not None
+    assert details(plain) == (
+        '{"name":"Åsa Öberg","address":"Storgatan 1, 111 22 Örebro","email":"a@example.se",'
+        '"partner_reference":"a \\"b\\"\\t\\\\"}'
+    )
+    assert details(proved) == (
+        '{"consent_text_version":"v3","consent_url":"https://fjord.example/tavling","consent_at":"2026-11-01T13:03:00Z",'
+        '"consent_ip":"192.0.2.7","consent_sellers":["Norrsken AB","Söder"],"consent_channels":["voice"]}'
+    )
+
+
+def test_a_personnummer_is_never_in_the_details_nor_shown() -> None:
+    row = with_identity("900602-2397")
+
+    assert row.person is not None
+    assert details(row.person) is None
+    assert "2397" not in repr(row.person)
+
+
+@pytest.mark.parametrize("text", [chr(code) for code in (*range(1, 33), 34, 47, 92, 127, 133, 8232, 128512)])
+def test_the_details_are_json_whatever_the_characters(text: str) -> None:
+    written = details(Person(f"a{text}b", None, None, None, None, None))
+
+    assert written is not None
+    assert json.loads(written) == {"name": f"a{text}b"}
+    assert written == json.dumps({"name": f"a{text}b"}, ensure_ascii=False, separators=(",", ":"))
