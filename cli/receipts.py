@@ -1,0 +1,42 @@
+"""``ringklar leads receipt`` and ``leads proof``: what a supplier verifies a delivery with."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from cli.context import answer, caller, json_option, refusals, service
+from leads.receipts import receipt_of
+
+out_option = click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this file instead of showing it."
+)
+
+
+@click.command()
+@click.argument("lead_file_id")
+@out_option
+@json_option
+@refusals
+def receipt(lead_file_id: str, out: Path | None, as_json: bool) -> None:
+    """Show the signed receipt of a lead file, by which its supplier can verify what was received."""
+    with service() as built, built.store.reading() as session:
+        signed = receipt_of(session, caller(), lead_file_id, built.keyring, built.clock.now())
+    document = asdict(signed)
+    _give(document, out, as_json, f"the receipt is signed with the public key {signed.receipt['public_key']}")
+
+
+def _give(document: dict[str, object], out: Path | None, as_json: bool, told: str) -> None:
+    """Show the document, or write it whole to ``out`` and say what was written."""
+    if out is None:
+        answer(True, document, "")
+        return
+    unfinished = out.with_name(f"{out.name}.part")
+    with unfinished.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(out)
+    answer(as_json, {"file": str(out)}, f"{out}: {told}")

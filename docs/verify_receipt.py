@@ -1,0 +1,100 @@
+"""Verify a delivery receipt of Ringklar without Ringklar. Needs Python 3.10 and the package cryptography, nothing else.
+
+    python verify_receipt.py receipt.json --public-key HEX [--file DELIVERED] [--proof PROOF.json]
+
+Every row of a CSV or JSON Lines file is held against the receipt's Merkle root (RFC 9162). A line is a row, but for
+lines without a character and those up to the headings, if there are any. Exit code 1: something does not hold.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+SIGNED_AS = b"ringklar/delivery-receipt\n"
+TOLD = {True: "holds", False: "DOES NOT HOLD", None: "not checked: the rows of this file are not its lines"}
+
+
+def leaf_hash(row: str) -> bytes:
+    return sha256(b"\0" + row.encode()).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    return sha256(b"\1" + left + right).digest()
+
+
+def root_of(hashes: list[bytes]) -> bytes:
+    while len(hashes) > 1:  # level by level; a last one without a partner goes up as it is
+        odd = hashes[-1:] if len(hashes) % 2 else []
+        hashes = [node_hash(*pair) for pair in zip(hashes[::2], hashes[1::2], strict=False)] + odd
+    return hashes[0] if hashes else sha256(b"").digest()
+
+
+def root_by(path: list[bytes], reached: bytes, index: int, size: int) -> bytes | None:
+    """Return the root that a row's hash and the hashes beside its way up lead to, or None if they do not fit."""
+    if not 0 <= index < size:
+        return None
+    last = size - 1
+    while last:
+        if index % 2 or index < last:  # else it has no partner at this level
+            if not path:
+                return None
+            beside, *path = path
+            reached = node_hash(beside, reached) if index % 2 else node_hash(reached, beside)
+        index, last = index // 2, last // 2
+    return None if path else reached
+
+
+def rows_of(content: bytes, receipt: dict[str, Any]) -> list[str] | None:
+    """Return the rows, or None if they may not be lines: a workbook's, an archive's, one with a quote across lines."""
+    if receipt["format"] not in ("csv", "jsonl") or receipt["wrapping"] != "none":
+        return None
+    lines = re.split("\r\n|\r|\n", content.decode(receipt["encoding"], "replace"))
+    if receipt["format"] == "csv":
+        while receipt["has_headings"] and lines and re.fullmatch(r"\s*|[Ss][Ee][Pp]=.", lines[0]):
+            del lines[0]
+        lines = lines[receipt["has_headings"] :]
+        if any(line.count('"') % 2 for line in lines):
+            return None
+    return [line for line in lines if line]
+
+
+def checked(receipt: dict[str, Any], signature: str, given: argparse.Namespace) -> Iterator[tuple[str, bool | None]]:
+    """Yield what was checked and whether it holds; None: it could not be checked."""
+    signed = SIGNED_AS + json.dumps(receipt, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(given.public_key))
+        key.verify(bytes.fromhex(signature), signed)
+    except (InvalidSignature, ValueError):
+        yield "signature", False
+        return  # nothing that it says can be relied on
+    yield "signature", True
+    if given.file:
+        content = given.file.read_bytes()
+        yield "file", (len(content), sha256(content).hexdigest()) == (receipt["size"], receipt["sha256"])
+        rows = rows_of(content, receipt) if receipt["merkle_root"] else None
+        root = None if rows is None else root_of([leaf_hash(row) for row in rows]).hex()
+        yield "rows", None if rows is None else (len(rows), root) == (receipt["rows"], receipt["merkle_root"])
+    if given.proof:
+        proof = json.loads(given.proof.read_text("utf-8"))
+        path, index = [bytes.fromhex(beside) for beside in proof["path"]], proof["row_no"] - 1
+        reached = root_by(path, leaf_hash(proof["row"]), index, receipt["rows"])
+        yield f"row {proof['row_no']}", reached is not None and reached.hex() == receipt["merkle_root"]
+
+
+parser = argparse.ArgumentParser(description="Verify a delivery receipt of Ringklar.")
+parser.add_argument("receipt", type=Path)
+parser.add_argument("--public-key", required=True, help="64 hex digits, had from elsewhere than the receipt")
+parser.add_argument("--file", type=Path, help="the file as it was delivered")
+parser.add_argument("--proof", type=Path, help="the proof of one row")
+given = parser.parse_args()
+outcomes = list(checked(given=given, **json.loads(given.receipt.read_text("utf-8"))))
+sys.stdout.writelines(f"{what}: {TOLD[holds]}\n" for what, holds in outcomes)
+sys.exit(1 if any(holds is False for _, holds in outcomes) else 0)

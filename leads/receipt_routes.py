@@ -1,0 +1,73 @@
+"""The endpoints of delivery receipts."""
+
+from sqlalchemy.orm import Session
+
+from core.access import Caller
+from core.errors import NotFound
+from core.store import Store
+from leads.receipts import ISSUED_BY, LeadFileUnfinished, SignedReceipt, receipt_of
+from web.endpoint import Api, Document
+
+
+class WashClaimDocument(Document):
+    """The supplier's own claim that it held the file against a register: which, and of what day."""
+
+    register: str
+    version: str | None
+
+
+class ReceiptDocument(Document):
+    """What was received. All is exactly as it was signed, moments (ISO 8601) too."""
+
+    form: str
+    issued_at: str
+    public_key: str
+    supplier: str
+    seller: str
+    lead_file: str
+    source: str
+    file_name: str
+    sha256: str
+    size: int
+    format: str
+    wrapping: str
+    encoding: str
+    delimiter: str
+    has_headings: bool
+    received_at: str
+    received_by: str
+    rows: int
+    accepted: int
+    rejected: int
+    duplicate: int
+    ambiguous: int
+    merkle_root: str | None
+    contract_reference: str | None
+    invoice_reference: str | None
+    order_reference: str | None
+    wash: WashClaimDocument | None
+    kept_until: str | None
+
+
+class SignedReceiptDocument(Document):
+    """A delivery receipt and the Ed25519 signature over it, 128 hex digits."""
+
+    receipt: ReceiptDocument
+    signature: str
+
+
+def receipts_api(store: Store) -> Api:
+    """Return the endpoints of delivery receipts."""
+    api = Api("receipts", store)
+
+    @api.get("/v1/lead-files/<lead_file_id>/receipt", right=ISSUED_BY, problems=[NotFound, LeadFileUnfinished])
+    def read_receipt(lead_file_id: str, caller: Caller, session: Session) -> SignedReceiptDocument:
+        """Give the signed receipt of a lead file, by which its supplier can verify what was received."""
+        return _document(receipt_of(session, caller, lead_file_id, store.keyring, store.clock.now()))
+
+    return api
+
+
+def _document(signed: SignedReceipt) -> SignedReceiptDocument:
+    receipt = ReceiptDocument.model_validate(dict(signed.receipt))
+    return SignedReceiptDocument(receipt=receipt, signature=signed.signature)

@@ -1,0 +1,301 @@
+"""A supplier verifies what was received; a file as received is kept for its time and no longer."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from core.access import Caller, Role
+from core.checkpoints import public_key
+from core.errors import Forbidden, NotFound
+from core.ids import new_id
+from core.ledger import LedgerEntry, canonical
+from core.store import Store
+from leads.kept_files import KEPT_FOR, ORPHAN_AFTER, forget_kept_files
+from leads.merkle import Frontier, leaf_hashes
+from leads.models import LeadFile, Source
+from leads.receipts import LeadFileUnfinished, SignedReceipt, receipt_of
+from leads.shelf import Shelf
+from tests.deliveries import OPERATOR, add_origins, lead_manager
+from tests.registers import NOON, service_for
+
+SCRIPT = Path(__file__).parents[2] / "docs" / "verify_receipt.py"
+ROWS = ["070-174 06 05;Åsa;2026-11-01", "  ;;", "0701740606;Bo;", '"0701740607";"Cia ""C""";2026-11-02', "hemligt;;"]
+CONTENT = "\n\r\nsep=;\r\nTelefon;Namn;Insamlad\r\n" + "".join(f"{row}\r\n\r\n" for row in ROWS)
+
+
+@dataclass(frozen=True)
+class Custodian:
+    """A store and the shelf beside it."""
+
+    store: Store
+    shelf: Shelf
+
+    def receive(self, content: bytes, rows: list[str], source: str = "tavling", /, **columns: object) -> str:
+        """Keep a file and put it down as read to its end; return the lead file's id."""
+        received = self.shelf.receive(io.BytesIO(content))
+        tree = Frontier()
+        tree.append_hashes(leaf_hashes(row.encode() for row in rows))
+        with self.store.writing() as session:
+            source_id = session.scalars(select(Source.id).where(Source.slug == source)).one()
+            known = session.scalars(select(LeadFile.no).order_by(LeadFile.no.desc())).first() or 0
+            values: dict[str, object] = {
+                "id": new_id(),
+                "no": known + 1,
+                "source_id": source_id,
+                "sha256": received.sha256,
+                "filename": "leads.csv",
+                "size": received.size,
+                "format": "csv",
+                "wrapping": "none",
+                "encoding": "utf-8",
+                "delimiter": ";",
+                "headings": '["Telefon", "Namn", "Insamlad"]',
+                "mapping": "{}",
+                "state": "finished",
+                "rows_read": len(rows),
+                "rows_accepted": len(rows),
+                "rows_rejected": 0,
+                "rows_duplicate": 0,
+                "rows_ambiguous": 0,
+                "merkle_root": tree.root().hex(),
+                "kept": True,
+                "kept_until": NOON + KEPT_FOR,
+                "received_at": NOON,
+                "received_by": "user:0199-a-person",
+            }
+            lead_file = LeadFile(**{**values, **columns})
+            session.add(lead_file)
+            return lead_file.id
+
+    def receipt(self, lead_file_id: str, caller: Caller = OPERATOR) -> SignedReceipt:
+        """Return the receipt as issued now."""
+        with self.store.reading() as session:
+            return receipt_of(session, caller, lead_file_id, self.store.keyring, self.store.clock.now())
+
+    def lead_file(self, lead_file_id: str) -> LeadFile:
+        """Return the lead file's row as it is now."""
+        with self.store.reading() as session:
+            found = session.get_one(LeadFile, lead_file_id)
+            session.expunge(found)
+            return found
+
+
+@pytest.fixture
+def custodian(database_url: str, tmp_path: Path) -> Iterator[Custodian]:
+    """Return a store with two sellers and their sources, at noon on 20 November 2026, and an empty shelf."""
+    service = service_for(database_url, tmp_path / "var")
+    add_origins(service.store)
+    yield Custodian(service.store, Shelf(tmp_path / "kept", service.keyring.lead_file_key))
+    service.close()
+
+
+def verify(
+    folder: Path,
+    signed: SignedReceipt,
+    key: str,
+    *,
+    content: bytes | None = None,
+    proof: object = None,
+) -> tuple[int, list[str]]:
+    """Return the exit code and the lines of the supplier's own script."""
+    arguments = [str(folder / "receipt.json"), "--public-key", key]
+    (folder / "receipt.json").write_text(json.dumps({"receipt": signed.receipt, "signature": signed.signature}))
+    if content is not None:
+        (folder / "delivered").write_bytes(content)
+        arguments += ["--file", str(folder / "delivered")]
+    if proof is not None:
+        (folder / "proof.json").write_text(json.dumps(proof))
+        arguments += ["--proof", str(folder / "proof.json")]
+    command = [sys.executable, "-I", str(SCRIPT), *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.stderr == ""
+    return ran.returncode, ran.stdout.splitlines()
+
+
+def test_the_supplier_verifies_the_file_it_delivered_row_by_row(custodian: Custodian, tmp_path: Path) -> None:
+    content = CONTENT.encode()
+    signed = custodian.receipt(custodian.receive(content, ROWS))
+    key = public_key(custodian.store.keyring)
+
+    assert verify(tmp_path, signed, key, content=content) == (0, ["signature: holds", "file: holds", "rows: holds"])
+    assert verify(tmp_path, signed, key, content=content + b"\n") == (
+        1,
+        ["signature: holds", "file: DOES NOT HOLD", "rows: holds"],
+    )
+    swapped = content.replace(b"0701740606;Bo", b"0701740609;Bo")
+    assert verify(tmp_path, signed, key, content=swapped) == (
+        1,
+        ["signature: holds", "file: DOES NOT HOLD", "rows: DOES NOT HOLD"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "rows", "columns"),
+    [
+        (CONTENT.encode("cp1252"), ROWS, {"encoding": "cp1252"}),
+        (CONTENT.encode("utf-8-sig"), ROWS, {"encoding": "utf-8-sig"}),
+        (CONTENT.encode("utf-16"), ROWS, {"encoding": "utf-16"}),
+        ("\r".join(ROWS).encode(), ROWS, {"headings": None}),
+        (b'{"tel": "0701740605"}\n\n{"tel": 1}', ['{"tel": "0701740605"}', '{"tel": 1}'], {"format": "jsonl"}),
+        (b"Telefon\n", [], {}),
+    ],
+    ids=["cp1252", "BOM", "UTF-16", "no headings", "JSON Lines", "no rows"],
+)
+def test_the_rows_of_any_text_are_verified(
+    custodian: Custodian, tmp_path: Path, content: bytes, rows: list[str], columns: dict[str, object]
+) -> None:
+    signed = custodian.receipt(custodian.receive(content, rows, **columns))
+
+    code, lines = verify(tmp_path, signed, public_key(custodian.store.keyring), content=content)
+
+    assert (code, lines[-1]) == (0, "rows: holds")
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        (b'Telefon;Namn\n0701740605;"Eva\nmed tv\xc3\xa5 rader"\n', {}),
+        (b"PK\x03\x04", {"format": "xlsx"}),
+        (b"\x1f\x8b", {"wrapping": "gzip"}),
+        (CONTENT.encode(), {"merkle_root": None}),
+    ],
+    ids=["a row of two lines", "workbook", "archive", "no root on record"],
+)
+def test_where_rows_are_not_lines_the_script_says_so_and_still_verifies_the_file(
+    custodian: Custodian, tmp_path: Path, content: bytes, columns: dict[str, object]
+) -> None:
+    signed = custodian.receipt(custodian.receive(content, ["a row"], **columns))
+
+    code, lines = verify(tmp_path, signed, public_key(custodian.store.keyring), content=content)
+
+    assert (code, lines[:2]) == (0, ["signature: holds", "file: holds"])
+    assert lines[2].startswith("rows: not checked")
+
+
+def test_a_receipt_that_was_changed_or_signed_by_another_does_not_hold(custodian: Custodian, tmp_path: Path) -> None:
+    signed = custodian.receipt(custodian.receive(CONTENT.encode(), ROWS))
+    key = public_key(custodian.store.keyring)
+
+    for name, value in {"rows": 4, "received_at": "2026-11-20T12:00:01+00:00", "contract_reference": "A-1"}.items():
+        forged = replace(signed, receipt={**signed.receipt, name: value})
+        assert verify(tmp_path, forged, key, content=CONTENT.encode()) == (1, ["signature: DOES NOT HOLD"])
+    assert verify(tmp_path, signed, "11" * 32) == (1, ["signature: DOES NOT HOLD"])
+    checkpoint = custodian.store.keyring.ledger_key.sign(canonical(signed.receipt).encode()).hex()
+    assert verify(tmp_path, replace(signed, signature=checkpoint), key) == (1, ["signature: DOES NOT HOLD"])
+
+
+def test_the_receipt_says_what_was_received_and_names_no_person(custodian: Custodian) -> None:
+    lead_file_id = custodian.receive(
+        CONTENT.encode(),
+        ROWS,
+        contract_reference="A-1",
+        invoice_reference="F-2",
+        order_reference="O-3",
+        wash_register="nix",
+        wash_version=date(2026, 11, 15),
+        rows_accepted=2,
+        rows_rejected=3,
+    )
+
+    receipt = custodian.receipt(lead_file_id).receipt
+
+    assert {name: receipt[name] for name in ("supplier", "source", "seller", "lead_file", "received_by")} == {
+        "supplier": "partner",
+        "source": "tavling",
+        "seller": "norrsken",
+        "lead_file": lead_file_id,
+        "received_by": "user",
+    }
+    assert (receipt["contract_reference"], receipt["invoice_reference"], receipt["order_reference"]) == (
+        "A-1",
+        "F-2",
+        "O-3",
+    )
+    assert receipt["wash"] == {"register": "nix", "version": "2026-11-15"}
+    assert (receipt["rows"], receipt["accepted"], receipt["rejected"]) == (5, 2, 3)
+    assert receipt["received_at"] == receipt["issued_at"] == "2026-11-20T12:00:00+00:00"
+    assert receipt["kept_until"] == "2031-11-21T12:00:00+00:00"
+    assert "a-person" not in canonical(receipt)
+
+
+def test_a_file_that_is_still_being_read_has_no_receipt(custodian: Custodian) -> None:
+    with pytest.raises(LeadFileUnfinished):
+        custodian.receipt(custodian.receive(CONTENT.encode(), ROWS, state="reading"))
+
+
+def test_a_receipt_is_for_those_who_answer_for_the_sellers_deliveries(custodian: Custodian) -> None:
+    lead_file_id = custodian.receive(CONTENT.encode(), ROWS)
+    with custodian.store.reading() as session:
+        norrsken = session.scalars(select(Source.seller_id).where(Source.slug == "tavling")).one()
+        soder = session.scalars(select(Source.seller_id).where(Source.slug == "soders")).one()
+
+    assert custodian.receipt(lead_file_id, lead_manager(norrsken)).receipt["lead_file"] == lead_file_id
+    with pytest.raises(NotFound):
+        custodian.receipt(lead_file_id, lead_manager(soder))
+    with pytest.raises(Forbidden):
+        custodian.receipt(lead_file_id, Caller("u", "u", "user", Role.SALES, None))
+
+
+def aged(custodian: Custodian, place: str, moment: datetime) -> None:
+    """Have the kept file's last change at ``moment``: the shelf goes by the machine's clock."""
+    path = custodian.shelf._path(place)
+    os.utime(path, (moment.timestamp(), moment.timestamp()))
+
+
+def test_a_file_is_kept_for_five_years_and_then_goes_on_record(custodian: Custodian) -> None:
+    lead_file_id = custodian.receive(CONTENT.encode(), ROWS)
+    place = custodian.lead_file(lead_file_id).sha256
+    aged(custodian, place, NOON)
+
+    assert forget_kept_files(custodian.store, custodian.shelf, datetime(2031, 11, 20, 12, tzinfo=UTC)) == 0
+    assert custodian.shelf.places() == {place}
+
+    assert forget_kept_files(custodian.store, custodian.shelf, datetime(2031, 11, 22, tzinfo=UTC)) == 1
+    assert forget_kept_files(custodian.store, custodian.shelf, datetime(2031, 11, 23, tzinfo=UTC)) == 0
+    assert custodian.shelf.places() == frozenset()
+    assert not custodian.lead_file(lead_file_id).kept
+    with custodian.store.reading() as session:
+        [entry] = session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "lead_file.forgotten")).all()
+        assert (entry.subject, entry.actor) == (lead_file_id, "operator:jobs")
+        assert place in str(entry.payload)
+
+
+def test_a_file_that_two_sources_delivered_stays_until_the_later_ones_time(custodian: Custodian) -> None:
+    first = custodian.receive(CONTENT.encode(), ROWS)
+    second = custodian.receive(CONTENT.encode(), ROWS, "soders", kept_until=NOON + KEPT_FOR + timedelta(days=30))
+    place = custodian.lead_file(first).sha256
+    aged(custodian, place, NOON)
+
+    assert forget_kept_files(custodian.store, custodian.shelf, NOON + KEPT_FOR) == 0
+    assert (custodian.lead_file(first).kept, custodian.lead_file(second).kept) == (False, True)
+    with custodian.shelf.open(place) as file:
+        assert file.read() == CONTENT.encode()
+
+    assert forget_kept_files(custodian.store, custodian.shelf, NOON + KEPT_FOR + timedelta(days=30)) == 1
+    assert custodian.shelf.places() == frozenset()
+
+
+def test_what_no_lead_file_names_goes_after_a_day_and_not_while_it_may_be_arriving(custodian: Custodian) -> None:
+    place = custodian.shelf.receive(io.BytesIO(b"an import that came to nothing")).place
+    aged(custodian, place, NOON)
+
+    assert forget_kept_files(custodian.store, custodian.shelf, NOON + ORPHAN_AFTER) == 0
+    assert forget_kept_files(custodian.store, custodian.shelf, NOON + ORPHAN_AFTER + timedelta(seconds=1)) == 1
+
+
+def test_a_run_that_was_killed_before_the_file_went_is_made_good(custodian: Custodian) -> None:
+    lead_file_id = custodian.receive(CONTENT.encode(), ROWS, kept=False)
+    place = custodian.lead_file(lead_file_id).sha256
+    aged(custodian, place, NOON)
+
+    assert forget_kept_files(custodian.store, custodian.shelf, NOON + KEPT_FOR) == 1
+    assert custodian.shelf.places() == frozenset()
