@@ -98,7 +98,7 @@ def _exports() -> None:
         _refers("exports", "recipient_id", "recipients.id"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exports")),
     )
-    op.create_index("ix_exports_seller_id_made_at", "exports", ["seller_id", "made_at"], unique=False)
+    op.create_index("ix_exports_seller_id_exports_made_at", "exports", ["seller_id", "made_at"], unique=False)
 
 
 def _canaries() -> None:
@@ -134,7 +134,10 @@ def _canaries() -> None:
         ),
     )
     op.create_index(
-        "ix_canary_sightings_seller_id_recorded_at", "canary_sightings", ["seller_id", "recorded_at"], unique=False
+        "ix_canary_sightings_seller_id_canary_sightings_recorded_at",
+        "canary_sightings",
+        ["seller_id", "recorded_at"],
+        unique=False,
     )
 
 
