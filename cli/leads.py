@@ -13,13 +13,14 @@ from cli.pauses import add_pauses
 from leads.headings import Field
 from leads.importer import Progress, import_lead_file
 from leads.pauses import pause_lead_file, resume_lead_file
+from leads.quarantines import quarantine_lead_file
 from leads.reports import LeadFileReport, reported_rows
 from leads.terms import RowState
 
 
 @click.group()
 def leads() -> None:
-    """Lead files: import, see rows with their reasons, pause, resume."""
+    """Lead files: import, see rows with their reasons, pause, quarantine, resume."""
 
 
 @leads.command("import")
@@ -82,7 +83,14 @@ def list_rows(lead_file_id: str, state: str | None, after: int, limit: int, as_j
     answer(as_json, document, "\n".join(lines) if lines else "no such row")
 
 
-add_pauses(leads, "lead file", pause=pause_lead_file, resume=resume_lead_file, named_by="lead_file_id")
+add_pauses(
+    leads,
+    "lead file",
+    pause=pause_lead_file,
+    quarantine=quarantine_lead_file,
+    resume=resume_lead_file,
+    named_by="lead_file_id",
+)
 
 
 def _mapping(mapped: Sequence[str]) -> dict[str, str] | None:

@@ -1,4 +1,4 @@
-"""The commands ``pause`` and ``resume``, the same for suppliers, sources and lead files."""
+"""The commands ``pause``, ``quarantine`` and ``resume``, the same for suppliers, sources and lead files."""
 
 from collections.abc import Callable
 
@@ -12,10 +12,11 @@ def add_pauses(
     what: str,
     *,
     pause: Callable[..., None],
+    quarantine: Callable[..., bool],
     resume: Callable[..., None],
     named_by: str = "slug",
 ) -> None:
-    """Give ``group`` both commands, which call ``pause`` and ``resume`` for the ``what`` that ``named_by`` names."""
+    """Give ``group`` the commands, each of which calls its verb for the ``what`` that ``named_by`` names."""
 
     @group.command("pause", help=f"Deny every lead of the {what}, from the next check on.")
     @click.argument(named_by)
@@ -26,10 +27,19 @@ def add_pauses(
             pause(session, caller(), **named, reason=reason, now=built.clock.now())
         click.echo(f"{what} {named[named_by]} is paused")
 
+    @group.command("quarantine", help=f"Deny every lead of the {what}, until compliance ends it.")
+    @click.argument(named_by)
+    @click.option("--reason", required=True, help="Why; it is kept on record.")
+    @refusals
+    def quarantine_one(reason: str, **named: str) -> None:
+        with service() as built, built.store.writing() as session:
+            is_new = quarantine(session, caller(), **named, reason=reason, now=built.clock.now())
+        click.echo(f"{what} {named[named_by]} is {'quarantined' if is_new else 'quarantined already'}")
+
     @group.command("resume", help=f"End the {what}'s pause.")
     @click.argument(named_by)
     @refusals
     def resume_one(**named: str) -> None:
         with service() as built, built.store.writing() as session:
-            resume(session, caller(), **named)
+            resume(session, caller(), **named, now=built.clock.now())
         click.echo(f"{what} {named[named_by]} is not paused")

@@ -6,6 +6,7 @@ from cli.context import answer, caller, json_option, refusals, service
 from cli.pauses import add_pauses
 from consent.terms import Basis
 from leads.pauses import pause_source, pause_supplier, resume_source, resume_supplier
+from leads.quarantines import quarantine_source, quarantine_supplier
 from leads.sources import RETENTION_DAYS, add_source
 from leads.suppliers import add_supplier
 from leads.terms import SourceKind
@@ -35,7 +36,7 @@ def add_one_supplier(slug: str, name: str, kind: str, as_json: bool) -> None:
     answer(as_json, document, f"supplier {slug} added")
 
 
-add_pauses(supplier, "supplier", pause=pause_supplier, resume=resume_supplier)
+add_pauses(supplier, "supplier", pause=pause_supplier, quarantine=quarantine_supplier, resume=resume_supplier)
 
 
 @click.group()
@@ -106,4 +107,4 @@ def add_one_source(
     answer(as_json, document, f"source {slug} added")
 
 
-add_pauses(source, "source", pause=pause_source, resume=resume_source)
+add_pauses(source, "source", pause=pause_source, quarantine=quarantine_source, resume=resume_source)

@@ -56,6 +56,11 @@ class Right(StrEnum):
     LOAD_REGISTERS = "load_registers"
     LOAD_LEADS = "load_leads"
     PAUSE_SOURCES = "pause_sources"
+    QUARANTINE = "quarantine"
+    READ_LEAGUE = "read_league"
+    RECORD_COMPLAINTS = "record_complaints"
+    WALK_BACK = "walk_back"
+    SEE_OTHER_NUMBERS = "see_other_numbers"
 
 
 _EVERYONE = frozenset(Role)
@@ -76,6 +81,12 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.LOAD_REGISTERS: frozenset({Role.COMPLIANCE}),
     Right.LOAD_LEADS: frozenset({Role.LEAD_MANAGER}),
     Right.PAUSE_SOURCES: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),
+    Right.QUARANTINE: frozenset({Role.COMPLIANCE}),
+    Right.READ_LEAGUE: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),
+    Right.RECORD_COMPLAINTS: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
+    # A lead manager sees files and sources, but not who was called and what came of it.
+    Right.WALK_BACK: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
+    Right.SEE_OTHER_NUMBERS: frozenset({Role.COMPLIANCE}),
 }
 
 

@@ -55,4 +55,7 @@ SWITCHED = (
     Switched(Supplier, "paused_at", "supplier.paused", "supplier.resumed"),
     Switched(Source, "paused_at", "source.paused", "source.resumed"),
     Switched(LeadFile, "paused_at", "lead_file.paused", "lead_file.resumed"),
+    Switched(Supplier, "quarantined_at", "supplier.quarantined", "supplier.resumed"),
+    Switched(Source, "quarantined_at", "source.quarantined", "source.resumed"),
+    Switched(LeadFile, "quarantined_at", "lead_file.quarantined", "lead_file.resumed"),
 )

@@ -1,4 +1,8 @@
-"""Pauses of suppliers, sources and lead files: each takes effect at the next check, and is kept on record."""
+"""Pauses of suppliers, sources and lead files: each takes effect at the next check, and is kept on record.
+
+A quarantine (``leads.quarantines``) is a pause too; pausing what is quarantined leaves it so, and only compliance ends
+that.
+"""
 
 from datetime import datetime
 
@@ -10,63 +14,72 @@ from core.ledger import Event, put_on_record
 from leads.models import LeadFile, Source, Supplier
 from leads.suppliers import lead_file_of, source_of, supplier_named
 
+REASON_LENGTH = 500
+MARKS = ("paused_at", "paused_reason", "quarantined_at", "resumed_at")
+
 
 def pause_supplier(session: Session, caller: Caller, *, slug: str, reason: str, now: datetime) -> None:
-    """Deny every lead of the supplier from the next check on, for every seller; once paused, nothing changes.
+    """Deny every lead of the supplier from the next check on, for every seller; if paused, note a new reason.
 
     Raises:
-        InvalidInput: no reason is given.
+        InvalidInput: no reason is given, or a very long one.
         NotFound: there is no such supplier.
         Forbidden: the caller acts for one seller only, and a supplier serves all.
     """
-    supplier = _for_every_seller(session, caller, slug)
-    _pause(session, caller, supplier, None, reason, now)
+    supplier = for_every_seller(session, caller, slug)
+    pause(session, caller, supplier, None, reason, now)
 
 
-def resume_supplier(session: Session, caller: Caller, *, slug: str) -> None:
-    """End the supplier's pause, if it is paused. Raises as ``pause_supplier``."""
-    _resume(session, caller, _for_every_seller(session, caller, slug), None)
+def resume_supplier(session: Session, caller: Caller, *, slug: str, now: datetime) -> None:
+    """End the supplier's pause, if it is paused; of a quarantine, only for compliance. Raises as ``pause_supplier``."""
+    _resume(session, caller, for_every_seller(session, caller, slug), None, now)
 
 
 def pause_source(session: Session, caller: Caller, *, slug: str, reason: str, now: datetime) -> None:
-    """Deny every lead of the source from the next check on; once paused, nothing changes.
+    """Deny every lead of the source from the next check on; if paused, note a new reason.
 
     Raises:
-        InvalidInput: no reason is given.
+        InvalidInput: no reason is given, or a very long one.
         NotFound: there is no such source for this caller.
     """
     caller.require(Right.PAUSE_SOURCES)
     source = source_of(session, caller, slug)
-    _pause(session, caller, source, source.seller_id, reason, now)
+    pause(session, caller, source, source.seller_id, reason, now)
 
 
-def resume_source(session: Session, caller: Caller, *, slug: str) -> None:
-    """End the source's pause, if it is paused. Raises as ``pause_source``."""
+def resume_source(session: Session, caller: Caller, *, slug: str, now: datetime) -> None:
+    """End the source's pause, if it is paused; of a quarantine, only for compliance. Raises as ``pause_source``."""
     caller.require(Right.PAUSE_SOURCES)
     source = source_of(session, caller, slug)
-    _resume(session, caller, source, source.seller_id)
+    _resume(session, caller, source, source.seller_id, now)
 
 
 def pause_lead_file(session: Session, caller: Caller, *, lead_file_id: str, reason: str, now: datetime) -> None:
-    """Deny every lead of the file from the next check on; once paused, nothing changes.
+    """Deny every lead of the file from the next check on; if paused, note a new reason.
 
     Raises:
-        InvalidInput: no reason is given.
+        InvalidInput: no reason is given, or a very long one.
         NotFound: there is no such file for this caller.
     """
     caller.require(Right.PAUSE_SOURCES)
     lead_file, source = lead_file_of(session, caller, lead_file_id)
-    _pause(session, caller, lead_file, source.seller_id, reason, now)
+    pause(session, caller, lead_file, source.seller_id, reason, now)
 
 
-def resume_lead_file(session: Session, caller: Caller, *, lead_file_id: str) -> None:
-    """End the file's pause, if it is paused. Raises as ``pause_lead_file``."""
+def resume_lead_file(session: Session, caller: Caller, *, lead_file_id: str, now: datetime) -> None:
+    """End the file's pause, if it is paused; of a quarantine, only for compliance. Raises as ``pause_lead_file``."""
     caller.require(Right.PAUSE_SOURCES)
     lead_file, source = lead_file_of(session, caller, lead_file_id)
-    _resume(session, caller, lead_file, source.seller_id)
+    _resume(session, caller, lead_file, source.seller_id, now)
 
 
-def _for_every_seller(session: Session, caller: Caller, slug: str) -> Supplier:
+def for_every_seller(session: Session, caller: Caller, slug: str) -> Supplier:
+    """Return the supplier, to be paused for everybody.
+
+    Raises:
+        NotFound: there is no such supplier.
+        Forbidden: the caller may not pause, or acts for one seller only.
+    """
     caller.require(Right.PAUSE_SOURCES)
     if caller.seller_id is not None:
         raise Forbidden("a supplier serves every seller: pause your own sources instead")
@@ -77,23 +90,50 @@ Pausable = Supplier | Source | LeadFile
 _KINDS: dict[type[Pausable], str] = {Supplier: "supplier", Source: "source", LeadFile: "lead_file"}
 
 
-def _pause(
-    session: Session, caller: Caller, thing: Pausable, seller_id: str | None, reason: str, now: datetime
-) -> None:
-    if not reason.strip():
-        raise InvalidInput("a pause needs a reason")
+def kind_of(thing: Pausable) -> str:
+    """Return how the ledger's kinds begin for such a thing."""
+    return _KINDS[type(thing)]
+
+
+def locked(session: Session, thing: Pausable) -> None:
+    """Read the thing's marks anew and hold them: nobody else pauses, quarantines or resumes it meanwhile."""
+    session.refresh(thing, MARKS, with_for_update=True)
+
+
+def pause(session: Session, caller: Caller, thing: Pausable, seller_id: str | None, reason: str, now: datetime) -> None:
+    """Pause the thing; if it is paused already, note the new reason.
+
+    Raises:
+        InvalidInput: no reason is given, or a very long one.
+    """
+    reason = reason.strip()
+    if not 1 <= len(reason) <= REASON_LENGTH:
+        raise InvalidInput(f"a pause needs a reason of at most {REASON_LENGTH} characters")
+    locked(session, thing)
     if thing.paused_at is not None:
+        add_reason(session, caller, thing, seller_id, reason)
         return
-    thing.paused_at, thing.paused_reason = now, reason.strip()
+    thing.paused_at, thing.paused_reason = now, reason
     session.flush()
-    kind = f"{_KINDS[type(thing)]}.paused"
-    put_on_record(session, Event(kind, thing.id, caller.actor, seller_id, {"reason": thing.paused_reason}))
+    put_on_record(session, Event(f"{kind_of(thing)}.paused", thing.id, caller.actor, seller_id, {"reason": reason}))
 
 
-def _resume(session: Session, caller: Caller, thing: Pausable, seller_id: str | None) -> None:
+def add_reason(session: Session, caller: Caller, thing: Pausable, seller_id: str | None, reason: str) -> None:
+    """Put on record that there is another reason for a pause that stands; its own reason stays."""
+    if reason != thing.paused_reason:
+        kind = f"{kind_of(thing)}.reason_added"
+        put_on_record(session, Event(kind, thing.id, caller.actor, seller_id, {"reason": reason}))
+
+
+def _resume(session: Session, caller: Caller, thing: Pausable, seller_id: str | None, now: datetime) -> None:
+    locked(session, thing)
     if thing.paused_at is None:
         return
-    was = thing.paused_reason
-    thing.paused_at = thing.paused_reason = None
+    if thing.quarantined_at is not None and not caller.may(Right.QUARANTINE):
+        raise Forbidden("it is quarantined: only compliance may end that")
+    was, was_quarantined = thing.paused_reason, thing.quarantined_at is not None
+    thing.paused_at = thing.paused_reason = thing.quarantined_at = None
+    thing.resumed_at = now
     session.flush()
-    put_on_record(session, Event(f"{_KINDS[type(thing)]}.resumed", thing.id, caller.actor, seller_id, {"was": was}))
+    payload = {"was": was, "was_quarantined": was_quarantined}
+    put_on_record(session, Event(f"{kind_of(thing)}.resumed", thing.id, caller.actor, seller_id, payload))

@@ -153,9 +153,9 @@ def _fill_what_can_change(seeded: Seeded, number: Number) -> None:
         for lead_file_id in files[:2]:
             pause_lead_file(session, OPERATOR, lead_file_id=lead_file_id, reason="a complaint", now=now)
     with store.writing() as session:
-        resume_source(session, OPERATOR, slug=PARTNER_SOURCE)
-        resume_supplier(session, OPERATOR, slug="kronan")
-        resume_lead_file(session, OPERATOR, lead_file_id=files[0])
+        resume_source(session, OPERATOR, slug=PARTNER_SOURCE, now=now)
+        resume_supplier(session, OPERATOR, slug="kronan", now=now)
+        resume_lead_file(session, OPERATOR, lead_file_id=files[0], now=now)
 
 
 def found(seeded: Seeded) -> set[str]:

@@ -157,14 +157,14 @@ def test_a_paused_source_supplier_or_file_counts_at_the_next_check(seeded: Seede
     assert codes(seeded, FROM_PARTNER) == {ReasonCode.SOURCE_PAUSED}
     assert codes(seeded, FROM_LIST) == set()
     with node.store.writing() as session:
-        resume_source(session, OPERATOR, slug=PARTNER_SOURCE)
+        resume_source(session, OPERATOR, slug=PARTNER_SOURCE, now=now)
     assert codes(seeded, FROM_PARTNER) == set()
 
     with node.store.writing() as session:
         pause_supplier(session, OPERATOR, slug=slug, reason="complaints", now=now)
     assert codes(seeded, FROM_PARTNER) == {ReasonCode.SOURCE_PAUSED}
     with node.store.writing() as session:
-        resume_supplier(session, OPERATOR, slug=slug)
+        resume_supplier(session, OPERATOR, slug=slug, now=now)
     assert codes(seeded, FROM_PARTNER) == set()
 
     with node.store.writing() as session:
@@ -173,7 +173,7 @@ def test_a_paused_source_supplier_or_file_counts_at_the_next_check(seeded: Seede
     assert codes(seeded, FROM_PARTNER) == {ReasonCode.SOURCE_PAUSED}
     with node.store.writing() as session:
         for file in files:
-            resume_lead_file(session, OPERATOR, lead_file_id=file)
+            resume_lead_file(session, OPERATOR, lead_file_id=file, now=now)
     assert codes(seeded, FROM_PARTNER) == set()
 
 

@@ -194,15 +194,15 @@ def _pauses(file_id: str) -> dict[str, tuple[Act, Act]]:
     return {
         "supplier": (
             lambda session, who, why: pause_supplier(session, who, slug="kronan", reason=why, now=NOON),
-            lambda session, who, _: resume_supplier(session, who, slug="kronan"),
+            lambda session, who, _: resume_supplier(session, who, slug="kronan", now=NOON),
         ),
         "source": (
             lambda session, who, why: pause_source(session, who, slug=PARTNER_SOURCE, reason=why, now=NOON),
-            lambda session, who, _: resume_source(session, who, slug=PARTNER_SOURCE),
+            lambda session, who, _: resume_source(session, who, slug=PARTNER_SOURCE, now=NOON),
         ),
         "lead_file": (
             lambda session, who, why: pause_lead_file(session, who, lead_file_id=file_id, reason=why, now=NOON),
-            lambda session, who, _: resume_lead_file(session, who, lead_file_id=file_id),
+            lambda session, who, _: resume_lead_file(session, who, lead_file_id=file_id, now=NOON),
         ),
     }
 

@@ -163,7 +163,7 @@ def _block_and_free(seeded: Seeded, number: str, until: float, seed: int) -> lis
             elif SUBJECTS[number] == "hold":
                 close_hold(session, OPERATOR, node.keyring, hold_id=id_, resolution="race", now=now)
             else:
-                resume_source(session, OPERATOR, slug=LIST_SOURCE)
+                resume_source(session, OPERATOR, slug=LIST_SOURCE, now=now)
         deeds.append(Deed(number, "free", started, time.monotonic()))
         ask()
         time.sleep(chosen.random() * 0.02)

@@ -1,0 +1,106 @@
+"""Quarantines of suppliers, sources and lead files: pauses that only compliance may end.
+
+A quarantine denies every lead at the next check, as a pause does, and keeps the leads out of what is exported. Nothing
+is announced in the change feed: it is read number by number, and a source may have a million of them. No permission
+outlives a few minutes, and none is given after this.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.access import Caller, Right
+from core.errors import InvalidInput, NotFound
+from core.ledger import Event, put_on_record
+from leads.deliveries import source_nos_on
+from leads.models import LeadFile, Source, Supplier
+from leads.pauses import REASON_LENGTH, Pausable, add_reason, for_every_seller, kind_of, locked, pause
+from leads.suppliers import lead_file_of, source_of
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """Slugs of the sources that were quarantined now, and of those that were already."""
+
+    sources: tuple[str, ...]
+    already: tuple[str, ...]
+
+
+def quarantine_supplier(session: Session, caller: Caller, *, slug: str, reason: str, now: datetime) -> bool:
+    """Quarantine every lead of the supplier, for every seller; return whether that is new.
+
+    Raises:
+        Forbidden: the caller may not quarantine, or acts for one seller only.
+        InvalidInput: no reason is given, or a very long one.
+        NotFound: there is no such supplier.
+    """
+    caller.require(Right.QUARANTINE)
+    return _quarantine(session, caller, for_every_seller(session, caller, slug), None, reason, now)
+
+
+def quarantine_source(session: Session, caller: Caller, *, slug: str, reason: str, now: datetime) -> bool:
+    """Quarantine every lead of the source; return whether that is new. Raises as ``quarantine_supplier``."""
+    caller.require(Right.QUARANTINE)
+    source = source_of(session, caller, slug)
+    return _quarantine(session, caller, source, source.seller_id, reason, now)
+
+
+def quarantine_lead_file(session: Session, caller: Caller, *, lead_file_id: str, reason: str, now: datetime) -> bool:
+    """Quarantine every lead of the file; return whether that is new. Raises as ``quarantine_supplier``."""
+    caller.require(Right.QUARANTINE)
+    lead_file, source = lead_file_of(session, caller, lead_file_id)
+    return _quarantine(session, caller, lead_file, source.seller_id, reason, now)
+
+
+def quarantine_sources_on(
+    session: Session, caller: Caller, *, number: int, seller_id: str, reason: str, now: datetime
+) -> Quarantined:
+    """Quarantine every source of the seller that has a lead on the number: all of them in this unit of work, or none.
+
+    Raises:
+        Forbidden: the caller may not quarantine.
+        InvalidInput: no reason is given, or a very long one.
+        NotFound: the seller is not the caller's, or none of its sources has a lead on the number.
+    """
+    caller.require(Right.QUARANTINE)
+    if caller.seller_id not in (None, seller_id):
+        raise NotFound("there is no seller with that slug")
+    nos = source_nos_on(session, number, seller_id)
+    if not nos:
+        raise NotFound("no source of this seller has a lead on the number")
+    new: list[str] = []
+    already: list[str] = []
+    for source in session.scalars(select(Source).where(Source.no.in_(nos)).order_by(Source.no)):
+        is_new = _quarantine(session, caller, source, source.seller_id, reason, now)
+        (new if is_new else already).append(source.slug)
+    return Quarantined(tuple(new), tuple(already))
+
+
+def not_quarantined() -> ColumnElement[bool]:
+    """Return the condition that neither source, supplier nor file of a lead is quarantined, where all are joined."""
+    return ~or_(
+        Source.quarantined_at.is_not(None), Supplier.quarantined_at.is_not(None), LeadFile.quarantined_at.is_not(None)
+    )
+
+
+def _quarantine(
+    session: Session, caller: Caller, thing: Pausable, seller_id: str | None, reason: str, now: datetime
+) -> bool:
+    reason = reason.strip()
+    if not 1 <= len(reason) <= REASON_LENGTH:
+        raise InvalidInput(f"a quarantine needs a reason of at most {REASON_LENGTH} characters")
+    locked(session, thing)
+    if thing.quarantined_at is not None:
+        add_reason(session, caller, thing, seller_id, reason)
+        return False
+    was = thing.paused_reason
+    if thing.paused_at is None:
+        pause(session, caller, thing, seller_id, reason, now)
+    thing.quarantined_at, thing.paused_reason = now, reason
+    session.flush()
+    payload = {"reason": reason, "was": was}
+    put_on_record(session, Event(f"{kind_of(thing)}.quarantined", thing.id, caller.actor, seller_id, payload))
+    return True
