@@ -3,10 +3,12 @@
 import io
 import json
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from leads.kept_files import KEPT_FOR, ORPHAN_AFTER, forget_kept_files
 from leads.merkle import Frontier, leaf_hashes
 from leads.models import LeadFile, Source
 from leads.receipts import LeadFileUnfinished, SignedReceipt, receipt_of
+from leads.row_proofs import RowNotProvable, RowProof, RowTexts, proof_of
 from leads.shelf import Shelf
 from tests.deliveries import OPERATOR, add_origins, lead_manager
 from tests.registers import NOON, service_for
@@ -105,8 +108,9 @@ def verify(
     *,
     content: bytes | None = None,
     proof: object = None,
+    apart: bool = False,
 ) -> tuple[int, list[str]]:
-    """Return the exit code and the lines of the supplier's own script."""
+    """Return the exit code and the lines of the supplier's own script; ``apart``: run as the supplier would run it."""
     arguments = [str(folder / "receipt.json"), "--public-key", key]
     (folder / "receipt.json").write_text(json.dumps({"receipt": signed.receipt, "signature": signed.signature}))
     if content is not None:
@@ -115,10 +119,17 @@ def verify(
     if proof is not None:
         (folder / "proof.json").write_text(json.dumps(proof))
         arguments += ["--proof", str(folder / "proof.json")]
-    command = [sys.executable, "-I", str(SCRIPT), *arguments]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert ran.stderr == ""
-    return ran.returncode, ran.stdout.splitlines()
+    if apart:
+        command = [sys.executable, "-I", str(SCRIPT), *arguments]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert ran.stderr == ""
+        return ran.returncode, ran.stdout.splitlines()
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(io.StringIO()) as told:
+        patched.setattr(sys, "argv", [str(SCRIPT), *arguments])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert isinstance(end.value.code, int)
+    return end.value.code, told.getvalue().splitlines()
 
 
 def test_the_supplier_verifies_the_file_it_delivered_row_by_row(custodian: Custodian, tmp_path: Path) -> None:
@@ -126,8 +137,11 @@ def test_the_supplier_verifies_the_file_it_delivered_row_by_row(custodian: Custo
     signed = custodian.receipt(custodian.receive(content, ROWS))
     key = public_key(custodian.store.keyring)
 
-    assert verify(tmp_path, signed, key, content=content) == (0, ["signature: holds", "file: holds", "rows: holds"])
-    assert verify(tmp_path, signed, key, content=content + b"\n") == (
+    assert verify(tmp_path, signed, key, content=content, apart=True) == (
+        0,
+        ["signature: holds", "file: holds", "rows: holds"],
+    )
+    assert verify(tmp_path, signed, key, content=content + b"\n", apart=True) == (
         1,
         ["signature: holds", "file: DOES NOT HOLD", "rows: holds"],
     )
@@ -145,7 +159,11 @@ def test_the_supplier_verifies_the_file_it_delivered_row_by_row(custodian: Custo
         (CONTENT.encode("utf-8-sig"), ROWS, {"encoding": "utf-8-sig"}),
         (CONTENT.encode("utf-16"), ROWS, {"encoding": "utf-16"}),
         ("\r".join(ROWS).encode(), ROWS, {"headings": None}),
-        (b'{"tel": "0701740605"}\n\n{"tel": 1}', ['{"tel": "0701740605"}', '{"tel": 1}'], {"format": "jsonl"}),
+        (
+            b'\xef\xbb\xbf{"tel": "0701740605"}\n \n\t{"tel": 1} ',
+            ['{"tel": "0701740605"}', '{"tel": 1}'],
+            {"format": "jsonl"},
+        ),
         (b"Telefon\n", [], {}),
     ],
     ids=["cp1252", "BOM", "UTF-16", "no headings", "JSON Lines", "no rows"],
@@ -166,9 +184,10 @@ def test_the_rows_of_any_text_are_verified(
         (b'Telefon;Namn\n0701740605;"Eva\nmed tv\xc3\xa5 rader"\n', {}),
         (b"PK\x03\x04", {"format": "xlsx"}),
         (b"\x1f\x8b", {"wrapping": "gzip"}),
+        (b"Telefon\n" + b"0" * 70_000, {}),
         (CONTENT.encode(), {"merkle_root": None}),
     ],
-    ids=["a row of two lines", "workbook", "archive", "no root on record"],
+    ids=["a row of two lines", "workbook", "archive", "a line too long", "no root on record"],
 )
 def test_where_rows_are_not_lines_the_script_says_so_and_still_verifies_the_file(
     custodian: Custodian, tmp_path: Path, content: bytes, columns: dict[str, object]
@@ -243,6 +262,61 @@ def test_a_receipt_is_for_those_who_answer_for_the_sellers_deliveries(custodian:
         custodian.receipt(lead_file_id, lead_manager(soder))
     with pytest.raises(Forbidden):
         custodian.receipt(lead_file_id, Caller("u", "u", "user", Role.SALES, None))
+
+
+def texts_of(content: str) -> RowTexts:
+    """Return what reads the rows of a kept file again, two at a time."""
+    rows = content.splitlines()
+    return lambda lead_file: iter([rows[at : at + 2] for at in range(0, len(rows), 2)])
+
+
+def proof(custodian: Custodian, lead_file_id: str, row_no: int, rows: str = "\n".join(ROWS)) -> RowProof:
+    """Return the proof of a row."""
+    with custodian.store.reading() as session:
+        return proof_of(session, OPERATOR, lead_file_id, row_no, texts_of(rows))
+
+
+@pytest.mark.parametrize("row_no", range(1, len(ROWS) + 1))
+def test_one_row_is_proved_without_showing_another(custodian: Custodian, tmp_path: Path, row_no: int) -> None:
+    lead_file_id = custodian.receive(CONTENT.encode(), ROWS)
+    signed, key = custodian.receipt(lead_file_id), public_key(custodian.store.keyring)
+    proved = asdict(proof(custodian, lead_file_id, row_no))
+
+    assert proved["row"] == ROWS[row_no - 1]
+    assert not any(row in json.dumps(proved) for row in ROWS if row != proved["row"])
+    assert verify(tmp_path, signed, key, proof=proved) == (0, ["signature: holds", f"row {row_no}: holds"])
+    for changed in (
+        {"row": "0701740699;Annan;"},
+        {"row_no": row_no % len(ROWS) + 1},
+        {"row_no": row_no + 8},
+        {"path": proved["path"][1:]},
+        {"path": [*proved["path"], "00" * 32]},
+    ):
+        code, lines = verify(tmp_path, signed, key, proof={**proved, **changed})
+        assert code == 1
+        assert lines[1].endswith("DOES NOT HOLD")
+
+
+@pytest.mark.parametrize("row_no", [0, -1, len(ROWS) + 1])
+def test_a_row_that_is_not_there_has_no_proof(custodian: Custodian, row_no: int) -> None:
+    with pytest.raises(NotFound):
+        proof(custodian, custodian.receive(CONTENT.encode(), ROWS), row_no)
+
+
+def test_rows_that_are_read_otherwise_than_then_are_not_proved(custodian: Custodian) -> None:
+    lead_file_id = custodian.receive(CONTENT.encode(), ROWS)
+
+    for read_now in (["x", *ROWS[1:]], ROWS[:-1], [*ROWS, "x"]):
+        with pytest.raises(RowNotProvable):
+            proof(custodian, lead_file_id, 2, "\n".join(read_now))
+
+
+@pytest.mark.parametrize("columns", [{"kept": False}, {"merkle_root": None}])
+def test_a_file_that_is_not_kept_or_has_no_root_proves_nothing(
+    custodian: Custodian, columns: dict[str, object]
+) -> None:
+    with pytest.raises(RowNotProvable):
+        proof(custodian, custodian.receive(CONTENT.encode(), ROWS, **columns), 1)
 
 
 def aged(custodian: Custodian, place: str, moment: datetime) -> None:
