@@ -19,6 +19,7 @@ from core.database import Base
 from core.errors import Forbidden, InvalidInput, NotFound
 from core.ledger import Event, put_on_record
 from leads.headings import MAX_COLUMNS, Field, maps_by_place, plain_heading, shown
+from leads.models import Supplier
 from leads.suppliers import supplier_named
 
 ENCODINGS = ("utf-8", "utf-16", "cp1252", "iso-8859-1", "iso-8859-15", "cp850", "cp865", "mac-roman")
@@ -127,8 +128,7 @@ def save_mapping(
         NotFound: there is no such supplier.
         Forbidden: the caller acts for one seller only, and a supplier serves all.
     """
-    _require_all_sellers(caller)
-    supplier = supplier_named(session, supplier_slug)
+    supplier = _supplier_for_every_seller(session, caller, supplier_slug)
     given = {name.strip(): heading.strip() for name, heading in mapping.items()}
     headed = not maps_by_place(given) if has_headings is None else has_headings
     mistakes = _mistakes(given, headed, encoding, delimiter)
@@ -201,8 +201,7 @@ def forget_mapping(session: Session, caller: Caller, *, supplier_slug: str) -> N
         NotFound: there is no such supplier.
         Forbidden: the caller acts for one seller only, and a supplier serves all.
     """
-    _require_all_sellers(caller)
-    supplier = supplier_named(session, supplier_slug)
+    supplier = _supplier_for_every_seller(session, caller, supplier_slug)
     rows = session.scalars(select(LeadMapping).where(LeadMapping.supplier_id == supplier.id).with_for_update()).all()
     if not rows:
         return
@@ -231,10 +230,12 @@ def _put(session: Session, caller: Caller, row: LeadMapping) -> None:
     put_on_record(session, Event("lead_mapping.saved", row.supplier_id, caller.actor, None, payload))
 
 
-def _require_all_sellers(caller: Caller) -> None:
+def _supplier_for_every_seller(session: Session, caller: Caller, slug: str) -> Supplier:
     caller.require(Right.LOAD_LEADS)
+    supplier = supplier_named(session, slug)
     if caller.seller_id is not None:
         raise Forbidden("a supplier serves every seller: give the mapping with your own files instead")
+    return supplier
 
 
 def _mistakes(mapping: Mapping[str, str], headed: bool, encoding: str | None, delimiter: str | None) -> list[str]:
