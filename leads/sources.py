@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,9 +17,11 @@ from core.errors import InvalidInput
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.naming import check_slug, insert_named
-from core.sellers import seller_of
+from core.sellers import Seller, seller_of
+from leads.assessments import AssessmentDocument, assessment_documents
 from leads.models import Source, Supplier
-from leads.suppliers import NAME_LENGTH, supplier_named
+from leads.source_terms import Terms, newest_terms
+from leads.suppliers import NAME_LENGTH, source_of, supplier_named
 from leads.terms import SourceKind
 
 RETENTION_DAYS = 365
@@ -31,6 +35,46 @@ _COMPANY_FORMS = frozenset(
 _TELLING_LENGTH = 5
 _TELLING_WORDS = 2
 _BRACKETED = re.compile(r"\([^)]*\)")
+
+
+class EvidenceGap(StrEnum):
+    """What a source lacks of what its basis needs, or of what shows it; a closed set."""
+
+    NO_BASIS = "no_basis"
+    NO_TERMS = "no_terms"
+    NO_PAGE_URL = "no_page_url"
+    NO_PERIOD = "no_period"
+    SELLER_NOT_NAMED = "seller_not_named"
+    NO_ASSESSMENT = "no_assessment"
+    ASSESSMENT_DOCUMENT_ELSEWHERE = "assessment_document_elsewhere"
+    NO_ENGLISH_WORDING = "no_english_wording"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """A source as it stands, with the newest version of its terms and what its evidence lacks.
+
+    ``supplier`` and ``seller`` are slugs. ``assessment`` refers to the balancing test, ``assessment_document`` says
+    where that is.
+    """
+
+    id: str
+    slug: str
+    supplier: str
+    seller: str
+    name: str
+    kind: SourceKind
+    basis: Basis | None
+    assessment: str | None
+    assessment_document: AssessmentDocument
+    say: str
+    say_en: str | None
+    retention_days: int
+    terms: Terms | None
+    evidence_gaps: tuple[EvidenceGap, ...]
+    created_at: datetime
+    paused_at: datetime | None
+    paused_reason: str | None
 
 
 def add_source(
@@ -146,3 +190,90 @@ def _words(text: str) -> list[str]:
             letter for letter in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(letter)
         )
     )
+
+
+def evidence_gaps(session: Session, source: Source) -> tuple[EvidenceGap, ...]:
+    """Return what the source lacks, in the order of ``EvidenceGap``; empty if it can answer for itself.
+
+    No gap but ``no_basis`` and ``no_assessment`` denies a call by itself: where the basis is consent, each call rests
+    on a consent for its number on record, which has evidence of its own.
+    """
+    seller = session.get_one(Seller, source.seller_id)
+    terms = newest_terms(session, [source.id]).get(source.id)
+    return _gaps(source, seller, terms, assessment_documents(session, [source])[source.id])
+
+
+def source_report(session: Session, caller: Caller, slug: str) -> SourceReport:
+    """Return the source with that slug; whoever may pause it may see it.
+
+    Raises:
+        NotFound: there is none, or it is not the caller's; the two are not told apart.
+    """
+    caller.require(Right.PAUSE_SOURCES)
+    return _reports(session, [source_of(session, caller, slug)])[0]
+
+
+def source_reports(session: Session, caller: Caller, *, after: str = "", limit: int) -> Sequence[SourceReport]:
+    """Return at most ``limit`` of the sources that are the caller's to see, by slug, from the one after ``after`` on.
+
+    Served by uq_sources_slug; what is said of each is read for all at once.
+    """
+    caller.require(Right.PAUSE_SOURCES)
+    query = select(Source).where(Source.slug > after).order_by(Source.slug).limit(limit)
+    if caller.seller_id is not None:
+        query = query.where(Source.seller_id == caller.seller_id)
+    return _reports(session, session.scalars(query).all())
+
+
+def _reports(session: Session, sources: Sequence[Source]) -> list[SourceReport]:
+    terms = newest_terms(session, [source.id for source in sources])
+    documents = assessment_documents(session, sources)
+    sellers = {
+        seller.id: seller
+        for seller in session.scalars(select(Seller).where(Seller.id.in_({source.seller_id for source in sources})))
+    }
+    suppliers = {
+        supplier.id: supplier
+        for supplier in session.scalars(
+            select(Supplier).where(Supplier.id.in_({source.supplier_id for source in sources}))
+        )
+    }
+    return [
+        SourceReport(
+            id=source.id,
+            slug=source.slug,
+            supplier=suppliers[source.supplier_id].slug,
+            seller=sellers[source.seller_id].slug,
+            name=source.name,
+            kind=SourceKind(suppliers[source.supplier_id].kind),
+            basis=None if source.basis is None else Basis(source.basis),
+            assessment=source.assessment,
+            assessment_document=documents[source.id],
+            say=source.say,
+            say_en=source.say_en,
+            retention_days=source.retention_days,
+            terms=terms.get(source.id),
+            evidence_gaps=_gaps(source, sellers[source.seller_id], terms.get(source.id), documents[source.id]),
+            created_at=source.created_at,
+            paused_at=source.paused_at,
+            paused_reason=source.paused_reason,
+        )
+        for source in sources
+    ]
+
+
+def _gaps(source: Source, seller: Seller, terms: Terms | None, document: AssessmentDocument) -> tuple[EvidenceGap, ...]:
+    rests_on_consent = source.basis == Basis.CONSENT
+    weighs_interests = source.basis == Basis.LEGITIMATE_INTEREST
+    shown = terms if rests_on_consent else None
+    lacking = {
+        EvidenceGap.NO_BASIS: source.basis is None,
+        EvidenceGap.NO_TERMS: rests_on_consent and terms is None,
+        EvidenceGap.NO_PAGE_URL: shown is not None and shown.page_url is None,
+        EvidenceGap.NO_PERIOD: shown is not None and shown.shown_from is None,
+        EvidenceGap.SELLER_NOT_NAMED: shown is not None and not shown.names_seller(seller),
+        EvidenceGap.NO_ASSESSMENT: weighs_interests and document is AssessmentDocument.MISSING,
+        EvidenceGap.ASSESSMENT_DOCUMENT_ELSEWHERE: weighs_interests and document is AssessmentDocument.ELSEWHERE,
+        EvidenceGap.NO_ENGLISH_WORDING: source.say_en is None,
+    }
+    return tuple(gap for gap in EvidenceGap if lacking[gap])
