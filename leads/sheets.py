@@ -22,7 +22,8 @@ CELLS = 5_000_000
 """Of the whole rectangle, empty cells included: at 100 bytes a cell, half a gigabyte."""
 TEXT = 256 << 20
 """Bytes of shared texts, each counted as often as it is shown."""
-PLAIN, FORMULA, ERROR = 0, 1, 2
+PLAIN, ERROR, FORMULA = 0, 1, 2
+"""What lies in a row; of two, the greater is told."""
 _CELL = re.compile(rb'<c r="[A-Z]{1,2}(\d{1,7})"(?: s="\d+")?(?: t="\w+")?/?>')
 _FORMULA_CELL = re.compile(rb'<c r="[A-Z]{1,2}(\d{1,7})"[^<>]*><f[\s/>]')
 _ERROR_CELL = re.compile(rb'<c r="[A-Z]{1,2}(\d{1,7})"[^<>]* t="e"')
@@ -138,7 +139,7 @@ class _Quick:
         if rows:
             self._marks.extend(bytes(max(0, max(map(int, rows)) - len(self._marks))))
         for row in rows:
-            self._marks[int(row) - 1] = mark
+            self._marks[int(row) - 1] = max(mark, self._marks[int(row) - 1])
         return True
 
 
@@ -209,7 +210,7 @@ class _Careful:
         if not 0 <= self._row < MAX_ROWS:
             raise UnreadableLeadFile("the sheet has a cell in no place")
         self._marks.extend(bytes(max(0, self._row + 1 - len(self._marks))))
-        self._marks[self._row] = mark
+        self._marks[self._row] = max(mark, self._marks[self._row])
 
 
 def _text_lengths(open_texts: Callable[[], BinaryIO]) -> list[int]:

@@ -28,11 +28,12 @@ def workbook(write: Callable[[Any], object]) -> bytes:
 def sheet(rows: Sequence[Sequence[object]]) -> bytes:
     """Return a workbook with one sheet of these rows, numbers as numbers and texts as texts."""
 
-    def write(book: Any) -> None:  # noqa: ANN401
+    def write(book: Any) -> None:
         page = book.add_worksheet()
         for place, cells in enumerate(rows):
             for column, cell in enumerate(cells):
-                (page.write_string if isinstance(cell, str) else page.write)(place, column, cell)
+                if cell != "":
+                    (page.write_string if isinstance(cell, str) else page.write)(place, column, cell)
 
     return workbook(write)
 
