@@ -14,7 +14,7 @@ from core.ledger import Event, put_on_record
 from leads.models import LeadFile, Source, Supplier
 from leads.suppliers import lead_file_of, source_of, supplier_named
 
-REASON_LENGTH = 500
+REASON_LENGTH = 1000
 MARKS = ("paused_at", "paused_reason", "quarantined_at", "resumed_at")
 
 
