@@ -54,14 +54,15 @@ def rows_of(content: bytes, receipt: dict[str, Any]) -> list[str] | None:
     is_csv = receipt["format"] == "csv"
     if receipt["wrapping"] != "none" or not (is_csv or receipt["format"] == "jsonl"):
         return None
-    lines = re.split("\r\n|\r|\n", content.decode(receipt["encoding"], "replace"))
-    if is_csv and receipt["has_headings"]:
-        while lines and re.fullmatch(r"\s*|[Ss][Ee][Pp]=.", lines[0]):
+    text = content.decode(receipt["encoding"], "replace")
+    lines = re.split("\r\n|\r|\n", text) if is_csv else [line.strip("\ufeff \t\r") for line in text.split("\n")]
+    if is_csv:
+        while lines and re.fullmatch(r"\s*|[Ss][Ee][Pp]=[,;\t|]", lines[0]):
             del lines[0]
-        del lines[:1]
+        del lines[: receipt["has_headings"]]
     if any(len(line) > LONGEST or (is_csv and line.count('"') % 2) for line in lines):
         return None
-    return [line for line in lines if line] if is_csv else [row for line in lines if (row := line.strip("\ufeff \t"))]
+    return [line for line in lines if line]
 
 
 def checked(receipt: dict[str, Any], signature: str, given: argparse.Namespace) -> Iterator[tuple[str, bool | None]]:

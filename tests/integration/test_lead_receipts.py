@@ -158,7 +158,7 @@ def test_the_supplier_verifies_the_file_it_delivered_row_by_row(custodian: Custo
         (CONTENT.encode("cp1252"), ROWS, {"encoding": "cp1252"}),
         (CONTENT.encode("utf-8-sig"), ROWS, {"encoding": "utf-8-sig"}),
         (CONTENT.encode("utf-16"), ROWS, {"encoding": "utf-16"}),
-        ("\r".join(ROWS).encode(), ROWS, {"headings": None}),
+        ("\r".join([" ", "SEP=;", *ROWS]).encode(), ROWS, {"headings": None}),
         (
             b'\xef\xbb\xbf{"tel": "0701740605"}\n \n\t{"tel": 1} ',
             ['{"tel": "0701740605"}', '{"tel": 1}'],
