@@ -162,6 +162,18 @@ class Settler:
         alone = reasons == [RowReason.AMBIGUOUS_NUMBER]
         return SettledRow(row, RowState.AMBIGUOUS if alone else RowState.REJECTED, tuple(reasons), number, None)
 
+    def birth_date(self, text: str) -> date | None:
+        """Return the birth date that a cell says, or None if nobody alive can have been born then."""
+        found = read_date(text)
+        return found if found is not None and EARLIEST_BIRTH <= found <= self._latest_birth else None
+
+    def collected_at(self, text: str) -> datetime | RowReason:
+        """Return when the lead was collected, as a cell says it, or why that cannot be."""
+        found = read_instant(text)
+        if found is None or found < EARLIEST_COLLECTION:
+            return RowReason.INVALID_COLLECTED_AT
+        return RowReason.COLLECTED_IN_FUTURE if found > self._latest_collection else found
+
     def _person(self, cells: Sequence[str], reasons: list[RowReason]) -> Person:
         name, address = self._name.of(cells), self._street.of(cells)
         if town := self._town.of(cells):
@@ -171,15 +183,15 @@ class Settler:
             reasons.append(RowReason.TEXT_TOO_LONG)
         birth_date = collected_at = None
         if self._birth_date is not None and (text := cells[self._birth_date].strip()):
-            birth_date = read_date(text)
-            if birth_date is None or not EARLIEST_BIRTH <= birth_date <= self._latest_birth:
+            birth_date = self.birth_date(text)
+            if birth_date is None:
                 reasons.append(RowReason.INVALID_BIRTH_DATE)
         if self._collected_at is not None and (text := cells[self._collected_at].strip()):
-            collected_at = read_instant(text)
-            if collected_at is None or collected_at < EARLIEST_COLLECTION:
-                reasons.append(RowReason.INVALID_COLLECTED_AT)
-            elif collected_at > self._latest_collection:
-                reasons.append(RowReason.COLLECTED_IN_FUTURE)
+            moment = self.collected_at(text)
+            if isinstance(moment, RowReason):
+                reasons.append(moment)
+            else:
+                collected_at = moment
         identity = None
         if self._identity is not None and (text := cells[self._identity]).strip():
             identity = read_identity(text, self._latest_birth)
@@ -292,8 +304,14 @@ def _encodes(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=16384)
+def read_cell_number(cell: str) -> Number | NumberFault:
+    """Return the one valid number in a cell, or why there is none; what is read with care is remembered for a while."""
+    return read_valid_number(cell)
+
+
 def _number(cell: str, reasons: list[RowReason]) -> int | None:
-    read = read_valid_number(cell)
+    read = read_cell_number(cell)
     if isinstance(read, Number):
         return read.value
     match read:

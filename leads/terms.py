@@ -10,6 +10,14 @@ class SourceKind(StrEnum):
     LIST = "list"
 
 
+class FileFormat(StrEnum):
+    """The form of a lead file: text with delimiters, a workbook, or a JSON object a line."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    JSONL = "jsonl"
+
+
 class FileState(StrEnum):
     """How far a lead file has come: its rows are being read, or all of them are settled."""
 

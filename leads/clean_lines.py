@@ -1,0 +1,171 @@
+"""Lines of a CSV text whose rows are beyond doubt, settled a column at a time; every other line is left to ``rows``.
+
+This is no second set of rules: what is not plainly well-formed here is given back, and what is means the same there,
+which the tests hold against each other. Dates are read by the very functions that settle single rows, once for each
+that is written differently; numbers other than Swedish mobile ones in their common spellings are read by
+``core.numbers``.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import polars as pl
+
+from core.database import to_microseconds
+from core.numbers import Number
+from leads.headings import Columns, Field
+from leads.rows import ADDRESS, EMAIL, NAME, REFERENCE, RowReason, Settler, read_cell_number
+
+LEADS = {
+    "row_no": pl.Int64,
+    "number": pl.Int64,
+    "birth_date": pl.String,
+    "collected_at": pl.Int64,
+    "expires_at": pl.Int64,
+    "person": pl.String,
+}
+"""The columns of settled leads: instants in microseconds since 1970, days in ISO 8601, the person as ``details``."""
+
+_READ_HERE = frozenset(
+    {
+        *(Field.NUMBER, Field.NAME, Field.GIVEN_NAME, Field.FAMILY_NAME, Field.ADDRESS, Field.POSTCODE, Field.CITY),
+        *(Field.EMAIL, Field.BIRTH_DATE, Field.COLLECTED_AT, Field.PARTNER_REFERENCE),
+    }
+)
+_MOBILE = (
+    r"^(?:0|\+46)7[02369](?:-?[0-9]{7}|[ -][0-9]{3} ?[0-9]{4}|[ -][0-9]{3} [0-9]{2} [0-9]{2}"
+    r"|[ -][0-9]{2} [0-9]{2} [0-9]{3})$"
+)
+_ODD = r"[\x00-\x1f\\\x{fffd}]"
+_ODD_BUT_TABS = r"[\x00-\x08\x0a-\x1f\\\x{fffd}]"
+Read = TypeVar("Read")
+
+
+class CleanLines:
+    """Settles the lines of one file. ``retention`` runs from when a lead was collected, or else was received."""
+
+    def __init__(
+        self, columns: Columns, delimiter: str, settler: Settler, received_at: datetime, retention: timedelta
+    ) -> None:
+        self._places = columns.places
+        self._width = len(columns.headings)
+        self._delimiter = delimiter
+        self._settler = settler
+        self._received_at = to_microseconds(received_at)
+        self._retention = retention // timedelta(microseconds=1)
+        self.is_possible = columns.places.keys() <= _READ_HERE and self._width > 1
+
+    def has_regular_quotes(self, lines: pl.Series) -> pl.Series:
+        """Return for each line whether ``csv`` would make one row of it, with quotes around whole cells at most."""
+        mark = re.escape(self._delimiter)
+        cell = rf'(?:"[^"{mark}]*"|[^"{mark}]*)'
+        return lines.str.contains(rf"^{cell}(?:{mark}{cell})*$")
+
+    def settle(self, lines: pl.DataFrame, *, has_quotes: bool) -> tuple[pl.DataFrame, pl.Series]:
+        """Return the leads in ``lines`` (row_no, line), as ``LEADS``, and the row numbers of the lines given back.
+
+        No line may be empty, and each must have regular quotes.
+        """
+        odd = _ODD_BUT_TABS if self._delimiter == "\t" else _ODD
+        plain = (pl.col("line").str.count_matches(self._delimiter, literal=True) == self._width - 1) & ~pl.col(
+            "line"
+        ).str.contains(odd)
+        told_apart = lines.filter(plain)
+        cells = told_apart.select(
+            "row_no",
+            pl.col("line").str.split_exact(self._delimiter, self._width - 1).alias("cells"),
+        )
+        read = cells.select("row_no", *(self._cell(field, has_quotes).alias(field.value) for field in self._places))
+        read = read.select("row_no", *self._values(read))
+        clean = read.filter(pl.col("clean")).select(*LEADS)
+        left = pl.concat(
+            [lines.filter(~plain)["row_no"], read.filter(~pl.col("clean"))["row_no"]],
+        )
+        return clean, left
+
+    def _cell(self, field: Field, has_quotes: bool) -> pl.Expr:
+        cell = pl.col("cells").struct.field(f"field_{self._places[field]}")
+        if has_quotes:
+            cell = cell.str.strip_prefix('"').str.strip_suffix('"')
+        return cell if field is Field.NUMBER else cell.str.strip_chars()
+
+    def _values(self, read: pl.DataFrame) -> list[pl.Expr]:
+        numbers = self._numbers(read[Field.NUMBER.value])
+        empty = pl.lit("")
+        name = self._first_said((Field.NAME,), (Field.GIVEN_NAME, Field.FAMILY_NAME))
+        street, town = self._first_said((Field.ADDRESS,)), self._first_said((Field.POSTCODE, Field.CITY))
+        comma = pl.when((street != "") & (town != "")).then(pl.lit(", ")).otherwise(empty)
+        address = pl.concat_str([street, comma, town])
+        email, reference = self._first_said((Field.EMAIL,)), self._first_said((Field.PARTNER_REFERENCE,))
+        said = (
+            ("name", name, NAME),
+            ("address", address, ADDRESS),
+            ("email", email, EMAIL),
+            ("partner_reference", reference, REFERENCE),
+        )
+        clean = pl.lit(numbers).is_not_null()
+        for _, text, longest in said:
+            clean &= (text.str.len_chars() <= longest) & ~text.str.contains('"', literal=True)
+        birth_date, is_born = self._dates(read, Field.BIRTH_DATE, self._day)
+        collected_at, is_collected = self._dates(read, Field.COLLECTED_AT, self._moment)
+        collected = pl.lit(collected_at, dtype=pl.Int64)
+        person = pl.concat_str(
+            [
+                pl.when(text != "").then(pl.concat_str([pl.lit(f'"{key}":"'), text, pl.lit('"')]))
+                for key, text, _ in said
+            ],
+            separator=",",
+            ignore_nulls=True,
+        )
+        return [
+            pl.lit(numbers).alias("number"),
+            pl.lit(birth_date, dtype=pl.String).alias("birth_date"),
+            collected.alias("collected_at"),
+            (collected.fill_null(self._received_at) + self._retention).alias("expires_at"),
+            pl.when(person != "").then(pl.concat_str([pl.lit("{"), person, pl.lit("}")])).alias("person"),
+            (clean & is_born & is_collected).alias("clean"),
+        ]
+
+    def _first_said(self, *groups: Sequence[Field]) -> pl.Expr:
+        """Return the text of the first group of fields that says anything, as ``rows`` puts it together."""
+        said = pl.lit("")
+        for group in reversed(groups):
+            cells = [pl.col(field.value) for field in group if field in self._places]
+            if cells:
+                text = cells[0] if len(cells) == 1 else pl.concat_str(cells, separator=" ").str.strip_chars()
+                said = pl.when(text != "").then(text).otherwise(said)
+        return said
+
+    def _numbers(self, cells: pl.Series) -> pl.Series:
+        """Return the E.164 value of each cell, null where there is no one valid number in it."""
+        is_mobile = cells.str.contains(_MOBILE)
+        digits = cells.str.replace_all(r"[ +-]", "")
+        digits = digits.str.replace("^0", "46")
+        values = pl.select(pl.when(is_mobile).then(digits).otherwise(None)).to_series().cast(pl.Int64)
+        others = cells.filter(~is_mobile)
+        if not len(others):
+            return values
+        known = [number.value if isinstance(number := read_cell_number(cell), Number) else None for cell in others]
+        return values.scatter((~is_mobile).arg_true(), pl.Series(known, dtype=pl.Int64))
+
+    def _dates(
+        self, read: pl.DataFrame, field: Field, reader: Callable[[str], Read | None]
+    ) -> tuple[pl.Series | None, pl.Expr]:
+        """Return what each cell of the column says, null where it is empty, and whether none of it is unusable."""
+        if field not in self._places:
+            return None, pl.lit(value=True)
+        cells = read[field.value]
+        written = cells.unique()
+        values = [reader(text) if text else None for text in written]
+        said = cells.replace_strict(written, pl.Series(values, dtype=LEADS[field.value]))
+        return said, pl.lit((cells == "") | said.is_not_null())
+
+    def _day(self, text: str) -> str | None:
+        day = self._settler.birth_date(text)
+        return None if day is None else day.isoformat()
+
+    def _moment(self, text: str) -> int | None:
+        moment = self._settler.collected_at(text)
+        return None if isinstance(moment, RowReason) else to_microseconds(moment)

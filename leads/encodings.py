@@ -1,0 +1,80 @@
+"""The character set of a delivered text: a byte order mark, else UTF-8 if every byte fits, else Windows-1252.
+
+Detectors misread Swedish, so there is none: whoever knows better says so, for one file or for a supplier.
+"""
+
+import codecs
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from leads.zips import buffered
+
+CHUNK = 1 << 20
+UTF_8, UTF_8_MARKED, UTF_16, WINDOWS = "utf-8", "utf-8-sig", "utf-16", "cp1252"
+_MARKS = (
+    (codecs.BOM_UTF8, UTF_8_MARKED),
+    (codecs.BOM_UTF16_LE, UTF_16),
+    (codecs.BOM_UTF16_BE, UTF_16),
+)
+_ONE_BYTE = ("cp1252", "iso-8859-1", "iso-8859-15", "cp850", "cp865", "mac-roman")
+
+
+class EncodingFinder:
+    """Finds the character set of a text that it is given in chunks; ``encoding`` is right once all were given."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._start = b""
+        self._fits = True
+
+    def take(self, chunk: bytes) -> None:
+        """Look at the next bytes."""
+        if len(self._start) < len(codecs.BOM_UTF8):
+            self._start = (self._start + chunk)[: len(codecs.BOM_UTF8)]
+        if self._fits:
+            self._fits = self._decodes(chunk, final=False)
+
+    @property
+    def encoding(self) -> str:
+        """The character set, by the name that Python has for it."""
+        for mark, name in _MARKS:
+            if self._start.startswith(mark):
+                return name
+        return UTF_8 if self._fits and self._decodes(b"", final=True) else WINDOWS
+
+    def _decodes(self, chunk: bytes, *, final: bool) -> bool:
+        try:
+            self._decoder.decode(chunk, final)
+        except UnicodeDecodeError:
+            return False
+        return True
+
+
+def line_text(stream: BinaryIO, encoding: str) -> tuple[BinaryIO, str]:
+    """Return the stream's text in an encoding whose line ends are ASCII, without a byte order mark, and its name.
+
+    What is not in such an encoding is turned into UTF-8 as it is read; a place in the text is then one in that.
+    """
+    if encoding in _ONE_BYTE:
+        return stream, encoding
+    if encoding == UTF_8:
+        return stream, UTF_8
+    return buffered(_as_utf_8(stream, encoding)), UTF_8
+
+
+def _as_utf_8(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    while chunk := stream.read(CHUNK):
+        if text := decoder.decode(chunk):
+            yield text.encode("utf-8", "replace")
+    yield decoder.decode(b"", final=True).encode("utf-8", "replace")
+
+
+def skip(stream: BinaryIO, count: int) -> None:
+    """Go on ``count`` bytes: at once where the stream allows it."""
+    if stream.seekable():
+        stream.seek(count, io.SEEK_CUR)
+        return
+    while count > 0 and (gone := len(stream.read(min(count, CHUNK)))):
+        count -= gone

@@ -1,0 +1,190 @@
+"""Reading a delivered file into segments: here, or in a process beside, so that reading and writing use a core each.
+
+The process beside is this module, started by itself. It takes one ``Reading`` on its standard input and gives segments
+on its standard output until the file ends or nobody takes them any more: it does not outlive who started it.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from io import TextIOWrapper
+from pathlib import Path
+from typing import IO, BinaryIO, Protocol
+
+from core.errors import ServiceError
+from leads.archives import open_content
+from leads.encodings import line_text, skip
+from leads.errors import LeadFileChanged
+from leads.json_lines import JsonLinesReader
+from leads.layouts import Layout
+from leads.lines import BLOCK, LineBlocks
+from leads.rows import RawRow
+from leads.segments import ROWS, Segment, Segmenter, Start
+from leads.shelf import Shelf
+from leads.spreadsheets import SpreadsheetReader
+from leads.terms import FileFormat
+
+BESIDE_FROM = 4 << 20
+"""Bytes of a file from which on a process beside is worth its start."""
+_LENGTH = 8
+
+
+class Origin(Protocol):
+    """Where a file lies; it can be sent to another process."""
+
+    def open(self) -> BinaryIO:
+        """Return the file, to be read from its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file on the shelf."""
+
+    directory: Path
+    key: bytes
+    place: str
+
+    def open(self) -> BinaryIO:
+        """Return the file's content, verified as it is read."""
+        return Shelf(self.directory, self.key).open(self.place)
+
+    def __repr__(self) -> str:
+        return f"KeptFile({self.place[:12]}…)"
+
+
+@dataclass(frozen=True, slots=True)
+class PlainFile:
+    """A file that somebody delivers, before it is kept; it must stay as it was when its size was taken."""
+
+    path: Path
+    size: int
+    changed_at_ns: int
+
+    @classmethod
+    def at(cls, path: Path) -> "PlainFile":
+        """Return the file as it is now."""
+        status = path.stat()
+        return cls(path, status.st_size, status.st_mtime_ns)
+
+    def open(self) -> BinaryIO:
+        """Return the file.
+
+        Raises:
+            LeadFileChanged: its size or time of change is another.
+        """
+        file = self.path.open("rb")
+        status = os.fstat(file.fileno())
+        if (status.st_size, status.st_mtime_ns) != (self.size, self.changed_at_ns):
+            file.close()
+            raise LeadFileChanged("import it again once it is complete")
+        return file
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that reading a file depends on: with the same, the segments are the same."""
+
+    origin: Origin
+    layout: Layout
+    received_at: datetime
+    retention: timedelta
+    start: Start
+    identity: bool = False
+    block: int = BLOCK
+    rows: int = ROWS
+    spool_dir: Path | None = None
+
+
+def segments_of(reading: Reading) -> Iterator[Segment]:
+    """Yield the file's segments from ``reading.start`` on.
+
+    Raises:
+        UnreadableLeadFile: the file is damaged further in than was looked at when it was received.
+        KeptFileDamaged: it was changed on the shelf.
+    """
+    layout, start = reading.layout, reading.start
+    with ExitStack() as opened:
+        file = opened.enter_context(reading.origin.open())
+        content = opened.enter_context(open_content(file, spool_dir=reading.spool_dir))
+        segmenter = Segmenter(
+            layout.columns,
+            reading.received_at,
+            reading.retention,
+            start,
+            delimiter=layout.delimiter or ",",
+            identity=reading.identity,
+        )
+        if layout.format is FileFormat.XLSX:
+            rows: Iterator[RawRow] = SpreadsheetReader(content.stream).rows()
+        elif layout.format is FileFormat.JSONL:
+            stream, codec = line_text(content.stream, layout.encoding)
+            rows = JsonLinesReader(TextIOWrapper(stream, codec, errors="replace", newline="\n")).rows()
+        else:
+            stream, codec = line_text(content.stream, layout.encoding)
+            position = max(start.position, layout.position)
+            skip(stream, position)
+            yield from segmenter.of_lines(LineBlocks(stream, codec, position=position, size=reading.block))
+            return
+        for _ in zip(range(start.rows_before), rows, strict=False):
+            pass
+        yield from segmenter.of_rows(rows, size=reading.rows)
+
+
+def segments_beside(reading: Reading) -> Iterator[Segment]:
+    """Yield what ``segments_of`` yields, read by a process beside. Raises as that does."""
+    command = [sys.executable, "-m", "leads.reading"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path[1:]])}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    assert process.stdin is not None  # noqa: S101 - they are pipes
+    assert process.stdout is not None  # noqa: S101
+    with closing(process.stdout), process:
+        try:
+            with process.stdin as given:
+                _give(given, reading)
+            while (found := _take(process.stdout)) is not None:
+                if isinstance(found, ServiceError):
+                    raise found
+                assert isinstance(found, Segment)  # noqa: S101 - nothing else is given
+                yield found
+            if process.wait() != 0:
+                raise RuntimeError("the process that read the file failed")
+        finally:
+            process.kill()
+
+
+def _give(stream: IO[bytes], given: object) -> None:
+    content = pickle.dumps(given, pickle.HIGHEST_PROTOCOL)
+    stream.write(len(content).to_bytes(_LENGTH))
+    stream.write(content)
+    stream.flush()
+
+
+def _take(stream: IO[bytes]) -> object:
+    """Return what was given at the other end, None once nothing more is."""
+    length = stream.read(_LENGTH)
+    if len(length) < _LENGTH:
+        return None
+    content = stream.read(int.from_bytes(length))
+    return pickle.loads(content)  # noqa: S301 - from our own process, by a pipe that nobody else has
+
+
+def _main() -> None:
+    reading = _take(sys.stdin.buffer)
+    assert isinstance(reading, Reading)  # noqa: S101 - nothing else is given
+    with suppress(BrokenPipeError):
+        try:
+            for segment in segments_of(reading):
+                _give(sys.stdout.buffer, segment)
+        except ServiceError as error:
+            _give(sys.stdout.buffer, error)
+
+
+if __name__ == "__main__":
+    from leads.reading import _main as main  # by its own name: what is pickled names the module that it is from
+
+    main()

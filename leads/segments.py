@@ -1,0 +1,238 @@
+"""Runs of settled rows, ready to be written: what became of each row, and where in the file the run ends.
+
+Whoever reads a file from the same place on gets the same segments, in this process or in another.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain, islice
+
+import polars as pl
+from pyroaring import BitMap64
+
+from core.database import to_microseconds
+from leads.clean_lines import LEADS, CleanLines
+from leads.csv_rows import take_row
+from leads.headings import Columns
+from leads.lines import LINE_LIMIT, Block, LineBlocks
+from leads.merkle import Frontier, leaf_hashes
+from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details
+from leads.terms import RowState
+
+ROWS = 50_000
+"""How many rows a segment has of a file that is not made of lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row that becomes no lead; ``cells`` is the JSON array that is kept of it, identity numbers blanked."""
+
+    row_no: int
+    state: RowState
+    reasons: tuple[RowReason, ...]
+    cells: str
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedRow:
+    """A row that would be a lead, had its number not come before in this file; of it the birth date alone is used."""
+
+    row_no: int
+    cells: str
+    number: int
+    birth_date: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """``rows`` rows after the first ``rows_before``, from ``position`` to ``end_position`` of the file's text.
+
+    ``leads`` has the columns of ``LEADS``, each number once. ``persons`` (row, number, person) are the leads of which
+    more is to be kept: evidence of consent, a personal identity number. ``frontier`` is the Merkle tree of all rows up
+    to the end of this run.
+    """
+
+    rows_before: int
+    rows: int
+    position: int
+    end_position: int
+    leads: pl.DataFrame
+    refused: list[RefusedRow]
+    repeated: list[RepeatedRow]
+    persons: list[tuple[int, int, Person]]
+    frontier: str
+
+    @property
+    def end(self) -> int:
+        """The number of the last row."""
+        return self.rows_before + self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where reading begins: after so many rows, at this place of the text, with the Merkle tree of what came before."""
+
+    rows_before: int = 0
+    position: int = 0
+    frontier: str = "0:"
+
+
+class Segmenter:
+    """Makes the segments of one file from its rows, in order.
+
+    ``retention`` runs from when a lead was collected, or else was received; ``identity``: the source needs personal
+    identity numbers.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        received_at: datetime,
+        retention: timedelta,
+        start: Start,
+        *,
+        delimiter: str = ",",
+        identity: bool = False,
+    ) -> None:
+        self._columns = columns
+        self._width = len(columns.headings)
+        self._delimiter = delimiter
+        self._has_identities = bool(columns.identity_places)
+        self._settler = Settler(columns, received_at, identity=identity)
+        self._clean = CleanLines(columns, delimiter, self._settler, received_at, retention)
+        self._received_at, self._retention = received_at, retention
+        self._rows_before, self._position = start.rows_before, start.position
+        self._frontier = Frontier.from_text(start.frontier)
+        self._seen = BitMap64()
+
+    def of_lines(self, blocks: LineBlocks) -> Iterator[Segment]:
+        """Yield a segment for each block of lines of a CSV text."""
+        while (block := blocks.next_block()) is not None:
+            texts, odd, end = self._rows_of(blocks, block)
+            frame = pl.DataFrame({"line": pl.Series(texts, dtype=pl.String)})
+            frame = frame.with_row_index("row_no", self._rows_before + 1).with_columns(pl.col("row_no").cast(pl.Int64))
+            if odd:
+                frame = frame.filter(~pl.col("row_no").is_in(list(odd)))
+            if self._clean.is_possible:
+                has_quotes = bool(frame["line"].str.contains('"', literal=True).any())
+                leads, left = self._clean.settle(frame, has_quotes=has_quotes)
+            else:
+                leads, left = pl.DataFrame(schema=LEADS), frame["row_no"]
+            rows = (self._settler.settle(odd.get(row_no) or self._row(texts, row_no)) for row_no in chain(odd, left))
+            yield self._segment(texts, leads, sorted(rows, key=_row_no), end)
+
+    def of_rows(self, rows: Iterable[RawRow], *, size: int = ROWS) -> Iterator[Segment]:
+        """Yield a segment for each ``size`` rows of a file that is read row by row; a place in it is a row's number."""
+        waiting = iter(rows)
+        while batch := list(islice(waiting, size)):
+            settled = [self._settler.settle(row) for row in batch]
+            texts = [row.text for row in batch]
+            yield self._segment(texts, pl.DataFrame(schema=LEADS), settled, batch[-1].row_no)
+
+    def _rows_of(self, blocks: LineBlocks, block: Block) -> tuple[list[str], dict[int, RawRow], int]:
+        """Return the texts of the block's rows in order, those with odd quotes by number, and the place of its end."""
+        lines = pl.Series(block.lines, dtype=pl.String)
+        irregular = lines.str.len_chars() > LINE_LIMIT
+        if lines.str.contains('"', literal=True).any():
+            irregular |= ~self._clean.has_regular_quotes(lines)
+        texts: list[str] = []
+        odd: dict[int, RawRow] = {}
+        at = 0
+        for place in irregular.arg_true():
+            if place < at:
+                continue
+            texts.extend(filter(None, block.lines[at:place]))
+            row_no = self._rows_before + len(texts) + 1
+            is_last = block.is_last or place == 0
+            found = take_row(block.lines, place, self._delimiter, self._width, row_no, is_last=is_last)
+            if found is None:
+                return texts, odd, blocks.give_back(block, len(block.lines) - place).end_position
+            row, count = found
+            if row.cells:
+                texts.append(row.text)
+                odd[row_no] = row
+            at = place + count
+        texts.extend(filter(None, block.lines[at:]))
+        return texts, odd, block.end_position
+
+    def _row(self, texts: Sequence[str], row_no: int) -> RawRow:
+        """Return the row that is one line of its own."""
+        found = take_row([texts[row_no - self._rows_before - 1]], 0, self._delimiter, self._width, row_no, is_last=True)
+        assert found is not None  # noqa: S101 - no line is waited for
+        return found[0]
+
+    def _segment(
+        self, texts: Sequence[str], leads: pl.DataFrame, settled: Sequence[SettledRow], end_position: int
+    ) -> Segment:
+        accepted = {row.raw.row_no: row for row in settled if row.state is RowState.ACCEPTED}
+        if accepted:
+            leads = pl.concat([leads, self._as_leads(accepted.values())]).sort("row_no")
+        numbers = leads["number"]
+        again = self._seen & BitMap64(numbers.to_list())
+        is_new = numbers.is_first_distinct()
+        if again:
+            is_new &= ~numbers.is_in(list(again))
+        repeated = [self._repeated(texts, row, accepted) for row in leads.filter(~is_new).rows()]
+        leads = leads.filter(is_new)
+        self._seen |= BitMap64(leads["number"].to_list())
+        self._frontier.append_hashes(leaf_hashes(text.encode() for text in texts))
+        new = set(leads["row_no"].to_list()) if accepted else set()
+        segment = Segment(
+            self._rows_before,
+            len(texts),
+            self._position,
+            end_position,
+            leads.sort("number"),
+            [self._refused(row) for row in settled if row.state is not RowState.ACCEPTED],
+            repeated,
+            [
+                (row_no, row.number, row.person)
+                for row_no, row in accepted.items()
+                if row_no in new and row.number and row.person and (row.person.evidence or row.person.identity)
+            ],
+            self._frontier.to_text(),
+        )
+        self._rows_before, self._position = segment.end, end_position
+        return segment
+
+    def _as_leads(self, rows: Iterable[SettledRow]) -> pl.DataFrame:
+        """Return rows that were settled one by one in the columns of those settled together."""
+        leads = []
+        for row in rows:
+            person = row.person
+            assert person is not None  # noqa: S101 - an accepted row has one
+            collected_at = person.collected_at
+            leads.append(
+                (
+                    row.raw.row_no,
+                    row.number,
+                    None if person.birth_date is None else person.birth_date.isoformat(),
+                    None if collected_at is None else to_microseconds(collected_at),
+                    to_microseconds((collected_at or self._received_at) + self._retention),
+                    details(person),
+                )
+            )
+        return pl.DataFrame(leads, schema=LEADS, orient="row")
+
+    def _refused(self, row: SettledRow) -> RefusedRow:
+        return RefusedRow(row.raw.row_no, row.state, row.reasons, self._kept(row.raw), row.number)
+
+    def _repeated(
+        self,
+        texts: Sequence[str],
+        lead: tuple[int, int, str | None, object, object, object],
+        rows: dict[int, SettledRow],
+    ) -> RepeatedRow:
+        row_no, number, birth_date, *_ = lead
+        raw = rows[row_no].raw if row_no in rows else self._row(texts, row_no)
+        return RepeatedRow(row_no, self._kept(raw), number, birth_date)
+
+    def _kept(self, row: RawRow) -> str:
+        blanked = self._columns.blanked(row.cells) if self._has_identities else row.cells
+        return RawRow(row.row_no, blanked).cells_text
+
+
+def _row_no(row: SettledRow) -> int:
+    return row.raw.row_no
