@@ -4,6 +4,7 @@ import click
 
 from cli import (
     access,
+    assessments,
     campaigns,
     checks,
     demo,
@@ -37,6 +38,7 @@ for command in (
     campaigns.campaign,
     suppliers.supplier,
     suppliers.source,
+    assessments.assessment,
     mappings.mapping,
     access.key,
     access.user,

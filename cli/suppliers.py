@@ -1,15 +1,46 @@
-"""``ringklar supplier`` and ``source``: who delivers leads, and from which origins."""
+"""``ringklar supplier`` and ``source``: who delivers leads, from which origins, and what shows for each."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.pauses import add_pauses
 from consent.terms import Basis
+from leads.assessments import AssessmentDocument
 from leads.pauses import pause_source, pause_supplier, resume_source, resume_supplier
-from leads.quarantines import quarantine_source, quarantine_supplier
-from leads.sources import RETENTION_DAYS, add_source
-from leads.suppliers import add_supplier
+from leads.source_terms import Terms, add_terms, terms_of
+from leads.sources import (
+    RETENTION_DAYS,
+    EvidenceGap,
+    SourceReport,
+    add_source,
+    source_report,
+    source_reports,
+)
+from leads.suppliers import SupplierReport, add_supplier, supplier_reports
 from leads.terms import SourceKind
+
+DOCUMENTS = {
+    AssessmentDocument.KEPT: "document kept",
+    AssessmentDocument.ELSEWHERE: "reference only, document not kept here",
+    AssessmentDocument.MISSING: "none",
+}
+WARNINGS = {
+    EvidenceGap.NO_ASSESSMENT: (
+        "no lead of this source may be called: legitimate interest needs a balancing test on file, "
+        "named with --assessment (GDPR art. 6.1.f)"
+    ),
+    EvidenceGap.ASSESSMENT_DOCUMENT_ELSEWHERE: (
+        "balancing test: reference only, document not kept here; ringklar assessment add files it"
+    ),
+    EvidenceGap.NO_TERMS: "the terms that the person agreed to are not on file; ringklar source terms files them",
+    EvidenceGap.NO_ENGLISH_WORDING: "there is no English wording to say (--say-en)",
+}
 
 
 @click.group()
@@ -36,12 +67,26 @@ def add_one_supplier(slug: str, name: str, kind: str, as_json: bool) -> None:
     answer(as_json, document, f"supplier {slug} added")
 
 
-add_pauses(supplier, "supplier", pause=pause_supplier, quarantine=quarantine_supplier, resume=resume_supplier)
+@supplier.command("list")
+@json_option
+@refusals
+def list_suppliers(as_json: bool) -> None:
+    """Show every supplier."""
+    with service() as built, built.store.reading() as session:
+        found = supplier_reports(session, caller(), limit=None)
+    answer(
+        as_json,
+        {"suppliers": [_written(asdict(one)) for one in found]},
+        "\n".join(map(_supplier_line, found)) or "there is no supplier",
+    )
+
+
+add_pauses(supplier, "supplier", pause=pause_supplier, resume=resume_supplier)
 
 
 @click.group()
 def source() -> None:
-    """Sources: each one origin of leads, with its lawful basis and what to say in the call."""
+    """Sources: each one origin of leads, with its lawful basis, its terms and what to say in the call."""
 
 
 @source.command("add")
@@ -72,7 +117,7 @@ def add_one_source(
 ) -> None:
     """Add a source, known as SLUG. What is said of a bought list must not name its supplier."""
     with service() as built, built.store.writing() as session:
-        added = add_source(
+        add_source(
             session,
             caller(),
             slug=slug,
@@ -86,25 +131,119 @@ def add_one_source(
             retention_days=retention_days,
             now=built.clock.now(),
         )
-        document = {
-            "id": added.id,
-            "slug": added.slug,
-            "supplier": supplier_slug,
-            "seller": seller_slug,
-            "name": added.name,
-            "basis": added.basis,
-            "assessment": added.assessment,
-            "say": added.say,
-            "say_en": added.say_en,
-            "retention_days": added.retention_days,
-        }
-    if document["basis"] == Basis.LEGITIMATE_INTEREST and document["assessment"] is None:
-        click.echo(
-            "ringklar: no lead of this source may be called: legitimate interest needs a balancing test on file, "
-            "named with --assessment (GDPR art. 6.1.f)",
-            err=True,
+        added = source_report(session, caller(), slug)
+    for gap in added.evidence_gaps:
+        click.echo(f"ringklar: {WARNINGS[gap]}", err=True)
+    answer(as_json, _source_document(added), f"source {slug} added")
+
+
+@source.command("terms")
+@click.argument("slug")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--url", help="The address of the page that showed them.")
+@click.option("--from", "shown_from", type=click.DateTime(["%Y-%m-%d"]), help="The first day they were shown.")
+@click.option("--until", "shown_until", type=click.DateTime(["%Y-%m-%d"]), help="The last day, once it is known.")
+@click.option("--names", multiple=True, help="A company that they name as one that may call. May be given many times.")
+@json_option
+@refusals
+def add_source_terms(
+    slug: str,
+    file: Path,
+    url: str | None,
+    shown_from: datetime | None,
+    shown_until: datetime | None,
+    names: Sequence[str],
+    as_json: bool,
+) -> None:
+    """File the terms in FILE (UTF-8), as the person was shown them. The next wording is the next version."""
+    try:
+        text = file.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise click.BadParameter("the file is not text in UTF-8", param_hint="FILE") from error
+    with service() as built, built.store.writing() as session:
+        filed = add_terms(
+            session,
+            caller(),
+            source_slug=slug,
+            text=text,
+            page_url=url,
+            shown_from=None if shown_from is None else shown_from.date(),
+            shown_until=None if shown_until is None else shown_until.date(),
+            names=names,
+            now=built.clock.now(),
         )
-    answer(as_json, document, f"source {slug} added")
+        lacking = source_report(session, caller(), slug).evidence_gaps
+    document = {**_written(asdict(filed)), "evidence_gaps": list(lacking)}
+    answer(as_json, document, f"terms of {slug}: version {filed.version}, sha256 {filed.sha256}")
 
 
-add_pauses(source, "source", pause=pause_source, quarantine=quarantine_source, resume=resume_source)
+@source.command("show")
+@click.argument("slug")
+@json_option
+@refusals
+def show_source(slug: str, as_json: bool) -> None:
+    """Show a source, every version of its terms, and what its evidence lacks. The texts themselves with --json."""
+    with service() as built, built.store.reading() as session:
+        shown = source_report(session, caller(), slug)
+        versions = terms_of(session, shown.id)
+    document = {**_source_document(shown), "terms": [_written(asdict(terms)) for terms in versions]}
+    answer(as_json, document, "\n".join(_source_lines(shown, versions)))
+
+
+@source.command("list")
+@json_option
+@refusals
+def list_sources(as_json: bool) -> None:
+    """Show every source, with what its evidence lacks."""
+    with service() as built, built.store.reading() as session:
+        found = source_reports(session, caller(), limit=None)
+    document = {"sources": [_source_document(one) for one in found]}
+    answer(as_json, document, "\n".join(map(_source_line, found)) or "there is no source")
+
+
+add_pauses(source, "source", pause=pause_source, resume=resume_source)
+
+
+def _written(document: dict[str, Any]) -> dict[str, Any]:  # Any: whatever a report holds
+    """Return the document with its dates and moments as texts."""
+    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in document.items()}
+
+
+def _source_document(shown: SourceReport) -> dict[str, Any]:
+    document = _written(asdict(shown))
+    del document["terms"]
+    return document | {"terms_version": None if shown.terms is None else shown.terms.version}
+
+
+def _supplier_line(shown: SupplierReport) -> str:
+    return f"{shown.slug}  {shown.kind}  {shown.name}{_paused(shown)}"
+
+
+def _source_line(shown: SourceReport) -> str:
+    lacks = f"  lacks {', '.join(shown.evidence_gaps)}" if shown.evidence_gaps else ""
+    return f"{shown.slug}  {shown.basis or 'no basis'}  {shown.name}{_paused(shown)}{lacks}"
+
+
+def _source_lines(shown: SourceReport, versions: Sequence[Terms]) -> list[str]:
+    lines = [
+        f"source {shown.slug}: {shown.name}{_paused(shown)}",
+        f"supplier {shown.supplier} ({shown.kind}), seller {shown.seller}, kept for {shown.retention_days} days",
+        f"basis: {shown.basis or 'none'}",
+    ]
+    if shown.basis is Basis.LEGITIMATE_INTEREST:
+        reference = "" if shown.assessment is None else f"{shown.assessment}, "
+        lines.append(f"balancing test: {reference}{DOCUMENTS[shown.assessment_document]}")
+    lines += [f"say: {shown.say}", f"say in English: {shown.say_en or 'nothing'}"]
+    lines += [_terms_line(terms) for terms in versions] or ["terms: none"]
+    return [*lines, f"lacks: {', '.join(shown.evidence_gaps) or 'nothing'}"]
+
+
+def _terms_line(terms: Terms) -> str:
+    shown_from, shown_until = terms.shown_from or "a day not known", terms.shown_until or "further notice"
+    where = terms.page_url or "an address not known"
+    named = ", ".join(terms.names) or "nobody"
+    return f"terms {terms.version}: from {shown_from} to {shown_until} at {where}; names {named}; sha256 {terms.sha256}"
+
+
+def _paused(shown: SupplierReport | SourceReport) -> str:
+    return "" if shown.paused_at is None else f"  paused: {shown.paused_reason}"

@@ -82,6 +82,7 @@ def add_assessment(
         raise InvalidInput(f"the title of a balancing test has 1 to {TITLE_LENGTH} printable characters")
     if session.scalar(select(Assessment.id).where(Assessment.reference == reference.strip())) is not None:
         raise AlreadyExists(_TAKEN)
+    shelf.sweep_unfinished(now)
     received = shelf.receive(document, limit=DOCUMENT_LIMIT)
     if received.size == 0:
         shelf.remove(received.place)

@@ -213,8 +213,8 @@ def source_report(session: Session, caller: Caller, slug: str) -> SourceReport:
     return _reports(session, [source_of(session, caller, slug)])[0]
 
 
-def source_reports(session: Session, caller: Caller, *, after: str = "", limit: int) -> Sequence[SourceReport]:
-    """Return at most ``limit`` of the sources that are the caller's to see, by slug, from the one after ``after`` on.
+def source_reports(session: Session, caller: Caller, *, after: str = "", limit: int | None) -> Sequence[SourceReport]:
+    """Return at most ``limit`` of the sources that are the caller's to see, by slug, after ``after``; None: all.
 
     Served by uq_sources_slug; what is said of each is read for all at once.
     """

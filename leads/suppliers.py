@@ -62,8 +62,10 @@ def supplier_report(session: Session, caller: Caller, slug: str) -> SupplierRepo
     return _report(supplier_named(session, slug))
 
 
-def supplier_reports(session: Session, caller: Caller, *, after: str = "", limit: int) -> Sequence[SupplierReport]:
-    """Return at most ``limit`` suppliers by slug, from the one after ``after`` on. Served by uq_suppliers_slug."""
+def supplier_reports(
+    session: Session, caller: Caller, *, after: str = "", limit: int | None
+) -> Sequence[SupplierReport]:
+    """Return at most ``limit`` suppliers by slug, after ``after``; None: all. Served by uq_suppliers_slug."""
     caller.require(Right.PAUSE_SOURCES)
     suppliers = session.scalars(select(Supplier).where(Supplier.slug > after).order_by(Supplier.slug).limit(limit))
     return [_report(supplier) for supplier in suppliers]

@@ -1,0 +1,103 @@
+"""``ringklar assessment``: balancing tests on file, each with its document."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app import Service
+from cli.context import answer, caller, json_option, refusals, service
+from leads.assessments import (
+    AssessmentReport,
+    add_assessment,
+    assessment_report,
+    assessment_reports,
+    open_document,
+)
+from leads.shelf import Shelf
+
+
+@click.group()
+def assessment() -> None:
+    """Balancing tests (GDPR art. 6.1.f): the documents that sources refer to, kept encrypted."""
+
+
+@assessment.command("add")
+@click.argument("reference")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--seller", required=True, help="The slug of the seller whose interest is weighed.")
+@click.option("--title", required=True, help="What it is called.")
+@json_option
+@refusals
+def add_one_assessment(reference: str, file: Path, seller: str, title: str, as_json: bool) -> None:
+    """Keep FILE as the balancing test REFERENCE; sources that name the reference have it from now on."""
+    with service() as built, built.store.writing() as session, file.open("rb") as document:
+        added = add_assessment(
+            session,
+            _shelf(built),
+            caller(),
+            reference=reference,
+            seller=seller,
+            title=title,
+            document=document,
+            file_name=file.name,
+            now=built.clock.now(),
+        )
+    answer(as_json, _written(added), f"balancing test {added.reference} is on file: sha256 {added.sha256}")
+
+
+@assessment.command("list")
+@json_option
+@refusals
+def list_assessments(as_json: bool) -> None:
+    """Show every balancing test whose document is kept."""
+    with service() as built, built.store.reading() as session:
+        found = assessment_reports(session, caller())
+    lines = [f"{one.reference}  {one.seller}  {one.title}" for one in found]
+    document = {"assessments": [_written(one) for one in found]}
+    answer(as_json, document, "\n".join(lines) or "no balancing test is on file")
+
+
+@assessment.command("show")
+@click.argument("reference")
+@click.option("--to", type=click.Path(path_type=Path), help="Write the document to this file, which must be new.")
+@json_option
+@refusals
+def show_assessment(reference: str, to: Path | None, as_json: bool) -> None:
+    """Show a balancing test, and write its document to a file."""
+    with service() as built, built.store.reading() as session:
+        shown = assessment_report(session, caller(), reference)
+        if to is not None:
+            with open_document(session, _shelf(built), caller(), reference) as document:
+                _write(document, to)
+    lines = [
+        f"balancing test {shown.reference}: {shown.title}",
+        f"seller {shown.seller}, filed by {shown.added_by} at {shown.added_at.isoformat()}",
+        f"{shown.file_name}, {shown.size} bytes, sha256 {shown.sha256}",
+        *([] if to is None else [f"written to {to}"]),
+    ]
+    answer(as_json, _written(shown), "\n".join(lines))
+
+
+def _write(document: Any, to: Path) -> None:  # Any: a binary stream, as shutil takes it
+    """Write the document to a new file; nothing is left of one that turns out damaged."""
+    try:
+        file = to.open("xb")
+    except OSError as error:
+        raise click.BadParameter(f"the file cannot be made ({error.strerror})", param_hint="--to") from error
+    try:
+        with file:
+            shutil.copyfileobj(document, file)
+    except BaseException:
+        to.unlink()
+        raise
+
+
+def _shelf(built: Service) -> Shelf:
+    return Shelf(built.settings.data_dir / "assessments", built.keyring.lead_file_key)
+
+
+def _written(one: AssessmentReport) -> dict[str, Any]:  # Any: whatever a report holds
+    return {**asdict(one), "added_at": one.added_at.isoformat()}
