@@ -13,6 +13,7 @@ from cli.pauses import add_pauses
 from consent.terms import Basis
 from leads.assessments import AssessmentDocument
 from leads.pauses import pause_source, pause_supplier, resume_source, resume_supplier
+from leads.quarantines import quarantine_source, quarantine_supplier
 from leads.source_terms import Terms, add_terms, terms_of
 from leads.sources import (
     RETENTION_DAYS,
@@ -81,7 +82,7 @@ def list_suppliers(as_json: bool) -> None:
     )
 
 
-add_pauses(supplier, "supplier", pause=pause_supplier, resume=resume_supplier)
+add_pauses(supplier, "supplier", pause=pause_supplier, quarantine=quarantine_supplier, resume=resume_supplier)
 
 
 @click.group()
@@ -201,7 +202,7 @@ def list_sources(as_json: bool) -> None:
     answer(as_json, document, "\n".join(map(_source_line, found)) or "there is no source")
 
 
-add_pauses(source, "source", pause=pause_source, resume=resume_source)
+add_pauses(source, "source", pause=pause_source, quarantine=quarantine_source, resume=resume_source)
 
 
 def _written(document: dict[str, Any]) -> dict[str, Any]:  # Any: whatever a report holds
@@ -246,4 +247,6 @@ def _terms_line(terms: Terms) -> str:
 
 
 def _paused(shown: SupplierReport | SourceReport) -> str:
-    return "" if shown.paused_at is None else f"  paused: {shown.paused_reason}"
+    if shown.paused_at is None:
+        return ""
+    return f"  {'paused' if shown.quarantined_at is None else 'quarantined'}: {shown.paused_reason}"

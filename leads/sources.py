@@ -75,6 +75,7 @@ class SourceReport:
     created_at: datetime
     paused_at: datetime | None
     paused_reason: str | None
+    quarantined_at: datetime | None
 
 
 def add_source(
@@ -257,6 +258,7 @@ def _reports(session: Session, sources: Sequence[Source]) -> list[SourceReport]:
             created_at=source.created_at,
             paused_at=source.paused_at,
             paused_reason=source.paused_reason,
+            quarantined_at=source.quarantined_at,
         )
         for source in sources
     ]

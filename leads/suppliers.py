@@ -29,6 +29,7 @@ class SupplierReport:
     created_at: datetime
     paused_at: datetime | None
     paused_reason: str | None
+    quarantined_at: datetime | None
 
 
 def add_supplier(
@@ -80,6 +81,7 @@ def _report(supplier: Supplier) -> SupplierReport:
         created_at=supplier.created_at,
         paused_at=supplier.paused_at,
         paused_reason=supplier.paused_reason,
+        quarantined_at=supplier.quarantined_at,
     )
 
 
