@@ -23,7 +23,10 @@ from dnc.register_routes import registers_api
 from dnc.register_shelf import RegisterShelf
 from dnc.routes import checks_api, dnc_api
 from leads.mapping_routes import mappings_api
+from leads.receipt_routes import receipts_api
 from leads.routes import lead_files_api
+from leads.shelf import Shelf
+from leads.supplier_routes import suppliers_api
 from migrations.run import current, head
 from web.auth import Auth, install_auth, register
 from web.endpoint import Api, Operation
@@ -109,7 +112,9 @@ def all_apis(service: Service) -> list[Api]:
         dnc_api(store),
         registers_api(store, service.settings.registers_dir, service.shelf.is_readable),
         lead_files_api(store),
+        receipts_api(store, Shelf(service.settings.data_dir / "lead-files", service.keyring.lead_file_key)),
         mappings_api(store),
+        suppliers_api(store),
         grounds_api(store),
     ]
 
