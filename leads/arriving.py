@@ -1,0 +1,141 @@
+"""A lead file that has arrived, and its leads as one stream, as the packages above may read them."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, String, bindparam, select, type_coerce
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import Select
+
+from core.access import Caller
+from core.database import any_of, any_of_value
+from core.errors import NotFound
+from core.standing import NUMBERS
+from leads.models import Lead, LeadFile, Source, Supplier
+from leads.terms import FileState, SourceKind
+
+PAGE = 10_000
+StreamedLead = tuple[int, Any, Any, Any]  # Any: collected, expires and born, as the driver gives them
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedFile:
+    """A lead file with its source, its rows counted by state, and what the supplier claims of a wash."""
+
+    id: str
+    no: int
+    state: FileState
+    received_at: datetime
+    source_id: str
+    source_no: int
+    source_slug: str
+    seller_id: str
+    accepted: int
+    rejected: int
+    duplicate: int
+    ambiguous: int
+    wash_register: str | None
+    wash_version: date | None
+
+
+def arrived_file(session: Session, caller: Caller, lead_file_id: str) -> ArrivedFile:
+    """Return the lead file.
+
+    Raises:
+        NotFound: there is none, or it is not the caller's; the two are not told apart.
+    """
+    found = session.execute(
+        select(LeadFile, Source).join(Source, Source.id == LeadFile.source_id).where(LeadFile.id == lead_file_id)
+    ).one_or_none()
+    if found is None or caller.seller_id not in (None, found[1].seller_id):
+        raise NotFound("there is no such lead file")
+    file, source = found
+    return ArrivedFile(
+        id=file.id,
+        no=file.no,
+        state=FileState(file.state),
+        received_at=file.received_at,
+        source_id=source.id,
+        source_no=source.no,
+        source_slug=source.slug,
+        seller_id=source.seller_id,
+        accepted=file.rows_accepted,
+        rejected=file.rows_rejected,
+        duplicate=file.rows_duplicate,
+        ambiguous=file.rows_ambiguous,
+        wash_register=file.wash_register,
+        wash_version=file.wash_version,
+    )
+
+
+def finished_files(session: Session) -> Sequence[str]:
+    """Return the ids of the lead files whose rows are all read, oldest first. One row a delivery."""
+    query = select(LeadFile.id).where(LeadFile.state == FileState.FINISHED.value).order_by(LeadFile.received_at)
+    return session.scalars(query).all()
+
+
+def leads_in_file(connection: Connection, file_no: int) -> Iterator[Sequence[StreamedLead]]:
+    """Yield the file's leads some thousands at a time, in no order: number, collected, expires, born.
+
+    One statement by ix_leads_file_no, read as it comes: paging by key would sort the rest of the file for each page.
+    The instants and the day are raw; ``core.prepared`` reads them, and ``instant_value`` compares with them.
+    """
+    yield from _streamed(
+        connection,
+        select(
+            Lead.number,
+            type_coerce(Lead.collected_at, BigInteger),
+            type_coerce(Lead.expires_at, BigInteger),
+            type_coerce(Lead.birth_date, String),
+        ).where(Lead.file_no == file_no),
+    )
+
+
+def numbers_for_seller(connection: Connection, seller_id: str) -> Iterator[Sequence[tuple[int]]]:
+    """Yield the numbers that the seller has a lead on, some thousands at a time; one may come once for each source."""
+    yield from _streamed(
+        connection,
+        select(Lead.number).join(Source, Source.no == Lead.source_no).where(Source.seller_id == seller_id),
+    )
+
+
+def _streamed(
+    connection: Connection, query: Select[*tuple[Any, ...]]
+) -> Iterator[Sequence[Any]]:  # Any: rows of any columns
+    with connection.execute(query.execution_options(stream_results=True, yield_per=PAGE)) as result:
+        yield from result.partitions()
+
+
+def numbers_of_other_sources() -> Select[Any]:
+    """Return those of the numbers that another source than ``source_no`` has a lead on. By pk_leads."""
+    return select(Lead.number).where(any_of(Lead.number, NUMBERS), Lead.source_no != bindparam("source_no"))
+
+
+@dataclass(frozen=True, slots=True)
+class PersonOnLead:
+    """Whom a lead is of, and what to say of where it came from; never who sold a list."""
+
+    number: int
+    source_id: str
+    kind: SourceKind
+    name: str | None
+    say: str
+
+
+def people_on(session: Session, numbers: Iterable[int], seller_id: str) -> dict[tuple[int, str], PersonOnLead]:
+    """Return by number and source id whom the seller's leads on the numbers are of. Served by pk_leads."""
+    query = (
+        select(Lead.number, Source.id, Supplier.kind, Lead.person, Source.say)
+        .join(Source, Source.no == Lead.source_no)
+        .join(Supplier, Supplier.id == Source.supplier_id)
+        .where(any_of(Lead.number, NUMBERS), Source.seller_id == seller_id)
+    )
+    name = session.get_bind().dialect.name
+    found = {}
+    for number, source_id, kind, person, say in session.execute(query, {"numbers": any_of_value(name, numbers)}):
+        said = json.loads(person).get("name") if person else None
+        found[number, source_id] = PersonOnLead(number, source_id, SourceKind(kind), said, say)
+    return found
