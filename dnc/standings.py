@@ -13,7 +13,7 @@ from core.access import Caller, Right
 from core.elapsed import days_between
 from core.errors import InvalidInput
 from dnc.complaints import ComplaintKind
-from dnc.contacts import CLOCK_SLACK, Outcome
+from dnc.contacts import Outcome
 from dnc.league import Figure, Share, Worst, median_days, ranked, wilson, worst
 from dnc.models import Complaint, ComplaintOrigin, Contact, OptOut
 from dnc.oversight_policy import OversightPolicy
@@ -21,6 +21,7 @@ from leads.deliveries import Delivered, SourceStanding, delivered, leads_known, 
 from leads.terms import SourceKind
 
 OPT_OUT_DAYS = 30
+ID_SLACK = timedelta(days=1)
 LONGEST = timedelta(days=3660)
 
 Arrivals = Callable[[Session, datetime, datetime, bool], Mapping[str, tuple[int, int]]]
@@ -198,7 +199,7 @@ def _called(
     """Return the contacts of the period by source or supplier, and how many were followed by a no.
 
     Contacts are found by pk_contacts: an id begins with the moment at which the contact was recorded, and none is
-    recorded more than some minutes before it starts. Each probes the leads by pk_leads.
+    recorded more than some minutes before it starts; a day makes room for clocks. Each probes the leads by pk_leads.
     """
     had_lead = and_(
         lead.c.number == Contact.number,
@@ -210,7 +211,7 @@ def _called(
         select(by, func.count(Contact.id.distinct()), func.count(case((_refused(), Contact.id)).distinct()))
         .select_from(Contact)
         .join(lead, had_lead)
-        .where(Contact.id >= _first_id(since - CLOCK_SLACK), Contact.started_at >= since, Contact.started_at < until)
+        .where(Contact.id >= _first_id(since - ID_SLACK), Contact.started_at >= since, Contact.started_at <= until)
         .group_by(by)
     )
     if seller_id is not None:
@@ -257,7 +258,7 @@ def _complaints(
     query = (
         select(ComplaintOrigin.source_id, Complaint.id, Complaint.kind, Complaint.recorded_at)
         .join(Complaint, Complaint.id == ComplaintOrigin.complaint_id)
-        .where(Complaint.received_at >= since, Complaint.received_at < until)
+        .where(Complaint.received_at >= since, Complaint.received_at <= until)
     )
     if seller_id is not None:
         query = query.where(Complaint.seller_id == seller_id)

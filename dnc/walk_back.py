@@ -61,8 +61,8 @@ class WalkBack:
     """Where a number came from, what was asked and done about it, and who else came from there.
 
     ``checks`` and ``contacts`` are the newest thousand on the number; ``check_counts`` and ``contact_counts`` count
-    all of them, by verdict and by outcome. ``others`` is None but on the first page. ``page`` lists other people's numbers, so it
-    is None for a caller who may not see them. ``cursor`` goes on from its end, and is None at the last one.
+    all of them, by verdict and by outcome. ``others`` is None but on the first page. ``page`` lists other people's
+    numbers, so it is None for a caller who may not see them. ``cursor`` goes on from its end; None at the last page.
     """
 
     number: Number

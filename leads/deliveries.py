@@ -204,7 +204,7 @@ def delivered(
     or if its source rests on consent and the row does not say when it was given. One pass over the leads of the
     period's files.
     """
-    within = [LeadFile.received_at >= since, LeadFile.received_at < until]
+    within = [LeadFile.received_at >= since, LeadFile.received_at <= until]
     if seller_id is not None:
         within.append(Source.seller_id == seller_id)
     if after_resume:
