@@ -61,6 +61,10 @@ class Right(StrEnum):
     RECORD_COMPLAINTS = "record_complaints"
     WALK_BACK = "walk_back"
     SEE_OTHER_NUMBERS = "see_other_numbers"
+    READ_ARRIVALS = "read_arrivals"
+    EXPORT_LEADS = "export_leads"
+    REPORT_CANARIES = "report_canaries"
+    READ_CANARIES = "read_canaries"
 
 
 _EVERYONE = frozenset(Role)
@@ -87,6 +91,11 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     # A lead manager sees files and sources, but not who was called and what came of it.
     Right.WALK_BACK: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
     Right.SEE_OTHER_NUMBERS: frozenset({Role.COMPLIANCE}),
+    Right.READ_ARRIVALS: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),
+    Right.EXPORT_LEADS: frozenset({Role.LEAD_MANAGER}),
+    Right.REPORT_CANARIES: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
+    # Who makes exports does not see which canaries are in them, nor where they were seen.
+    Right.READ_CANARIES: frozenset({Role.COMPLIANCE}),
 }
 
 
