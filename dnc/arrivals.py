@@ -1,0 +1,342 @@
+"""What a lead file is worth on arrival: its leads screened and counted, and the supplier's wash held against ours.
+
+What is counted speaks of the number, the person and the source, never of a campaign, an hour or attempts: the leads are
+screened for an open campaign by voice, of no product, at the next hour at which calling is open. Each screening is
+kept; the newest of a file counts.
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.access import Caller, Right, operator
+from core.clock import utc
+from core.errors import Kind, ServiceError
+from core.ids import new_id
+from core.ledger import Event, put_on_record
+from core.store import Store
+from dnc.canaries import canaries_out, see_in_lead_file
+from dnc.gathering import Listed, RegisterCard
+from dnc.models import LeadArrival
+from dnc.screening import Screening, Tally, hypothetical_campaign
+from leads.arriving import ArrivedFile, arrived_file, finished_files
+from leads.suppliers import source_of
+from leads.terms import FileState
+
+JOBS = operator("jobs")
+
+_log = logging.getLogger(__name__)
+
+
+class LeadFileUnfinished(ServiceError):
+    """The rows of the lead file are still being read, or its import was cut off: it is screened when all are."""
+
+    kind, code, title = Kind.CONFLICT, "lead-file-unfinished", "The lead file is not read to its end"
+
+
+class NotScreened(ServiceError):
+    """The lead file has not been screened yet."""
+
+    kind, code, title = Kind.NOT_FOUND, "not-screened", "The lead file has not been screened yet"
+
+
+class WashVerdict(StrEnum):
+    """How a supplier's claim of a wash compares with our own version of that register.
+
+    ``kept``: our version, no newer than the one claimed, lists none of the numbers. ``contradicted``: it lists some.
+    ``newer_register``: ours is newer, so a number that it lists may have joined since. ``no_claim``: the supplier
+    claims nothing. ``cannot_tell``: we have no readable version of that register, or the claim has no date.
+    """
+
+    KEPT = "kept"
+    CONTRADICTED = "contradicted"
+    NEWER_REGISTER = "newer_register"
+    NO_CLAIM = "no_claim"
+    CANNOT_TELL = "cannot_tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Wash:
+    """The supplier's claim, and what our version of the register says; ``listed`` is None where it cannot be asked."""
+
+    verdict: WashVerdict
+    register: str | None
+    claimed_as_of: date | None
+    our_as_of: date | None
+    listed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalReport:
+    """What a screening found in one lead file.
+
+    ``rows`` counts its rows: accepted, invalid, duplicate, ambiguous. ``leads`` is how many of those accepted are leads
+    now; each counts once in ``verdicts`` and once under each of its ``reasons``. ``callable`` are those allowed.
+    ``asked_for`` is the calling hour they were screened for.
+    """
+
+    id: str
+    lead_file_id: str
+    screened_at: datetime
+    asked_for: datetime
+    register: str | None
+    register_version_id: str | None
+    register_as_of: date | None
+    leads: int
+    callable: int
+    rows: Mapping[str, int]
+    verdicts: Mapping[str, int]
+    reasons: Mapping[str, int]
+    wash: Wash
+
+
+@dataclass(frozen=True, slots=True)
+class SourceArrivals:
+    """The newest reports of a source's lead files, added up; ``washes`` counts the files by wash verdict."""
+
+    source: str
+    files: int
+    leads: int
+    callable: int
+    rows: Mapping[str, int]
+    verdicts: Mapping[str, int]
+    reasons: Mapping[str, int]
+    washes: Mapping[str, int]
+
+
+def compare_wash(register: str | None, claimed_as_of: date | None, our_as_of: date | None, listed: int | None) -> Wash:
+    """Return how the claim compares with our version of ``our_as_of``, which lists ``listed`` of the numbers. Pure."""
+    if register is None:
+        verdict = WashVerdict.NO_CLAIM
+    elif claimed_as_of is None or our_as_of is None or listed is None:
+        verdict = WashVerdict.CANNOT_TELL
+    elif our_as_of > claimed_as_of:
+        verdict = WashVerdict.NEWER_REGISTER
+    else:
+        verdict = WashVerdict.CONTRADICTED if listed else WashVerdict.KEPT
+    return Wash(verdict, register, claimed_as_of, our_as_of, listed)
+
+
+def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id: str, now: datetime) -> ArrivalReport:
+    """Return what the file's leads are worth at ``now``, on record; ``listed`` is ``RegisterShelf.listed``.
+
+    Reads one state of the database, and writes in a unit of work of its own. A million leads take some tens of seconds.
+
+    Raises:
+        Forbidden: the caller may not screen arrivals.
+        NotFound: there is no such lead file for the caller.
+        LeadFileUnfinished: its rows are not all read.
+    """
+    caller.require(Right.LOAD_LEADS)
+    with store.snapshot() as session:
+        file = arrived_file(session, caller, lead_file_id)
+        if file.state is not FileState.FINISHED:
+            raise LeadFileUnfinished("import the file to its end first")
+        canaries = canaries_out(session)
+        screening = Screening(session.connection(), listed, hypothetical_campaign(file.seller_id), now)
+        tally = screening.tally(file, frozenset(canary.number for canary in canaries))
+        report = _report(file, screening, tally, now)
+    with store.writing() as session:
+        _keep(session, caller, file, report)
+        see_in_lead_file(
+            session,
+            caller,
+            store.keyring,
+            lead_file_id=file.id,
+            received_at=file.received_at,
+            numbers=tally.watched,
+            now=now,
+        )
+    return report
+
+
+def _report(file: ArrivedFile, screening: Screening, tally: Tally, now: datetime) -> ArrivalReport:
+    home = screening.moment("SE")
+    card = screening.registers.get("SE")
+    return ArrivalReport(
+        id=new_id(),
+        lead_file_id=file.id,
+        screened_at=now,
+        asked_for=home.at,
+        register=card.register if card is not None else None,
+        register_version_id=card.version_id if card is not None else None,
+        register_as_of=card.as_of if card is not None else None,
+        leads=tally.leads,
+        callable=tally.verdicts["allow"],
+        rows={
+            "accepted": file.accepted,
+            "invalid": file.rejected,
+            "duplicate": file.duplicate,
+            "ambiguous": file.ambiguous,
+        },
+        verdicts={verdict: tally.verdicts[verdict] for verdict in ("allow", "deny", "unknown")},
+        reasons=dict(sorted(tally.reasons.items())),
+        wash=_wash(file, screening.registers, tally),
+    )
+
+
+def _wash(file: ArrivedFile, registers: Mapping[str, RegisterCard], tally: Tally) -> Wash:
+    card = next((one for one in registers.values() if one.register == file.wash_register), None)
+    if card is None or card.snapshot is None or tally.unread[card.register]:
+        return compare_wash(file.wash_register, file.wash_version, None, None)
+    return compare_wash(file.wash_register, file.wash_version, card.as_of, tally.listed[card.register])
+
+
+def _keep(session: Session, caller: Caller, file: ArrivedFile, report: ArrivalReport) -> None:
+    counts = {
+        "leads": report.leads,
+        "rows": dict(report.rows),
+        "verdicts": dict(report.verdicts),
+        "reasons": dict(report.reasons),
+    }
+    wash = {
+        "verdict": report.wash.verdict.value,
+        "register": report.wash.register,
+        "claimed_as_of": _day(report.wash.claimed_as_of),
+        "our_as_of": _day(report.wash.our_as_of),
+        "listed": report.wash.listed,
+    }
+    session.add(
+        LeadArrival(
+            id=report.id,
+            lead_file_id=file.id,
+            source_id=file.source_id,
+            seller_id=file.seller_id,
+            screened_at=report.screened_at,
+            screened_by=caller.actor,
+            asked_for=report.asked_for,
+            register=report.register,
+            register_version_id=report.register_version_id,
+            register_as_of=report.register_as_of,
+            counts=json.dumps(counts),
+            wash_register=file.wash_register,
+            wash_version=file.wash_version,
+            wash=json.dumps(wash),
+        )
+    )
+    payload = {
+        "lead_file": file.id,
+        "asked_for": utc(report.asked_for),
+        "register_version": report.register_version_id,
+        "counts": counts,
+        "wash": wash,
+    }
+    put_on_record(session, Event("lead_file.screened", report.id, caller.actor, file.seller_id, payload))
+
+
+def newest_arrival(session: Session, caller: Caller, lead_file_id: str) -> ArrivalReport:
+    """Return the newest report of the lead file. Served by ix_lead_arrivals_lead_file_id.
+
+    Raises:
+        Forbidden: the caller may not read arrivals.
+        NotFound: there is no such lead file for the caller.
+        NotScreened: it has not been screened yet.
+    """
+    caller.require(Right.READ_ARRIVALS)
+    arrived_file(session, caller, lead_file_id)
+    row = session.scalar(
+        select(LeadArrival)
+        .where(LeadArrival.lead_file_id == lead_file_id)
+        .order_by(LeadArrival.screened_at.desc(), LeadArrival.id.desc())
+        .limit(1)
+    )
+    if row is None:
+        raise NotScreened("it is screened within minutes of its import")
+    return _read(row)
+
+
+def source_arrivals(session: Session, caller: Caller, source_slug: str) -> SourceArrivals:
+    """Return what the source's lead files were worth when each was last screened, added up.
+
+    Served by ix_lead_arrivals_source_id.
+
+    Raises:
+        Forbidden: the caller may not read arrivals.
+        NotFound: there is no such source for the caller.
+    """
+    caller.require(Right.READ_ARRIVALS)
+    source = source_of(session, caller, source_slug)
+    newest: dict[str, ArrivalReport] = {}
+    for row in session.scalars(
+        select(LeadArrival).where(LeadArrival.source_id == source.id).order_by(LeadArrival.screened_at, LeadArrival.id)
+    ):
+        newest[row.lead_file_id] = _read(row)
+    reports = newest.values()
+    return SourceArrivals(
+        source=source.slug,
+        files=len(newest),
+        leads=sum(report.leads for report in reports),
+        callable=sum(report.callable for report in reports),
+        rows=_sum([report.rows for report in reports]),
+        verdicts=_sum([report.verdicts for report in reports]),
+        reasons=_sum([report.reasons for report in reports]),
+        washes=dict(sorted(Counter(report.wash.verdict.value for report in reports).items())),
+    )
+
+
+def screen_arrivals(store: Store, listed: Listed, now: datetime) -> int:
+    """Screen every finished lead file that never was; return how many were.
+
+    A file that cannot be screened stops no other: it is logged and tried again with the next run.
+    """
+    with store.reading() as session:
+        screened = set(session.scalars(select(LeadArrival.lead_file_id).distinct()))
+        waiting = [id_ for id_ in finished_files(session) if id_ not in screened]
+    count = 0
+    for lead_file_id in waiting:
+        try:
+            report_arrival(store, listed, JOBS, lead_file_id=lead_file_id, now=now)
+        except Exception as error:
+            if isinstance(error, ServiceError) and error.kind is Kind.UNAVAILABLE:
+                raise
+            _log.exception("lead file %s could not be screened", lead_file_id)
+        else:
+            count += 1
+    return count
+
+
+def _read(row: LeadArrival) -> ArrivalReport:
+    counts, wash = json.loads(row.counts), json.loads(row.wash)
+    return ArrivalReport(
+        id=row.id,
+        lead_file_id=row.lead_file_id,
+        screened_at=row.screened_at,
+        asked_for=row.asked_for,
+        register=row.register,
+        register_version_id=row.register_version_id,
+        register_as_of=row.register_as_of,
+        leads=counts["leads"],
+        callable=counts["verdicts"]["allow"],
+        rows=counts["rows"],
+        verdicts=counts["verdicts"],
+        reasons=counts["reasons"],
+        wash=Wash(
+            WashVerdict(wash["verdict"]),
+            wash["register"],
+            _day_read(wash["claimed_as_of"]),
+            _day_read(wash["our_as_of"]),
+            wash["listed"],
+        ),
+    )
+
+
+def _sum(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(sorted(total.items()))
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _day_read(written: str | None) -> date | None:
+    return None if written is None else date.fromisoformat(written)
