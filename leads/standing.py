@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, String, cast, or_, select
+from sqlalchemy import Connection, String, cast, literal_column, or_, select
 from sqlalchemy.sql import ColumnElement, Select
 
 from core.database import any_of
@@ -14,7 +14,7 @@ from leads.models import Lead, LeadFile, Source, Supplier
 
 def lead_id() -> ColumnElement[str]:
     """Return what a lead is known by: its file's id and its row, which also say where it came from."""
-    return LeadFile.id + ":" + cast(Lead.row_no, String)
+    return LeadFile.id + literal_column("':'", String) + cast(Lead.row_no, String)
 
 
 def leads_standing() -> Select[Any]:
