@@ -24,9 +24,9 @@ TEXT = 256 << 20
 """Bytes of shared texts, each counted as often as it is shown."""
 PLAIN, ERROR, FORMULA = 0, 1, 2
 """What lies in a row; of two, the greater is told."""
-_CELL = re.compile(rb'<c r="[A-Z]{1,2}(\d{1,7})"(?: s="\d+")?(?: t="\w+")?/?>')
-_FORMULA_CELL = re.compile(rb'<c r="[A-Z]{1,2}(\d{1,7})"[^<>]*><f[\s/>]')
-_ERROR_CELL = re.compile(rb'<c r="[A-Z]{1,2}(\d{1,7})"[^<>]* t="e"')
+_CELL = re.compile(rb'<c r="[A-Z]{1,2}([1-9]\d{0,6})"(?: s="\d+")?(?: t="\w+")?/?>')
+_FORMULA_CELL = re.compile(rb'<c r="[A-Z]{1,2}([1-9]\d{0,6})"[^<>]*><f[\s/>]')
+_ERROR_CELL = re.compile(rb'<c r="[A-Z]{1,2}([1-9]\d{0,6})"[^<>]* t="e"')
 _FORMULA, _TWO_LETTERS = re.compile(rb"<f[\s/>]"), re.compile(rb'<c r="[A-Z]{2}')
 _ODD_CELL, _PREFIXED = re.compile(rb"<c[\t\r\n/>]"), re.compile(rb":[cfv][\s/>]")
 _UTF_8 = re.compile(rb"""\A(?:\xef\xbb\xbf)?\s*(?:<\?xml(?![^>]*encoding=(?!["'](?i:utf-8)["']))[^>]*\?>)?\s*<[\w:]""")

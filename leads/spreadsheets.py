@@ -27,8 +27,8 @@ from leads.rows import RawRow, RowReason
 from leads.sheets import FORMULA, MAX_ROWS, PLAIN, Sheet, look_over, parse
 from leads.zips import Members, Part, pack, plain_part
 
-UNPACKED_LIMIT = 512 << 20
-"""Bytes of XML in a workbook: more than a sheet filled to its last row with eight columns."""
+UNPACKED_LIMIT = 320 << 20
+"""Bytes of XML in a workbook: as many cells as are read take some 275 MiB, written in the longest way."""
 SMALL_PART = 16 << 20
 """Bytes of the parts that say what sheets, formats and relations there are."""
 SHEETS = 500

@@ -132,6 +132,14 @@ def test_a_spoiled_byte_in_a_zip_is_found() -> None:
     assert refusal(bytes(content))
 
 
+def test_a_spoiled_byte_in_a_zip_that_is_not_deflated_is_found_by_its_checksum() -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("a.csv", CSV)
+
+    assert "checksum" in refusal(target.getvalue().replace(b"0701740605", b"0701740606"))
+
+
 def test_an_encrypted_zip_is_refused() -> None:
     content = zipped({"a.csv": CSV})
     central = content.rindex(b"PK\x01\x02")
@@ -170,6 +178,10 @@ def test_a_text_over_the_limit_is_refused(pack: Pack) -> None:
 
     assert read(pack(text), limit=2 * MIB) == text
     assert "larger than 2 MiB" in refusal(pack(text + b"a"), limit=2 * MIB)
+
+
+def test_files_that_are_over_the_limit_together_are_refused_as_such() -> None:
+    assert "larger than 2 MiB" in refusal(zipped({"a": os.urandom(MIB), "b": os.urandom(MIB + 1)}), limit=2 * MIB)
 
 
 def test_a_zip_that_lists_too_many_files_is_refused_before_they_are_counted() -> None:

@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from random import randbytes
 from typing import Any
 
 import pytest
@@ -228,6 +229,7 @@ SHEET = "xl/worksheets/sheet1.xml"
         (by_hand('<row r="1"><c r="A1"><v>1</v></c><c r="Z999999"><v>1</v></c></row>'), "spans more than"),
         (by_hand('<row r="1"><c r="A1"><v>1</v></c><c r="AAAA1"><v>1</v></c></row>'), "in no place"),
         (by_hand('<row r="1"><c r="A0"><v>1</v></c><c t="s" r="A1"/></row>'), "in no place"),
+        (by_hand(f'{HEADING}<row r="2"><c r="A0"><f>1</f><v>1</v></c></row>'), "in no place"),
         (by_hand('<row r="1"><c r="A1" r="XFD1048576"><v>1</v></c></row>'), "does not parse"),
         (by_hand('<row r="1"><c r="A1" t="b"><v>Åsa 0701740605</v></c></row>'), "damaged"),
         (by_hand('<row r="1"><c r="A1" t="str"><v><![CDATA[tel]]></v></c></row>'), "form that is not read"),
@@ -237,6 +239,7 @@ SHEET = "xl/worksheets/sheet1.xml"
         (by_hand(HEADING, others={"xl/workbook.xml": "<workbook/>"}), "no sheet"),
         (by_hand(HEADING, others={"xl/_rels/workbook.xml.rels": "<R/>"}), "no sheet"),
         (by_hand(HEADING, others={"xl/a.bin": bytes(30 << 20)}), "expands more than"),
+        (by_hand(HEADING, others={"a": bytes(30 << 20), "b": randbytes(400_000)}), "expands more than"),
         (zipped({"tel.csv": "tel"}), "no workbook"),
         (b"tel\n0701740605\n", "damaged"),
         (sheet([["tel"]])[:-400], "damaged"),
