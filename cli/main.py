@@ -13,6 +13,7 @@ from cli import (
     ledger,
     mappings,
     opt_outs,
+    receipts,
     registers,
     sellers,
     serve,
@@ -52,3 +53,5 @@ for command in (
     ledger.replay,
 ):
     main.add_command(command)
+for command in (receipts.receipt, receipts.proof):
+    leads.leads.add_command(command)

@@ -8,7 +8,10 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from leads.kept_rows import kept_rows
 from leads.receipts import receipt_of
+from leads.row_proofs import proof_of
+from leads.shelf import Shelf
 
 out_option = click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this file instead of showing it."
@@ -26,6 +29,20 @@ def receipt(lead_file_id: str, out: Path | None, as_json: bool) -> None:
         signed = receipt_of(session, caller(), lead_file_id, built.keyring, built.clock.now())
     document = asdict(signed)
     _give(document, out, as_json, f"the receipt is signed with the public key {signed.receipt['public_key']}")
+
+
+@click.command()
+@click.argument("lead_file_id")
+@click.argument("row_no", type=click.IntRange(min=1))
+@out_option
+@json_option
+@refusals
+def proof(lead_file_id: str, row_no: int, out: Path | None, as_json: bool) -> None:
+    """Prove that row ROW_NO stood in a lead file. The proof holds that row, which is personal data, and no other."""
+    with service() as built, built.store.reading() as session:
+        shelf = Shelf(built.settings.lead_files_dir, built.keyring.lead_file_key)
+        proved = proof_of(session, caller(), lead_file_id, row_no, kept_rows(shelf))
+    _give(asdict(proved), out, as_json, f"row {row_no} of {proved.rows}, with the hashes up to the receipt's root")
 
 
 def _give(document: dict[str, object], out: Path | None, as_json: bool, told: str) -> None:
