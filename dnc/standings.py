@@ -224,17 +224,21 @@ def _called(
 def _refused() -> ColumnElement[bool]:
     """Return the condition that the contact was followed by a no. By ix_opt_outs_number and the contacts' by number."""
     later = aliased(Contact)
-    called_again = exists().where(
-        later.number == Contact.number,
-        later.seller_id == Contact.seller_id,
-        later.started_at > Contact.started_at,
-        later.started_at <= OptOut.received_at,
+    called_again = (
+        exists()
+        .where(
+            later.number == Contact.number,
+            later.seller_id == Contact.seller_id,
+            later.started_at > Contact.started_at,
+            later.started_at <= OptOut.received_at,
+        )
+        .correlate(Contact, OptOut)
     )
     opted_out = exists().where(
         OptOut.number == Contact.number,
         or_(OptOut.seller_id == Contact.seller_id, OptOut.seller_id.is_(None)),
         OptOut.received_at >= Contact.started_at,
-        days_between(Contact.started_at.expression, OptOut.received_at.expression) < OPT_OUT_DAYS,
+        days_between(Contact.started_at, OptOut.received_at) < OPT_OUT_DAYS,
         ~called_again,
     )
     return or_(Contact.outcome == Outcome.OBJECTED.value, opted_out)

@@ -224,7 +224,7 @@ def delivered(
         .group_by(Source.id)
     ):
         found[source_id] = Delivered(int(files), int(rows), int(invalid), int(duplicate))
-    age = days_between(Lead.collected_at.expression, LeadFile.received_at.expression)
+    age = days_between(Lead.collected_at, LeadFile.received_at)
     for source_id, days, leads, without_proof in session.execute(
         select(Source.id, age, func.count(), func.sum(case((_without_proof(), 1), else_=0)))
         .select_from(Lead)

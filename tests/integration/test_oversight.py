@@ -202,13 +202,13 @@ def test_a_source_is_paused_once_it_is_surely_above_a_limit_and_not_before(overs
     )
     assert overseen.verdict(FIRST) == ("deny", ["source_paused"])
     assert reason(overseen, "tavling") == (
-        "oversight (oversight-2026-1): rows that could not be used: 109 of 300, surely 31.09% to 41.92%, above 20.00%"
+        "oversight (oversight-2026-1): rows that could not be used: 109 of 300, surely 31.10% to 41.92%, above 20.00%"
     )
     with overseen.store.reading() as session:
         [payload] = session.scalars(select(LedgerEntry.payload).where(LedgerEntry.kind == "oversight.paused"))
     [breach] = json.loads(payload or "")["breaches"]
     assert (breach["figure"], breach["hits"], breach["of"], breach["limit"]) == ("invalid", 109, 300, 0.2)
-    assert breach["lower"] == pytest.approx(0.3109, abs=1e-4)
+    assert breach["lower"] == pytest.approx(0.3110, abs=1e-4)
 
 
 def test_overseeing_again_changes_nothing(overseen: Overseen) -> None:
