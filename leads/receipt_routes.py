@@ -17,13 +17,6 @@ from web.endpoint import Api, Document
 _ROW_NO = re.compile(r"[1-9][0-9]{0,8}")
 
 
-class WashClaimDocument(Document):
-    """The supplier's own claim that it held the file against a register: which, and of what day."""
-
-    register: str
-    version: str | None
-
-
 class ReceiptDocument(Document):
     """What was received. All is exactly as it was signed, moments (ISO 8601) too."""
 
@@ -53,7 +46,8 @@ class ReceiptDocument(Document):
     contract_reference: str | None
     invoice_reference: str | None
     order_reference: str | None
-    wash: WashClaimDocument | None
+    wash_register: str | None
+    wash_version: str | None
     kept_until: str | None
 
 

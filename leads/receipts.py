@@ -64,10 +64,6 @@ def receipt_of(session: Session, caller: Caller, lead_file_id: str, keyring: Key
 
 def _delivery(lead_file: LeadFile, source: Source) -> dict[str, object]:
     """Return what is on record of the delivery itself; of who took it in, the kind of caller alone."""
-    wash: dict[str, object] | None = None
-    if lead_file.wash_register is not None:
-        version = lead_file.wash_version
-        wash = {"register": lead_file.wash_register, "version": None if version is None else version.isoformat()}
     return {
         "lead_file": lead_file.id,
         "source": source.slug,
@@ -90,6 +86,7 @@ def _delivery(lead_file: LeadFile, source: Source) -> dict[str, object]:
         "contract_reference": lead_file.contract_reference,
         "invoice_reference": lead_file.invoice_reference,
         "order_reference": lead_file.order_reference,
-        "wash": wash,
+        "wash_register": lead_file.wash_register,
+        "wash_version": None if lead_file.wash_version is None else lead_file.wash_version.isoformat(),
         "kept_until": None if lead_file.kept_until is None else lead_file.kept_until.isoformat(),
     }
