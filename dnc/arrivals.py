@@ -27,18 +27,13 @@ from dnc.gathering import Listed, RegisterCard
 from dnc.models import LeadArrival
 from dnc.screening import Screening, Tally, hypothetical_campaign
 from leads.arriving import ArrivedFile, arrived_file, finished_files
+from leads.receipts import LeadFileUnfinished
 from leads.suppliers import source_of
 from leads.terms import FileState
 
 JOBS = operator("jobs")
 
 _log = logging.getLogger(__name__)
-
-
-class LeadFileUnfinished(ServiceError):
-    """The rows of the lead file are still being read, or its import was cut off: it is screened when all are."""
-
-    kind, code, title = Kind.CONFLICT, "lead-file-unfinished", "The lead file is not read to its end"
 
 
 class NotScreened(ServiceError):

@@ -5,7 +5,7 @@ seen is looked for afterwards and never in the path of a check; to a check it is
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -84,16 +84,21 @@ class Sighting:
     recorded_by: str
 
 
-def chosen(key: bytes, export_id: str, taken: Collection[int], sets: Collection[frozenset[int]]) -> tuple[int, ...]:
+def fiction() -> Sequence[int]:
+    """Return every number that may be a canary."""
+    return [number for numbers in FICTION for number in numbers]
+
+
+def chosen(key: bytes, export_id: str, taken: Container[int], sets: Collection[frozenset[int]]) -> tuple[int, ...]:
     """Return the numbers to seed an export with, in an order that only the key tells; pure.
 
-    ``taken`` are numbers that cannot be used; ``sets`` those of live exports. A number of none of them is preferred;
+    ``taken`` are numbers that something is known of; ``sets`` those of live exports. A number of none is preferred;
     where there are too few, numbers are shared, but never a whole set.
 
     Raises:
         NoCanaryLeft: every set that could be chosen is another export's already.
     """
-    usable = [number for numbers in FICTION for number in numbers if number not in taken]
+    usable = [number for number in fiction() if number not in taken]
     in_use = {number for numbers in sets for number in numbers}
 
     def rank(number: int) -> tuple[bool, bytes]:

@@ -22,7 +22,7 @@ from core.errors import Kind, Overloaded, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.store import Store
-from dnc.canaries import chosen, keyed, sets_out
+from dnc.canaries import chosen, fiction, keyed, sets_out
 from dnc.gate import UnknownCampaign
 from dnc.gathering import CampaignCard, Listed, read_standing
 from dnc.grounds import GroundKind
@@ -111,7 +111,8 @@ def make_export(
         for page in numbers_for_seller(session.connection(), card.seller_id):
             numbers.update([row[0] for row in page])
         key = store.keyring.number_key
-        canaries = chosen(key, export_id, numbers, sets_out(session, now))
+        known = read_standing(session.connection(), campaigns=(), numbers=fiction(), now=now)
+        canaries = chosen(key, export_id, known.rows, sets_out(session, now))
         writer = csv.writer(written, lineterminator="\n")
         writer.writerow(COLUMNS)
         count = 0

@@ -1,0 +1,141 @@
+"""``ringklar leads export``, ``recipient`` and ``canaries``: leads handed out, to whom, and where they showed up."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from cli.context import answer, caller, json_option, refusals, service
+from cli.times import INSTANT
+from dnc.canaries import look_for_canaries, report_sighting, sightings
+from dnc.exports import make_export
+from dnc.lookups import readable
+from dnc.recipients import add_recipient
+
+
+@click.group()
+def recipient() -> None:
+    """Recipients: the processors that leads are handed to, each under a contract."""
+
+
+@recipient.command("add")
+@click.argument("slug")
+@click.option("--seller", required=True, help="The slug of the seller whose processor it is.")
+@click.option("--name", required=True, help="The recipient's name.")
+@click.option("--contract", required=True, help="Reference of the contract under which it processes.")
+@click.option("--key", "key_name", help="Name of the API key by which it asks, if it has one of its own.")
+@json_option
+@refusals
+def add_one_recipient(slug: str, seller: str, name: str, contract: str, key_name: str | None, as_json: bool) -> None:
+    """Add a recipient, known as SLUG: a processor, and no one else."""
+    with service() as built, built.store.writing() as session:
+        added = add_recipient(
+            session,
+            caller(),
+            slug=slug,
+            seller=seller,
+            name=name,
+            contract_reference=contract,
+            key_name=key_name,
+            now=built.clock.now(),
+        )
+        document = {"id": added.id, "slug": added.slug, "name": added.name, "contract": added.contract_reference}
+    answer(as_json, document, f"recipient {slug} added")
+
+
+@click.command("export")
+@click.argument("target", metavar="OUT", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--campaign", required=True, help="The slug of the campaign that they may be called for.")
+@click.option("--to", "to", required=True, help="The recipient's slug.")
+@json_option
+@refusals
+def export(target: Path, campaign: str, to: str, as_json: bool) -> None:
+    """Write the leads that could be called to the CSV file OUT, for a processor.
+
+    It is no permission: each number is to be checked before it is called. OUT appears when the export is on record.
+    """
+    unfinished = target.with_name(target.name + ".part")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file, service() as built:
+            made = make_export(
+                built.store,
+                built.shelf.listed,
+                caller(),
+                campaign=campaign,
+                recipient=to,
+                file=file,
+                now=built.clock.now(),
+            )
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    document = {
+        "id": made.id,
+        "campaign": made.campaign,
+        "recipient": made.recipient,
+        "sha256": made.sha256,
+        "leads": made.leads,
+    }
+    answer(as_json, document, f"{made.leads} leads for {made.recipient}; check each number before it is called")
+
+
+@click.group()
+def canaries() -> None:
+    """Canaries: numbers that reach nobody, put into each export."""
+
+
+@canaries.command("sightings")
+@click.option("--look", is_flag=True, help="Look through checks and calls first, as the jobs do every hour.")
+@click.option("--after", default="", help="Only those after this sighting's id.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="How many.")
+@json_option
+@refusals
+def list_sightings(look: bool, after: str, limit: int, as_json: bool) -> None:
+    """List the canaries that showed up where they should not, and whom each was given to."""
+    with service() as built:
+        if look:
+            look_for_canaries(built.store, built.clock.now())
+        with built.store.reading() as session:
+            found = sightings(session, caller(), after=after, limit=limit)
+    documents = [
+        {
+            "id": one.id,
+            "number": f"+{one.number}",
+            "export_id": one.export_id,
+            "recipient": one.recipient,
+            "recipient_name": one.recipient_name,
+            "how": one.how.value,
+            "subject": one.subject,
+            "note": one.note,
+            "seen_at": one.seen_at.isoformat(),
+            "recorded_at": one.recorded_at.isoformat(),
+            "recorded_by": one.recorded_by,
+        }
+        for one in found
+    ]
+    lines = [f"{one.seen_at:%Y-%m-%d %H:%M}  {one.how}  given to {one.recipient} in {one.export_id}" for one in found]
+    answer(as_json, {"sightings": documents}, "\n".join(lines) or "none was seen")
+
+
+@canaries.command("report")
+@click.argument("written", metavar="NUMBER")
+@click.option("--seen-at", type=INSTANT, required=True, help="When it was seen.")
+@click.option("--how", required=True, help="Where and how, in few words.")
+@json_option
+@refusals
+def report_one(written: str, seen_at: datetime, how: str, as_json: bool) -> None:
+    """Say that NUMBER was seen where it should not be; kept only if it is a canary."""
+    with service() as built, built.store.writing() as session:
+        exports = report_sighting(
+            session,
+            caller(),
+            built.keyring,
+            number=readable(written, "SE").value,
+            seen_at=seen_at,
+            how=how,
+            now=built.clock.now(),
+        )
+    answer(as_json, {"exports": exports}, f"a canary of {exports} exports" if exports else "not a canary")

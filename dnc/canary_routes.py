@@ -1,0 +1,160 @@
+"""The API of exports and of the canaries in them."""
+
+import io
+from typing import Annotated
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from core.access import Caller, Right
+from core.errors import InvalidInput
+from core.store import Store
+from dnc.canaries import How, NoCanaryLeft, report_sighting, sightings
+from dnc.exports import CampaignNotOpen, ExportTooLarge, NothingToExport, make_export
+from dnc.gate import UnknownCampaign
+from dnc.gathering import Listed
+from dnc.lookups import readable
+from dnc.recipients import UnknownRecipient
+from web.endpoint import Api, Document
+from web.fields import Instant, Note, RawNumber, Region, Slug
+
+LEADS_AT_ONCE = 50_000
+
+
+class NewExport(Document):
+    """Which leads, and for whom."""
+
+    campaign: Slug
+    recipient: Slug
+
+
+class ExportDocument(Document):
+    """An export on record; ``sha256`` is that of ``csv`` in UTF-8. Each number is to be checked before it is called."""
+
+    id: str
+    campaign: str
+    recipient: str
+    sha256: str
+    leads: int
+    made_at: Instant
+    csv: str
+
+
+class NewSighting(Document):
+    """A number that showed up where it should not."""
+
+    number: RawNumber
+    region: Region = "SE"
+    seen_at: Instant
+    how: Note
+
+
+class SightedDocument(Document):
+    """Of how many exports the number is a canary: none, if it is not one."""
+
+    exports: int
+
+
+class SightingsQuery(Document):
+    """Which sightings: those after a cursor."""
+
+    cursor: Annotated[str, Field(pattern=r"^[0-9a-f-]{0,36}$")] = ""
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class SightingDocument(Document):
+    """A canary that was seen, and the export and recipient that it was given to."""
+
+    id: str
+    number: str
+    export_id: str
+    recipient: str
+    recipient_name: str
+    how: How
+    subject: str
+    note: str
+    seen_at: Instant
+    recorded_at: Instant
+    recorded_by: str
+
+
+class SightingPage(Document):
+    """Some sightings, oldest first; ``next_cursor`` is null on the last page."""
+
+    sightings: list[SightingDocument]
+    next_cursor: str | None
+
+
+def exports_api(store: Store, listed: Listed) -> Api:
+    """Return the endpoints of exports and canaries; ``listed`` is ``RegisterShelf.listed``."""
+    api = Api("exports", store)
+
+    @api.post(
+        "/v1/exports",
+        right=Right.EXPORT_LEADS,
+        status=201,
+        problems=[UnknownCampaign, UnknownRecipient, CampaignNotOpen, NothingToExport, ExportTooLarge, NoCanaryLeft],
+    )
+    def export_leads(body: NewExport, caller: Caller) -> ExportDocument:
+        """Hand a processor the leads that could be called; on record before it is answered, and no permission."""
+        file = io.StringIO(newline="")
+        made = make_export(
+            store,
+            listed,
+            caller,
+            campaign=body.campaign,
+            recipient=body.recipient,
+            file=file,
+            now=store.clock.now(),
+            limit=LEADS_AT_ONCE,
+        )
+        return ExportDocument(
+            id=made.id,
+            campaign=made.campaign,
+            recipient=made.recipient,
+            sha256=made.sha256,
+            leads=made.leads,
+            made_at=made.made_at,
+            csv=file.getvalue(),
+        )
+
+    @api.post("/v1/canaries/sightings", right=Right.REPORT_CANARIES, repeatable=True, problems=[InvalidInput])
+    def report_canary(body: NewSighting, caller: Caller, session: Session) -> SightedDocument:
+        """Say that a number was seen where it should not be; on record if it is a canary, and forgotten if not."""
+        exports = report_sighting(
+            session,
+            caller,
+            store.keyring,
+            number=readable(body.number, body.region).value,
+            seen_at=body.seen_at,
+            how=body.how,
+            now=store.clock.now(),
+        )
+        return SightedDocument(exports=exports)
+
+    @api.get("/v1/canaries/sightings", right=Right.READ_CANARIES)
+    def list_sightings(query: SightingsQuery, caller: Caller, session: Session) -> SightingPage:
+        """List the canaries that were seen, and whom each was given to."""
+        found = sightings(session, caller, after=query.cursor, limit=query.limit + 1)
+        page = found[: query.limit]
+        return SightingPage(
+            sightings=[
+                SightingDocument(
+                    id=one.id,
+                    number=f"+{one.number}",
+                    export_id=one.export_id,
+                    recipient=one.recipient,
+                    recipient_name=one.recipient_name,
+                    how=one.how,
+                    subject=one.subject,
+                    note=one.note,
+                    seen_at=one.seen_at,
+                    recorded_at=one.recorded_at,
+                    recorded_by=one.recorded_by,
+                )
+                for one in page
+            ],
+            next_cursor=page[-1].id if len(found) > query.limit else None,
+        )
+
+    return api
