@@ -18,6 +18,8 @@ from core.errors import Kind, ServiceError
 from core.installation import claim
 from core.secrets import Keyring, keyring
 from core.store import Store
+from dnc.arrival_routes import arrivals_api
+from dnc.canary_routes import exports_api
 from dnc.gate import Gate
 from dnc.register_routes import registers_api
 from dnc.register_shelf import RegisterShelf
@@ -116,6 +118,8 @@ def all_apis(service: Service) -> list[Api]:
         mappings_api(store),
         suppliers_api(store),
         grounds_api(store),
+        arrivals_api(store),
+        exports_api(store, service.shelf.listed),
     ]
 
 

@@ -4,10 +4,12 @@ import click
 
 from cli import (
     access,
+    arrivals,
     assessments,
     campaigns,
     checks,
     demo,
+    exports,
     jobs,
     leads,
     ledger,
@@ -45,6 +47,8 @@ for command in (
     access.user,
     registers.register,
     leads.leads,
+    exports.recipient,
+    exports.canaries,
     opt_outs.optout,
     checks.check,
     checks.screen,
@@ -53,5 +57,7 @@ for command in (
     ledger.replay,
 ):
     main.add_command(command)
+for under_leads in (arrivals.arrival, exports.export):
+    leads.leads.add_command(under_leads)
 for command in (receipts.receipt, receipts.proof):
     leads.leads.add_command(command)
