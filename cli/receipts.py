@@ -11,7 +11,6 @@ from cli.context import answer, caller, json_option, refusals, service
 from leads.kept_rows import kept_rows
 from leads.receipts import receipt_of
 from leads.row_proofs import proof_of
-from leads.shelf import Shelf
 
 out_option = click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this file instead of showing it."
@@ -40,8 +39,7 @@ def receipt(lead_file_id: str, out: Path | None, as_json: bool) -> None:
 def proof(lead_file_id: str, row_no: int, out: Path | None, as_json: bool) -> None:
     """Prove that row ROW_NO stood in a lead file. The proof holds that row, which is personal data, and no other."""
     with service() as built, built.store.reading() as session:
-        shelf = Shelf(built.settings.lead_files_dir, built.keyring.lead_file_key)
-        proved = proof_of(session, caller(), lead_file_id, row_no, kept_rows(shelf))
+        proved = proof_of(session, caller(), lead_file_id, row_no, kept_rows(built.lead_files))
     _give(asdict(proved), out, as_json, f"row {row_no} of {proved.rows}, with the hashes up to the receipt's root")
 
 
@@ -51,7 +49,8 @@ def _give(document: dict[str, object], out: Path | None, as_json: bool, told: st
         answer(True, document, "")
         return
     unfinished = out.with_name(f"{out.name}.part")
-    with unfinished.open("w", encoding="utf-8") as file:
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # a proof is personal data
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
         file.flush()
         os.fsync(file.fileno())

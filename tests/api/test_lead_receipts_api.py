@@ -1,28 +1,34 @@
 """A supplier's receipt over HTTP: what was sent in is what the receipt and the proof of a row vouch for."""
 
 import hashlib
-import io
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from core.access import Role
+from core.access import Caller, Role
 from core.checkpoints import public_key
 from core.ledger import canonical
+from leads.importer import import_lead_file
 from leads.merkle import leaf_hashes, verify_inclusion
 from leads.receipts import SIGNED_AS
 from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered, refused
+from tests.seeding import PARTNER_SOURCE
 
 ROWS = ["+46701740640;Åsa", '"+46701740641";Bo', "hemligt;Cia"]
 CONTENT = "\n".join(["Telefon;Namn", *ROWS, ""]).encode()
 
 
 @pytest.fixture
-def delivered(ringklar: Ringklar) -> Json:
-    """Return the answer to a file that was sent in and read to its end."""
-    sent = {"file": (io.BytesIO(CONTENT), "leads.csv"), "source": "sommartavlingen"}
-    report = answered(ringklar.ask("POST", "/v1/lead-files", role=Role.LEAD_MANAGER, data=sent), 202)
-    return answered(ringklar.get(f"/v1/lead-files/{report['id']}", Role.LEAD_MANAGER), 200)
+def delivered(ringklar: Ringklar, tmp_path: Path) -> Json:
+    """Return the answer to a file that was received and read to its end."""
+    path = tmp_path / "leads.csv"
+    path.write_bytes(CONTENT)
+    service, manager = ringklar.service, Caller("k", "k", "key", Role.LEAD_MANAGER, ringklar.seeded.seller_id)
+    report = import_lead_file(
+        service.store, service.lead_files, manager, path=path, file_name=path.name, source_slug=PARTNER_SOURCE
+    )
+    return answered(ringklar.get(f"/v1/lead-files/{report.id}", Role.LEAD_MANAGER), 200)
 
 
 @pytest.mark.parametrize("role", [Role.LEAD_MANAGER, Role.COMPLIANCE])
@@ -32,7 +38,7 @@ def test_the_receipt_vouches_for_what_was_sent(ringklar: Ringklar, delivered: Js
 
     assert (receipt["sha256"], receipt["size"]) == (hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
     assert (receipt["rows"], receipt["accepted"], receipt["rejected"]) == (3, 2, 1)
-    assert (receipt["source"], receipt["received_by"]) == ("sommartavlingen", "key")
+    assert (receipt["source"], receipt["received_by"]) == (PARTNER_SOURCE, "key")
     assert receipt["public_key"] == public_key(ringklar.service.keyring)
     key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(receipt["public_key"]))
     key.verify(bytes.fromhex(signed["signature"]), SIGNED_AS + canonical(receipt).encode())
