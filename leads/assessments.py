@@ -152,11 +152,8 @@ def assessment_documents(session: Session, sources: Sequence[Source]) -> Mapping
     Served by uq_assessments_reference.
     """
     named = {source.assessment for source in sources if source.assessment}
-    kept = set(
-        session.execute(
-            select(Assessment.reference, Assessment.seller_id).where(Assessment.reference.in_(named))
-        ).tuples()
-    )
+    found = session.execute(select(Assessment.reference, Assessment.seller_id).where(Assessment.reference.in_(named)))
+    kept = {(reference, seller_id) for reference, seller_id in found}
 
     def where(source: Source) -> AssessmentDocument:
         if not source.assessment:
