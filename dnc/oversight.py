@@ -9,7 +9,7 @@ from core.ledger import Event, put_on_record
 from core.store import Store
 from dnc.league import Figure, Share
 from dnc.oversight_policy import OversightPolicy, oversight_policy_at
-from dnc.standings import Arrivals, Standing, standings
+from dnc.standings import Standing, standings
 from leads.deliveries import source_standings
 from leads.pauses import pause_source
 
@@ -65,7 +65,7 @@ def _in_words(figure: Figure, share: Share, limit: float) -> str:
     )
 
 
-def oversee(store: Store, now: datetime, *, arrivals: Arrivals | None = None) -> list[Paused]:
+def oversee(store: Store, now: datetime) -> list[Paused]:
     """Pause every source that is surely worse than the policy in force takes; return those paused now.
 
     Safe to run again: what is paused stays as it is, and of a source that somebody resumed only what came after that
@@ -73,7 +73,7 @@ def oversee(store: Store, now: datetime, *, arrivals: Arrivals | None = None) ->
     """
     policy = oversight_policy_at(now.date())
     with store.snapshot() as session:
-        _, sources = standings(session, None, now - policy.period, now, policy, arrivals=arrivals, after_resume=True)
+        _, sources = standings(session, None, now - policy.period, now, policy, after_resume=True)
     found = [
         (standing.source, against)
         for standing in sources

@@ -1,6 +1,7 @@
 """How suppliers and sources stand on compliance, in a period: the league table."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,20 +16,16 @@ from core.errors import InvalidInput
 from dnc.complaints import ComplaintKind
 from dnc.contacts import Outcome
 from dnc.league import Figure, Share, Worst, median_days, ranked, wilson, worst
-from dnc.models import Complaint, ComplaintOrigin, Contact, OptOut
+from dnc.models import Complaint, ComplaintOrigin, Contact, LeadArrival, OptOut
 from dnc.oversight_policy import OversightPolicy
-from leads.deliveries import Delivered, SourceStanding, delivered, leads_known, source_standings
+from dnc.reasons import ReasonCode
+from leads.deliveries import Delivered, SourceStanding, delivered, files_that_came, leads_known, source_standings
 from leads.terms import SourceKind
 
 OPT_OUT_DAYS = 30
+FILES_AT_ONCE = 500
 ID_SLACK = timedelta(days=1)
 LONGEST = timedelta(days=3660)
-
-Arrivals = Callable[[Session, datetime, datetime, bool], Mapping[str, tuple[int, int]]]
-"""Returns by source id how many leads that came in a period were on the register, and how many were held against it.
-
-The last argument: only files that came after the source was last resumed.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +88,12 @@ def league(
     now: datetime,
     period: timedelta,
     policy: OversightPolicy,
-    arrivals: Arrivals | None = None,
 ) -> League:
     """Return how the caller's suppliers and sources stood in the ``period`` up to ``now``.
 
     - invalid, duplicate: of the rows of the files that came in the period; ambiguous rows are invalid too.
-    - on_register: of the leads that were held against the register when they came; by ``arrivals``.
+    - on_register: of the leads that were held against a register when their file was first screened, those that could
+      not be called because of it.
     - missing_evidence: of the leads of those files (see ``leads.deliveries.delivered``).
     - objected: of the contacts. A contact counts for every source that had a lead on its number, for its seller, when
       the call started. It was followed by a no if its outcome is ``objected``, or if it was the last one before an
@@ -114,7 +111,7 @@ def league(
     if not timedelta(days=1) <= period <= LONGEST:
         raise InvalidInput("the period is 1 to 3660 days")
     since = now - period
-    suppliers, sources = standings(session, caller.seller_id, since, now, policy, arrivals=arrivals)
+    suppliers, sources = standings(session, caller.seller_id, since, now, policy)
     return League(since, now, policy.version, ranked(suppliers), ranked(sources))
 
 
@@ -125,13 +122,12 @@ def standings(
     until: datetime,
     policy: OversightPolicy,
     *,
-    arrivals: Arrivals | None = None,
     after_resume: bool = False,
 ) -> tuple[list[Standing], list[Standing]]:
     """Return the standings of suppliers and of sources; ``after_resume``: by what came since a source was resumed."""
     sources = source_standings(session, seller_id)
     came = delivered(session, seller_id, since, until, after_resume=after_resume)
-    held = {} if arrivals is None else arrivals(session, since, until, after_resume)
+    held = _held_against_register(session, seller_id, since, until, after_resume)
     lead = leads_known()
     by_source = _called(session, lead, lead.c.source_id, seller_id, since, until, after_resume)
     by_supplier = _called(session, lead, lead.c.supplier_id, seller_id, since, until, after_resume)
@@ -185,6 +181,32 @@ def _standing(
         shares=shares,
         worst=worst(shares, policy.yardsticks),
     )
+
+
+def _held_against_register(
+    session: Session, seller_id: str | None, since: datetime, until: datetime, after_resume: bool
+) -> dict[str, tuple[int, int]]:
+    """Return by source how many leads of the period's files were on the register, and how many could be looked up.
+
+    By the first screening of each file, since the share on delivery is meant. Served by ix_lead_arrivals_lead_file_id.
+    """
+    came = files_that_came(session, seller_id, since, until, after_resume=after_resume)
+    found: dict[str, tuple[int, int]] = {}
+    files = sorted(came)
+    for start in range(0, len(files), FILES_AT_ONCE):
+        first: dict[str, str] = {}
+        for lead_file_id, counts in session.execute(
+            select(LeadArrival.lead_file_id, LeadArrival.counts)
+            .where(LeadArrival.lead_file_id.in_(files[start : start + FILES_AT_ONCE]))
+            .order_by(LeadArrival.screened_at, LeadArrival.id)
+        ):
+            first.setdefault(lead_file_id, counts)
+        for lead_file_id, counts in first.items():
+            leads, reasons = json.loads(counts)["leads"], json.loads(counts)["reasons"]
+            unknown = reasons.get(ReasonCode.REGISTER_MISSING, 0) + reasons.get(ReasonCode.REGISTER_STALE, 0)
+            listed, asked = found.get(came[lead_file_id], (0, 0))
+            found[came[lead_file_id]] = (listed + reasons.get(ReasonCode.ON_REGISTER, 0), asked + leads - unknown)
+    return found
 
 
 def _called(

@@ -204,11 +204,7 @@ def delivered(
     or if its source rests on consent and the row does not say when it was given. One pass over the leads of the
     period's files.
     """
-    within = [LeadFile.received_at >= since, LeadFile.received_at <= until]
-    if seller_id is not None:
-        within.append(Source.seller_id == seller_id)
-    if after_resume:
-        within.append(or_(Source.resumed_at.is_(None), LeadFile.received_at > Source.resumed_at))
+    within = _came_within(seller_id, since, until, after_resume=after_resume)
     found: dict[str, Delivered] = {}
     for source_id, files, rows, invalid, duplicate in session.execute(
         select(
@@ -239,6 +235,29 @@ def delivered(
         if days is not None:
             one.ages[max(int(days), 0)] += int(leads)
     return found
+
+
+def files_that_came(
+    session: Session, seller_id: str | None, since: datetime, until: datetime, *, after_resume: bool = False
+) -> dict[str, str]:
+    """Return the files of the period, each with its source's id; ``after_resume`` as for ``delivered``."""
+    query = (
+        select(LeadFile.id, Source.id)
+        .join(Source, Source.id == LeadFile.source_id)
+        .where(*_came_within(seller_id, since, until, after_resume=after_resume))
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def _came_within(
+    seller_id: str | None, since: datetime, until: datetime, *, after_resume: bool
+) -> list[ColumnElement[bool]]:
+    within = [LeadFile.received_at >= since, LeadFile.received_at <= until]
+    if seller_id is not None:
+        within.append(Source.seller_id == seller_id)
+    if after_resume:
+        within.append(or_(Source.resumed_at.is_(None), LeadFile.received_at > Source.resumed_at))
+    return within
 
 
 def _without_proof() -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
 """The league table by its definitions, and sources that are paused without anybody asking."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,12 +14,13 @@ from core.errors import Forbidden, InvalidInput
 from core.ledger import LedgerEntry
 from dnc.complaints import ComplaintKind, record_complaint
 from dnc.league import Figure
-from dnc.oversight import Paused, oversee
+from dnc.models import LeadArrival
+from dnc.oversight import oversee
 from dnc.oversight_policy import OVERSIGHT_2026_1
 from dnc.standings import League, Standing, league
 from leads.models import Source
 from leads.pauses import pause_source, resume_source
-from tests.overseen import FIRST, NOBODYS, NOW, OPERATOR, Overseen, overseen_store
+from tests.overseen import FIRST, NOBODYS, NOW, OPERATOR, Overseen, id_at, overseen_store
 
 DAY = timedelta(days=1)
 
@@ -274,20 +275,34 @@ def test_objections_and_complaints_pause_by_the_calls_they_followed(overseen: Ov
     assert found == {"tavling": {Figure.COMPLAINED}, "enkat": {Figure.OBJECTED}}
 
 
-def test_what_came_on_the_register_pauses_when_arrivals_are_counted(overseen: Overseen) -> None:
-    overseen.deliver("tavling", numbers(100))
-    asked: list[bool] = []
+def screened(overseen: Overseen, lead_file_id: str, slug: str, *, leads: int, at: datetime, **reasons: int) -> None:
+    with overseen.store.writing() as session:
+        session.add(
+            LeadArrival(
+                id=id_at(at),
+                lead_file_id=lead_file_id,
+                source_id=_id(session, slug),
+                seller_id=overseen.seller_id,
+                screened_at=at,
+                screened_by=OPERATOR.actor,
+                asked_for=at,
+                counts=json.dumps({"leads": leads, "rows": {}, "verdicts": {}, "reasons": reasons}),
+                wash="{}",
+            )
+        )
 
-    def arrivals(
-        session: Session, _since: datetime, _until: datetime, after_resume: bool
-    ) -> Mapping[str, tuple[int, int]]:
-        asked.append(after_resume)
-        return {_id(session, "tavling"): (30, 100), _id(session, "enkat"): (12, 100)}
 
-    paused: list[Paused] = oversee(overseen.store, NOW, arrivals=arrivals)
+def test_what_was_on_the_register_when_it_came_pauses_and_what_was_listed_later_does_not(overseen: Overseen) -> None:
+    contest = overseen.deliver("tavling", numbers(120))
+    survey = overseen.deliver("enkat", numbers(100, 500))
+    screened(overseen, contest, "tavling", leads=120, at=NOW - DAY, on_register=30, register_stale=20)
+    screened(overseen, survey, "enkat", leads=100, at=NOW - 2 * DAY, on_register=0)
+    screened(overseen, survey, "enkat", leads=100, at=NOW - DAY, on_register=40)
 
-    assert [one.source for one in paused] == ["tavling"]
-    assert asked == [True]
+    assert counted(source(overseen, "tavling"), Figure.ON_REGISTER) == (30, 100)
+    assert counted(source(overseen, "enkat"), Figure.ON_REGISTER) == (0, 100)
+    assert counted(supplier(overseen, "kronan"), Figure.ON_REGISTER) == (30, 200)
+    assert overseen_now(overseen) == ["tavling"]
 
 
 def test_what_somebody_has_paused_already_is_left_as_it_is(overseen: Overseen) -> None:
