@@ -1,9 +1,14 @@
 """Composition: the one place where settings, clock, database, registers and blueprints meet."""
 
+import base64
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 from flask import Blueprint, Flask, Response, jsonify
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +26,7 @@ from core.store import Store
 from dnc.arrival_routes import arrivals_api
 from dnc.canary_routes import exports_api
 from dnc.gate import Gate
+from dnc.oversight_routes import oversight_api
 from dnc.register_routes import registers_api
 from dnc.register_shelf import RegisterShelf
 from dnc.routes import checks_api, dnc_api
@@ -55,6 +61,7 @@ class Service:
     keyring: Keyring
     store: Store
     shelf: RegisterShelf
+    lead_files: Shelf
     gate: Gate
 
     def require_schema(self) -> None:
@@ -80,7 +87,29 @@ def build_service(settings: Settings, clock: Clock) -> Service:
     engine = open_engine(settings.database_url, pool_size=pool_size, prepared_statements=settings.prepared_statements)
     store = Store(engine, keys, clock)
     shelf = RegisterShelf(settings.registers_dir)
-    return Service(settings, clock, keys, store, shelf, Gate(store, shelf.listed))
+    lead_files = Shelf(settings.lead_files_dir, keys.lead_file_key)
+    return Service(settings, clock, keys, store, shelf, lead_files, Gate(store, shelf.listed))
+
+
+def read_beside(settings: Settings, lead_file_id: str) -> None:
+    """Have a lead file read by a process of its own, which outlives this one; if it is killed, the jobs go on with it.
+
+    It costs the checks of this process nothing but a share of the processor.
+    """
+    told = {
+        "RINGKLAR_DATA_DIR": str(settings.data_dir),
+        "RINGKLAR_DATABASE_URL": settings.database_url,
+        "RINGKLAR_SECRET": base64.b64encode(settings.secret).decode(),
+    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RINGKLAR_")}
+    subprocess.Popen(
+        [sys.executable, "-m", "cli", "leads", "read", lead_file_id],
+        cwd=Path(__file__).parent,
+        env=kept | told,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def create_app(service: Service) -> Flask:
@@ -113,11 +142,12 @@ def all_apis(service: Service) -> list[Api]:
         checks_api(store, service.gate),
         dnc_api(store),
         registers_api(store, service.settings.registers_dir, service.shelf.is_readable),
-        lead_files_api(store),
+        lead_files_api(store, service.lead_files, partial(read_beside, service.settings), lambda _id: None),
         receipts_api(store, Shelf(service.settings.data_dir / "lead-files", service.keyring.lead_file_key)),
         mappings_api(store),
         suppliers_api(store),
         grounds_api(store),
+        oversight_api(store),
         arrivals_api(store),
         exports_api(store, service.shelf.listed),
     ]

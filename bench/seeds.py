@@ -95,7 +95,7 @@ def load_leads(service: Service, folder: Path, count: int, *, salt: int) -> None
         for place, number in enumerate(numbers(count, salt=salt)):
             day = collected - timedelta(days=place % 30)
             file.write(f"{number};Test Person {place};{day.date()}\n")
-    import_lead_file(service.store, ME, path=path, file_name=path.name, source_slug=SOURCE)
+    import_lead_file(service.store, service.lead_files, ME, path=path, file_name=path.name, source_slug=SOURCE)
     path.unlink()
 
 

@@ -103,7 +103,7 @@ def _load(service: Service) -> Logins:
         ):
             path = Path(folder) / name
             path.write_text("\n".join(["Namn;Telefon;Insamlad", *rows]) + "\n", "utf-8")
-            import_lead_file(service.store, me, path=path, file_name=name, source_slug=source)
+            import_lead_file(service.store, service.lead_files, me, path=path, file_name=name, source_slug=source)
         path = Path(folder) / "nix.txt"
         path.write_text("\n".join(listed) + "\n", "utf-8")
         load_register(

@@ -1,9 +1,12 @@
 """``ringklar leads``: lead files, their rows, and what became of them."""
 
+import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 
 import click
@@ -11,16 +14,18 @@ import click
 from cli.context import answer, caller, json_option, refusals, service
 from cli.pauses import add_pauses
 from leads.headings import Field
-from leads.importer import Progress, import_lead_file
+from leads.importer import Progress, import_lead_file, read_lead_file
+from leads.intake import DeliveryTerms, HowToRead
+from leads.mappings import ENCODINGS
 from leads.pauses import pause_lead_file, resume_lead_file
 from leads.quarantines import quarantine_lead_file
-from leads.reports import LeadFileReport, reported_rows
-from leads.terms import RowState
+from leads.reports import LeadFileReport, Preview, lead_file_report, rejects_of, reported_rows
+from leads.terms import FileState, RowState
 
 
 @click.group()
 def leads() -> None:
-    """Lead files: import, see rows with their reasons, pause, quarantine, resume."""
+    """Lead files: import, see rows with their reasons, download rejects, pause, quarantine, resume."""
 
 
 @leads.command("import")
@@ -34,23 +39,87 @@ def leads() -> None:
     metavar="FIELD=HEADING",
     help=f"Name the heading of a field: {', '.join(Field)}. May be given many times.",
 )
+@click.option("--encoding", type=click.Choice(ENCODINGS), help="The character set, if not the one that is found.")
+@click.option("--contract", help="Reference of the contract that the file comes under.")
+@click.option("--invoice", help="Reference of the invoice.")
+@click.option("--order", help="Reference of the order.")
+@click.option("--washed", metavar="REGISTER:DATE", help="The supplier's own claim of a wash, as nix:2026-11-15.")
 @json_option
 @refusals
-def import_file(file: Path, source_slug: str, dry_run: bool, mapped: Sequence[str], as_json: bool) -> None:
-    """Import a CSV file of leads. Cut off, it goes on where it stopped; once read, it is known again."""
-    mapping = _mapping(mapped)
+def import_file(
+    file: Path,
+    source_slug: str,
+    dry_run: bool,
+    mapped: Sequence[str],
+    encoding: str | None,
+    contract: str | None,
+    invoice: str | None,
+    order: str | None,
+    washed: str | None,
+    as_json: bool,
+) -> None:
+    """Import a file of leads: CSV, XLSX or JSON Lines, plain or in a zip or gzip archive.
+
+    Cut off, it goes on where it stopped when it is imported again; once read, it is known again.
+    """
+    how = HowToRead(mapping=_mapping(mapped), encoding=encoding)
+    register, version = _wash(washed)
+    terms = DeliveryTerms(
+        contract_reference=contract,
+        invoice_reference=invoice,
+        order_reference=order,
+        wash_register=register,
+        wash_version=version,
+    )
     with service() as built, _progress(file.stat().st_size) as progress:
         report = import_lead_file(
             built.store,
+            built.lead_files,
             caller(),
             path=file,
             file_name=file.name,
             source_slug=source_slug,
-            mapping=mapping,
+            how=how,
+            terms=terms,
             dry_run=dry_run,
             progress=progress,
         )
-    answer(as_json, {**asdict(report), "received_at": report.received_at.isoformat()}, _told(report))
+    answer(as_json, _document(report), _told(report))
+
+
+@leads.command("read")
+@click.argument("lead_file_id")
+@json_option
+@refusals
+def read_file(lead_file_id: str, as_json: bool) -> None:
+    """Go on reading a lead file that was received and not read to its end; the jobs do so by themselves."""
+    with service() as built:
+        report = read_lead_file(built.store, built.lead_files, caller(), lead_file_id)
+    answer(as_json, _document(report), _told(report))
+
+
+@leads.command("show")
+@click.argument("lead_file_id")
+@json_option
+@refusals
+def show_file(lead_file_id: str, as_json: bool) -> None:
+    """Show how far a lead file has come, and what became of its rows."""
+    with service() as built, built.store.reading() as session:
+        report = lead_file_report(session, caller(), lead_file_id)
+    answer(as_json, _document(report), _told(report))
+
+
+@leads.command("rejects")
+@click.argument("lead_file_id")
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@refusals
+def write_rejects(lead_file_id: str, out: Path) -> None:
+    """Write the rows that did not become leads to OUT, in the form they came in, each with its reasons added."""
+    with service() as built, built.store.reading() as session:
+        lead_file_report(session, caller(), lead_file_id)
+        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            _, count = rejects_of(session, caller(), lead_file_id, file)
+    click.echo(f"{count} rows in {out}")
 
 
 @leads.command("rows")
@@ -67,7 +136,9 @@ def list_rows(lead_file_id: str, state: str | None, after: int, limit: int, as_j
     """
     wanted = None if state is None else RowState(state)
     with service() as built, built.store.reading() as session:
-        found = reported_rows(session, caller(), lead_file_id, state=wanted, after=after, limit=limit + 1)
+        found = reported_rows(
+            session, built.lead_files, caller(), lead_file_id, state=wanted, after=after, limit=limit + 1
+        )
     page = found[:limit]
     next_after = page[-1].row_no if len(found) > limit else None
     document = {
@@ -91,6 +162,18 @@ add_pauses(
     resume=resume_lead_file,
     named_by="lead_file_id",
 )
+
+
+def _wash(claim: str | None) -> tuple[str | None, date | None]:
+    register, _, version = (claim or "").partition(":")
+    try:
+        return register or None, date.fromisoformat(version) if claim else None
+    except ValueError as error:
+        raise click.BadParameter("give register and date, as nix:2026-11-15", param_hint="--washed") from error
+
+
+def _document(report: LeadFileReport) -> dict[str, object]:
+    return json.loads(json.dumps(asdict(report), default=str))  # type: ignore[no-any-return] # it is an object
 
 
 def _mapping(mapped: Sequence[str]) -> dict[str, str] | None:
@@ -122,5 +205,19 @@ def _told(report: LeadFileReport) -> str:
         f"{report.duplicate} duplicate, {report.ambiguous} ambiguous"
     )
     columns = ", ".join(f"{field} from “{heading}”" for field, heading in report.mapping.items())
-    reasons = [f"  {reason}: {count}" for reason, count in report.reasons.items()]
-    return "\n".join([opening, f"columns: {columns}", counts, *reasons])
+    lines = [opening, f"columns: {columns}"]
+    if report.unread:
+        lines.append("kept with the row, not read: " + ", ".join(f"“{heading}”" for heading in report.unread))
+    lines += [f"note: {warning}" for warning in report.warnings]
+    lines += [f"  row {row.row_no}: {_previewed(row)}" for row in report.preview]
+    lines.append(counts)
+    lines += [f"  {reason}: {count}" for reason, count in report.reasons.items()]
+    if report.state is FileState.READING:
+        lines.append("not read to its end yet")
+    return "\n".join(lines)
+
+
+def _previewed(row: Preview) -> str:
+    collected = None if row.collected_at is None else row.collected_at.date()
+    said = {"number": row.number, "birth_date": row.birth_date, "collected_at": collected, **row.person}
+    return ", ".join(f"{field} {value}" for field, value in said.items() if value is not None)

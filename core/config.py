@@ -45,6 +45,11 @@ class Settings:
         return self.data_dir / "registers"
 
     @property
+    def lead_files_dir(self) -> Path:
+        """Where lead files lie as they were received, encrypted."""
+        return self.data_dir / "lead-files"
+
+    @property
     def inbox_dir(self) -> Path:
         """Where register files are dropped to be loaded by the jobs process."""
         return self.data_dir / "inbox"

@@ -1,189 +1,287 @@
-"""One batch of settled rows: duplicates found, rows and leads written, each in one statement."""
+"""A batch of segments, written in one transaction: leads, rows that became none, and what else was said of persons."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import lru_cache
+from datetime import date, datetime
+from typing import cast
 
-from sqlalchemy import bindparam, select, update
+import polars as pl
+from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
+from consent.grounds import record_consent
+from core.access import Caller
 from core.database import any_of, any_of_value
-from core.ids import new_ids
 from core.ledger import Event, put_on_record
+from core.numbers import Number
 from core.prepared import Prepared, read_date_or_none
 from core.secrets import Keyring
-from leads.bulk import BulkInsert, Row, instants_of
-from leads.models import Lead, LeadRow
-from leads.rows import RowReason, SettledRow
+from core.sellers import Seller
+from leads.bulk import BulkInsert, FrameInsert, Row
+from leads.evidence import consent_from
+from leads.identities import identity_index, seal_identity
+from leads.models import Lead, LeadFile, LeadIdentity, LeadRow, LeadSegment, Source
+from leads.rows import RowReason
+from leads.segments import RepeatedRow, Segment
 from leads.terms import RowState
 
 _ROWS = BulkInsert(LeadRow.__table__, ("lead_file_id", "row_no", "state", "reasons", "raw", "number"))  # type: ignore[arg-type] # typed as any selectable, it is a table
-_LEADS = BulkInsert(
+_LEADS = FrameInsert(
     Lead.__table__,  # type: ignore[arg-type] # as above
-    (
-        "id",
-        "seller_id",
-        "number",
-        "source_id",
-        "lead_file_id",
-        "row_no",
-        "name",
-        "address",
-        "email",
-        "birth_date",
-        "partner_reference",
-        "collected_at",
-        "expires_at",
-        "created_at",
-    ),
+    ("number", "row_no", "birth_date", "collected_at", "expires_at", "person"),
+    ("source_no", "file_no"),
+    ("collected_at", "expires_at"),
 )
-_KNOWN = Prepared(
-    select(Lead.number, Lead.lead_file_id).where(
-        Lead.source_id == bindparam("source_id"), any_of(Lead.number, bindparam("numbers"))
+_HELD = Prepared(
+    select(Lead.number, Lead.file_no).where(
+        Lead.source_no == bindparam("source_no"), any_of(Lead.number, bindparam("numbers"))
     )
 )
 _BIRTH_DATES = Prepared(
-    select(Lead.id, Lead.number, Lead.birth_date).where(
-        Lead.source_id == bindparam("source_id"), any_of(Lead.number, bindparam("numbers"))
+    select(Lead.number, Lead.file_no, Lead.row_no, Lead.birth_date).where(
+        Lead.source_no == bindparam("source_no"), any_of(Lead.number, bindparam("numbers"))
     )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The file and source that rows are taken for, and for whom the ledger is to say so."""
+    """The file, its source and seller, and who reads it. ``identity``: the source needs personal identity numbers."""
 
     lead_file_id: str
+    file_no: int
     source_id: str
+    source_no: int
+    identity: bool
     seller_id: str
-    retention: timedelta
-    received_at: datetime
-    actor: str
+    seller_slug: str
+    seller_name: str
+    caller: Caller
     keyring: Keyring
 
+    @classmethod
+    def of(cls, lead_file: LeadFile, source: Source, seller: Seller, caller: Caller, keyring: Keyring) -> "Delivery":
+        """Return the delivery of a lead file."""
+        return cls(
+            lead_file.id,
+            lead_file.no,
+            source.id,
+            source.no,
+            source.needs_identity,
+            seller.id,
+            seller.slug,
+            seller.name,
+            caller,
+            keyring,
+        )
 
-def holders(session: Session, source_id: str, rows: Sequence[SettledRow]) -> dict[int, str]:
-    """Return the file that each number of ``rows`` came with, if this source has delivered it before.
 
-    Served by uq_leads_number_source_id.
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is new in some segments after row ``done``: one frame of leads, and the other rows in order."""
+
+    leads: pl.DataFrame
+    segments: Sequence[Segment]
+    repeated: Sequence[RepeatedRow]
+    done: int
+    end: int
+
+    @classmethod
+    def after(cls, segments: Sequence[Segment], done: int) -> "Batch":
+        """Return what the segments, in order, hold past row ``done``."""
+        new = [segment for segment in segments if segment.end > done]
+        leads = pl.concat([segment.leads for segment in new]) if len(new) > 1 else new[0].leads
+        if new[0].rows_before < done:
+            leads = leads.filter(pl.col("row_no") > done)
+        repeated = [row for segment in new for row in segment.repeated if row.row_no > done]
+        return cls(leads.sort("number"), new, repeated, done, new[-1].end)
+
+
+class CellsNeeded(Exception):
+    """The rows must be read again with their cells, to be kept of those that are duplicates."""
+
+
+def write_batch(
+    session: Session, delivery: Delivery, batch: Batch, now: datetime, *, is_alone: bool
+) -> Counter[RowState]:
+    """Write the batch in the session's transaction; return its rows by what became of them.
+
+    ``is_alone``: every lead that this source has is one of this very reading. Otherwise those that it has are looked
+    up first: a number that it has given already is a duplicate. Leads go in by number: the index takes neighbours on
+    one page faster than the same numbers at random.
+
+    Raises:
+        CellsNeeded: the source turns out to have leads, and the batch was read as if it had none; nothing is written.
     """
+    if is_alone and _others(session, delivery):
+        raise CellsNeeded
+    held = {} if is_alone else _holders(session, delivery, batch)
+    leads, known = batch.leads, pl.DataFrame(schema=batch.leads.schema)
+    if held:
+        is_known = leads["number"].is_in(list(held))
+        leads, known = leads.filter(~is_known), leads.filter(is_known)
+    refused: list[Row] = [
+        (delivery.lead_file_id, row.row_no, row.state.value, ",".join(row.reasons), row.cells, row.number)
+        for segment in batch.segments
+        for row in segment.refused
+        if row.row_no > batch.done
+    ]
+    again = [*batch.repeated, *_as_repeated(known)]
+    doubles: list[Row] = [
+        (
+            delivery.lead_file_id,
+            row.row_no,
+            RowState.DUPLICATE.value,
+            _doubles(held.get(row.number, delivery.file_no) == delivery.file_no).value,
+            row.cells,
+            row.number,
+        )
+        for row in again
+    ]
     connection = session.connection()
-    numbers = [row.number for row in rows if row.state is RowState.ACCEPTED and row.number is not None]
+    _ROWS.run(connection, sorted(refused + doubles, key=_row_no))
+    _LEADS.run(connection, leads, {"source_no": delivery.source_no, "file_no": delivery.file_no})
+    _learn_birth_dates(session, delivery, again)
+    _keep_persons(session, delivery, batch, set(held), now)
+    session.add_all(
+        LeadSegment(
+            lead_file_id=delivery.lead_file_id,
+            rows_before=segment.rows_before,
+            rows=segment.rows,
+            position=segment.position,
+            end_position=segment.end_position,
+            frontier=segment.frontier,
+        )
+        for segment in batch.segments
+        if segment.rows_before >= batch.done
+    )
+    counts = Counter(row.state for segment in batch.segments for row in segment.refused if row.row_no > batch.done)
+    return counts + Counter({RowState.ACCEPTED: len(leads), RowState.DUPLICATE: len(doubles)})
+
+
+def holders(session: Session, source_no: int, numbers: Sequence[int]) -> dict[int, int]:
+    """Return the number of the file that each phone number came with, if this source has delivered it. By pk_leads."""
+    connection = session.connection()
     given: dict[str, object] = {
-        "source_id": source_id,
+        "source_no": source_no,
         "numbers": any_of_value(connection.dialect.name, numbers),
     }
-    return {int(number): str(lead_file_id) for number, lead_file_id in _KNOWN.rows(connection, given)}
+    return {int(number): int(file_no) for number, file_no in _HELD.rows(connection, given)}
 
 
-def without_duplicates(rows: Sequence[SettledRow], held: dict[int, str], lead_file_id: str) -> list[SettledRow]:
-    """Return the rows, those whose number the source has given already turned into duplicates; extends ``held``."""
-    settled = []
-    for row in rows:
-        number = row.number
-        if row.state is not RowState.ACCEPTED or number is None:
-            settled.append(row)
-        elif number in held:
-            settled.append(_duplicate(row, in_file=held[number] == lead_file_id))
-        else:
-            held[number] = lead_file_id
-            settled.append(row)
-    return settled
+def _holders(session: Session, delivery: Delivery, batch: Batch) -> dict[int, int]:
+    numbers = [*batch.leads["number"].to_list(), *(row.number for row in batch.repeated)]
+    return holders(session, delivery.source_no, numbers)
 
 
-def _duplicate(row: SettledRow, *, in_file: bool) -> SettledRow:
-    reason = RowReason.DUPLICATE_IN_FILE if in_file else RowReason.DUPLICATE_IN_SOURCE
-    return SettledRow(row.raw, RowState.DUPLICATE, (reason,), row.number, row.person)
+def _others(session: Session, delivery: Delivery) -> bool:
+    """Return whether the source has leads by another file. It is locked: none comes in meanwhile."""
+    return bool(
+        session.scalar(
+            select(
+                exists().where(
+                    LeadFile.source_id == delivery.source_id,
+                    LeadFile.id != delivery.lead_file_id,
+                    LeadFile.rows_accepted > 0,
+                )
+            )
+        )
+    )
 
 
-def learn_birth_dates(session: Session, delivery: Delivery, rows: Sequence[SettledRow]) -> None:
+def _as_repeated(known: pl.DataFrame) -> list[RepeatedRow]:
+    """Return leads that the source has given already as the rows that they are."""
+    if known.is_empty():
+        return []
+    return [RepeatedRow(*row) for row in known.select("row_no", "cells", "number", "birth_date").rows()]
+
+
+def _doubles(in_file: bool) -> RowReason:
+    return RowReason.DUPLICATE_IN_FILE if in_file else RowReason.DUPLICATE_IN_SOURCE
+
+
+def _learn_birth_dates(session: Session, delivery: Delivery, rows: Sequence[RepeatedRow]) -> None:
     """Give the leads that ``rows`` double the birth date they lack, or the younger one that was said; on record.
 
     Of two birth dates the younger counts: a child may not be called, whichever row said so. The ledger tells neither
-    date. Served by uq_leads_number_source_id.
+    date. Served by pk_leads.
     """
     said: dict[int, tuple[date, int]] = {}
     for row in rows:
-        if row.state is RowState.DUPLICATE and row.number is not None and row.person and row.person.birth_date:
-            said[row.number] = max(said.get(row.number, (date.min, 0)), (row.person.birth_date, row.raw.row_no))
+        if row.birth_date is not None:
+            told = date.fromisoformat(row.birth_date), row.row_no
+            said[row.number] = max(said.get(row.number, (date.min, 0)), told)
     if not said:
         return
     connection = session.connection()
     given: dict[str, object] = {
-        "source_id": delivery.source_id,
+        "source_no": delivery.source_no,
         "numbers": any_of_value(connection.dialect.name, list(said)),
     }
-    learnt = []
-    for lead_id, number, before in _BIRTH_DATES.rows(connection, given):
+    files: dict[int, str] = {delivery.file_no: delivery.lead_file_id}
+    for number, file_no, lead_row_no, before in _BIRTH_DATES.rows(connection, given):
         birth_date, row_no = said[int(number)]
-        if (read_date_or_none(before) or date.min) < birth_date:
-            learnt.append({"id": lead_id, "birth_date": birth_date})
-            payload = {
-                "number": delivery.keyring.number_hash(int(number)),
-                "lead_file": delivery.lead_file_id,
-                "row_no": row_no,
-            }
-            put_on_record(
-                session, Event("lead.birth_date_learnt", lead_id, delivery.actor, delivery.seller_id, payload)
+        if (read_date_or_none(before) or date.min) >= birth_date:
+            continue
+        session.execute(
+            update(Lead)
+            .where(Lead.number == number, Lead.source_no == delivery.source_no)
+            .values(birth_date=birth_date)
+            .execution_options(synchronize_session=False)
+        )
+        if file_no not in files:
+            files[file_no] = session.scalars(select(LeadFile.id).where(LeadFile.no == file_no)).one()
+        payload = {
+            "number": delivery.keyring.number_hash(int(number)),
+            "lead_file": delivery.lead_file_id,
+            "row_no": row_no,
+        }
+        lead = f"{files[file_no]}:{lead_row_no}"
+        put_on_record(
+            session, Event("lead.birth_date_learnt", lead, delivery.caller.actor, delivery.seller_id, payload)
+        )
+
+
+def _keep_persons(session: Session, delivery: Delivery, batch: Batch, known: set[int], now: datetime) -> None:
+    """Put proved consents on record, and lay identity numbers by, sealed, for the leads that are new."""
+    for segment in batch.segments:
+        for row_no, number, person in segment.persons:
+            if row_no <= batch.done or number in known:
+                continue
+            given = consent_from(
+                person.evidence,
+                seller_name=delivery.seller_name,
+                seller_slug=delivery.seller_slug,
+                lead_file_id=delivery.lead_file_id,
+                row_no=row_no,
             )
-    if learnt:
-        session.execute(update(Lead), learnt)
+            if given is not None:
+                record_consent(
+                    session,
+                    delivery.caller,
+                    seller_id=delivery.seller_id,
+                    number=Number(number),
+                    channels=given.channels,
+                    names_seller=given.names_seller,
+                    text_version=given.text_version,
+                    evidence=given.evidence,
+                    given_at=given.given_at,
+                    expires_at=given.expires_at,
+                    now=now,
+                    keyring=delivery.keyring,
+                )
+            if delivery.identity and person.identity is not None:
+                sealed = seal_identity(delivery.keyring, person.identity, f"{delivery.lead_file_id}:{row_no}")
+                session.add(
+                    LeadIdentity(
+                        number=number,
+                        source_no=delivery.source_no,
+                        sealed=sealed,
+                        identity_hash=identity_index(delivery.keyring, person.identity),
+                    )
+                )
 
 
-class BatchWriter:
-    """Writes the batches of one delivery."""
-
-    def __init__(self, delivery: Delivery, dialect_name: str) -> None:
-        self._delivery = delivery
-        self._instant = instants_of(dialect_name)
-
-    def write(self, session: Session, rows: Sequence[SettledRow], now: datetime) -> None:
-        """Write the rows, and a lead for each accepted one, in the session's transaction.
-
-        Leads go in by number: the index on it takes neighbours on one page faster than the same numbers at random.
-        """
-        connection = session.connection()
-        _ROWS.run(connection, list(self._row_values(rows)))
-        accepted = sorted((row for row in rows if row.state is RowState.ACCEPTED), key=_number)
-        _LEADS.run(connection, list(self._lead_values(accepted, now)))
-
-    def _row_values(self, rows: Sequence[SettledRow]) -> Iterator[Row]:
-        lead_file_id, accepted = self._delivery.lead_file_id, RowState.ACCEPTED.value
-        for row in rows:
-            raw = row.raw
-            if row.reasons:
-                yield lead_file_id, raw.row_no, row.state.value, ",".join(row.reasons), raw.text, row.number
-            else:
-                yield lead_file_id, raw.row_no, accepted, "", raw.text, row.number
-
-    def _lead_values(self, rows: Sequence[SettledRow], now: datetime) -> Iterator[Row]:
-        delivery, instant = self._delivery, self._instant
-        created_at, received_at = instant(now), delivery.received_at
-        for id_, row in zip(new_ids(len(rows)), rows, strict=True):
-            person = row.person
-            assert person is not None  # noqa: S101 - an accepted row has one
-            collected_at = person.collected_at
-            yield (
-                id_,
-                delivery.seller_id,
-                row.number,
-                delivery.source_id,
-                delivery.lead_file_id,
-                row.raw.row_no,
-                person.name,
-                person.address,
-                person.email,
-                None if person.birth_date is None else _day(person.birth_date),
-                person.partner_reference,
-                None if collected_at is None else instant(collected_at),
-                instant((collected_at or received_at) + delivery.retention),
-                created_at,
-            )
-
-
-def _number(row: SettledRow) -> int:
-    return row.number or 0
-
-
-_day = lru_cache(maxsize=8192)(date.isoformat)
+def _row_no(row: Row) -> int:
+    return cast("int", row[1])

@@ -1,23 +1,22 @@
 """Many rows into one table in one statement: ``executemany`` in SQLite, ``COPY`` in PostgreSQL, in the transaction."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from functools import lru_cache
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
+import polars as pl
 from sqlalchemy import Connection, Table, quoted_name
 
-from core.database import to_microseconds
 from core.prepared import as_sqlalchemy_says
 
 Row = tuple[object, ...]
+_INSTANT = "%Y-%m-%d %H:%M:%S%.6f+00"
 
 
 class BulkInsert:
-    """Inserts rows of ``columns`` into a table; a row holds values as the driver takes them, in that order.
-
-    An instant is given in ``instants_of`` the dialect, a day as ISO 8601 text.
-    """
+    """Inserts rows of ``columns`` into a table; a row holds values as the driver takes them, in that order."""
 
     def __init__(self, table: Table, columns: Sequence[str]) -> None:
         named = f"{quoted_name(table.name, quote=None)} ({', '.join(table.c[name].name for name in columns)})"
@@ -32,28 +31,85 @@ class BulkInsert:
         """
         if not rows:
             return
-        on_sqlite = connection.dialect.name == "sqlite"
-        statement = self._insert if on_sqlite else self._copy
-        cursor = connection.connection.cursor()
-        try:
-            if on_sqlite:
-                cursor.executemany(statement, rows)
-            else:
-                _copy(cursor, statement, rows)
-        except Exception as error:
-            raise as_sqlalchemy_says(error, statement, connection) from error
-        finally:
-            cursor.close()
+        if connection.dialect.name == "sqlite":
+            _run(connection, self._insert, lambda cursor: cursor.executemany(self._insert, rows))
+        else:
+            _run(connection, self._copy, lambda cursor: _copy_rows(cursor, self._copy, rows))
 
 
-def _copy(cursor: Any, statement: str, rows: Sequence[Row]) -> None:  # Any: psycopg's cursor
+class FrameInsert:
+    """Inserts the columns of a frame into a table, with the same few numbers in every row.
+
+    ``instants`` are the columns that hold microseconds since 1970; a day is ISO 8601 text.
+    """
+
+    def __init__(self, table: Table, columns: Sequence[str], constants: Sequence[str], instants: Sequence[str]) -> None:
+        self._table = quoted_name(table.name, quote=None)
+        self._columns, self._constants = tuple(columns), tuple(constants)
+        self._instants = tuple(instants)
+
+    def run(self, connection: Connection, frame: pl.DataFrame, constants: Mapping[str, int]) -> None:
+        """Insert the frame's rows in the connection's transaction.
+
+        Raises:
+            DBAPIError: as SQLAlchemy would, without the values.
+        """
+        if frame.is_empty():
+            return
+        if connection.dialect.name == "sqlite":
+            values = ", ".join([*("?" * len(self._columns)), *(str(int(constants[name])) for name in self._constants)])
+            named = ", ".join([*self._columns, *self._constants])
+            statement = f"INSERT INTO {self._table} ({named}) VALUES ({values})"  # noqa: S608 - our own names and numbers
+            with _no_collection():
+                rows = frame.select(self._columns).rows()
+                _run(connection, statement, lambda cursor: cursor.executemany(statement, rows))
+        else:
+            statement = f"COPY {self._table} ({', '.join([*self._columns, *self._constants])}) FROM STDIN (FORMAT csv)"
+            written = frame.select(
+                *(self._as_written(name) for name in self._columns),
+                *(pl.lit(constants[name]).alias(name) for name in self._constants),
+            )
+            content = BytesIO()
+            written.write_csv(content, include_header=False, datetime_format=_INSTANT)
+            _run(connection, statement, lambda cursor: _copy(cursor, statement, content))
+
+    def _as_written(self, column: str) -> pl.Expr:
+        return pl.from_epoch(column, time_unit="us") if column in self._instants else pl.col(column)
+
+
+def _run(connection: Connection, statement: str, work: Callable[[Any], object]) -> None:  # Any: the driver's cursor
+    if not connection.in_transaction():
+        connection.begin()
+    cursor = connection.connection.cursor()
+    try:
+        work(cursor)
+    except Exception as error:
+        raise as_sqlalchemy_says(error, statement, connection) from error
+    finally:
+        cursor.close()
+
+
+def _copy_rows(cursor: Any, statement: str, rows: Sequence[Row]) -> None:  # Any: psycopg's cursor
     with cursor.copy(statement) as copy:
         write = copy.write_row
         for row in rows:
             write(row)
 
 
-def instants_of(dialect_name: str) -> Callable[[datetime], object]:
-    """Return what puts aware instants into the form that ``BulkInsert`` takes; it remembers those it has seen."""
-    convert: Callable[[datetime], object] = to_microseconds if dialect_name == "sqlite" else datetime.isoformat
-    return lru_cache(maxsize=8192)(convert)
+def _copy(cursor: Any, statement: str, content: BytesIO) -> None:  # Any: psycopg's cursor
+    content.seek(0)
+    with cursor.copy(statement) as copy:
+        while chunk := content.read(1 << 20):
+            copy.write(chunk)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hold the garbage collector: it would look through the many new rows again and again, and find nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -63,10 +63,12 @@ class CleanLines:
         cell = rf'(?:"[^"{mark}]*"|[^"{mark}]*)'
         return lines.str.contains(rf"^{cell}(?:{mark}{cell})*$")
 
-    def settle(self, lines: pl.DataFrame, *, has_quotes: bool) -> tuple[pl.DataFrame, pl.Series]:
+    def settle(
+        self, lines: pl.DataFrame, *, has_quotes: bool, with_cells: bool = False
+    ) -> tuple[pl.DataFrame, pl.Series]:
         """Return the leads in ``lines`` (row_no, line), as ``LEADS``, and the row numbers of the lines given back.
 
-        No line may be empty, and each must have regular quotes.
+        No line may be empty, and each must have regular quotes. ``with_cells`` adds the JSON array of a row's cells.
         """
         odd = _ODD_BUT_TABS if self._delimiter == "\t" else _ODD
         plain = (pl.col("line").str.count_matches(self._delimiter, literal=True) == self._width - 1) & ~pl.col(
@@ -80,6 +82,8 @@ class CleanLines:
         read = cells.select("row_no", *(self._cell(field, has_quotes).alias(field.value) for field in self._places))
         read = read.select("row_no", *self._values(read))
         clean = read.filter(pl.col("clean")).select(*LEADS)
+        if with_cells:
+            clean = clean.join(told_apart.select("row_no", self._cells(has_quotes)), on="row_no", maintain_order="left")
         left = pl.concat(
             [lines.filter(~plain)["row_no"], read.filter(~pl.col("clean"))["row_no"]],
         )
@@ -90,6 +94,12 @@ class CleanLines:
         if has_quotes:
             cell = cell.str.strip_prefix('"').str.strip_suffix('"')
         return cell if field is Field.NUMBER else cell.str.strip_chars()
+
+    def _cells(self, has_quotes: bool) -> pl.Expr:
+        """Return the JSON array of the cells: a clean line has no character that JSON would write in another way."""
+        line = pl.col("line").str.replace_all('"', "", literal=True) if has_quotes else pl.col("line")
+        cells = line.str.replace_all(self._delimiter, '","', literal=True)
+        return pl.concat_str([pl.lit('["'), cells, pl.lit('"]')]).alias("cells")
 
     def _values(self, read: pl.DataFrame) -> list[pl.Expr]:
         numbers = self._numbers(read[Field.NUMBER.value])

@@ -1,194 +1,296 @@
 """A lead file becomes lead rows and leads: every row accounted for, no row lost or doubled, whenever it is killed.
 
-Rows are taken in batches, one transaction each, which moves the file's ``rows_read`` with them: an import that is
-started again goes on from there, and two imports of one file at once share the work. Imports of one source wait for
-each other at each batch; those of different sources do not.
+A file is received first: kept as it came, with its layout. Then it is read in batches, one transaction each, which
+moves the file's ``rows_read`` with them: reading that was cut off goes on from there, by whoever does it next, and two
+that read one file at once share the work. Readers of one source wait for each other at each batch; those of different
+sources do not.
 """
 
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pyroaring import BitMap64
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.database import lock_key
 from core.errors import InvalidInput
-from core.ids import new_id
 from core.ledger import Event, put_on_record
+from core.sellers import Seller
 from core.store import Store
-from leads.batches import BatchWriter, Delivery, holders, learn_birth_dates, without_duplicates
-from leads.models import LeadFile, Source
-from leads.reader import Custody, Layout, LeadFileReader, take_custody
-from leads.reports import LeadFileReport, report_of
-from leads.rows import SettledRow, Settler
-from leads.suppliers import source_of
+from leads.batches import Batch, CellsNeeded, Delivery, holders, write_batch
+from leads.intake import (
+    FILE_NAME_LENGTH,
+    DeliveryTerms,
+    HowToRead,
+    enter,
+    identify,
+    known_file,
+    layout_again,
+    layout_of,
+    receive,
+    source_for,
+)
+from leads.mappings import SavedMapping
+from leads.merkle import Frontier
+from leads.models import LeadFile, LeadSegment, Source
+from leads.reading import BESIDE_FROM, KeptFile, PlainFile, Reading, segments_beside, segments_of
+from leads.reports import LeadFileReport, Preview, report_of
+from leads.rows import RowReason
+from leads.segments import Segment, Start
+from leads.shelf import Shelf
+from leads.suppliers import lead_file_of
 from leads.terms import FileState, RowState
 
-BATCH = 5_000
-FILE_NAME_LENGTH = 255
+BATCH_ROWS = 150_000
+"""Rows in a transaction, if there are more: in SQLite nobody else writes while it lasts, about half a second."""
+PREVIEWED = 5
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a file is cut: bytes of text or rows in a segment, rows in a batch; the defaults are measured."""
+
+    block: int = 4 << 20
+    rows: int = 20_000
+    batch: int = BATCH_ROWS
 
 
 def import_lead_file(
     store: Store,
+    shelf: Shelf,
     caller: Caller,
     *,
     path: Path,
     file_name: str,
     source_slug: str,
-    mapping: Mapping[str, str] | None = None,
+    how: HowToRead | None = None,
+    terms: DeliveryTerms | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
-    batch: int = BATCH,
+    pace: Pace | None = None,
 ) -> LeadFileReport:
     """Return what became of the file's rows.
 
     A file is known by its SHA-256 within its source: a repeat gives the first report, and one that was cut off goes on
-    where it stopped, by its first mapping. ``dry_run`` writes nothing and counts what a real run would give.
-    ``progress`` is called after each batch that is taken, with bytes read and bytes in all.
+    where it stopped, by its first layout. ``dry_run`` writes nothing and counts what a real run would give.
+    ``progress`` is called after each batch that is taken, with bytes of text read and the file's size.
 
     Raises:
         NotFound: there is no such source for this caller.
-        UnreadableLeadFile: the file as a whole cannot be read: empty, an archive, no headings; nothing was kept.
+        InvalidInput: the file cannot be opened, or the terms of delivery cannot be.
+        UnreadableLeadFile: the file as a whole cannot be read; nothing was kept.
         UnclearHeadings: the headings or the mapping do not say where the number is; nothing was kept.
-        LeadFileChanged: the file was written to meanwhile; the batches before that are kept.
+        LeadFileChanged: the file is being written to; nothing was kept.
+        StorageUnavailable: the disk or the database did not take it; what was taken before is kept.
+    """
+    if dry_run:
+        return try_lead_file(
+            store,
+            caller,
+            path=path,
+            file_name=file_name,
+            source_slug=source_slug,
+            how=how,
+            progress=progress,
+            pace=pace,
+        )
+    report = receive_lead_file(
+        store, shelf, caller, path=path, file_name=file_name, source_slug=source_slug, how=how, terms=terms
+    )
+    if report.repeated or report.id is None:
+        return report
+    return read_lead_file(store, shelf, caller, report.id, progress=progress, pace=pace)
+
+
+def receive_lead_file(
+    store: Store,
+    shelf: Shelf,
+    caller: Caller,
+    *,
+    path: Path,
+    file_name: str,
+    source_slug: str,
+    how: HowToRead | None = None,
+    terms: DeliveryTerms | None = None,
+) -> LeadFileReport:
+    """Keep the file and return its report, with its rows still to be read unless it is known and ``repeated``.
+
+    Raises as ``import_lead_file``.
+    """
+    terms = terms or DeliveryTerms()
+    source, saved = source_for(store, caller, source_slug)
+    if mistakes := terms.mistakes():
+        raise InvalidInput("; ".join(mistakes), extra={"errors": mistakes})
+    plain = _plain(path)
+    with plain.open() as file:
+        received = receive(shelf, file)
+    with store.reading() as session:
+        known = known_file(session, source, received.sha256)
+        if known is not None and known.state == FileState.FINISHED:
+            return report_of(session, known, source, repeated=True, dry_run=False)
+        session.expunge_all()
+    kept = KeptFile(*shelf.located(received.place))
+    try:
+        plain.open().close()  # it is still as it was
+        layout = layout_of(kept, how or HowToRead(), saved, spool_dir=shelf.directory)
+    except BaseException:
+        _forget_unless_known(store, shelf, received.place)
+        raise
+    lead_file = enter(store, caller, source, received, layout, file_name, terms)
+    with store.reading() as session:
+        return report_of(session, lead_file, source, repeated=False, dry_run=False, warnings=layout.warnings)
+
+
+def read_lead_file(
+    store: Store,
+    shelf: Shelf,
+    caller: Caller,
+    lead_file_id: str,
+    *,
+    progress: Progress | None = None,
+    pace: Pace | None = None,
+) -> LeadFileReport:
+    """Take every row of a received file that is not taken yet, close the file, and return what became of its rows.
+
+    Raises:
+        NotFound: there is no such file for this caller.
+        UnreadableLeadFile, KeptFileDamaged: it is damaged further in; the rows before that are kept, the file is open.
+        StorageUnavailable: the database did not take a batch; those before are kept.
     """
     caller.require(Right.LOAD_LEADS)
+    pace = pace or Pace()
     with store.reading() as session:
-        source = source_of(session, caller, source_slug)
-        session.expunge(source)
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise InvalidInput(f"the file cannot be opened ({type(error).__name__})") from error
-    with file:
-        custody = take_custody(file)
-        with store.reading() as session:
-            known = _known_file(session, source, custody)
-            if known is not None and known.state == FileState.FINISHED:
-                return report_of(session, known, source, repeated=True, dry_run=dry_run)
-            session.expunge_all()
-        reader = LeadFileReader(file, custody.encoding, json.loads(known.mapping) if known is not None else mapping)
-        if dry_run:
-            return _try(store, source, custody, reader, known, file_name, progress, batch)
-        lead_file = _receive(store, caller, source, custody, reader.layout, file_name)
-        _read(store, caller, source, lead_file, reader, progress, batch)
+        lead_file, source = lead_file_of(session, caller, lead_file_id)
+        seller = session.get_one(Seller, source.seller_id)
+        session.expunge_all()
+    delivery = Delivery.of(lead_file, source, seller, caller, store.keyring)
+    while True:
+        start, is_alone = _where(store, delivery)
+        if start is None:
+            break
+        kept = KeptFile(*shelf.located(lead_file.sha256))
+        reading = Reading(
+            kept,
+            layout_again(kept, lead_file, spool_dir=shelf.directory),
+            lead_file.received_at,
+            timedelta(days=source.retention_days),
+            start,
+            identity=source.needs_identity,
+            with_cells=not is_alone,
+            block=pace.block,
+            rows=pace.rows,
+            spool_dir=shelf.directory,
+        )
+        try:
+            _write(store, delivery, reading, lead_file.size, progress, pace.batch, is_alone=is_alone)
+            with store.writing() as session:
+                lock_key(session, _source_key(source.id))
+                _finish(session, caller, source, lead_file.id)
+        except CellsNeeded:
+            continue
+        break
     with store.reading() as session:
         finished = session.get_one(LeadFile, lead_file.id)
         return report_of(session, finished, source, repeated=False, dry_run=False)
 
 
-def _known_file(session: Session, source: Source, custody: Custody) -> LeadFile | None:
-    return session.scalar(select(LeadFile).where(LeadFile.source_id == source.id, LeadFile.sha256 == custody.sha256))
+def _plain(path: Path) -> PlainFile:
+    try:
+        return PlainFile.at(path)
+    except OSError as error:
+        raise InvalidInput(f"the file cannot be opened ({type(error).__name__})") from error
 
 
-def _receive(
-    store: Store, caller: Caller, source: Source, custody: Custody, layout: Layout, file_name: str
-) -> LeadFile:
-    """Return the lead file's row, made now if this delivery is new."""
-    with store.writing() as session:
-        lock_key(session, _source_key(source.id))
-        known = _known_file(session, source, custody)
-        if known is not None:
-            return known
-        lead_file = LeadFile(
-            id=new_id(),
-            source_id=source.id,
-            sha256=custody.sha256,
-            filename=file_name[-FILE_NAME_LENGTH:],
-            size=custody.size,
-            encoding=layout.encoding,
-            delimiter=layout.delimiter,
-            mapping=json.dumps(layout.columns.mapping, ensure_ascii=False),
-            state=FileState.READING.value,
-            rows_read=0,
-            rows_accepted=0,
-            rows_rejected=0,
-            rows_duplicate=0,
-            rows_ambiguous=0,
-            received_at=store.clock.now(),
-            received_by=caller.actor,
+def _forget_unless_known(store: Store, shelf: Shelf, place: str) -> None:
+    """Take a file that cannot be read off the shelf, unless another source has delivered the same."""
+    with store.reading() as session:
+        if session.scalar(select(LeadFile.id).where(LeadFile.sha256 == place).limit(1)) is None:
+            shelf.remove(place)
+
+
+def _where(store: Store, delivery: Delivery) -> tuple[Start | None, bool]:
+    """Return where reading goes on, None if all is read, and whether the source has no lead by any other reading."""
+    with store.reading() as session:
+        lead_file = session.get_one(LeadFile, delivery.lead_file_id)
+        if lead_file.state == FileState.FINISHED:
+            return None, True
+        newest = session.scalar(
+            select(LeadSegment)
+            .where(LeadSegment.lead_file_id == delivery.lead_file_id)
+            .order_by(LeadSegment.rows_before.desc())
+            .limit(1)
         )
-        session.add(lead_file)
-        payload = {
-            "source": source.slug,
-            "sha256": custody.sha256,
-            "size": custody.size,
-            "file_name": lead_file.filename,
-        }
-        put_on_record(session, Event("lead_file.received", lead_file.id, caller.actor, source.seller_id, payload))
-    return lead_file
+        others = session.scalar(
+            select(LeadFile.id).where(
+                LeadFile.source_id == delivery.source_id,
+                LeadFile.id != delivery.lead_file_id,
+                LeadFile.rows_accepted > 0,
+            )
+        )
+        is_alone = others is None and lead_file.rows_read == 0
+        if newest is None:
+            return Start(), is_alone
+        return Start(newest.rows_before + newest.rows, newest.end_position, newest.frontier), is_alone
 
 
-def _read(
+def _segments(reading: Reading, size: int) -> Iterator[Segment]:
+    return segments_beside(reading) if size >= BESIDE_FROM else segments_of(reading)
+
+
+def _write(
     store: Store,
-    caller: Caller,
-    source: Source,
-    lead_file: LeadFile,
-    reader: LeadFileReader,
+    delivery: Delivery,
+    reading: Reading,
+    size: int,
     progress: Progress | None,
-    batch: int,
+    rows: int,
+    *,
+    is_alone: bool,
 ) -> None:
-    """Take every row that is not taken yet, then close the file."""
-    delivery = _delivery(store, caller, source, lead_file)
-    writer, done = BatchWriter(delivery, store.engine.dialect.name), lead_file.rows_read
-    for rows in _batches(reader, delivery.received_at, batch):
-        while waiting := [row for row in rows if row.raw.row_no > done]:
-            reader.require_unchanged()
+    """Write every segment that is new, some at a time."""
+    with closing(_segments(reading, size)) as segments:  # type: ignore[type-var] # both are generators
+        for some in _gathered(segments, rows):
             with store.writing() as session:
-                lock_key(session, _source_key(source.id))
-                reached = session.scalars(select(LeadFile.rows_read).where(LeadFile.id == lead_file.id)).one()
-                done = (
-                    _take(session, delivery, writer, waiting, done, store.clock.now()) if reached == done else reached
-                )
+                lock_key(session, _source_key(delivery.source_id))
+                done = session.scalars(select(LeadFile.rows_read).where(LeadFile.id == delivery.lead_file_id)).one()
+                if some[-1].end > done:
+                    batch = Batch.after(some, done)
+                    now = store.clock.now()
+                    counts = write_batch(session, delivery, batch, now, is_alone=is_alone)
+                    _move(session, delivery, batch, counts, now)
             if progress is not None:
-                progress(reader.position, lead_file.size)
-    reader.require_unchanged()
-    with store.writing() as session:
-        lock_key(session, _source_key(source.id))
-        _finish(session, caller, source, lead_file.id)
+                progress(min(some[-1].end_position, size), size)
 
 
-def _delivery(store: Store, caller: Caller, source: Source, lead_file: LeadFile) -> Delivery:
-    return Delivery(
-        lead_file_id=lead_file.id,
-        source_id=source.id,
-        seller_id=source.seller_id,
-        retention=timedelta(days=source.retention_days),
-        received_at=lead_file.received_at,
-        actor=caller.actor,
-        keyring=store.keyring,
-    )
+def _gathered(segments: Iterator[Segment], rows: int) -> Iterator[list[Segment]]:
+    """Yield the segments that have rows, as many together as have at least ``rows``."""
+    some: list[Segment] = []
+    for segment in segments:
+        if segment.rows:
+            some.append(segment)
+            if segment.end - some[0].rows_before >= rows:
+                yield some
+                some = []
+    if some:
+        yield some
 
 
-def _batches(reader: LeadFileReader, received_at: datetime, size: int) -> Iterator[list[SettledRow]]:
-    settle, rows = Settler(reader.layout.columns, received_at).settle, reader.rows()
-    while batch := [settle(row) for row in islice(rows, size)]:
-        yield batch
-
-
-def _take(
-    session: Session, delivery: Delivery, writer: BatchWriter, rows: Sequence[SettledRow], done: int, now: datetime
-) -> int:
-    """Write the rows and their leads, move the checkpoint, and return where it stands."""
-    rows = without_duplicates(rows, holders(session, delivery.source_id, rows), delivery.lead_file_id)
-    writer.write(session, rows, now)
-    learn_birth_dates(session, delivery, rows)
-    counts = Counter(row.state for row in rows)
-    reached = rows[-1].raw.row_no
+def _move(session: Session, delivery: Delivery, batch: Batch, counts: Counter[RowState], now: datetime) -> None:
     moved: Any = session.execute(  # Any: a cursor result, which the session's type does not promise
         update(LeadFile)
-        .where(LeadFile.id == delivery.lead_file_id, LeadFile.rows_read == done)
+        .where(LeadFile.id == delivery.lead_file_id, LeadFile.rows_read == batch.done)
         .values(
-            rows_read=reached,
+            rows_read=batch.end,
+            read_at=now,
             rows_accepted=LeadFile.rows_accepted + counts[RowState.ACCEPTED],
             rows_rejected=LeadFile.rows_rejected + counts[RowState.REJECTED],
             rows_duplicate=LeadFile.rows_duplicate + counts[RowState.DUPLICATE],
@@ -196,20 +298,27 @@ def _take(
         )
         .execution_options(synchronize_session=False)
     )
-    if moved.rowcount != 1:
-        raise RuntimeError("the lead file's checkpoint was moved by somebody who did not hold its source")
-    return reached
+    if moved.rowcount != 1 or counts.total() != batch.end - batch.done:
+        raise RuntimeError("the lead file's rows do not add up; nothing of this batch is kept")
 
 
 def _finish(session: Session, caller: Caller, source: Source, lead_file_id: str) -> None:
     lead_file = session.get_one(LeadFile, lead_file_id)
     if lead_file.state == FileState.FINISHED:
         return
+    newest = session.scalar(
+        select(LeadSegment.frontier)
+        .where(LeadSegment.lead_file_id == lead_file_id)
+        .order_by(LeadSegment.rows_before.desc())
+        .limit(1)
+    )
     lead_file.state = FileState.FINISHED.value
+    lead_file.merkle_root = (Frontier.from_text(newest) if newest else Frontier()).root().hex()
     session.flush()
     payload = {
         "source": source.slug,
         "sha256": lead_file.sha256,
+        "merkle_root": lead_file.merkle_root,
         "rows": lead_file.rows_read,
         "accepted": lead_file.rows_accepted,
         "rejected": lead_file.rows_rejected,
@@ -219,50 +328,106 @@ def _finish(session: Session, caller: Caller, source: Source, lead_file_id: str)
     put_on_record(session, Event("lead_file.finished", lead_file.id, caller.actor, source.seller_id, payload))
 
 
-def _try(
+def try_lead_file(
     store: Store,
-    source: Source,
-    custody: Custody,
-    reader: LeadFileReader,
-    known: LeadFile | None,
+    caller: Caller,
+    *,
+    path: Path,
     file_name: str,
-    progress: Progress | None,
-    batch: int,
+    source_slug: str,
+    how: HowToRead | None = None,
+    progress: Progress | None = None,
+    pace: Pace | None = None,
 ) -> LeadFileReport:
-    """Count what a real run would give, from the file's first row, and write nothing."""
-    own = known.id if known is not None else "this file"
+    """Count what a real run would give, from the first row, and write nothing. Raises as ``import_lead_file``."""
+    pace = pace or Pace()
+    source, saved = source_for(store, caller, source_slug)
+    plain = _plain(path)
+    with plain.open() as file:
+        delivered = identify(file)
+    with store.reading() as session:
+        known = known_file(session, source, delivered.sha256)
+        if known is not None and known.state == FileState.FINISHED:
+            return report_of(session, known, source, repeated=True, dry_run=True)
+    layout = _layout_to_try(plain, known, how or HowToRead(), saved)
+    own = known.no if known is not None else 0
     received_at = known.received_at if known is not None else store.clock.now()
-    seen, states, reasons = BitMap64(), Counter[RowState](), Counter[str]()
-    for rows in _batches(reader, received_at, batch):
-        with store.reading() as session:
-            held = {number: holder for number, holder in holders(session, source.id, rows).items() if holder != own}
-        held |= {row.number: own for row in rows if row.number is not None and row.number in seen}
-        for row in without_duplicates(rows, held, own):
-            states[row.state] += 1
-            reasons.update(row.reasons)
-            if row.state is RowState.ACCEPTED and row.number is not None:
-                seen.add(row.number)
-        if progress is not None:
-            progress(reader.position, custody.size)
+    retention = timedelta(days=source.retention_days)
+    reading = Reading(plain, layout, received_at, retention, Start(), source.needs_identity)
+    reading = replace(reading, block=pace.block, rows=pace.rows)
+    states, reasons, preview = Counter[RowState](), Counter[str](), list[Preview]()
+    elsewhere = BitMap64()
+    with closing(_segments(reading, delivered.size)) as segments:  # type: ignore[type-var] # both are generators
+        for segment in segments:
+            numbers = segment.leads["number"].to_list()
+            with store.reading() as session:
+                held = holders(session, source.no, [*numbers, *(row.number for row in segment.repeated)])
+            elsewhere |= BitMap64(number for number, file_no in held.items() if file_no != own)
+            known_already = sum(number in elsewhere for number in numbers)
+            states[RowState.ACCEPTED] += len(numbers) - known_already
+            states[RowState.DUPLICATE] += known_already + len(segment.repeated)
+            reasons[RowReason.DUPLICATE_IN_SOURCE] += known_already
+            for row in segment.repeated:
+                reasons[RowReason.DUPLICATE_IN_SOURCE if row.number in elsewhere else RowReason.DUPLICATE_IN_FILE] += 1
+            for refused in segment.refused:
+                states[refused.state] += 1
+                reasons.update(refused.reasons)
+            preview.extend(_previews(segment, PREVIEWED - len(preview)))
+            if progress is not None:
+                progress(min(segment.end_position, delivered.size), delivered.size)
     return LeadFileReport(
         id=None,
         source=source.slug,
         file_name=file_name[-FILE_NAME_LENGTH:],
-        sha256=custody.sha256,
-        size=custody.size,
-        encoding=reader.layout.encoding,
-        delimiter=reader.layout.delimiter,
-        mapping=reader.layout.columns.mapping,
+        sha256=delivered.sha256,
+        size=delivered.size,
+        format=layout.format,
+        wrapping=layout.wrapping,
+        encoding=layout.encoding,
+        delimiter=layout.delimiter,
+        mapping=layout.columns.mapping,
+        unread=layout.columns.unknown,
+        warnings=layout.warnings,
+        preview=tuple(preview),
         state=None,
+        progress=1.0,
         rows=states.total(),
         accepted=states[RowState.ACCEPTED],
         rejected=states[RowState.REJECTED],
         duplicate=states[RowState.DUPLICATE],
         ambiguous=states[RowState.AMBIGUOUS],
-        reasons=dict(sorted(reasons.items())),
+        reasons={str(reason): count for reason, count in sorted(reasons.items()) if count},
+        merkle_root=None,
         received_at=received_at,
         repeated=False,
         dry_run=True,
+    )
+
+
+def _layout_to_try(plain: PlainFile, known: LeadFile | None, how: HowToRead, saved: SavedMapping | None) -> Any:
+    return layout_of(plain, how, saved) if known is None else layout_again(plain, known)
+
+
+def _previews(segment: Segment, count: int) -> Sequence[Preview]:
+    """Return what the first rows of the segment would become as leads."""
+    if count <= 0:
+        return []
+    first = segment.leads.sort("row_no").head(count)
+    return [Preview.of(*row) for row in first.select("row_no", "number", "birth_date", "collected_at", "person").rows()]
+
+
+def waiting_files(session: Session, before: datetime) -> list[str]:
+    """Return the ids of the lead files that nobody has read on since ``before``, and that are not read to their end.
+
+    The oldest come first. A few rows: files are finished soon.
+    """
+    touched_at = func.coalesce(LeadFile.read_at, LeadFile.received_at)
+    return list(
+        session.scalars(
+            select(LeadFile.id)
+            .where(LeadFile.state == FileState.READING.value, LeadFile.kept, touched_at < before)
+            .order_by(LeadFile.received_at, LeadFile.no)
+        )
     )
 
 

@@ -49,6 +49,7 @@ class Source(Base):
     say_en: Mapped[str | None] = mapped_column(Text)
     retention_days: Mapped[int]
     no: Mapped[int] = mapped_column(Integer, server_default="0", unique=True, index=True)
+    needs_identity: Mapped[bool] = mapped_column(Boolean, server_default=false())
     created_at: Mapped[datetime]
     paused_at: Mapped[datetime | None]
     paused_reason: Mapped[str | None] = mapped_column(Text)
@@ -62,7 +63,8 @@ class LeadFile(Base):
     ``format`` is csv, xlsx or jsonl, ``wrapping`` the archive it came in: gzip, zip or none. ``headings`` is a JSON
     array of its own headings, or null if its first line is a row. ``wash_register`` and ``wash_version`` are the
     supplier's own claim of a wash. ``merkle_root`` is that of all its rows, once they are read; ``kept``: the file as
-    received lies on the shelf, until ``kept_until``. ``no`` stands for the file in the tables that grow.
+    received lies on the shelf, until ``kept_until``. ``read_at``: when rows of it were taken last. ``no`` stands for
+    the file in the tables that grow.
     """
 
     __tablename__ = "lead_files"
@@ -96,6 +98,7 @@ class LeadFile(Base):
     kept_until: Mapped[datetime | None]
     received_at: Mapped[datetime]
     received_by: Mapped[str] = mapped_column(String(120))
+    read_at: Mapped[datetime | None]
     paused_at: Mapped[datetime | None]
     paused_reason: Mapped[str | None] = mapped_column(Text)
     quarantined_at: Mapped[datetime | None]
@@ -156,6 +159,17 @@ class Lead(Base):
     collected_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
     person: Mapped[str | None] = mapped_column(Text)
+
+
+class LeadIdentity(Base):
+    """A lead's personal identity number, for a source that needs it: sealed to its row, found by a keyed hash."""
+
+    __tablename__ = "lead_identities"
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    source_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sealed: Mapped[str] = mapped_column(String(200))
+    identity_hash: Mapped[str] = mapped_column(String(32), index=True)
 
 
 class SourceTerms(Base):

@@ -9,7 +9,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import TextIOWrapper
@@ -95,6 +95,7 @@ class Reading:
     retention: timedelta
     start: Start
     identity: bool = False
+    with_cells: bool = False
     block: int = BLOCK
     rows: int = ROWS
     spool_dir: Path | None = None
@@ -107,6 +108,22 @@ def segments_of(reading: Reading) -> Iterator[Segment]:
         UnreadableLeadFile: the file is damaged further in than was looked at when it was received.
         KeptFileDamaged: it was changed on the shelf.
     """
+    with _opened(reading) as (segmenter, rows):
+        if isinstance(rows, LineBlocks):
+            yield from segmenter.of_lines(rows)
+        else:
+            yield from segmenter.of_rows(rows, size=reading.rows)
+
+
+def raw_rows_of(reading: Reading) -> Iterator[RawRow]:
+    """Yield the file's rows as they were delivered, from ``reading.start`` on. Raises as ``segments_of``."""
+    with _opened(reading) as (segmenter, rows):
+        yield from segmenter.raw_lines(rows) if isinstance(rows, LineBlocks) else rows
+
+
+@contextmanager
+def _opened(reading: Reading) -> Iterator[tuple[Segmenter, LineBlocks | Iterator[RawRow]]]:
+    """Give the file's rows from the start on, as blocks of lines or one by one, and what makes segments of them."""
     layout, start = reading.layout, reading.start
     with ExitStack() as opened:
         file = opened.enter_context(reading.origin.open())
@@ -118,6 +135,7 @@ def segments_of(reading: Reading) -> Iterator[Segment]:
             start,
             delimiter=layout.delimiter or ",",
             identity=reading.identity,
+            with_cells=reading.with_cells,
         )
         if layout.format is FileFormat.XLSX:
             rows: Iterator[RawRow] = SpreadsheetReader(content.stream).rows()
@@ -128,11 +146,11 @@ def segments_of(reading: Reading) -> Iterator[Segment]:
             stream, codec = line_text(content.stream, layout.encoding)
             position = max(start.position, layout.position)
             skip(stream, position)
-            yield from segmenter.of_lines(LineBlocks(stream, codec, position=position, size=reading.block))
+            yield segmenter, LineBlocks(stream, codec, position=position, size=reading.block)
             return
         for _ in zip(range(start.rows_before), rows, strict=False):
             pass
-        yield from segmenter.of_rows(rows, size=reading.rows)
+        yield segmenter, rows
 
 
 def segments_beside(reading: Reading) -> Iterator[Segment]:

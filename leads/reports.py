@@ -2,17 +2,53 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import BinaryIO
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
 
 from core.access import Caller, Right
-from leads.models import LeadFile, LeadRow, Source
+from core.database import from_microseconds
+from leads.intake import layout_again
+from leads.models import LeadFile, LeadRow, LeadSegment, Source
+from leads.reading import KeptFile, Reading, raw_rows_of
+from leads.rejects import write_rejects
+from leads.segments import Start
+from leads.shelf import Shelf
 from leads.suppliers import lead_file_of
-from leads.terms import FileState, RowState
+from leads.terms import FileFormat, FileState, RowState
+
+WINDOW = 10_000
+"""Rows looked at together when a page of them is put together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a row would become as a lead: personal data, for whoever loads the file. ``number`` is E.164."""
+
+    row_no: int
+    number: str
+    birth_date: str | None
+    collected_at: datetime | None
+    person: Mapping[str, object]
+
+    @classmethod
+    def of(
+        cls, row_no: int, number: int, birth_date: str | None, collected_at: int | None, person: str | None
+    ) -> "Preview":
+        """Return the preview of a settled lead."""
+        return cls(
+            row_no,
+            f"+{number}",
+            birth_date,
+            None if collected_at is None else from_microseconds(collected_at),
+            json.loads(person) if person else {},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +56,9 @@ class LeadFileReport:
     """A lead file and the count of its rows in each state; ``rows`` is the sum of the four.
 
     ``reasons`` counts each reason over the rows that were not accepted. ``mapping`` is the heading that each field was
-    read from. ``id`` and ``state`` are None for a dry run, which kept nothing. ``repeated``: the source had delivered
-    this very file before, and this is the first delivery's report.
+    read from, ``unread`` the headings that none was. ``id`` and ``state`` are None for a dry run, which kept nothing
+    and gives a ``preview`` instead. ``progress`` is the share of the file that is read, None where it cannot be told
+    before the end. ``repeated``: the source had delivered this very file before; this is the first delivery's report.
     """
 
     id: str | None
@@ -29,16 +66,23 @@ class LeadFileReport:
     file_name: str
     sha256: str
     size: int
+    format: FileFormat
+    wrapping: str
     encoding: str
     delimiter: str
     mapping: Mapping[str, str]
+    unread: Sequence[str]
+    warnings: Sequence[str]
+    preview: Sequence[Preview]
     state: FileState | None
+    progress: float | None
     rows: int
     accepted: int
     rejected: int
     duplicate: int
     ambiguous: int
     reasons: Mapping[str, int]
+    merkle_root: str | None
     received_at: datetime
     repeated: bool
     dry_run: bool
@@ -66,7 +110,13 @@ def lead_file_report(session: Session, caller: Caller, lead_file_id: str) -> Lea
 
 
 def report_of(
-    session: Session, lead_file: LeadFile, source: Source, *, repeated: bool, dry_run: bool
+    session: Session,
+    lead_file: LeadFile,
+    source: Source,
+    *,
+    repeated: bool,
+    dry_run: bool,
+    warnings: Sequence[str] = (),
 ) -> LeadFileReport:
     """Return the report of a lead file's row. Its reasons are counted from its rows: one scan of this file's part."""
     reasons: Counter[str] = Counter()
@@ -76,46 +126,90 @@ def report_of(
         .group_by(LeadRow.reasons)
     ):
         reasons.update(dict.fromkeys(written.split(","), count))
+    mapping = {field: heading for field, heading in json.loads(lead_file.mapping).items() if heading}
+    headings = json.loads(lead_file.headings) if lead_file.headings else []
     return LeadFileReport(
         id=lead_file.id,
         source=source.slug,
         file_name=lead_file.filename,
         sha256=lead_file.sha256,
         size=lead_file.size,
+        format=FileFormat(lead_file.format),
+        wrapping=lead_file.wrapping,
         encoding=lead_file.encoding,
         delimiter=lead_file.delimiter,
-        mapping=json.loads(lead_file.mapping),
+        mapping=mapping,
+        unread=[heading for heading in headings if heading and heading not in mapping.values()],
+        warnings=warnings,
+        preview=(),
         state=FileState(lead_file.state),
+        progress=_progress(session, lead_file),
         rows=lead_file.rows_read,
         accepted=lead_file.rows_accepted,
         rejected=lead_file.rows_rejected,
         duplicate=lead_file.rows_duplicate,
         ambiguous=lead_file.rows_ambiguous,
         reasons=dict(sorted(reasons.items())),
+        merkle_root=lead_file.merkle_root,
         received_at=lead_file.received_at,
         repeated=repeated,
         dry_run=dry_run,
     )
 
 
+def _progress(session: Session, lead_file: LeadFile) -> float | None:
+    """Return the share of the file that is read; None where its text is longer than the file, or has no places."""
+    if lead_file.state == FileState.FINISHED:
+        return 1.0
+    if lead_file.format != FileFormat.CSV or lead_file.wrapping != "none":
+        return None
+    reached = session.scalar(select(func.max(LeadSegment.end_position)).where(LeadSegment.lead_file_id == lead_file.id))
+    return min((reached or 0) / lead_file.size, 1.0)
+
+
 def reported_rows(
-    session: Session, caller: Caller, lead_file_id: str, *, state: RowState | None, after: int, limit: int
+    session: Session,
+    shelf: Shelf,
+    caller: Caller,
+    lead_file_id: str,
+    *,
+    state: RowState | None,
+    after: int,
+    limit: int,
 ) -> Sequence[ReportedRow]:
-    """Return at most ``limit`` rows after row ``after``, in order. Served by pk_lead_rows.
+    """Return at most ``limit`` rows after row ``after``, in order; no personal identity number is among the cells.
+
+    Rows that did not become leads are read from the database (pk_lead_rows); all others did, and are read again from
+    the kept file, from the nearest segment on.
 
     Raises:
         NotFound: there is no such file for this caller.
     """
     caller.require(Right.LOAD_LEADS)
-    lead_file, _ = lead_file_of(session, caller, lead_file_id)
+    lead_file, source = lead_file_of(session, caller, lead_file_id)
+    if state not in (None, RowState.ACCEPTED):
+        return _others(session, lead_file, LeadRow.row_no > after, LeadRow.state == state.value, limit=limit)
+    found: list[ReportedRow] = []
+    while len(found) < limit and after < lead_file.rows_read:
+        last = min(after + WINDOW, lead_file.rows_read)
+        others = {row.row_no: row for row in _others(session, lead_file, LeadRow.row_no.between(after + 1, last))}
+        for row_no in range(after + 1, last + 1):
+            if row_no not in others:
+                found.append(ReportedRow(row_no, RowState.ACCEPTED, (), None))
+            elif state is None:
+                found.append(others[row_no])
+        after = last
+    return _with_cells(session, shelf, lead_file, source, found[:limit])
+
+
+def _others(session: Session, lead_file: LeadFile, *where: ColumnElement[bool], limit: int = -1) -> list[ReportedRow]:
     query = (
         select(LeadRow.row_no, LeadRow.state, LeadRow.reasons, LeadRow.raw)
-        .where(LeadRow.lead_file_id == lead_file.id, LeadRow.row_no > after)
+        .where(LeadRow.lead_file_id == lead_file.id, *where)
         .order_by(LeadRow.row_no)
-        .limit(limit)
     )
-    if state is not None:
-        query = query.where(LeadRow.state == state.value)
+    if limit >= 0:
+        query = query.limit(limit)
     return [
         ReportedRow(
             row.row_no,
@@ -125,3 +219,76 @@ def reported_rows(
         )
         for row in session.execute(query)
     ]
+
+
+def _with_cells(
+    session: Session, shelf: Shelf, lead_file: LeadFile, source: Source, rows: list[ReportedRow]
+) -> list[ReportedRow]:
+    """Return the rows with the cells of those that became leads, as long as the file is kept."""
+    wanted = {row.row_no for row in rows if row.state is RowState.ACCEPTED}
+    if not wanted or not lead_file.kept:
+        return rows
+    cells: dict[int, Sequence[str]] = {}
+    with closing(raw_rows_of(reading_from(session, shelf, lead_file, source, min(wanted)))) as delivered:  # type: ignore[type-var] # a generator
+        for row in delivered:
+            if row.row_no in wanted:
+                cells[row.row_no] = row.cells
+            if row.row_no >= max(wanted):
+                break
+    blanked = layout_again(KeptFile(*shelf.located(lead_file.sha256)), lead_file).columns.blanked
+    return [replace(row, cells=blanked(cells[row.row_no])) if row.row_no in cells else row for row in rows]
+
+
+def reading_from(session: Session, shelf: Shelf, lead_file: LeadFile, source: Source, row_no: int) -> Reading:
+    """Return how to read a kept file again from the segment that holds the row."""
+    kept = KeptFile(*shelf.located(lead_file.sha256))
+    segment = session.scalar(
+        select(LeadSegment)
+        .where(LeadSegment.lead_file_id == lead_file.id, LeadSegment.rows_before < row_no)
+        .order_by(LeadSegment.rows_before.desc())
+        .limit(1)
+    )
+    return Reading(
+        kept,
+        layout_again(kept, lead_file, spool_dir=shelf.directory),
+        lead_file.received_at,
+        timedelta(days=source.retention_days),
+        Start(segment.rows_before, segment.position) if segment is not None else Start(),
+        spool_dir=shelf.directory,
+    )
+
+
+def rejects_of(session: Session, caller: Caller, lead_file_id: str, file: BinaryIO) -> tuple[str, int]:
+    """Write the rows that did not become leads to ``file`` in the file's original form, each with its reasons added.
+
+    Return a name for it and how many rows it holds.
+
+    Raises:
+        NotFound: there is no such file for this caller.
+    """
+    caller.require(Right.LOAD_LEADS)
+    lead_file, _ = lead_file_of(session, caller, lead_file_id)
+    query = (
+        select(LeadRow.row_no, LeadRow.raw, LeadRow.reasons)
+        .where(LeadRow.lead_file_id == lead_file.id)
+        .order_by(LeadRow.row_no)
+        .execution_options(yield_per=10_000)
+    )
+    count = 0
+
+    def rows() -> Iterator[tuple[int, Sequence[str], Sequence[str]]]:
+        nonlocal count
+        for row_no, raw, reasons in session.execute(query):
+            count += 1
+            yield row_no, [] if raw is None else json.loads(raw), reasons.split(",")
+
+    form = FileFormat(lead_file.format)
+    write_rejects(
+        file,
+        format=form.value,
+        headings=json.loads(lead_file.headings) if lead_file.headings else [],
+        delimiter=lead_file.delimiter or ",",
+        encoding=lead_file.encoding or "utf-8",
+        rows=rows(),
+    )
+    return f"rejects-{lead_file.id}.{form.value}", count

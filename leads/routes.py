@@ -1,22 +1,28 @@
 """The API of lead files."""
 
-from datetime import datetime
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import Field, Json
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.errors import NotFound
+from core.errors import InvalidInput, NotFound
 from core.store import Store
+from leads import importer
 from leads.errors import LeadFileChanged, UnclearHeadings, UnreadableLeadFile
-from leads.importer import import_lead_file
-from leads.reports import LeadFileReport, lead_file_report, reported_rows
-from leads.terms import FileState, RowState
-from web.endpoint import Api, Document
+from leads.intake import FILE_LIMIT, DeliveryTerms, HowToRead
+from leads.reports import LeadFileReport, lead_file_report, rejects_of, reported_rows
+from leads.shelf import FileTooLarge, Shelf
+from leads.terms import FileFormat, FileState, RowState
+from web.endpoint import Api, Document, Download
 from web.uploads import Upload
 
-FILE_LIMIT = 2 * 1024**3
+READ_AT_ONCE = 1 << 20
+"""Bytes of a file that is read within the request."""
 
 
 class LeadFileForm(Document):
@@ -27,27 +33,56 @@ class LeadFileForm(Document):
         default=None,
         description="JSON object: the heading of each field it names.",
     )
+    encoding: str | None = Field(default=None, max_length=20, description="The character set, if not found by itself.")
+    contract: str | None = Field(default=None, max_length=100, description="Reference of the contract it comes under.")
+    invoice: str | None = Field(default=None, max_length=100, description="Reference of the invoice.")
+    order: str | None = Field(default=None, max_length=100, description="Reference of the order.")
+    washed: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9-]{1,40}:[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        description="The supplier's own claim of a wash: register and version, as nix:2026-11-15.",
+    )
     dry_run: bool = Field(default=False, description="Count what an import would give, and keep nothing.")
 
 
+class PreviewDocument(Document):
+    """What a row would become as a lead."""
+
+    row_no: int
+    number: str
+    birth_date: str | None
+    collected_at: datetime | None
+    person: dict[str, object]
+
+
 class LeadFileDocument(Document):
-    """A lead file and what became of its rows; ``id`` and ``state`` are null for a dry run."""
+    """A lead file and what became of its rows; ``id`` and ``state`` are null for a dry run.
+
+    ``progress`` is the share that is read, null where it cannot be told. ``preview`` is of a dry run's first rows.
+    """
 
     id: str | None
     source: str
     file_name: str
     sha256: str
     size: int
+    format: FileFormat
+    wrapping: str
     encoding: str
     delimiter: str
     mapping: dict[str, str]
+    unread: list[str]
+    warnings: list[str]
+    preview: list[PreviewDocument]
     state: FileState | None
+    progress: float | None
     rows: int
     accepted: int
     rejected: int
     duplicate: int
     ambiguous: int
     reasons: dict[str, int]
+    merkle_root: str | None
     received_at: datetime
     repeated: bool
     dry_run: bool
@@ -77,8 +112,13 @@ class LeadRowPage(Document):
     next_cursor: str | None
 
 
-def lead_files_api(store: Store) -> Api:
-    """Return the endpoints of lead files."""
+def lead_files_api(
+    store: Store, shelf: Shelf, read_beside: Callable[[str], None], when_read: Callable[[str], None]
+) -> Api:
+    """Return the endpoints of lead files.
+
+    ``read_beside`` has a file read by another process, ``when_read`` is called with a file that was read here.
+    """
     api = Api("lead-files", store)
 
     @api.post(
@@ -87,19 +127,28 @@ def lead_files_api(store: Store) -> Api:
         status=202,
         fields=LeadFileForm,
         limit=FILE_LIMIT,
-        problems=[NotFound, UnreadableLeadFile, UnclearHeadings, LeadFileChanged],
+        problems=[NotFound, UnreadableLeadFile, UnclearHeadings, LeadFileChanged, FileTooLarge],
     )
     def receive_lead_file(upload: Upload, form: LeadFileForm, caller: Caller) -> LeadFileDocument:
-        """Read a CSV file of leads; a file that this source has delivered before gives the first report again."""
-        report = import_lead_file(
-            store,
-            caller,
-            path=upload.path,
-            file_name=upload.name,
-            source_slug=form.source,
-            mapping=form.mapping,
-            dry_run=form.dry_run,
+        """Receive a file of leads; one that this source has delivered before gives the first report again.
+
+        A file of up to a megabyte is read while you wait; a larger one goes on being read: ask for its progress.
+        """
+        how = HowToRead(mapping=form.mapping, encoding=form.encoding)
+        path, name, source = upload.path, upload.name, form.source
+        if form.dry_run:
+            tried = importer.try_lead_file(store, caller, path=path, file_name=name, source_slug=source, how=how)
+            return _document(tried)
+        report = importer.receive_lead_file(
+            store, shelf, caller, path=path, file_name=name, source_slug=source, how=how, terms=_terms(form)
         )
+        if report.id is None or report.state is FileState.FINISHED:
+            return _document(report)
+        if report.size > READ_AT_ONCE:
+            read_beside(report.id)
+            return _document(report)
+        report = replace(importer.read_lead_file(store, shelf, caller, report.id), warnings=report.warnings)
+        when_read(report.id or "")
         return _document(report)
 
     @api.get("/v1/lead-files/<lead_file_id>", right=Right.LOAD_LEADS, problems=[NotFound])
@@ -111,7 +160,7 @@ def lead_files_api(store: Store) -> Api:
     def read_lead_rows(lead_file_id: str, query: RowsQuery, caller: Caller, session: Session) -> LeadRowPage:
         """List a lead file's rows as delivered, each with what became of it and why."""
         rows = reported_rows(
-            session, caller, lead_file_id, state=query.state, after=int(query.cursor), limit=query.limit + 1
+            session, shelf, caller, lead_file_id, state=query.state, after=int(query.cursor), limit=query.limit + 1
         )
         page = rows[: query.limit]
         return LeadRowPage(
@@ -127,7 +176,33 @@ def lead_files_api(store: Store) -> Api:
             next_cursor=str(page[-1].row_no) if len(rows) > query.limit else None,
         )
 
+    @api.get(
+        "/v1/lead-files/<lead_file_id>/rejects",
+        right=Right.LOAD_LEADS,
+        problems=[NotFound],
+    )
+    def download_rejects(lead_file_id: str, caller: Caller, session: Session) -> Download:
+        """Download the rows that did not become leads, in the form they came in, each with its reasons added."""
+        file = tempfile.TemporaryFile(dir=shelf.directory)  # noqa: SIM115 - it is gone when the response is sent
+        name, _ = rejects_of(session, caller, lead_file_id, file)
+        return Download(file, name)
+
     return api
+
+
+def _terms(form: LeadFileForm) -> DeliveryTerms:
+    register, _, version = (form.washed or "").partition(":")
+    try:
+        washed = date.fromisoformat(version) if version else None
+    except ValueError as error:
+        raise InvalidInput("the wash is claimed against a version of a day that there is not") from error
+    return DeliveryTerms(
+        contract_reference=form.contract,
+        invoice_reference=form.invoice,
+        order_reference=form.order,
+        wash_register=register or None,
+        wash_version=washed,
+    )
 
 
 def _document(report: LeadFileReport) -> LeadFileDocument:
@@ -137,16 +212,32 @@ def _document(report: LeadFileReport) -> LeadFileDocument:
         file_name=report.file_name,
         sha256=report.sha256,
         size=report.size,
+        format=report.format,
+        wrapping=report.wrapping,
         encoding=report.encoding,
         delimiter=report.delimiter,
         mapping=dict(report.mapping),
+        unread=list(report.unread),
+        warnings=list(report.warnings),
+        preview=[
+            PreviewDocument(
+                row_no=row.row_no,
+                number=row.number,
+                birth_date=row.birth_date,
+                collected_at=row.collected_at,
+                person=dict(row.person),
+            )
+            for row in report.preview
+        ],
         state=report.state,
+        progress=report.progress,
         rows=report.rows,
         accepted=report.accepted,
         rejected=report.rejected,
         duplicate=report.duplicate,
         ambiguous=report.ambiguous,
         reasons=dict(report.reasons),
+        merkle_root=report.merkle_root,
         received_at=report.received_at,
         repeated=report.repeated,
         dry_run=report.dry_run,

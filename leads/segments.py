@@ -49,9 +49,9 @@ class RepeatedRow:
 class Segment:
     """``rows`` rows after the first ``rows_before``, from ``position`` to ``end_position`` of the file's text.
 
-    ``leads`` has the columns of ``LEADS``, each number once. ``persons`` (row, number, person) are the leads of which
-    more is to be kept: evidence of consent, a personal identity number. ``frontier`` is the Merkle tree of all rows up
-    to the end of this run.
+    ``leads`` has the columns of ``LEADS``, and ``cells`` if they are wanted, each number once. ``persons`` (row,
+    number, person) are the leads of which more is to be kept: evidence of consent, a personal identity number.
+    ``frontier`` is the Merkle tree of all rows up to the end of this run.
     """
 
     rows_before: int
@@ -83,7 +83,7 @@ class Segmenter:
     """Makes the segments of one file from its rows, in order.
 
     ``retention`` runs from when a lead was collected, or else was received; ``identity``: the source needs personal
-    identity numbers.
+    identity numbers; ``with_cells``: a row that turns out to be a lead already has to be kept.
     """
 
     def __init__(
@@ -95,7 +95,10 @@ class Segmenter:
         *,
         delimiter: str = ",",
         identity: bool = False,
+        with_cells: bool = False,
     ) -> None:
+        self._schema = LEADS | ({"cells": pl.String} if with_cells else {})
+        self._with_cells = with_cells
         self._columns = columns
         self._width = len(columns.headings)
         self._delimiter = delimiter
@@ -117,11 +120,19 @@ class Segmenter:
                 frame = frame.filter(~pl.col("row_no").is_in(list(odd)))
             if self._clean.is_possible:
                 has_quotes = bool(frame["line"].str.contains('"', literal=True).any())
-                leads, left = self._clean.settle(frame, has_quotes=has_quotes)
+                leads, left = self._clean.settle(frame, has_quotes=has_quotes, with_cells=self._with_cells)
             else:
-                leads, left = pl.DataFrame(schema=LEADS), frame["row_no"]
+                leads, left = pl.DataFrame(schema=self._schema), frame["row_no"]
             rows = (self._settler.settle(odd.get(row_no) or self._row(texts, row_no)) for row_no in chain(odd, left))
             yield self._segment(texts, leads, sorted(rows, key=_row_no), end)
+
+    def raw_lines(self, blocks: LineBlocks) -> Iterator[RawRow]:
+        """Yield the rows of a CSV text as they stand in it, unsettled."""
+        while (block := blocks.next_block()) is not None:
+            texts, odd, _ = self._rows_of(blocks, block)
+            for row_no in range(self._rows_before + 1, self._rows_before + len(texts) + 1):
+                yield odd.get(row_no) or self._row(texts, row_no)
+            self._rows_before += len(texts)
 
     def of_rows(self, rows: Iterable[RawRow], *, size: int = ROWS) -> Iterator[Segment]:
         """Yield a segment for each ``size`` rows of a file that is read row by row; a place in it is a row's number."""
@@ -129,7 +140,7 @@ class Segmenter:
         while batch := list(islice(waiting, size)):
             settled = [self._settler.settle(row) for row in batch]
             texts = [row.text for row in batch]
-            yield self._segment(texts, pl.DataFrame(schema=LEADS), settled, batch[-1].row_no)
+            yield self._segment(texts, pl.DataFrame(schema=self._schema), settled, batch[-1].row_no)
 
     def _rows_of(self, blocks: LineBlocks, block: Block) -> tuple[list[str], dict[int, RawRow], int]:
         """Return the texts of the block's rows in order, those with odd quotes by number, and the place of its end."""
@@ -199,7 +210,7 @@ class Segmenter:
 
     def _as_leads(self, rows: Iterable[SettledRow]) -> pl.DataFrame:
         """Return rows that were settled one by one in the columns of those settled together."""
-        leads = []
+        leads: list[tuple[object, ...]] = []
         for row in rows:
             person = row.person
             assert person is not None  # noqa: S101 - an accepted row has one
@@ -212,9 +223,10 @@ class Segmenter:
                     None if collected_at is None else to_microseconds(collected_at),
                     to_microseconds((collected_at or self._received_at) + self._retention),
                     details(person),
+                    *((self._kept(row.raw),) if self._with_cells else ()),
                 )
             )
-        return pl.DataFrame(leads, schema=LEADS, orient="row")
+        return pl.DataFrame(leads, schema=self._schema, orient="row")
 
     def _refused(self, row: SettledRow) -> RefusedRow:
         return RefusedRow(row.raw.row_no, row.state, row.reasons, self._kept(row.raw), row.number)

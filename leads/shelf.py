@@ -73,6 +73,15 @@ class Shelf:
         self._key = key
         self._key_id = hashlib.sha256(b"ringklar/kept-file-key-id" + key).digest()[:_ID]
 
+    @property
+    def directory(self) -> Path:
+        """The folder; also for temporary files that hold what a kept one does."""
+        return self._directory
+
+    def located(self, place: str) -> tuple[Path, bytes, str]:
+        """Return folder, key and place: what another process of ours needs to open a kept file."""
+        return self._directory, self._key, place
+
     def receive(
         self, stream: BinaryIO, *, limit: int | None = None, each: Callable[[bytes], None] | None = None
     ) -> Received:

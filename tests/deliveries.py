@@ -10,6 +10,7 @@ from core.sellers import add_seller
 from core.store import Store
 from leads.importer import import_lead_file
 from leads.reports import LeadFileReport
+from leads.shelf import Shelf
 from leads.sources import add_source
 from leads.suppliers import add_supplier
 from leads.terms import SourceKind
@@ -64,8 +65,21 @@ def add_origins(store: Store) -> dict[str, str]:
 def deliver(
     store: Store, path: Path, source: str = "tavling", caller: Caller = OPERATOR, **how: object
 ) -> LeadFileReport:
-    """Import the file at ``path`` as delivered by ``source``."""
-    return import_lead_file(store, caller, path=path, file_name=path.name, source_slug=source, **how)  # type: ignore[arg-type]
+    """Import the file at ``path`` as delivered by ``source``; it is kept beside it."""
+    return import_lead_file(
+        store,
+        shelf_beside(store, path),
+        caller,
+        path=path,
+        file_name=path.name,
+        source_slug=source,
+        **how,  # type: ignore[arg-type]
+    )
+
+
+def shelf_beside(store: Store, path: Path) -> Shelf:
+    """Return the shelf in the folder of a file that is delivered."""
+    return Shelf(path.parent / "lead-files", store.keyring.lead_file_key)
 
 
 def written(path: Path, lines: Sequence[str], encoding: str = "utf-8") -> Path:

@@ -135,7 +135,9 @@ def import_leads(service: Service, folder: Path, source: str, numbers: list[str]
     rows = [f"Test Testsson {place};{number};{collected}" for place, number in enumerate(numbers, start=1)]
     path = folder / f"{source}.csv"
     path.write_text("\n".join(["Namn;Telefon;Insamlad", *rows]) + "\n", encoding="utf-8")
-    report = import_lead_file(service.store, OPERATOR, path=path, file_name=path.name, source_slug=source)
+    report = import_lead_file(
+        service.store, service.lead_files, OPERATOR, path=path, file_name=path.name, source_slug=source
+    )
     assert report.accepted == len(numbers)
 
 

@@ -29,9 +29,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, BinaryIO, TypeVar, get_type_hints
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g, request, send_file
 from pydantic import BaseModel, ConfigDict
 
 from core.access import Caller, Right
@@ -60,6 +60,21 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """A file as an answer: ``file`` is sent from its beginning and then closed; ``name`` is what to save it as."""
+
+    file: BinaryIO
+    name: str
+
+    def response(self) -> Response:
+        """Return the answer that sends it; it is not to be stored on the way."""
+        self.file.seek(0)
+        sent = send_file(self.file, mimetype="application/octet-stream", as_attachment=True, download_name=self.name)
+        sent.headers["Cache-Control"] = "no-store"
+        return sent
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One endpoint as declared; what OpenAPI and the role table are made from."""
 
@@ -75,7 +90,7 @@ class Operation:
     takes_file: bool
     takes_idempotency_key: bool
     repeatable: bool
-    response: type[BaseModel]
+    response: type[BaseModel | Download]
     problems: tuple[type[ServiceError], ...]
 
 
@@ -161,7 +176,10 @@ def _runner(
                 return _response(render(view(**arguments)), operation.status)
             if operation.method == "GET":
                 with store.reading() as session:
-                    text = render(view(session=session, **arguments))
+                    answer = view(session=session, **arguments)
+                    if isinstance(answer, Download):
+                        return answer.response()
+                    text = render(answer)
                 return _response(text, operation.status)
             return _write(store, operation, caller, view, arguments)
 

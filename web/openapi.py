@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from core.errors import Forbidden, InvalidInput, ServiceError, StorageUnavailable, Unauthenticated
-from web.endpoint import Operation
+from web.endpoint import Download, Operation
 from web.kept import KEPT_FOR, IdempotencyConflict
 from web.problems import PROBLEM_TYPE, BodyTooLarge, MalformedRequest, UnsupportedMediaType, status_of
 
@@ -38,7 +38,8 @@ def describe(operations: Iterable[Operation], *, version: str) -> dict[str, Any]
         models |= {
             (model, "validation") for model in (operation.body, operation.query, operation.form) if model is not None
         }
-        models.add((operation.response, "serialization"))
+        if not issubclass(operation.response, Download):
+            models.add((operation.response, "serialization"))
     refs, definitions = models_json_schema(
         sorted(models, key=lambda pair: (pair[0].__name__, pair[1])), ref_template="#/components/schemas/{model}"
     )
@@ -110,6 +111,12 @@ def _form_schema(operation: Operation, definitions: Any) -> dict[str, Any]:
     }
 
 
+def _content(response: type[Any], refs: Any) -> dict[str, Any]:
+    if issubclass(response, Download):
+        return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    return {"application/json": {"schema": refs[(response, "serialization")]}}
+
+
 def _responses(operation: Operation, refs: Any) -> dict[str, Any]:
     usual: list[type[ServiceError]] = [Unauthenticated, Forbidden, StorageUnavailable]
     if operation.body is not None or operation.takes_file:
@@ -127,7 +134,7 @@ def _responses(operation: Operation, refs: Any) -> dict[str, Any]:
     answers: dict[str, Any] = {
         str(operation.status): {
             "description": operation.summary,
-            "content": {"application/json": {"schema": refs[(operation.response, "serialization")]}},
+            "content": _content(operation.response, refs),
         }
     }
     for status, codes in sorted(by_status.items()):

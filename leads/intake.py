@@ -1,0 +1,250 @@
+"""A delivery is received: kept as it came, known by its SHA-256 within its source, and how it is read is settled."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.access import Caller, Right
+from core.database import lock_key
+from core.errors import InvalidInput
+from core.ids import new_id
+from core.ledger import Event, put_on_record
+from core.store import Store
+from leads.archives import Content, open_content
+from leads.encodings import EncodingFinder
+from leads.errors import UnreadableLeadFile
+from leads.headings import Field
+from leads.kept_files import KEPT_FOR
+from leads.layouts import Layout, find_layout
+from leads.mappings import ENCODINGS, SavedMapping, saved_mapping
+from leads.models import LeadFile, Source
+from leads.reading import Origin
+from leads.shelf import Received, Shelf
+from leads.suppliers import source_of
+from leads.terms import FileState
+
+FILE_NAME_LENGTH, REFERENCE_LENGTH, REGISTER_LENGTH = 255, 100, 40
+FILE_LIMIT = 2 * 1024**3
+"""Bytes of a delivery as it is sent."""
+CHUNK = 1 << 20
+NUMBERING = 0x52494E47_4C4649  # PostgreSQL advisory lock under which lead files get their numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryTerms:
+    """Under what a file was delivered: references, and the supplier's own claim of a wash against a register."""
+
+    contract_reference: str | None = None
+    invoice_reference: str | None = None
+    order_reference: str | None = None
+    wash_register: str | None = None
+    wash_version: date | None = None
+
+    def mistakes(self) -> list[str]:
+        """Return what is wrong with them, a sentence each."""
+        found = [
+            f"the {name} reference has at most {REFERENCE_LENGTH} characters"
+            for name in ("contract", "invoice", "order")
+            if len(getattr(self, f"{name}_reference") or "") > REFERENCE_LENGTH
+        ]
+        if (self.wash_register is None) != (self.wash_version is None):
+            found.append("a wash is claimed against a register's version of a date: give both")
+        if len(self.wash_register or "") > REGISTER_LENGTH:
+            found.append(f"a register's name has at most {REGISTER_LENGTH} characters")
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HowToRead:
+    """What the sender says of the file; None where the supplier's saved mapping or the file itself says it."""
+
+    mapping: Mapping[str, str] | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    has_headings: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What identifies a delivered file: SHA-256 and size."""
+
+    sha256: str
+    size: int
+
+
+def source_for(store: Store, caller: Caller, slug: str) -> tuple[Source, SavedMapping | None]:
+    """Return the source and how its supplier's files are read.
+
+    Raises:
+        NotFound: there is no such source for this caller.
+    """
+    caller.require(Right.LOAD_LEADS)
+    with store.reading() as session:
+        source = source_of(session, caller, slug)
+        saved = saved_mapping(session, source.supplier_id)
+        session.expunge_all()
+    return source, saved
+
+
+def receive(shelf: Shelf, stream: BinaryIO) -> Received:
+    """Keep what is delivered, as it is.
+
+    Raises:
+        FileTooLarge: it is past the limit.
+        UnreadableLeadFile: it is empty.
+        StorageUnavailable: the disk did not take it; nothing is kept.
+    """
+    received = shelf.receive(stream, limit=FILE_LIMIT)
+    if received.size == 0:
+        raise UnreadableLeadFile("the file is empty")
+    return received
+
+
+def identify(stream: BinaryIO) -> Delivered:
+    """Return what identifies a file that is only tried, not kept.
+
+    Raises:
+        UnreadableLeadFile: it is empty.
+    """
+    digest, size = sha256(), 0
+    while chunk := stream.read(CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+    if size == 0:
+        raise UnreadableLeadFile("the file is empty")
+    return Delivered(digest.hexdigest(), size)
+
+
+def layout_of(origin: Origin, how: HowToRead, saved: SavedMapping | None, *, spool_dir: Path | None = None) -> Layout:
+    """Return how the file is to be read; what the sender says goes before what was saved for the supplier.
+
+    Raises:
+        UnreadableLeadFile: it cannot be read as a whole.
+        UnclearHeadings: its headings do not say which column holds what.
+        InvalidInput: an encoding that is not known.
+    """
+    if how.encoding is not None and how.encoding not in ENCODINGS:
+        raise InvalidInput(f"the encodings are {', '.join(ENCODINGS)}")
+    wanted = how.encoding or (saved.encoding if saved is not None else None)
+    has_headings = how.has_headings
+    if has_headings is None and how.mapping is None and saved is not None and not saved.has_headings:
+        has_headings = False
+
+    def mapped(headings: Sequence[str]) -> Mapping[str, str] | None:
+        if how.mapping is not None or saved is None:
+            return how.mapping
+        return saved.mapping_for(headings)
+
+    with origin.open() as file:
+        encoding = ""
+        with open_content(file, spool_dir=spool_dir) as content:
+            if content.kind == "text":
+                encoding = wanted or _encoding_of(content)
+        with open_content(file, spool_dir=spool_dir) as content:
+            delimiter = how.delimiter or (saved.delimiter if saved is not None and how.mapping is None else None)
+            return find_layout(content, encoding, mapped, delimiter=delimiter, has_headings=has_headings)
+
+
+def layout_again(origin: Origin, lead_file: LeadFile, *, spool_dir: Path | None = None) -> Layout:
+    """Return the layout by which a lead file was first read."""
+    how = HowToRead(mapping=json.loads(lead_file.mapping), has_headings=lead_file.headings is not None)
+    with origin.open() as file, open_content(file, spool_dir=spool_dir) as content:
+        return find_layout(
+            content,
+            lead_file.encoding,
+            lambda _headings: how.mapping,
+            delimiter=lead_file.delimiter or None,
+            has_headings=how.has_headings,
+        )
+
+
+def _encoding_of(content: Content) -> str:
+    finder = EncodingFinder()
+    while chunk := content.stream.read(CHUNK):
+        finder.take(chunk)
+    return finder.encoding
+
+
+def known_file(session: Session, source: Source, digest: str) -> LeadFile | None:
+    """Return the source's lead file with that SHA-256, if it has delivered it before."""
+    return session.scalar(select(LeadFile).where(LeadFile.source_id == source.id, LeadFile.sha256 == digest))
+
+
+def enter(
+    store: Store,
+    caller: Caller,
+    source: Source,
+    received: Received,
+    layout: Layout,
+    file_name: str,
+    terms: DeliveryTerms,
+) -> LeadFile:
+    """Return the lead file's row, made now if this delivery is new; it says that the file is kept."""
+    with store.writing() as session:
+        lock_key(session, NUMBERING)
+        known = known_file(session, source, received.sha256)
+        now = store.clock.now()
+        if known is not None:
+            known.kept = True
+            known.kept_until = known.kept_until or now + KEPT_FOR
+            return known
+        lead_file = _new_file(session, caller, source, received, layout, file_name, terms, now)
+        session.add(lead_file)
+        payload = {
+            "source": source.slug,
+            "sha256": received.sha256,
+            "size": received.size,
+            "file_name": lead_file.filename,
+        }
+        put_on_record(session, Event("lead_file.received", lead_file.id, caller.actor, source.seller_id, payload))
+    return lead_file
+
+
+def _new_file(
+    session: Session,
+    caller: Caller,
+    source: Source,
+    received: Received,
+    layout: Layout,
+    file_name: str,
+    terms: DeliveryTerms,
+    now: datetime,
+) -> LeadFile:
+    columns = layout.columns
+    unread = {field.value: "" for field in Field if field not in columns.places}
+    return LeadFile(
+        id=new_id(),
+        no=(session.scalar(select(func.max(LeadFile.no))) or 0) + 1,
+        source_id=source.id,
+        sha256=received.sha256,
+        filename=file_name[-FILE_NAME_LENGTH:],
+        size=received.size,
+        format=layout.format.value,
+        wrapping=layout.wrapping,
+        encoding=layout.encoding,
+        delimiter=layout.delimiter,
+        headings=json.dumps(columns.headings, ensure_ascii=False) if layout.has_headings else None,
+        mapping=json.dumps(unread | columns.mapping, ensure_ascii=False),
+        state=FileState.READING.value,
+        rows_read=0,
+        rows_accepted=0,
+        rows_rejected=0,
+        rows_duplicate=0,
+        rows_ambiguous=0,
+        contract_reference=terms.contract_reference,
+        invoice_reference=terms.invoice_reference,
+        order_reference=terms.order_reference,
+        wash_register=terms.wash_register,
+        wash_version=terms.wash_version,
+        kept=True,
+        kept_until=now + KEPT_FOR,
+        received_at=now,
+        received_by=caller.actor,
+    )
