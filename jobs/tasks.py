@@ -15,6 +15,9 @@ from core.checkpoints import make_checkpoint
 from core.config import Settings
 from core.ledger import Event, put_on_record
 from core.store import Store
+from dnc.arrivals import screen_arrivals
+from dnc.canaries import look_for_canaries
+from dnc.register_shelf import RegisterShelf
 from dnc.registers import State, ensure_registers, standing
 from dnc.snapshots import sweep_unfinished
 from jobs.inbox import SETTLE_SECONDS, Inbox
@@ -44,6 +47,7 @@ class Task:
 def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> tuple[Task, ...]:
     """Return every task of this installation."""
     inbox = Inbox(settings, settle_seconds=settle_seconds)
+    shelf = RegisterShelf(settings.registers_dir)
 
     def pick_up(store: FencedStore, now: datetime) -> str:
         outcomes = inbox.pick_up(store, now)
@@ -52,10 +56,18 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
     def sweep(store: FencedStore, now: datetime) -> str:
         return f"{sweep_unfinished(settings.registers_dir)} files, {forget_runs(store, now)} runs"
 
+    def screen(store: FencedStore, now: datetime) -> str:
+        return f"{screen_arrivals(store, shelf.listed, now)} lead files"
+
+    def look(store: FencedStore, now: datetime) -> str:
+        return f"{look_for_canaries(store, now)} sightings"
+
     return (
         Task("registers.pick_up", timedelta(seconds=15), pick_up),
         Task("registers.warn", timedelta(hours=1), warn_of_registers),
         Task("ledger.checkpoint", timedelta(minutes=1), checkpoint),
+        Task("arrivals.screen", timedelta(minutes=1), screen),
+        Task("canaries.look", timedelta(hours=1), look),
         Task("sweep", timedelta(hours=1), sweep),
         Task("sweep_expired", timedelta(days=1), sweep_expired),
     )
