@@ -1,10 +1,11 @@
 """What the ledger must say of everything that decides, and whether it does."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from consent.audit import RECORDED as OF_CONSENT
 from core.audit import RECORDED as OF_CORE
@@ -14,9 +15,12 @@ from core.clock import utc
 from core.ledger import LedgerEntry
 from core.secrets import Keyring
 from core.verification import Finding
+from dnc.complaints import origins_of, written
 from dnc.models import (
     Campaign,
     Check,
+    Complaint,
+    ComplaintOrigin,
     Contact,
     Hold,
     OptOut,
@@ -29,6 +33,12 @@ from dnc.models import (
 from dnc.policy import POLICIES
 from leads.audit import RECORDED as OF_LEADS
 from leads.audit import SWITCHED as SWITCHED_IN_LEADS
+
+
+def _origins(complaint: Complaint) -> Sequence[ComplaintOrigin]:
+    session = object_session(complaint)
+    return () if session is None else origins_of(session, complaint.id)
+
 
 RECORDED = (
     Recorded(
@@ -46,6 +56,16 @@ RECORDED = (
             "source_disclosed": row.source_disclosed,
         },
         "logged_by",
+    ),
+    Recorded(
+        "complaint.recorded",
+        Complaint,
+        "id",
+        lambda row, keyring: {
+            "number": keyring.number_hash(row.number),
+            **written(row, _origins(row)),
+        },
+        "recorded_by",
     ),
     Recorded(
         "opt_out.added",

@@ -106,7 +106,7 @@ def number_document(record: NumberRecord) -> NumberDocument:
             for hold in record.holds
         ],
         restrictions=[row.kind for row in record.restrictions],
-        leads=[_lead(lead) for lead in record.leads],
+        leads=[lead_document(lead) for lead in record.leads],
         consents=[
             ConsentDocument(
                 id=row.id,
@@ -166,7 +166,8 @@ def _opt_out(row: OptOutRecord) -> OptOutDocument:
     )
 
 
-def _lead(lead: LeadOrigin) -> LeadDocument:
+def lead_document(lead: LeadOrigin) -> LeadDocument:
+    """Return where a lead came from in its wire form; what the role may not see is None already."""
     return LeadDocument(
         kind=lead.kind,
         source=lead.source_name,
