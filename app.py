@@ -27,6 +27,7 @@ from dnc.arrival_routes import arrivals_api
 from dnc.canary_routes import exports_api
 from dnc.gate import Gate
 from dnc.oversight_routes import oversight_api
+from dnc.oversight_routes import oversight_api
 from dnc.register_routes import registers_api
 from dnc.register_shelf import RegisterShelf
 from dnc.routes import checks_api, dnc_api
@@ -147,6 +148,7 @@ def all_apis(service: Service) -> list[Api]:
         mappings_api(store),
         suppliers_api(store),
         grounds_api(store),
+        oversight_api(store),
         oversight_api(store),
         arrivals_api(store),
         exports_api(store, service.shelf.listed),

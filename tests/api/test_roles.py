@@ -39,6 +39,10 @@ EXPECTED: dict[str, set[Role]] = {
     "POST /v1/consents": {C, L},
     "POST /v1/consents/{consent_id}/withdraw": {C, L},
     "POST /v1/customer-relations": {C, L},
+    "POST /v1/complaints": {C, O},
+    "POST /v1/walk-backs": {C, O},
+    "POST /v1/quarantines": {O},
+    "GET /v1/league": {L, O},
 }
 """Which roles may call which endpoint: a change of rights must be seen in review, here."""
 
