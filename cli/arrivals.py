@@ -36,8 +36,8 @@ def told(report: ArrivalReport) -> str:
     """Return the report in words."""
     rows = ", ".join(f"{count} {state}" for state, count in report.rows.items())
     register = "no register was asked"
-    if report.register is not None:
-        register = f"{report.register} of {report.register_as_of or 'no date: none is loaded'}"
+    if report.register_name is not None:
+        register = f"{report.register_name} of {report.register_as_of or 'no date: none is loaded'}"
     return "\n".join(
         [
             f"rows: {rows}",

@@ -35,7 +35,7 @@ class WashDocument(Document):
     """The supplier's claim of a wash against our own version; ``listed``: how many of the numbers ours lists."""
 
     verdict: WashVerdict
-    register: str | None
+    claimed_register: str | None
     claimed_as_of: date | None
     our_as_of: date | None
     listed: int | None
@@ -48,7 +48,7 @@ class ArrivalDocument(Document):
     lead_file_id: str
     screened_at: Instant
     asked_for: Instant
-    register: str | None
+    register_name: str | None
     register_version_id: str | None
     register_as_of: date | None
     leads: int

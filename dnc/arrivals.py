@@ -62,7 +62,7 @@ class Wash:
     """The supplier's claim, and what our version of the register says; ``listed`` is None where it cannot be asked."""
 
     verdict: WashVerdict
-    register: str | None
+    claimed_register: str | None
     claimed_as_of: date | None
     our_as_of: date | None
     listed: int | None
@@ -81,7 +81,7 @@ class ArrivalReport:
     lead_file_id: str
     screened_at: datetime
     asked_for: datetime
-    register: str | None
+    register_name: str | None
     register_version_id: str | None
     register_as_of: date | None
     leads: int
@@ -160,7 +160,7 @@ def _report(file: ArrivedFile, screening: Screening, tally: Tally, now: datetime
         lead_file_id=file.id,
         screened_at=now,
         asked_for=home.at,
-        register=card.register if card is not None else None,
+        register_name=card.register if card is not None else None,
         register_version_id=card.version_id if card is not None else None,
         register_as_of=card.as_of if card is not None else None,
         leads=tally.leads,
@@ -193,7 +193,7 @@ def _keep(session: Session, caller: Caller, file: ArrivedFile, report: ArrivalRe
     }
     wash = {
         "verdict": report.wash.verdict.value,
-        "register": report.wash.register,
+        "register": report.wash.claimed_register,
         "claimed_as_of": _day(report.wash.claimed_as_of),
         "our_as_of": _day(report.wash.our_as_of),
         "listed": report.wash.listed,
@@ -207,7 +207,7 @@ def _keep(session: Session, caller: Caller, file: ArrivedFile, report: ArrivalRe
             screened_at=report.screened_at,
             screened_by=caller.actor,
             asked_for=report.asked_for,
-            register=report.register,
+            register=report.register_name,
             register_version_id=report.register_version_id,
             register_as_of=report.register_as_of,
             counts=json.dumps(counts),
@@ -304,7 +304,7 @@ def _read(row: LeadArrival) -> ArrivalReport:
         lead_file_id=row.lead_file_id,
         screened_at=row.screened_at,
         asked_for=row.asked_for,
-        register=row.register,
+        register_name=row.register,
         register_version_id=row.register_version_id,
         register_as_of=row.register_as_of,
         leads=counts["leads"],
