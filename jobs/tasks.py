@@ -17,6 +17,7 @@ from core.ledger import Event, put_on_record
 from core.store import Store
 from dnc.arrivals import screen_arrivals
 from dnc.canaries import look_for_canaries
+from dnc.oversight import oversee
 from dnc.register_shelf import RegisterShelf
 from dnc.registers import State, ensure_registers, standing
 from dnc.snapshots import sweep_unfinished
@@ -68,6 +69,7 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
         Task("ledger.checkpoint", timedelta(minutes=1), checkpoint),
         Task("arrivals.screen", timedelta(minutes=1), screen),
         Task("canaries.look", timedelta(hours=1), look),
+        Task("oversight.pause", timedelta(hours=1), pause_the_worst),
         Task("sweep", timedelta(hours=1), sweep),
         Task("sweep_expired", timedelta(days=1), sweep_expired),
     )
@@ -111,6 +113,11 @@ def warn_of_registers(store: Store, now: datetime) -> str:
             extra={"register": one.register, "state": one.state.value, "valid_until": str(one.valid_until)},
         )
     return f"{len(warned)} warnings"
+
+
+def pause_the_worst(store: Store, now: datetime) -> str:
+    """Pause the sources that are surely worse than the oversight policy takes."""
+    return f"{len(oversee(store, now))} sources paused"
 
 
 def forget_runs(store: Store, now: datetime) -> int:
