@@ -81,9 +81,10 @@ def for_every_seller(session: Session, caller: Caller, slug: str) -> Supplier:
         Forbidden: the caller may not pause, or acts for one seller only.
     """
     caller.require(Right.PAUSE_SOURCES)
+    supplier = supplier_named(session, slug)
     if caller.seller_id is not None:
         raise Forbidden("a supplier serves every seller: pause your own sources instead")
-    return supplier_named(session, slug)
+    return supplier
 
 
 Pausable = Supplier | Source | LeadFile

@@ -85,10 +85,46 @@ VALID: dict[str, tuple[Role, Json]] = {
             "fulfilled_at": NOW,
         },
     ),
+    "/v1/suppliers": (Role.LEAD_MANAGER, {"slug": "ny", "name": MARKER, "kind": "partner"}),
+    "/v1/sources": (
+        Role.LEAD_MANAGER,
+        {
+            "slug": "ny",
+            "supplier": "kronan",
+            "seller": SELLER,
+            "name": MARKER,
+            "basis": "legitimate_interest",
+            "assessment": MARKER,
+            "say": MARKER,
+            "say_en": MARKER,
+            "retention_days": 30,
+        },
+    ),
+    f"/v1/sources/{NOBODYS_ID}/terms": (
+        Role.LEAD_MANAGER,
+        {
+            "text": MARKER,
+            "page_url": f"https://{MARKER}.example",
+            "shown_from": "2026-06-01",
+            "shown_until": "2026-08-31",
+            "names": [MARKER],
+        },
+    ),
+    f"/v1/suppliers/{NOBODYS_ID}/pause": (Role.COMPLIANCE, {"reason": MARKER}),
+    f"/v1/sources/{NOBODYS_ID}/pause": (Role.COMPLIANCE, {"reason": MARKER}),
+    f"/v1/lead-files/{NOBODYS_ID}/pause": (Role.COMPLIANCE, {"reason": MARKER}),
 }
 """Each route that takes JSON, who may use it, and a body with every field set; none of them is sent as it is."""
 
+BODYLESS = {f"/v1/{things}/{NOBODYS_ID}/resume" for things in ("suppliers", "sources", "lead-files")}
+"""Each route that writes and takes no body."""
+
 NULLABLE = {
+    "assessment",
+    "say_en",
+    "page_url",
+    "shown_from",
+    "shown_until",
     "reference",
     "at",
     "policy",

@@ -4,21 +4,33 @@ Each request carries a marker and a number that reaches nobody: neither may come
 """
 
 import json
+import re
 
 import pytest
 
 from core.access import Role
 from tests.api.calling import NOBODYS_ID, Ringklar
-from tests.api.hostile import BODY_LIMIT, BROKEN, MARKER, NUMBER, UPLOADS, VALID, Watch, send, spoiled, text_of, upload
+from tests.api.hostile import (
+    BODY_LIMIT,
+    BODYLESS,
+    BROKEN,
+    MARKER,
+    NUMBER,
+    UPLOADS,
+    VALID,
+    Watch,
+    send,
+    spoiled,
+    text_of,
+    upload,
+)
 
 
 def test_every_route_that_writes_is_in_these_tables(shared: Ringklar) -> None:
     writing = {operation.path for operation in shared.operations if operation.method == "POST"}
-    tried = {path.replace(NOBODYS_ID, "{id}") for path in VALID}
+    tried = {path.replace(NOBODYS_ID, "{}").replace("/nix/", "/{}/") for path in [*VALID, *UPLOADS, *BODYLESS]}
 
-    assert {path.replace("opt_out_id", "id").replace("consent_id", "id") for path in writing} == tried | {
-        path.replace("/nix/", "/{name}/") for path in UPLOADS
-    }
+    assert {re.sub(r"{\w+}", "{}", path) for path in writing} == tried
 
 
 @pytest.mark.parametrize("path", VALID)
@@ -116,11 +128,13 @@ def test_json_in_another_encoding_than_plain_utf_8_is_refused(watch: Watch, path
 @pytest.mark.parametrize("path", VALID)
 @pytest.mark.parametrize("value", ["", " ", "a b", "å" * 5, "k" * 101, "\x7f", f"{MARKER}\t"])
 def test_an_idempotency_key_that_is_none_is_refused(watch: Watch, path: str, value: str) -> None:
-    operations = {operation.path: operation for operation in watch.application.operations}
     role, valid = VALID[path]
-    named = path.replace(f"opt-outs/{NOBODYS_ID}", "opt-outs/{opt_out_id}")
-    named = named.replace(f"consents/{NOBODYS_ID}", "consents/{consent_id}")
-    if not operations[named].takes_idempotency_key:
+    [operation] = [
+        one
+        for one in watch.application.operations
+        if one.method == "POST" and re.sub(r"{\w+}", NOBODYS_ID, one.path) == path
+    ]
+    if not operation.takes_idempotency_key:
         return
 
     response = send(watch, path, role, json=valid, headers={"Idempotency-Key": value})
