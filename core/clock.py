@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Protocol
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class Clock(Protocol):
     """Anything that tells the present moment, aware and in UTC."""
@@ -34,3 +36,14 @@ class FixedClock:
 def utc(value: datetime | None) -> str | None:
     """Return an instant as RFC 3339 in UTC with a Z, as it is written on record and on the wire; None stays."""
     return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def to_microseconds(value: datetime) -> int:
+    """Return whole microseconds since 1970 for an aware instant."""
+    since = value - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def from_microseconds(value: int) -> datetime:
+    """Return the UTC instant that is ``value`` microseconds after 1970."""
+    return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)

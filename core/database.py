@@ -20,7 +20,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from core.clock import from_microseconds, to_microseconds
+
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 BUSY_TIMEOUT_MS = 10_000
 LOST_AFTER_MS = 20_000
@@ -67,17 +68,6 @@ class UtcDateTime(TypeDecorator[datetime]):
         if isinstance(value, datetime):
             return value.astimezone(UTC)
         return from_microseconds(value)
-
-
-def to_microseconds(value: datetime) -> int:
-    """Return whole microseconds since 1970 for an aware instant."""
-    since = value - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def from_microseconds(value: int) -> datetime:
-    """Return the UTC instant that is ``value`` microseconds after 1970."""
-    return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
 
 
 BigKey = BigInteger().with_variant(Integer(), "sqlite")

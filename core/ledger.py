@@ -19,8 +19,8 @@ from typing import cast
 from sqlalchemy import BigInteger, Connection, String, Text, bindparam, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from core.clock import Clock
-from core.database import Base, select_lock, to_microseconds
+from core.clock import Clock, to_microseconds
+from core.database import Base, select_lock
 from core.prepared import Prepared, instant_value
 
 GENESIS = "0" * 64

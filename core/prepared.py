@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
-from core.database import from_microseconds, to_microseconds
+from core.clock import from_microseconds, to_microseconds
 
 Values = dict[str, object]
 

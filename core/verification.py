@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.database import to_microseconds
+from core.clock import to_microseconds
 from core.ledger import (
     ERASED,
     GENESIS,

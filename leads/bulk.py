@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Table, quoted_name
 from core.prepared import as_sqlalchemy_says
 
 Row = tuple[object, ...]
+AT_ONCE = 10_000
+"""Rows that are held in the driver's form at a time."""
 _INSTANT = "%Y-%m-%d %H:%M:%S%.6f+00"
 
 
@@ -61,17 +63,15 @@ class FrameInsert:
             named = ", ".join([*self._columns, *self._constants])
             statement = f"INSERT INTO {self._table} ({named}) VALUES ({values})"  # noqa: S608 - our own names and numbers
             with _no_collection():
-                rows = frame.select(self._columns).rows()
-                _run(connection, statement, lambda cursor: cursor.executemany(statement, rows))
+                for part in frame.select(self._columns).iter_slices(AT_ONCE):
+                    _insert(connection, statement, part.rows())
         else:
             statement = f"COPY {self._table} ({', '.join([*self._columns, *self._constants])}) FROM STDIN (FORMAT csv)"
             written = frame.select(
                 *(self._as_written(name) for name in self._columns),
                 *(pl.lit(constants[name]).alias(name) for name in self._constants),
             )
-            content = BytesIO()
-            written.write_csv(content, include_header=False, datetime_format=_INSTANT)
-            _run(connection, statement, lambda cursor: _copy(cursor, statement, content))
+            _run(connection, statement, lambda cursor: _copy(cursor, statement, written))
 
     def _as_written(self, column: str) -> pl.Expr:
         return pl.from_epoch(column, time_unit="us") if column in self._instants else pl.col(column)
@@ -96,11 +96,16 @@ def _copy_rows(cursor: Any, statement: str, rows: Sequence[Row]) -> None:  # Any
             write(row)
 
 
-def _copy(cursor: Any, statement: str, content: BytesIO) -> None:  # Any: psycopg's cursor
-    content.seek(0)
+def _insert(connection: Connection, statement: str, rows: list[Row]) -> None:
+    _run(connection, statement, lambda cursor: cursor.executemany(statement, rows))
+
+
+def _copy(cursor: Any, statement: str, frame: pl.DataFrame) -> None:  # Any: psycopg's cursor
     with cursor.copy(statement) as copy:
-        while chunk := content.read(1 << 20):
-            copy.write(chunk)
+        for part in frame.iter_slices(AT_ONCE):
+            content = BytesIO()
+            part.write_csv(content, include_header=False, datetime_format=_INSTANT)
+            copy.write(content.getbuffer())
 
 
 @contextmanager

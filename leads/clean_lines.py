@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from core.database import to_microseconds
+from core.clock import to_microseconds
 from core.numbers import Number
 from leads.headings import Columns, Field
 from leads.rows import ADDRESS, EMAIL, NAME, REFERENCE, RowReason, Settler, read_cell_number

@@ -38,6 +38,7 @@ from leads.intake import (
     receive,
     source_for,
 )
+from leads.lines import BLOCK
 from leads.mappings import SavedMapping
 from leads.merkle import Frontier
 from leads.models import LeadFile, LeadSegment, Source
@@ -59,7 +60,7 @@ Progress = Callable[[int, int], None]
 class Pace:
     """How a file is cut: bytes of text or rows in a segment, rows in a batch; the defaults are measured."""
 
-    block: int = 4 << 20
+    block: int = BLOCK
     rows: int = 20_000
     batch: int = BATCH_ROWS
 

@@ -4,6 +4,7 @@ The process beside is this module, started by itself. It takes one ``Reading`` o
 on its standard output until the file ends or nobody takes them any more: it does not outlive who started it.
 """
 
+import gc
 import os
 import pickle
 import subprocess
@@ -32,6 +33,8 @@ from leads.terms import FileFormat
 BESIDE_FROM = 4 << 20
 """Bytes of a file from which on a process beside is worth its start."""
 _LENGTH = 8
+_FRUGAL = {"POLARS_MAX_THREADS": "1", "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0"}
+"""The process beside has one core to itself, and gives memory back at once."""
 
 
 class Origin(Protocol):
@@ -156,7 +159,8 @@ def _opened(reading: Reading) -> Iterator[tuple[Segmenter, LineBlocks | Iterator
 def segments_beside(reading: Reading) -> Iterator[Segment]:
     """Yield what ``segments_of`` yields, read by a process beside. Raises as that does."""
     command = [sys.executable, "-m", "leads.reading"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent.parent), *sys.path[1:]])}
+    path = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path[1:]])
+    environment = os.environ | _FRUGAL | {"PYTHONPATH": path}
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     assert process.stdin is not None  # noqa: S101 - they are pipes
     assert process.stdout is not None  # noqa: S101
@@ -192,6 +196,7 @@ def _take(stream: IO[bytes]) -> object:
 
 
 def _main() -> None:
+    gc.disable()  # what a segment is made of has no cycles, and there is much of it
     reading = _take(sys.stdin.buffer)
     assert isinstance(reading, Reading)  # noqa: S101 - nothing else is given
     with suppress(BrokenPipeError):

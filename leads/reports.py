@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.access import Caller, Right
-from core.database import from_microseconds
+from core.clock import from_microseconds
 from leads.intake import layout_again
 from leads.models import LeadFile, LeadRow, LeadSegment, Source
 from leads.reading import KeptFile, Reading, raw_rows_of

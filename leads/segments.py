@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
+from typing import NamedTuple
 
 import polars as pl
 from pyroaring import BitMap64
 
-from core.database import to_microseconds
+from core.clock import to_microseconds
 from leads.clean_lines import LEADS, CleanLines
 from leads.csv_rows import take_row
 from leads.headings import Columns
@@ -24,8 +25,7 @@ ROWS = 50_000
 """How many rows a segment has of a file that is not made of lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedRow:
+class RefusedRow(NamedTuple):
     """A row that becomes no lead; ``cells`` is the JSON array that is kept of it, identity numbers blanked."""
 
     row_no: int
@@ -35,8 +35,7 @@ class RefusedRow:
     number: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class RepeatedRow:
+class RepeatedRow(NamedTuple):
     """A row that would be a lead, had its number not come before in this file; of it the birth date alone is used."""
 
     row_no: int

@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from core.clock import FixedClock, SystemClock, utc
-from core.database import from_microseconds, to_microseconds
+from core.clock import FixedClock, SystemClock, from_microseconds, to_microseconds, utc
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
