@@ -27,7 +27,6 @@ from dnc.arrival_routes import arrivals_api
 from dnc.canary_routes import exports_api
 from dnc.gate import Gate
 from dnc.oversight_routes import oversight_api
-from dnc.oversight_routes import oversight_api
 from dnc.register_routes import registers_api
 from dnc.register_shelf import RegisterShelf
 from dnc.routes import checks_api, dnc_api
@@ -144,11 +143,10 @@ def all_apis(service: Service) -> list[Api]:
         dnc_api(store),
         registers_api(store, service.settings.registers_dir, service.shelf.is_readable),
         lead_files_api(store, service.lead_files, partial(read_beside, service.settings), lambda _id: None),
-        receipts_api(store, Shelf(service.settings.data_dir / "lead-files", service.keyring.lead_file_key)),
+        receipts_api(store, service.lead_files),
         mappings_api(store),
         suppliers_api(store),
         grounds_api(store),
-        oversight_api(store),
         oversight_api(store),
         arrivals_api(store),
         exports_api(store, service.shelf.listed),

@@ -12,42 +12,15 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-from bench import seeds
+from bench import lead_files, seeds
+from bench.figures import BATCH, SCALE, Figure, at_least, at_most, scaled
 from bench.server import Load, load, serving
 from tests.postgres import postgres_server
 
-SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 ROUNDS, SECONDS = 5, 4
-BATCH = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured promise: what, its value and unit, the promised bound, and the figures behind it."""
-
-    what: str
-    value: float
-    bound: str
-    kept: bool
-    detail: str
-
-
-def at_least(what: str, value: float, bound: float, detail: str) -> Figure:
-    """Return a figure that must be ``bound`` or more."""
-    return Figure(what, round(value, 3), f"≥ {bound:g}", value >= bound, detail)
-
-
-def at_most(what: str, value: float, bound: float, detail: str) -> Figure:
-    """Return a figure that must be ``bound`` or less."""
-    return Figure(what, round(value, 3), f"≤ {bound:g}", value <= bound, detail)
-
-
-def scaled(count: int) -> int:
-    """Return the size to measure at, in whole batches."""
-    return max(BATCH, int(count * SCALE) // BATCH * BATCH)
 
 
 def single_checks(name: str, folder: Path, database_url: str | None) -> list[Figure]:
@@ -156,6 +129,9 @@ def main() -> int:
         with postgres_server(durable=True) as server:
             server.create_database("bench")
             figures += single_checks("PostgreSQL", folder / "postgresql", server.url_for("bench"))
+            figures += lead_files.against_bulk_load("PostgreSQL", folder / "leads-postgresql", server)
+        figures += lead_files.against_bulk_load("SQLite", folder / "leads-sqlite", None)
+        figures += lead_files.workbook(folder / "workbook")
         figures += register_import(folder / "register")
         figures += empty_against_full(folder / "sizes")
     sys.stdout.write(f"\n{machine()}\n\n| what | measured | promised | |\n|---|---|---|---|\n")

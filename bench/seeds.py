@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from app import Service, build_service
 from bench.server import ROOT, environment_for
 from consent.terms import Basis, Channel
@@ -69,21 +71,26 @@ def prepare(data_dir: Path, database_url: str | None = None) -> tuple[Service, s
             now=now,
         )
         add_supplier(session, ME, slug="bench", name="Bench", kind=SourceKind.PARTNER, now=now)
-        add_source(
-            session,
-            ME,
-            slug=SOURCE,
-            supplier="bench",
-            seller=SELLER,
-            name="Tävlingen",
-            basis=Basis.LEGITIMATE_INTEREST,
-            assessment="LIA-1",
-            say="Du var med i tävlingen.",
-            say_en=None,
-            now=now,
-        )
+        add_bench_source(session, SOURCE, now)
         key = create_key(session, ME, name="bench", role=Role.DIALER, seller_id=seller.id, now=now)
     return service, key
+
+
+def add_bench_source(session: Session, slug: str, now: datetime) -> None:
+    """Add a source of the bench's supplier, for its seller."""
+    add_source(
+        session,
+        ME,
+        slug=slug,
+        supplier="bench",
+        seller=SELLER,
+        name="Tävlingen",
+        basis=Basis.LEGITIMATE_INTEREST,
+        assessment="LIA-1",
+        say="Du var med i tävlingen.",
+        say_en=None,
+        now=now,
+    )
 
 
 def load_leads(service: Service, folder: Path, count: int, *, salt: int) -> None:

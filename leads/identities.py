@@ -14,7 +14,7 @@ from datetime import date
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from personnummer import personnummer  # type: ignore[import-untyped] # the library has no types
+from personnummer import personnummer
 
 from core.secrets import Keyring
 

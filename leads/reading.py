@@ -14,6 +14,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import TextIOWrapper
+from itertools import islice
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 
@@ -124,6 +125,16 @@ def raw_rows_of(reading: Reading) -> Iterator[RawRow]:
         yield from segmenter.raw_lines(rows) if isinstance(rows, LineBlocks) else rows
 
 
+def row_texts_of(reading: Reading) -> Iterator[list[str]]:
+    """Yield the texts of the file's rows in order, some at a time: the leaves of its Merkle tree."""
+    with _opened(reading) as (segmenter, rows):
+        if isinstance(rows, LineBlocks):
+            yield from segmenter.texts(rows)
+        else:
+            while texts := [row.text for row in islice(rows, reading.rows)]:
+                yield texts
+
+
 @contextmanager
 def _opened(reading: Reading) -> Iterator[tuple[Segmenter, LineBlocks | Iterator[RawRow]]]:
     """Give the file's rows from the start on, as blocks of lines or one by one, and what makes segments of them."""
@@ -144,7 +155,9 @@ def _opened(reading: Reading) -> Iterator[tuple[Segmenter, LineBlocks | Iterator
             rows: Iterator[RawRow] = SpreadsheetReader(content.stream).rows()
         elif layout.format is FileFormat.JSONL:
             stream, codec = line_text(content.stream, layout.encoding)
-            rows = JsonLinesReader(TextIOWrapper(stream, codec, errors="replace", newline="\n")).rows()
+            text = TextIOWrapper(stream, codec, errors="replace", newline="")
+            opened.callback(text.detach)  # the stream is another's to close
+            rows = JsonLinesReader(text).rows()
         else:
             stream, codec = line_text(content.stream, layout.encoding)
             position = max(start.position, layout.position)

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-import xlsxwriter  # type: ignore[import-untyped]  # it has no types of its own
+import xlsxwriter
 
 from leads.headings import plain_heading
 

@@ -133,6 +133,12 @@ class Segmenter:
                 yield odd.get(row_no) or self._row(texts, row_no)
             self._rows_before += len(texts)
 
+    def texts(self, blocks: LineBlocks) -> Iterator[list[str]]:
+        """Yield the texts of the rows of a CSV text, a block at a time."""
+        while (block := blocks.next_block()) is not None:
+            texts, _, _ = self._rows_of(blocks, block)
+            yield texts
+
     def of_rows(self, rows: Iterable[RawRow], *, size: int = ROWS) -> Iterator[Segment]:
         """Yield a segment for each ``size`` rows of a file that is read row by row; a place in it is a row's number."""
         waiting = iter(rows)

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 try:
-    import atheris  # type: ignore[import-untyped]  # it has no types of its own
+    import atheris
 except ImportError:  # there is no build of it for this machine
     atheris = None
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import xlsxwriter  # type: ignore[import-untyped]  # it has no types of its own
+import xlsxwriter
 
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _RELATION = (
