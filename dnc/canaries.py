@@ -196,7 +196,7 @@ def look_for_canaries(store: Store, now: datetime) -> int:
     found = 0
     with store.reading() as session:
         canaries = canaries_out(session)
-        keys = dict(session.execute(select(Recipient.id, Recipient.key_id)).tuples())
+        keys = {id_: key_id for id_, key_id in session.execute(select(Recipient.id, Recipient.key_id))}  # noqa: C416 - rows
         seen = [
             (canary, how, subject, seen_at)
             for canary in canaries

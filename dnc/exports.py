@@ -107,6 +107,7 @@ def make_export(
     with store.snapshot() as session:
         card = _campaign(session, caller, campaign, now)
         to = recipient_of(session, card.seller_id, recipient)
+        session.expunge(to)
         numbers = BitMap64()
         for page in numbers_for_seller(session.connection(), card.seller_id):
             numbers.update([row[0] for row in page])

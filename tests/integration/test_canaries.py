@@ -1,0 +1,302 @@
+"""Canaries: where leads that were handed out show up again, the export and its recipient are named."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from core.access import ApiKey, Caller, Role, create_key, operator
+from core.errors import Forbidden
+from core.ledger import LedgerEntry
+from dnc.arrivals import report_arrival
+from dnc.campaigns import close_campaign
+from dnc.canaries import CANARIES, How, Sighting, fiction, look_for_canaries, report_sighting, sightings
+from dnc.contacts import Outcome, log_contact
+from dnc.exports import COLUMNS, CampaignNotOpen, ExportTooLarge, MadeExport, NothingToExport, make_export
+from dnc.gate import Question, UnknownCampaign
+from dnc.models import Canary, Export
+from dnc.recipients import UnknownRecipient, add_recipient
+from leads.arriving import finished_files
+from tests.deliveries import deliver
+from tests.integration.seeds import KINDS, dialer_of, seeded_service
+from tests.seeding import (
+    CAMPAIGN,
+    FROM_LIST,
+    FROM_PARTNER,
+    LIST_SOURCE_NAME,
+    LIST_SUPPLIER_NAME,
+    LISTED,
+    OPERATOR,
+    OPTED_OUT,
+    OTHER_CAMPAIGN,
+    PARTNER_SAYS,
+    PARTNER_SOURCE,
+    SELLER,
+    Seeded,
+    import_leads,
+    opt_out,
+)
+
+ME = operator("tests")
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """An export, the lines of its file, and the callers by the recipient's own key and by another of the seller."""
+
+    made: MadeExport
+    lines: list[dict[str, str]]
+    text: str
+    recipient: Caller
+    another: Caller
+
+    @property
+    def canaries(self) -> list[int]:
+        """The numbers in the file that are nobody's leads."""
+        leads = {FROM_PARTNER, FROM_LIST}
+        return [int(line["number"][1:]) for line in self.lines if line["number"] not in leads]
+
+
+@pytest.fixture(params=KINDS)
+def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    """A seeded service on each database, at an hour of calling."""
+    with seeded_service(request, request.param, tmp_path) as made:
+        yield made
+
+
+def dialer(seeded: Seeded, name: str) -> Caller:
+    """Return a caller with a new key of the seller's."""
+    with seeded.service.store.writing() as session:
+        create_key(session, ME, name=name, role=Role.DIALER, seller_id=seeded.seller_id, now=seeded.clock.now())
+        session.flush()
+        key = session.scalars(select(ApiKey).where(ApiKey.name == name)).one()
+        return Caller(key.id, name, "key", Role.DIALER, seeded.seller_id)
+
+
+def exported(seeded: Seeded, recipient: str = "operatoren", campaign: str = CAMPAIGN, caller: Caller = ME) -> Handed:
+    """Return an export for a recipient with a key of its own."""
+    service, now = seeded.service, seeded.clock.now()
+    own, another = dialer(seeded, f"{recipient}s nyckel"), dialer(seeded, f"inte {recipient}s")
+    with service.store.writing() as session:
+        add_recipient(
+            session,
+            ME,
+            slug=recipient,
+            seller=SELLER,
+            name="Operatören AB",
+            contract_reference="PUB-1",
+            key_name=own.name,
+            now=now,
+        )
+    file = io.StringIO(newline="")
+    made = make_export(
+        service.store, service.shelf.listed, caller, campaign=campaign, recipient=recipient, file=file, now=now
+    )
+    return Handed(made, list(csv.DictReader(io.StringIO(file.getvalue()))), file.getvalue(), own, another)
+
+
+def seen(seeded: Seeded) -> list[Sighting]:
+    """Return every sighting there is."""
+    with seeded.service.store.reading() as session:
+        return list(sightings(session, Caller("c", "c", "key", Role.COMPLIANCE, None)))
+
+
+def test_an_export_holds_the_leads_that_could_be_called_and_three_canaries(seeded: Seeded) -> None:
+    handed = exported(seeded)
+
+    numbers = [line["number"] for line in handed.lines]
+    assert tuple(handed.lines[0]) == COLUMNS
+    assert numbers == sorted(numbers)
+    assert {FROM_PARTNER, FROM_LIST} <= set(numbers)
+    assert not {LISTED, OPTED_OUT} & set(numbers)
+    assert handed.made.leads == 2
+    assert len(handed.canaries) == CANARIES
+    assert set(handed.canaries) <= set(fiction())
+    assert {line["check_before_calling"] for line in handed.lines} == {"yes"}
+    assert all(line["name"] and line["say"] and len(line["reference"]) == 32 for line in handed.lines)
+    assert next(line for line in handed.lines if line["number"] == FROM_PARTNER)["say"] == PARTNER_SAYS
+
+
+def test_an_export_never_tells_who_sold_a_list(seeded: Seeded) -> None:
+    text = exported(seeded).text
+
+    assert LIST_SOURCE_NAME not in text
+    assert LIST_SUPPLIER_NAME not in text
+    assert "adresslistan" not in text
+
+
+def test_an_export_is_on_record_with_its_sha256_and_no_clear_number(seeded: Seeded) -> None:
+    handed = exported(seeded)
+
+    with seeded.service.store.reading() as session:
+        row = session.scalars(select(Export)).one()
+        entry = session.scalars(select(LedgerEntry).where(LedgerEntry.subject == handed.made.id)).one()
+        session.expunge_all()
+    assert row.sha256 == handed.made.sha256 == hashlib.sha256(handed.text.encode()).hexdigest()
+    assert (entry.kind, row.contract_reference) == ("leads.exported", "PUB-1")
+    assert handed.made.sha256 in (entry.payload or "")
+    assert not any(str(number) in (entry.payload or "") for number in handed.canaries)
+
+
+def test_two_exports_share_no_canary_and_none_is_a_number_that_something_is_known_of(seeded: Seeded) -> None:
+    one, other = exported(seeded, "ena"), exported(seeded, "andra")
+
+    assert not set(one.canaries) & set(other.canaries)
+    assert not {int(number[1:]) for number in (LISTED, OPTED_OUT, FROM_PARTNER)} & set(one.canaries)
+
+
+def test_a_name_that_would_be_a_formula_is_harmless(seeded: Seeded, tmp_path: Path) -> None:
+    number = "+46846500444"
+    path = tmp_path / "formel.csv"
+    path.write_text(f"Telefon;Namn\n{number};=1+1\n", encoding="utf-8")
+    deliver(seeded.service.store, path, PARTNER_SOURCE)
+
+    lines = exported(seeded).lines
+
+    assert next(line for line in lines if line["number"] == number)["name"] == "'=1+1"
+
+
+def test_what_cannot_be_exported_leaves_nothing_behind(seeded: Seeded) -> None:
+    service, now = seeded.service, seeded.clock.now()
+    exported(seeded)
+    kept = {"store": service.store, "listed": service.shelf.listed, "now": now}
+
+    def refused(error: type[Exception], campaign: str = CAMPAIGN, to: str = "operatoren", **how: object) -> None:
+        file = io.StringIO()
+        arguments = {"caller": ME, **how}
+        with pytest.raises(error):
+            make_export(campaign=campaign, recipient=to, file=file, **kept, **arguments)  # type: ignore[arg-type] # as named
+
+    refused(UnknownRecipient, to="ingen")
+    refused(UnknownRecipient, campaign=OTHER_CAMPAIGN)
+    refused(UnknownCampaign, campaign="ingen")
+    refused(Forbidden, caller=dialer_of(seeded))
+    refused(ExportTooLarge, limit=1)
+    for number in (FROM_PARTNER, FROM_LIST):
+        opt_out(service, number, None)
+    refused(NothingToExport)
+    with service.store.writing() as session:
+        close_campaign(session, ME, slug=CAMPAIGN, now=now)
+    refused(CampaignNotOpen)
+    with service.store.reading() as session:
+        assert len(session.scalars(select(Export)).all()) == 1
+        assert len(session.scalars(select(Canary)).all()) == CANARIES
+
+
+def test_a_check_of_a_canary_is_denied_for_want_of_a_source(seeded: Seeded) -> None:
+    handed = exported(seeded)
+
+    for number in handed.canaries:
+        answer = seeded.service.gate.ask(handed.recipient, CAMPAIGN, Question(f"+{number}"))
+
+        assert [reason.code for reason in answer.decision.reasons] == ["no_source"]
+        assert not answer.decision.may_call
+
+
+def test_a_check_by_another_than_the_recipient_is_a_sighting_once(seeded: Seeded) -> None:
+    handed, service = exported(seeded), seeded.service
+    canary = handed.canaries[0]
+    seeded.clock.at += timedelta(minutes=1)
+    service.gate.ask(handed.recipient, CAMPAIGN, Question(f"+{canary}"))
+    assert look_for_canaries(service.store, seeded.clock.now()) == 0
+
+    stranger = service.gate.ask(handed.another, CAMPAIGN, Question(f"+{canary}"))
+    elsewhere = service.gate.ask(dialer_of(seeded, seeded.other_seller_id), OTHER_CAMPAIGN, Question(f"+{canary}"))
+
+    assert look_for_canaries(service.store, seeded.clock.now()) == 2
+    assert look_for_canaries(service.store, seeded.clock.now()) == 0
+    found = seen(seeded)
+    assert {one.subject for one in found} == {stranger.id, elsewhere.id}
+    assert {(one.how, one.export_id, one.recipient, one.number) for one in found} == {
+        (How.CHECK, handed.made.id, "operatoren", canary)
+    }
+    with service.store.reading() as session:
+        said = session.scalars(select(LedgerEntry.payload).where(LedgerEntry.kind == "canary.sighted")).all()
+    assert len(said) == 2
+    assert not any(str(canary) in (payload or "") for payload in said)
+
+
+def test_a_number_of_the_same_range_that_is_no_canary_is_no_sighting(seeded: Seeded) -> None:
+    handed, service = exported(seeded), seeded.service
+    plain = next(number for number in fiction() if number not in handed.canaries)
+    service.gate.ask(handed.another, CAMPAIGN, Question(f"+{plain}"))
+
+    assert look_for_canaries(service.store, seeded.clock.now()) == 0
+
+
+def test_a_check_from_before_the_export_is_no_sighting(seeded: Seeded) -> None:
+    service = seeded.service
+    stranger = dialer(seeded, "tidig")
+    service.gate.ask_many(stranger, CAMPAIGN, [Question(f"+{number}") for number in fiction()])
+    seeded.clock.at += timedelta(minutes=1)
+    exported(seeded)
+
+    assert look_for_canaries(service.store, seeded.clock.now()) == 0
+
+
+def test_a_canary_in_a_delivered_file_is_resale(seeded: Seeded, tmp_path: Path) -> None:
+    handed, service = exported(seeded), seeded.service
+    seeded.clock.at += timedelta(days=1)
+    import_leads(service, tmp_path, PARTNER_SOURCE, [f"+{handed.canaries[1]}", "+46980319299"])
+    with service.store.reading() as session:
+        file = finished_files(session)[-1]
+    for _ in range(2):
+        report_arrival(service.store, service.shelf.listed, OPERATOR, lead_file_id=file, now=seeded.clock.now())
+
+    [one] = seen(seeded)
+
+    assert (one.how, one.subject, one.number) == (How.LEAD_FILE, file, handed.canaries[1])
+    assert one.recipient_name == "Operatören AB"
+
+
+def test_a_call_that_was_not_allowed_is_a_sighting_whoever_made_it(seeded: Seeded) -> None:
+    handed, service = exported(seeded), seeded.service
+    seeded.clock.at += timedelta(minutes=1)
+    now = seeded.clock.now()
+    answer = service.gate.ask(handed.recipient, CAMPAIGN, Question(f"+{handed.canaries[2]}"))
+    with service.store.writing() as session:
+        logged = log_contact(
+            session,
+            handed.recipient,
+            service.keyring,
+            check_id=answer.id,
+            call_id="samtal-1",
+            started_at=now,
+            ended_at=None,
+            outcome=Outcome.NO_ANSWER,
+            agent=None,
+            source_disclosed=None,
+            now=now,
+        )
+        contact = logged.contact.id
+
+    assert look_for_canaries(service.store, now) == 1
+    assert [(one.how, one.subject) for one in seen(seeded)] == [(How.CONTACT, contact)]
+
+
+def test_a_reported_number_is_kept_only_if_it_is_a_canary_of_the_seller(seeded: Seeded) -> None:
+    handed, service, now = exported(seeded), seeded.service, seeded.clock.now()
+    service_desk = Caller("k", "k", "user", Role.CUSTOMER_SERVICE, seeded.seller_id)
+    other_desk = Caller("o", "o", "user", Role.CUSTOMER_SERVICE, seeded.other_seller_id)
+    plain = next(number for number in fiction() if number not in handed.canaries)
+
+    def told(caller: Caller, number: int) -> int:
+        with service.store.writing() as session:
+            return report_sighting(
+                session, caller, service.keyring, number=number, seen_at=now, how="ringde kundtjänst", now=now
+            )
+
+    assert told(service_desk, plain) == 0
+    assert told(other_desk, handed.canaries[0]) == 0
+    assert told(service_desk, handed.canaries[0]) == 1
+    assert [(one.how, one.note, one.recorded_by) for one in seen(seeded)] == [
+        (How.REPORT, "ringde kundtjänst", "user:k")
+    ]
+    with pytest.raises(Forbidden):
+        told(handed.recipient, plain)
