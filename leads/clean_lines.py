@@ -55,7 +55,7 @@ class CleanLines:
         self._settler = settler
         self._received_at = to_microseconds(received_at)
         self._retention = retention // timedelta(microseconds=1)
-        self.is_possible = columns.places.keys() <= _READ_HERE and self._width > 1
+        self.is_possible = columns.places.keys() <= _READ_HERE and self._width > 1 and not columns.identity_places
 
     def has_regular_quotes(self, lines: pl.Series) -> pl.Series:
         """Return for each line whether ``csv`` would make one row of it, with quotes around whole cells at most."""
@@ -75,6 +75,8 @@ class CleanLines:
             "line"
         ).str.contains(odd)
         told_apart = lines.filter(plain)
+        if told_apart.is_empty():
+            return pl.DataFrame(schema=LEADS | ({"cells": pl.String} if with_cells else {})), lines["row_no"]
         cells = told_apart.select(
             "row_no",
             pl.col("line").str.split_exact(self._delimiter, self._width - 1).alias("cells"),

@@ -12,6 +12,8 @@ from typing import BinaryIO
 BLOCK = 4 << 20
 """Bytes of lines taken at once; a longer line is passed over, so what its row's leaf is depends on it."""
 LINE_LIMIT = 64 * 1024  # characters, of a line and of a row; csv itself would take fields twice as long
+LONGEST_ROW = 4 * (LINE_LIMIT + 1024)
+"""Bytes within which a row ends, its line ends among them, or is too long: a block is let grow so far."""
 _END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -42,14 +44,29 @@ class LineBlocks:
 
     def next_block(self) -> Block | None:
         """Return the next lines, at least one; None at the end."""
-        raw = self._fill()
+        return self._next(self._size)
+
+    def _next(self, size: int) -> Block | None:
+        raw = self._fill(size)
         if not raw:
             return None
         cut = _last_end(raw, is_over=self._is_over)
+        if cut == 0 and len(raw) < LONGEST_ROW:
+            self._waiting = raw
+            return self._next(2 * size)
         if cut == 0:
             return self._long_line(raw)
         self._waiting = raw[cut:]
         return self._block(raw[:cut], cut)
+
+    def longer(self, block: Block) -> Block | None:
+        """Return ``block`` with more lines after its own, or None if it holds as much as any row may have."""
+        length = len(self._raw) + len(self._waiting)
+        if block.is_last or length >= LONGEST_ROW:
+            return None
+        self._waiting = self._raw + self._waiting
+        self._position = block.position
+        return self._next(2 * length)
 
     def give_back(self, block: Block, count: int) -> Block:
         """Return ``block`` without its last ``count`` lines, which will begin the next one: a row does not end here."""
@@ -62,10 +79,10 @@ class LineBlocks:
         self._position = block.position + cut
         return Block(block.lines[:kept], block.position, self._position, is_last=False)
 
-    def _fill(self) -> bytes:
+    def _fill(self, size: int) -> bytes:
         parts, length = [self._waiting], len(self._waiting)
-        while length < self._size and not self._is_over:
-            more = self._stream.read(self._size - length)
+        while length < size and not self._is_over:
+            more = self._stream.read(size - length)
             self._is_over = not more
             parts.append(more)
             length += len(more)

@@ -161,8 +161,11 @@ class Segmenter:
                 continue
             texts.extend(filter(None, block.lines[at:place]))
             row_no = self._rows_before + len(texts) + 1
-            is_last = block.is_last or place == 0
-            found = take_row(block.lines, place, self._delimiter, self._width, row_no, is_last=is_last)
+            found = take_row(block.lines, place, self._delimiter, self._width, row_no, is_last=block.is_last)
+            if found is None and place == 0:
+                if (longer := blocks.longer(block)) is not None:
+                    return self._rows_of(blocks, longer)
+                found = take_row(block.lines, place, self._delimiter, self._width, row_no, is_last=True)
             if found is None:
                 return texts, odd, blocks.give_back(block, len(block.lines) - place).end_position
             row, count = found
