@@ -13,9 +13,12 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from werkzeug.test import TestResponse
 
 from core.access import RIGHTS, Role
+from dnc.arrivals import screen_arrivals
+from dnc.recipients import add_recipient
+from leads.arriving import finished_files
 from tests.api.calling import Json, Ringklar, answered
 from tests.api.test_roles import delivery
-from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPTED_OUT, SELLER
+from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPERATOR, OPTED_OUT, PARTNER_SOURCE, SELLER
 
 EXAMPLES = 25
 """Requests to each operation: the walk is bounded, and the same each time."""
@@ -108,6 +111,7 @@ def test_answers_fit_their_declared_models(ringklar: Ringklar) -> None:
         check = fits("POST /v1/checks", ringklar.post("/v1/checks", {**body, "reference": 'a "b"'}))
         fits("GET /v1/checks/{check_id}", ringklar.get(f"/v1/checks/{check['id']}"))
         fits("POST /v1/what-if", ringklar.post("/v1/what-if", {**body, "at": "2026-12-25T10:00:00Z"}))
+    _try_exports(ringklar, fits)
     batch = {"numbers": numbers, "campaign": CAMPAIGN}
     fits("POST /v1/checks/batch", ringklar.post("/v1/checks/batch", batch))
     permitted = ringklar.check(FROM_PARTNER)["id"]
@@ -155,6 +159,33 @@ def test_answers_fit_their_declared_models(ringklar: Ringklar) -> None:
     fits("POST /v1/registers/{name}/versions", loaded)
 
     assert tried == models.keys()
+
+
+def _try_exports(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json]) -> None:
+    """Ask each endpoint of arrivals, exports and canaries."""
+    service, role, now = ringklar.service, Role.LEAD_MANAGER, ringklar.service.clock.now()
+    screen_arrivals(service.store, service.shelf.listed, now)
+    with service.store.writing() as session:
+        file = finished_files(session)[0]
+        add_recipient(
+            session,
+            OPERATOR,
+            slug="operatoren",
+            seller=SELLER,
+            name="Operatören AB",
+            contract_reference="PUB-1",
+            key_name=None,
+            now=now,
+        )
+    everybodys = ringklar.new_key(role, None)
+    arrival = ringklar.get(f"/v1/lead-files/{file}/arrival", key=everybodys)
+    fits("GET /v1/lead-files/{lead_file_id}/arrival", arrival)
+    fits("GET /v1/sources/{slug}/arrivals", ringklar.get(f"/v1/sources/{PARTNER_SOURCE}/arrivals", role))
+    wanted = {"campaign": CAMPAIGN, "recipient": "operatoren"}
+    handed = fits("POST /v1/exports", ringklar.post("/v1/exports", wanted, role))["csv"]
+    seen = {"number": handed.splitlines()[-1].split(",")[0], "seen_at": now.isoformat(), "how": "annons"}
+    fits("POST /v1/canaries/sightings", ringklar.post("/v1/canaries/sightings", seen, Role.COMPLIANCE))
+    fits("GET /v1/canaries/sightings", ringklar.get("/v1/canaries/sightings", Role.COMPLIANCE))
 
 
 def _try_sources(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json], file_id: str) -> None:
