@@ -1,131 +1,127 @@
-"""The inbox: register files that somebody drops in a folder are loaded, and none is ever deleted.
+"""Folders that others fill: a file is taken when nobody writes to it any more, set aside afterwards, never deleted.
 
-A file is named ``nix-2026-11-15.txt`` (or ``.csv``, perhaps followed by ``.gz`` or ``.zip``): register and date of its
-contents. Write it under a name that ends in ``.part`` and rename it, or write it in place: it is not touched until its
-size and time of change have stood still between two looks. Loaded, it moves to ``done/``; refused, to ``refused/`` with
-the reason beside it.
+Write a file under a name that ends in ``.part`` and rename it, or write it in place: it is not touched until its size
+and time of change have stood still between two looks, nor, where the system can tell, while a process writes to it.
 """
 
-import logging
+import fcntl
 import os
-import re
+import signal
+import stat
 import time
-from collections.abc import Callable
-from datetime import date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from core.access import operator
-from core.config import Settings
-from core.errors import Kind, ServiceError
-from core.store import Store
-from dnc.register_errors import RegisterDateMissing
-from dnc.registers import load_register
-
 SETTLE_SECONDS = 10.0
-_NAME = re.compile(r"([a-z0-9][a-z0-9-]*?)-([0-9]{4}-[0-9]{2}-[0-9]{2})\.(?:(?:txt|csv)(?:\.gz|\.zip)?|gz|zip)")
-_UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
+UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
+DONE, REFUSED = "done", "refused"
+Look = tuple[int, int]
 
-_log = logging.getLogger(__name__)
 
-
-class Inbox:
-    """One process's view of the register inbox; it remembers how each file looked the last time."""
+class WatchedFolder:
+    """One process's view of one folder; it remembers how each file looked the last time."""
 
     def __init__(
-        self,
-        settings: Settings,
-        *,
-        settle_seconds: float = SETTLE_SECONDS,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, directory: Path, *, settle_seconds: float, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self.directory = settings.inbox_dir / "registers"
-        self.settle_seconds = settle_seconds
-        self._registers_dir = settings.registers_dir
+        self.directory = directory
+        self._settle_seconds = settle_seconds
         self._monotonic = monotonic
-        self._seen: dict[str, tuple[tuple[int, int], float]] = {}
+        self._seen: dict[str, tuple[Look, float]] = {}
 
-    def pick_up(self, store: Store, now: datetime) -> dict[str, str]:
-        """Load every file that has stood still; return what became of each: ``done``, or the refusal's code.
-
-        A file that the service could not take just now stays and is tried again; one bad file does not stop the others.
-
-        Raises:
-            ExceptionGroup: faults of the service, not of a file, after every file was tried.
-        """
-        self.directory.mkdir(parents=True, exist_ok=True)
-        outcomes: dict[str, str] = {}
-        faults: list[Exception] = []
-        for path in self._settled():
-            try:
-                outcomes[path.name] = self._take(store, path, now)
-            except Exception as error:  # noqa: BLE001 - the poison-row rule: the other files come first, then it is raised
-                faults.append(error)
-        if faults:
-            raise ExceptionGroup("some register files could not be taken now", faults)
-        return outcomes
-
-    def _settled(self) -> list[Path]:
-        """Return the files that have not changed for a while, the oldest contents first."""
+    def settled(self) -> list[Path]:
+        """Return the files, and links to any, that have stood still for a while, by name."""
         at, seen, settled = self._monotonic(), {}, []
-        for path in sorted(self.directory.iterdir(), key=_by_date):
-            if path.name.startswith(".") or path.name.endswith(_UNFINISHED) or path.is_dir():
+        for path in sorted(self.directory.iterdir()):
+            look = None if path.name.startswith(".") or path.name.endswith(UNFINISHED) else look_at(path)
+            if look is None:
                 continue
-            looks = path.lstat()
-            look = (looks.st_size, looks.st_mtime_ns)
             before, since = self._seen.get(path.name, (None, at))
             seen[path.name] = (look, since if look == before else at)
-            if look == before and at - since >= self.settle_seconds:
+            if look == before and at - since >= self._settle_seconds and not _is_being_written(path):
                 settled.append(path)
         self._seen = seen
         return settled
 
-    def _take(self, store: Store, path: Path, now: datetime) -> str:
-        named = _NAME.fullmatch(path.name)
-        try:
-            if named is None or path.is_symlink():
-                raise RegisterDateMissing("name the file itself by register and date, as nix-2026-11-15.txt")
-            load_register(
-                store,
-                self._registers_dir,
-                operator("inbox"),
-                name=named[1],
-                path=path,
-                as_of=_date_of(named[2]),
-                file_name=path.name,
-                now=now,
-            )
-        except ServiceError as error:
-            if error.kind is Kind.UNAVAILABLE:
-                raise
-            _log.warning("register file refused: %s", error.code)
-            reason = f"{error.code}\n{error.title}: {error.detail}\n"
-            self._move(path, "refused", reason)
-            return error.code
-        self._move(path, "done", None)
-        return "done"
+    def postpone(self, path: Path, seconds: float) -> None:
+        """Take the file for one that has just changed, and will stand still no sooner than in ``seconds``."""
+        look, _since = self._seen[path.name]
+        self._seen[path.name] = look, self._monotonic() + seconds
 
-    def _move(self, path: Path, folder: str, reason: str | None) -> None:
-        """Move the file to a free name in ``folder``; if another leader has moved it already, that is well too."""
+    def set_aside(self, path: Path, folder: str, beside: Mapping[str, str], with_it: Sequence[str] = ()) -> Path | None:
+        """Move the file to a free name in ``folder``, and return where it lies now.
+
+        ``beside`` holds texts to write next to it first, by what their names add to its own; ``with_it`` what the names
+        of files add that move along. None: the file is gone, since another leader has moved it already; that is well.
+
+        Raises:
+            OSError: the disk does not take it, or ``folder`` leads elsewhere; nothing was moved.
+        """
         target = self.directory / folder / path.name
         target.parent.mkdir(exist_ok=True)
+        if target.parent.is_symlink():
+            raise NotADirectoryError(f"the folder {folder} of an inbox is a link")
         count = 1
         while os.path.lexists(target):
             count += 1
             target = target.with_name(f"{path.name}.{count}")
         if not os.path.lexists(path):
-            return
-        if reason is not None:
-            target.with_name(f"{target.name}.reason.txt").write_text(reason, encoding="utf-8")
-        path.rename(target)
+            return None
+        for suffix, text in beside.items():
+            unfinished = target.with_name(f".{target.name}{suffix}.part")
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.replace(target.with_name(target.name + suffix))
+        # Killed half-way, a refused file must not be met again without what lay with it, nor what lay with one that
+        # is done be there for the next file of that name.
+        moved = ["", *with_it] if folder == REFUSED else [*with_it, ""]
+        for suffix in moved:
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + suffix).rename(target.with_name(target.name + suffix))
+        return target
 
 
-def _by_date(path: Path) -> tuple[str, str]:
-    named = _NAME.fullmatch(path.name)
-    return (named[2] if named else "", path.name)
-
-
-def _date_of(text: str) -> date | None:
+def look_at(path: Path) -> Look | None:
+    """Return size and time of change of a plain file or of a link; None if it is neither, or gone."""
     try:
-        return date.fromisoformat(text)
-    except ValueError:
+        status = path.lstat()
+    except FileNotFoundError:
         return None
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def open_plain(path: Path) -> int:
+    """Return a descriptor of the file itself, to read; the caller closes it.
+
+    Raises:
+        OSError: it cannot be opened, is a link, or is no plain file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError("it is no plain file")
+    return descriptor
+
+
+def _is_being_written(path: Path) -> bool:
+    """Return whether a process has the file open to write; False where the system does not tell us.
+
+    Linux grants a lease to read only on a file that nobody writes to. It is given back at once; who opens the file just
+    then waits for that, and the signal that we would get of it is one that does nothing.
+    """
+    try:
+        descriptor = open_plain(path)
+    except OSError:
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return True
+    except (OSError, AttributeError):  # another's file, a file system or system without leases
+        return False
+    finally:
+        os.close(descriptor)
+    return False

@@ -50,7 +50,7 @@ def run_jobs(
 def run_once(service: Service, *, settle_seconds: float = SETTLE_SECONDS) -> Mapping[str, str] | None:
     """Run every task that is due once, and return each one's outcome; None if another process leads.
 
-    The inbox is looked at twice, ``settle_seconds`` apart, to tell a file that is being written from one that is not.
+    Inboxes are looked at twice, ``settle_seconds`` apart, to tell a file that is being written from one that is not.
     """
     tasks = tasks_for(service.settings, settle_seconds=settle_seconds)
     election = Election(service.store, service.settings.database_url)
@@ -65,8 +65,9 @@ def run_once(service: Service, *, settle_seconds: float = SETTLE_SECONDS) -> Map
                 enqueue(leadership.store, task)
                 outcomes.update(run_due(leadership.store, [task]))
             threading.Event().wait(settle_seconds)
-            now = service.clock.now()
-            outcomes["registers.pick_up"] = _outcome(tasks[0], leadership.store, now)
+            for task in tasks:
+                if task.looks_twice:
+                    outcomes[task.name] = _outcome(task, leadership.store, service.clock.now())
             return outcomes
         finally:
             leadership.resign()

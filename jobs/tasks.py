@@ -4,7 +4,7 @@ A task is given a fenced store, so that whatever it writes it writes as the newe
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
@@ -14,6 +14,7 @@ from core.access import WebSession, operator
 from core.checkpoints import make_checkpoint
 from core.config import Settings
 from core.ledger import Event, put_on_record
+from core.secrets import keyring
 from core.store import Store
 from dnc.arrivals import screen_arrivals
 from dnc.canaries import look_for_canaries
@@ -21,9 +22,15 @@ from dnc.oversight import oversee
 from dnc.register_shelf import RegisterShelf
 from dnc.registers import State, ensure_registers, standing
 from dnc.snapshots import sweep_unfinished
-from jobs.inbox import SETTLE_SECONDS, Inbox
+from jobs.beside import Readers
+from jobs.inbox import SETTLE_SECONDS
+from jobs.lead_inbox import LEFT_ALONE, LeadInbox
 from jobs.leader import FencedStore
 from jobs.models import JobRun
+from jobs.register_inbox import RegisterInbox
+from leads.importer import waiting_files
+from leads.kept_files import forget_kept_files
+from leads.shelf import Shelf
 from web.kept import forget_answers
 
 KEPT_RUNS = timedelta(days=30)
@@ -33,11 +40,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Something to do every so often: ``run`` takes the leader's store and the moment, and says what came of it."""
+    """Something to do every so often: ``run`` takes the leader's store and the moment, and says what came of it.
+
+    ``looks_twice``: it looks at a folder, and takes what has stood still since its look before.
+    """
 
     name: str
     every: timedelta
     run: Callable[[FencedStore, datetime], str]
+    looks_twice: bool = False
 
     def due_at(self, now: datetime) -> datetime:
         """Return the newest moment, ``now`` or before, at which the task was due: the same in every process."""
@@ -47,15 +58,24 @@ class Task:
 
 def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> tuple[Task, ...]:
     """Return every task of this installation."""
-    inbox = Inbox(settings, settle_seconds=settle_seconds)
     shelf = RegisterShelf(settings.registers_dir)
+    lead_files = Shelf(settings.lead_files_dir, keyring(settings.secret).lead_file_key)
+    readers = Readers(settings)
+    inbox = RegisterInbox(settings, settle_seconds=settle_seconds)
+    lead_inbox = LeadInbox(settings, lead_files, readers, settle_seconds=settle_seconds)
 
     def pick_up(store: FencedStore, now: datetime) -> str:
-        outcomes = inbox.pick_up(store, now)
-        return f"{len(outcomes)} files: {', '.join(sorted(set(outcomes.values())))}" if outcomes else "no file"
+        return _told(inbox.pick_up(store, now))
+
+    def pick_up_leads(store: FencedStore, now: datetime) -> str:
+        return _told(lead_inbox.pick_up(store, now))
 
     def sweep(store: FencedStore, now: datetime) -> str:
-        return f"{sweep_unfinished(settings.registers_dir)} files, {forget_runs(store, now)} runs"
+        files = sweep_unfinished(settings.registers_dir) + lead_files.sweep_unfinished(now)
+        return f"{files} files, {forget_runs(store, now)} runs"
+
+    def forget(store: FencedStore, now: datetime) -> str:
+        return f"{forget_kept_files(store, lead_files, now)} files"
 
     def screen(store: FencedStore, now: datetime) -> str:
         return f"{screen_arrivals(store, shelf.listed, now)} lead files"
@@ -64,7 +84,10 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
         return f"{look_for_canaries(store, now)} sightings"
 
     return (
-        Task("registers.pick_up", timedelta(seconds=15), pick_up),
+        Task("registers.pick_up", timedelta(seconds=15), pick_up, looks_twice=True),
+        Task("lead_files.pick_up", timedelta(seconds=15), pick_up_leads, looks_twice=True),
+        Task("lead_files.read", timedelta(seconds=15), LeadFileReading(readers).go_on),
+        Task("lead_files.forget", timedelta(days=1), forget),
         Task("registers.warn", timedelta(hours=1), warn_of_registers),
         Task("ledger.checkpoint", timedelta(minutes=1), checkpoint),
         Task("arrivals.screen", timedelta(minutes=1), screen),
@@ -73,6 +96,32 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
         Task("sweep", timedelta(hours=1), sweep),
         Task("sweep_expired", timedelta(days=1), sweep_expired),
     )
+
+
+class LeadFileReading:
+    """Goes on with the lead files that nobody reads any more: whoever did was killed, or could not."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+        self._reported: dict[str, str] = {}
+
+    def go_on(self, store: Store, now: datetime) -> str:
+        """Have such files read by processes beside, and say once of each that cannot be read."""
+        with store.reading() as session:
+            waiting = waiting_files(session, now - LEFT_ALONE)
+        begun = sum(self._readers.start(lead_file_id) for lead_file_id in waiting)
+        failed = {name: failure.code for name, failure in self._readers.failures().items() if name in waiting}
+        for name, code in failed.items():
+            if self._reported.get(name) != code:
+                _log.error("lead file %s cannot be read further: %s", name, code)
+        self._reported = failed
+        return (
+            f"{len(waiting)} left alone: {begun} begun, {len(failed)} cannot be read" if waiting else "none left alone"
+        )
+
+
+def _told(outcomes: Mapping[str, str]) -> str:
+    return f"{len(outcomes)} files: {', '.join(sorted(set(outcomes.values())))}" if outcomes else "no file"
 
 
 def checkpoint(store: FencedStore, _now: datetime) -> str:

@@ -17,9 +17,9 @@ from sqlalchemy import func, select
 from app import Service
 from core.clock import FixedClock
 from core.ledger import LedgerEntry
-from jobs.inbox import Inbox
 from jobs.leader import Election, FencedStore, Leadership, NoLongerLeader
 from jobs.models import JobRun, LeaderLease
+from jobs.register_inbox import RegisterInbox
 from jobs.run import run_due
 from jobs.schedule import enqueue
 from jobs.tasks import Task, tasks_for, warn_of_registers
@@ -261,9 +261,9 @@ def test_a_fresh_register_is_not_warned_of(service: Service, tmp_path: Path) -> 
     assert warn_of_registers(service.store, NOON) == "0 warnings"
 
 
-def _inbox(service: Service, tmp_path: Path, name: str = "nix-2026-11-15.txt") -> tuple[Inbox, Path]:
+def _inbox(service: Service, tmp_path: Path, name: str = "nix-2026-11-15.txt") -> tuple[RegisterInbox, Path]:
     """Return an inbox that looks again at once, with one good file in it."""
-    inbox = Inbox(service.settings, settle_seconds=0)
+    inbox = RegisterInbox(service.settings, settle_seconds=0)
     inbox.directory.mkdir(parents=True)
     return inbox, written_file(inbox.directory / name)
 
@@ -294,7 +294,7 @@ def test_a_file_that_is_still_being_written_is_not_touched(service: Service, tmp
 def test_a_file_waits_until_it_has_stood_still_long_enough(service: Service, tmp_path: Path) -> None:
     _, path = _inbox(service, tmp_path)
     seconds = [0.0]
-    inbox = Inbox(service.settings, settle_seconds=10, monotonic=lambda: seconds[0])
+    inbox = RegisterInbox(service.settings, settle_seconds=10, monotonic=lambda: seconds[0])
 
     for at, outcome in ((0.0, {}), (5.0, {}), (9.9, {}), (10.0, {path.name: "done"})):
         seconds[0] = at
