@@ -38,6 +38,8 @@ _MOBILE = (
     r"^(?:0|\+46)7[02369](?:-?[0-9]{7}|[ -][0-9]{3} ?[0-9]{4}|[ -][0-9]{3} [0-9]{2} [0-9]{2}"
     r"|[ -][0-9]{2} [0-9]{2} [0-9]{3})$"
 )
+_LONGEST = {"name": NAME, "address": ADDRESS, "email": EMAIL, "partner_reference": REFERENCE}
+"""The texts of a person, in the order of ``details``, and how long each may be."""
 _ODD = r"[\x00-\x1f\\\x{fffd}]"
 _ODD_BUT_TABS = r"[\x00-\x08\x0a-\x1f\\\x{fffd}]"
 Read = TypeVar("Read")
@@ -71,9 +73,9 @@ class CleanLines:
         No line may be empty, and each must have regular quotes. ``with_cells`` adds the JSON array of a row's cells.
         """
         odd = _ODD_BUT_TABS if self._delimiter == "\t" else _ODD
-        plain = (pl.col("line").str.count_matches(self._delimiter, literal=True) == self._width - 1) & ~pl.col(
-            "line"
-        ).str.contains(odd)
+        line = pl.col("line")
+        whole = (line.str.count_matches(self._delimiter, literal=True) == self._width - 1) & ~line.str.contains(odd)
+        plain = lines.select(whole).to_series()
         told_apart = lines.filter(plain)
         if told_apart.is_empty():
             return pl.DataFrame(schema=LEADS | ({"cells": pl.String} if with_cells else {})), lines["row_no"]
@@ -82,13 +84,11 @@ class CleanLines:
             pl.col("line").str.split_exact(self._delimiter, self._width - 1).alias("cells"),
         )
         read = cells.select("row_no", *(self._cell(field, has_quotes).alias(field.value) for field in self._places))
-        read = read.select("row_no", *self._values(read))
+        read = self._settled(read, has_quotes=has_quotes)
         clean = read.filter(pl.col("clean")).select(*LEADS)
         if with_cells:
             clean = clean.join(told_apart.select("row_no", self._cells(has_quotes)), on="row_no", maintain_order="left")
-        left = pl.concat(
-            [lines.filter(~plain)["row_no"], read.filter(~pl.col("clean"))["row_no"]],
-        )
+        left = pl.concat([lines["row_no"].filter(~plain), read["row_no"].filter(~read["clean"])])
         return clean, left
 
     def _cell(self, field: Field, has_quotes: bool) -> pl.Expr:
@@ -103,52 +103,52 @@ class CleanLines:
         cells = line.str.replace_all(self._delimiter, '","', literal=True)
         return pl.concat_str([pl.lit('["'), cells, pl.lit('"]')]).alias("cells")
 
-    def _values(self, read: pl.DataFrame) -> list[pl.Expr]:
-        numbers = self._numbers(read[Field.NUMBER.value])
-        empty = pl.lit("")
-        name = self._first_said((Field.NAME,), (Field.GIVEN_NAME, Field.FAMILY_NAME))
-        street, town = self._first_said((Field.ADDRESS,)), self._first_said((Field.POSTCODE, Field.CITY))
-        comma = pl.when((street != "") & (town != "")).then(pl.lit(", ")).otherwise(empty)
-        address = pl.concat_str([street, comma, town])
-        email, reference = self._first_said((Field.EMAIL,)), self._first_said((Field.PARTNER_REFERENCE,))
-        said = (
-            ("name", name, NAME),
-            ("address", address, ADDRESS),
-            ("email", email, EMAIL),
-            ("partner_reference", reference, REFERENCE),
+    def _settled(self, read: pl.DataFrame, *, has_quotes: bool) -> pl.DataFrame:
+        """Return the leads that the cells say, and whether each is ``clean``; what is used twice is made once."""
+        texts = read.select(
+            "row_no",
+            street=self._first_said((Field.ADDRESS,)),
+            town=self._first_said((Field.POSTCODE, Field.CITY)),
+            name=self._first_said((Field.NAME,), (Field.GIVEN_NAME, Field.FAMILY_NAME)),
+            email=self._first_said((Field.EMAIL,)),
+            partner_reference=self._first_said((Field.PARTNER_REFERENCE,)),
         )
-        clean = pl.lit(numbers).is_not_null()
-        for _, text, longest in said:
-            clean &= (text.str.len_chars() <= longest) & ~text.str.contains('"', literal=True)
+        both = (pl.col("street") != "") & (pl.col("town") != "")
+        comma = pl.when(both).then(pl.lit(", ")).otherwise(pl.lit(""))
+        texts = texts.with_columns(address=pl.concat_str(["street", comma, "town"]))
+        clean = pl.lit(value=True)
+        for key, longest in _LONGEST.items():
+            clean &= pl.col(key).str.len_chars() <= longest
+            if has_quotes:
+                clean &= ~pl.col(key).str.contains('"', literal=True)
+        said = [
+            pl.when(pl.col(key) != "").then(pl.concat_str([pl.lit(f'"{key}":"'), key, pl.lit('"')]))
+            for key in _LONGEST
+            if (texts[key] != "").any()
+        ]
+        person = pl.concat_str(said, separator=",", ignore_nulls=True) if said else pl.lit("")
+        texts = texts.with_columns(clean=clean, person=person)
         birth_date, is_born = self._dates(read, Field.BIRTH_DATE, self._day)
         collected_at, is_collected = self._dates(read, Field.COLLECTED_AT, self._moment)
-        collected = pl.lit(collected_at, dtype=pl.Int64)
-        person = pl.concat_str(
-            [
-                pl.when(text != "").then(pl.concat_str([pl.lit(f'"{key}":"'), text, pl.lit('"')]))
-                for key, text, _ in said
-            ],
-            separator=",",
-            ignore_nulls=True,
-        )
-        return [
-            pl.lit(numbers).alias("number"),
-            pl.lit(birth_date, dtype=pl.String).alias("birth_date"),
-            collected.alias("collected_at"),
-            (collected.fill_null(self._received_at) + self._retention).alias("expires_at"),
-            pl.when(person != "").then(pl.concat_str([pl.lit("{"), person, pl.lit("}")])).alias("person"),
-            (clean & is_born & is_collected).alias("clean"),
-        ]
+        return texts.select(
+            "row_no",
+            self._numbers(read[Field.NUMBER.value]).alias("number"),
+            birth_date.alias("birth_date"),
+            collected_at.alias("collected_at"),
+            (collected_at.fill_null(self._received_at) + self._retention).alias("expires_at"),
+            pl.when(pl.col("person") != "").then(pl.concat_str([pl.lit("{"), "person", pl.lit("}")])).alias("person"),
+            clean=pl.col("clean") & is_born & is_collected,
+        ).with_columns(clean=pl.col("clean") & pl.col("number").is_not_null())
 
     def _first_said(self, *groups: Sequence[Field]) -> pl.Expr:
         """Return the text of the first group of fields that says anything, as ``rows`` puts it together."""
-        said = pl.lit("")
+        said: pl.Expr | None = None
         for group in reversed(groups):
             cells = [pl.col(field.value) for field in group if field in self._places]
             if cells:
                 text = cells[0] if len(cells) == 1 else pl.concat_str(cells, separator=" ").str.strip_chars()
-                said = pl.when(text != "").then(text).otherwise(said)
-        return said
+                said = text if said is None else pl.when(text != "").then(text).otherwise(said)
+        return pl.lit("") if said is None else said
 
     def _numbers(self, cells: pl.Series) -> pl.Series:
         """Return the E.164 value of each cell, null where there is no one valid number in it."""
@@ -164,10 +164,10 @@ class CleanLines:
 
     def _dates(
         self, read: pl.DataFrame, field: Field, reader: Callable[[str], Read | None]
-    ) -> tuple[pl.Series | None, pl.Expr]:
+    ) -> tuple[pl.Series, pl.Expr]:
         """Return what each cell of the column says, null where it is empty, and whether none of it is unusable."""
         if field not in self._places:
-            return None, pl.lit(value=True)
+            return pl.repeat(None, len(read), dtype=LEADS[field.value], eager=True), pl.lit(value=True)
         cells = read[field.value]
         written = cells.unique()
         values = [reader(text) if text else None for text in written]
