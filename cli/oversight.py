@@ -62,17 +62,10 @@ def add(written: str, seller: str, kind: str, via: str, received_at: datetime | 
 @refusals
 def walk_number_back(written: str, part: str, cursor: str | None, limit: int, as_json: bool) -> None:
     """From NUMBER to its files, sources and suppliers, and to everybody else from there; itself on record."""
-    with service() as built, built.store.writing() as session:
-        found = walk_back(
-            session,
-            caller(),
-            built.keyring,
-            number=readable(written, "SE"),
-            part=Part(part),
-            cursor=cursor,
-            limit=limit,
-        )
-        document = walk_back_document(found)
+    with service() as built:
+        number = readable(written, "SE")
+        found = walk_back(built.store, caller(), number=number, part=Part(part), cursor=cursor, limit=limit)
+    document = walk_back_document(found)
     answer(as_json, document.model_dump(mode="json"), _walked_back(document))
 
 
@@ -80,8 +73,8 @@ def _walked_back(found: WalkBackDocument) -> str:
     lines = [found.number]
     lines += [f"  lead: {lead.source} of {lead.supplier}, {lead.file} row {lead.row}" for lead in found.leads]
     for one in found.sources:
-        mark = _mark(one.paused, one.quarantined)
-        lines.append(f"  source {one.source} of {one.supplier}: {one.files} files, {one.leads} leads{mark}")
+        held = "" if one.leads is None else f": {one.files} files, {one.leads} leads"
+        lines.append(f"  source {one.source} of {one.supplier}{held}{_mark(one.paused, one.quarantined)}")
     lines.append(f"  complaints: {len(found.complaints)}")
     lines.append(f"  checks: {_counts(found.check_counts)}; contacts: {_counts(found.contact_counts)}")
     if found.others is not None:

@@ -51,19 +51,13 @@ def oversight_api(store: Store) -> Api:
             )
         )
 
-    @api.post("/v1/walk-backs", right=Right.WALK_BACK, repeatable=True)
-    def walk_number_back(body: WalkBackQuestion, caller: Caller, session: Session) -> WalkBackDocument:
+    @api.post("/v1/walk-backs", right=Right.WALK_BACK)
+    def walk_number_back(body: WalkBackQuestion, caller: Caller) -> WalkBackDocument:
         """Return where a number came from, what was done about it, and who else came from there; itself on record."""
-        found = walk_back(
-            session,
-            caller,
-            keyring,
-            number=readable(body.number, body.region),
-            part=body.part,
-            cursor=body.cursor,
-            limit=body.limit,
+        number = readable(body.number, body.region)
+        return walk_back_document(
+            walk_back(store, caller, number=number, part=body.part, cursor=body.cursor, limit=body.limit)
         )
-        return walk_back_document(found)
 
     @api.post("/v1/quarantines", right=Right.QUARANTINE, status=201, problems=[NotFound])
     def create_quarantine(body: NewQuarantine, caller: Caller, session: Session) -> QuarantineDocument:

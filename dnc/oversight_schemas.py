@@ -60,7 +60,7 @@ class WalkBackQuestion(Document):
 
 
 class ReachedSourceDocument(Document):
-    """A source with a lead on the number, and how much there is of it."""
+    """A source with a lead on the number, and how much there is of it, which is told with the first page alone."""
 
     source: str
     name: str
@@ -69,8 +69,8 @@ class ReachedSourceDocument(Document):
     kind: SourceKind
     paused: bool
     quarantined: bool
-    files: int
-    leads: int
+    files: int | None
+    leads: int | None
 
 
 class OthersDocument(Document):

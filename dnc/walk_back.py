@@ -1,8 +1,9 @@
 """From a number that somebody complained about back to where it came from, and to everybody else from there.
 
 What it costs: the number's own part is a handful of probes. The counts over the sources' other leads, told on the first
-page alone, are one pass over those leads and one over the seller's checks and contacts on them. Each page is read in
-the order of an index from where the last one ended, so that no list is held in memory, whatever the sources hold.
+page alone, are one pass over those leads, and a probe of the checks and contacts for each. A page is read in the order
+of an index from where the last one ended, so that no list is held in memory, whatever the sources hold: all pages of
+leads together are one pass over pk_leads, and all of checks one over ix_checks_number, with a probe of the leads each.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,10 +19,18 @@ from core.access import Caller, Right
 from core.errors import InvalidInput
 from core.ledger import Event, put_on_record
 from core.numbers import Number
-from core.secrets import Keyring
+from core.store import Store
 from dnc.complaints import RecordedComplaint, complaints_on
 from dnc.models import Check, Contact
-from leads.deliveries import OtherLead, SourceStanding, among_leads, count_leads, leads_after, source_standings
+from leads.deliveries import (
+    OtherLead,
+    SourceStanding,
+    among_leads,
+    count_leads,
+    has_lead,
+    leads_after,
+    source_standings,
+)
 from leads.queries import LeadOrigin, leads_on
 
 OWN = 1000
@@ -49,11 +58,11 @@ class Others:
 
 @dataclass(frozen=True, slots=True)
 class ReachedSource:
-    """A source with a lead on the number, and how many files and leads there are of it in all."""
+    """A source with a lead on the number, and how many files and leads there are of it; None but on the first page."""
 
     source: SourceStanding
-    files: int
-    leads: int
+    files: int | None
+    leads: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +89,8 @@ class WalkBack:
 
 
 def walk_back(
-    session: Session,
+    store: Store,
     caller: Caller,
-    keyring: Keyring,
     *,
     number: Number,
     part: Part = Part.LEADS,
@@ -91,8 +99,9 @@ def walk_back(
 ) -> WalkBack:
     """Return the number's origin, all that was asked and done about it, and a page of what else came from there.
 
-    That it was walked back goes on record. Customer service sees the whole but for other people's numbers, which
-    answering this person does not need; they are for compliance.
+    That it was walked back is on record before this returns, in a unit of work of its own: no check waits while it
+    counts. Customer service sees the whole but for other people's numbers, which answering this person does not need;
+    they are for compliance.
 
     Raises:
         Forbidden: the caller may not walk complaints back.
@@ -100,20 +109,30 @@ def walk_back(
     """
     caller.require(Right.WALK_BACK)
     after = None if cursor is None else _read_cursor(cursor)
+    with store.snapshot() as session:
+        found = _walked_back(session, caller, number, part, after, limit)
+        session.expunge_all()
+    payload = {
+        "number": store.keyring.number_hash(number.value),
+        "part": part.value,
+        "later_page": cursor is not None,
+        "numbers_shown": len(found.page or ()),
+    }
+    with store.writing() as session:
+        put_on_record(session, Event("number.walked_back", caller.id, caller.actor, caller.seller_id, payload))
+    return found
+
+
+def _walked_back(
+    session: Session, caller: Caller, number: Number, part: Part, after: tuple[int, str] | None, limit: int
+) -> WalkBack:
     leads = leads_on(session, number.value, caller.seller_id)
-    sources = _reached(session, caller, leads)
+    sources = _reached(session, caller, leads, counted=after is None)
     nos = [one.source.no for one in sources]
     sees_numbers = caller.may(Right.SEE_OTHER_NUMBERS)
     page = _page(session, nos, part, after, limit + 1, number.value) if sees_numbers else None
     more = page is not None and len(page) > limit
     page = page[:limit] if page is not None else None
-    payload = {
-        "number": keyring.number_hash(number.value),
-        "part": part.value,
-        "later_page": cursor is not None,
-        "numbers_shown": len(page or ()),
-    }
-    put_on_record(session, Event("number.walked_back", caller.id, caller.actor, caller.seller_id, payload))
     return WalkBack(
         number=number,
         leads=leads,
@@ -123,18 +142,20 @@ def walk_back(
         check_counts=_counts(session, Check.verdict.expression, _on(Check, number.value, caller.seller_id)),
         contacts=_own_contacts(session, number.value, caller.seller_id),
         contact_counts=_counts(session, Contact.outcome.expression, _on(Contact, number.value, caller.seller_id)),
-        others=None if cursor is not None else _others(session, sources, number.value),
+        others=None if after is not None else _others(session, sources, number.value),
         part=part,
         page=page,
         cursor=_cursor_after(page[-1]) if page and more else None,
     )
 
 
-def _reached(session: Session, caller: Caller, leads: Sequence[LeadOrigin]) -> list[ReachedSource]:
+def _reached(session: Session, caller: Caller, leads: Sequence[LeadOrigin], *, counted: bool) -> list[ReachedSource]:
     ids = {lead.source_id for lead in leads}
     sources = [one for one in source_standings(session, caller.seller_id) if one.id in ids]
-    counted = count_leads(session, [one.no for one in sources]) if sources else {}
-    return [ReachedSource(one, *counted.get(one.no, (0, 0))) for one in sources]
+    if not (counted and sources):
+        return [ReachedSource(one, None, None) for one in sources]
+    counts = count_leads(session, [one.no for one in sources])
+    return [ReachedSource(one, *counts.get(one.no, (0, 0))) for one in sources]
 
 
 def _others(session: Session, sources: Sequence[ReachedSource], number: int) -> Others:
@@ -142,7 +163,7 @@ def _others(session: Session, sources: Sequence[ReachedSource], number: int) -> 
     if not nos:
         return Others(0, {}, {})
     return Others(
-        leads=sum(one.leads for one in sources) - len(sources),
+        leads=sum(one.leads or 0 for one in sources) - len(sources),
         checks=_counts(session, Check.verdict.expression, _of_others(Check, nos, number)),
         contacts=_counts(session, Contact.outcome.expression, _of_others(Contact, nos, number)),
     )
@@ -196,7 +217,8 @@ def _rows_after(
     session: Session, model: type[Row], nos: Collection[int], after: tuple[int, str] | None, limit: int, number: int
 ) -> Sequence[Row]:
     """Return checks or contacts of the sources' other numbers, by number and id, from the index by number."""
-    query = select(model).where(*_of_others(model, nos, number)).order_by(model.number, model.id).limit(limit)
+    of_sources = has_lead(model.number.expression, model.seller_id.expression, nos)
+    query = select(model).where(of_sources, model.number != number).order_by(model.number, model.id).limit(limit)
     if after is not None:
         query = query.where(model.number >= after[0], or_(model.number > after[0], model.id > after[1]))
     return session.scalars(query).all()

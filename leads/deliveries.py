@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select, tuple_
+from sqlalchemy import and_, case, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Subquery
 from sqlalchemy.sql.elements import ColumnElement
@@ -142,11 +142,24 @@ def leads_known() -> Subquery:
 
 
 def among_leads(number: ColumnElement[Any], seller_id: ColumnElement[Any], nos: Collection[int]) -> ColumnElement[bool]:
-    """Return the condition that one of these sources has a lead on the row's number for the row's seller."""
-    reached = (
+    """Return the condition that one of these sources has a lead on the row's number for the row's seller.
+
+    For counting: it is answered by one pass over the sources' leads, whatever else there is.
+    """
+    return tuple_(number, seller_id).in_(
         select(Lead.number, Source.seller_id).join(Source, Source.no == Lead.source_no).where(Lead.source_no.in_(nos))
     )
-    return tuple_(number, seller_id).in_(reached)
+
+
+def has_lead(number: ColumnElement[Any], seller_id: ColumnElement[Any], nos: Collection[int]) -> ColumnElement[bool]:
+    """Return the same condition as ``among_leads``, for pages in an order: a probe of pk_leads for each row read."""
+    return (
+        exists()
+        .where(
+            Lead.number == number, Lead.source_no.in_(nos), Source.no == Lead.source_no, Source.seller_id == seller_id
+        )
+        .correlate_except(Lead, Source)
+    )
 
 
 def count_leads(session: Session, nos: Collection[int]) -> dict[int, tuple[int, int]]:

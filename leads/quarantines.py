@@ -1,22 +1,21 @@
 """Quarantines of suppliers, sources and lead files: pauses that only compliance may end.
 
-A quarantine denies every lead at the next check, as a pause does, and keeps the leads out of what is exported. Nothing
-is announced in the change feed: it is read number by number, and a source may have a million of them. No permission
-outlives a few minutes, and none is given after this.
+A quarantine denies every lead at the next check, as a pause does; and since only what may be called is exported, it
+keeps the leads out of exports. Nothing is announced in the change feed: it is read number by number, and a source may
+have a million of them. No permission outlives a few minutes, and none is given after this.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.elements import ColumnElement
 
 from core.access import Caller, Right
 from core.errors import InvalidInput, NotFound
 from core.ledger import Event, put_on_record
 from leads.deliveries import source_nos_on
-from leads.models import LeadFile, Source, Supplier
+from leads.models import Source
 from leads.pauses import REASON_LENGTH, Pausable, add_reason, for_every_seller, kind_of, locked, pause
 from leads.suppliers import lead_file_of, source_of
 
@@ -77,13 +76,6 @@ def quarantine_sources_on(
         is_new = _quarantine(session, caller, source, source.seller_id, reason, now)
         (new if is_new else already).append(source.slug)
     return Quarantined(tuple(new), tuple(already))
-
-
-def not_quarantined() -> ColumnElement[bool]:
-    """Return the condition that neither source, supplier nor file of a lead is quarantined, where all are joined."""
-    return ~or_(
-        Source.quarantined_at.is_not(None), Supplier.quarantined_at.is_not(None), LeadFile.quarantined_at.is_not(None)
-    )
 
 
 def _quarantine(

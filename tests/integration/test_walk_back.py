@@ -49,8 +49,7 @@ def complain(overseen: Overseen, caller: Caller = OPERATOR, **how: object) -> Re
 def walk(overseen: Overseen, caller: Caller = OPERATOR, number: int = COMPLAINED, **how: object) -> WalkBack:
     read = read_number(f"+{number}")
     assert isinstance(read, Number)
-    with overseen.store.writing() as session:
-        return walk_back(session, caller, overseen.store.keyring, number=read, **how)  # type: ignore[arg-type] # given by name
+    return walk_back(overseen.store, caller, number=read, **how)  # type: ignore[arg-type] # given by name
 
 
 def every_page(overseen: Overseen, part: Part, limit: int) -> list[object]:
