@@ -58,7 +58,7 @@ class Logins:
 @click.option("--no-serve", is_flag=True, help="Make database and data, print how to try it, and stop.")
 @refusals
 def demo(no_serve: bool) -> None:
-    """Make the database, load demo data once, print how to try it, and serve."""
+    """Make the database, load demo data once, print how to try it, serve, and run the jobs beside."""
     settings = load_settings()
     upgrade(settings.database_url)
     service = build_service(settings, SystemClock())
@@ -69,6 +69,9 @@ def demo(no_serve: bool) -> None:
         service.close()
     click.echo(_greeting(f"http://{settings.host}:{settings.port}", logins, datetime.now(UTC)))
     if not no_serve:
+        from jobs.companion import start_companion
+
+        start_companion(settings)
         become_gunicorn(settings)
 
 

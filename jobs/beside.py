@@ -117,6 +117,7 @@ def environment_for(settings: Settings) -> dict[str, str]:
         "RINGKLAR_DATA_DIR": str(settings.data_dir),
         "RINGKLAR_DATABASE_URL": settings.database_url,
         "RINGKLAR_SECRET": base64.b64encode(settings.secret).decode(),
+        "RINGKLAR_PREPARED_STATEMENTS": "yes" if settings.prepared_statements else "no",
     }
     return {name: value for name, value in os.environ.items() if not name.startswith("RINGKLAR_")} | told
 

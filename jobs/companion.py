@@ -1,0 +1,53 @@
+"""The jobs as the companion of a server: a process that runs them for as long as the server lives, however it ends.
+
+The server holds one end of a pipe, and so do the processes that it becomes and forks; when the last of them is gone,
+even by ``kill -9``, the companion reads the end of the pipe, finishes the task that it has begun, and leaves.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import closing
+
+from app import build_service
+from core.clock import SystemClock
+from core.config import Settings, load_settings
+from jobs.beside import ROOT, environment_for
+from jobs.run import run_jobs
+
+
+def start_companion(settings: Settings) -> int:
+    """Start the jobs, to end with this process and whatever it becomes; return the process id.
+
+    They have a session of their own, so Ctrl-C reaches the server alone, and ends them through it.
+    """
+    theirs, ours = os.pipe()
+    os.set_inheritable(ours, True)
+    companion = subprocess.Popen(
+        [sys.executable, "-m", "jobs.companion"],
+        cwd=ROOT,
+        env=environment_for(settings),
+        stdin=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    return companion.pid
+
+
+def main() -> None:
+    """Run the jobs until standard input ends."""
+    stop = threading.Event()
+
+    def wait_for_the_end() -> None:
+        while os.read(0, 1024):
+            pass
+        stop.set()
+
+    threading.Thread(target=wait_for_the_end, name="end-of-server", daemon=True).start()
+    with closing(build_service(load_settings(), SystemClock())) as service:
+        run_jobs(service, stop=stop)
+
+
+if __name__ == "__main__":
+    main()
