@@ -38,11 +38,12 @@ from leads.intake import (
     receive,
     source_for,
 )
+from leads.layouts import Layout
 from leads.lines import BLOCK
 from leads.mappings import SavedMapping
 from leads.merkle import Frontier
 from leads.models import LeadFile, LeadSegment, Source
-from leads.reading import BESIDE_FROM, KeptFile, PlainFile, Reading, segments_beside, segments_of
+from leads.reading import BESIDE_FROM, KeptFile, Origin, PlainFile, Reading, segments_beside, segments_of
 from leads.reports import LeadFileReport, Preview, report_of
 from leads.rows import RowReason
 from leads.segments import Segment, Start
@@ -142,11 +143,12 @@ def receive_lead_file(
     kept = KeptFile(*shelf.located(received.place))
     try:
         plain.open().close()  # it is still as it was
-        layout = layout_of(kept, how or HowToRead(), saved, spool_dir=shelf.directory)
+        layout = _layout(kept, known, how or HowToRead(), saved, spool_dir=shelf.directory)
     except BaseException:
         _forget_unless_known(store, shelf, received.place)
         raise
-    lead_file = enter(store, caller, source, received, layout, file_name, terms)
+    mapping = how.mapping if how is not None else None
+    lead_file = enter(store, caller, source, received, layout, file_name, terms, mapping)
     with store.reading() as session:
         return report_of(session, lead_file, source, repeated=False, dry_run=False, warnings=layout.warnings)
 
@@ -350,7 +352,7 @@ def try_lead_file(
         known = known_file(session, source, delivered.sha256)
         if known is not None and known.state == FileState.FINISHED:
             return report_of(session, known, source, repeated=True, dry_run=True)
-    layout = _layout_to_try(plain, known, how or HowToRead(), saved)
+    layout = _layout(plain, known, how or HowToRead(), saved)
     own = known.no if known is not None else 0
     received_at = known.received_at if known is not None else store.clock.now()
     retention = timedelta(days=source.retention_days)
@@ -405,8 +407,13 @@ def try_lead_file(
     )
 
 
-def _layout_to_try(plain: PlainFile, known: LeadFile | None, how: HowToRead, saved: SavedMapping | None) -> Any:
-    return layout_of(plain, how, saved) if known is None else layout_again(plain, known)
+def _layout(
+    origin: Origin, known: LeadFile | None, how: HowToRead, saved: SavedMapping | None, *, spool_dir: Path | None = None
+) -> Layout:
+    """Return how the file is to be read: as it was first, if it is known."""
+    if known is not None:
+        return layout_again(origin, known, spool_dir=spool_dir)
+    return layout_of(origin, how, saved, spool_dir=spool_dir)
 
 
 def _previews(segment: Segment, count: int) -> Sequence[Preview]:

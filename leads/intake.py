@@ -20,10 +20,10 @@ from core.store import Store
 from leads.archives import Content, open_content
 from leads.encodings import EncodingFinder
 from leads.errors import UnreadableLeadFile
-from leads.headings import Field
+from leads.headings import Columns, Field
 from leads.kept_files import KEPT_FOR
 from leads.layouts import Layout, find_layout
-from leads.mappings import ENCODINGS, SavedMapping, saved_mapping
+from leads.mappings import ENCODINGS, SavedMapping, remember_mapping, saved_mapping
 from leads.models import LeadFile, Source
 from leads.reading import Origin
 from leads.shelf import Received, Shelf
@@ -103,6 +103,7 @@ def receive(shelf: Shelf, stream: BinaryIO) -> Received:
     """
     received = shelf.receive(stream, limit=FILE_LIMIT)
     if received.size == 0:
+        shelf.remove(received.place)
         raise UnreadableLeadFile("the file is empty")
     return received
 
@@ -185,8 +186,12 @@ def enter(
     layout: Layout,
     file_name: str,
     terms: DeliveryTerms,
+    mapping: Mapping[str, str] | None = None,
 ) -> LeadFile:
-    """Return the lead file's row, made now if this delivery is new; it says that the file is kept."""
+    """Return the lead file's row, made now if this delivery is new; it says that the file is kept.
+
+    ``mapping`` is the one that the sender gave: it is remembered for the supplier's next file with these headings.
+    """
     with store.writing() as session:
         lock_key(session, NUMBERING)
         known = known_file(session, source, received.sha256)
@@ -204,7 +209,25 @@ def enter(
             "file_name": lead_file.filename,
         }
         put_on_record(session, Event("lead_file.received", lead_file.id, caller.actor, source.seller_id, payload))
+        if layout.has_headings:
+            remember_mapping(
+                session,
+                caller,
+                supplier_id=source.supplier_id,
+                headings=layout.columns.headings,
+                mapping=mapping,
+                now=now,
+            )
     return lead_file
+
+
+def _mapping_again(columns: Columns) -> dict[str, str]:
+    """Return the mapping that finds the very same columns again: by number where a heading does not tell."""
+    headings = columns.headings
+    return {
+        field.value: headings[place] if headings[place] and headings.count(headings[place]) == 1 else f"#{place + 1}"
+        for field, place in columns.places.items()
+    }
 
 
 def _new_file(
@@ -231,7 +254,7 @@ def _new_file(
         encoding=layout.encoding,
         delimiter=layout.delimiter,
         headings=json.dumps(columns.headings, ensure_ascii=False) if layout.has_headings else None,
-        mapping=json.dumps(unread | columns.mapping, ensure_ascii=False),
+        mapping=json.dumps(unread | _mapping_again(columns), ensure_ascii=False),
         state=FileState.READING.value,
         rows_read=0,
         rows_accepted=0,
