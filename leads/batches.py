@@ -22,8 +22,8 @@ from leads.bulk import BulkInsert, FrameInsert, Row
 from leads.evidence import consent_from
 from leads.identities import identity_index, seal_identity
 from leads.models import Lead, LeadFile, LeadIdentity, LeadRow, LeadSegment, Source
-from leads.rows import RowReason
-from leads.segments import RepeatedRow, Segment
+from leads.rows import Person, RowReason
+from leads.segments import Mark, RefusedRow, RepeatedRow, Segment
 from leads.terms import RowState
 
 _ROWS = BulkInsert(LeadRow.__table__, ("lead_file_id", "row_no", "state", "reasons", "raw", "number"))  # type: ignore[arg-type] # typed as any selectable, it is a table
@@ -82,20 +82,29 @@ class Batch:
     """What is new in some segments after row ``done``: one frame of leads, and the other rows in order."""
 
     leads: pl.DataFrame
-    segments: Sequence[Segment]
+    refused: Sequence[RefusedRow]
     repeated: Sequence[RepeatedRow]
+    persons: Sequence[tuple[int, int, Person]]
+    marks: Sequence[Mark]
     done: int
     end: int
 
     @classmethod
     def after(cls, segments: Sequence[Segment], done: int) -> "Batch":
-        """Return what the segments, in order, hold past row ``done``."""
+        """Return what the segments, in order, hold past row ``done``; their own frames can then go."""
         new = [segment for segment in segments if segment.end > done]
         leads = pl.concat([segment.leads for segment in new]) if len(new) > 1 else new[0].leads
         if new[0].rows_before < done:
             leads = leads.filter(pl.col("row_no") > done)
-        repeated = [row for segment in new for row in segment.repeated if row.row_no > done]
-        return cls(leads.sort("number"), new, repeated, done, new[-1].end)
+        return cls(
+            leads.sort("number"),
+            [row for segment in new for row in segment.refused if row.row_no > done],
+            [row for segment in new for row in segment.repeated if row.row_no > done],
+            [person for segment in new for person in segment.persons if person[0] > done],
+            [segment.mark for segment in new if segment.rows_before >= done],
+            done,
+            new[-1].end,
+        )
 
 
 class CellsNeeded(Exception):
@@ -123,9 +132,7 @@ def write_batch(
         leads, known = leads.filter(~is_known), leads.filter(is_known)
     refused: list[Row] = [
         (delivery.lead_file_id, row.row_no, row.state.value, ",".join(row.reasons), row.cells, row.number)
-        for segment in batch.segments
-        for row in segment.refused
-        if row.row_no > batch.done
+        for row in batch.refused
     ]
     again = [*batch.repeated, *_as_repeated(known)]
     doubles: list[Row] = [
@@ -147,16 +154,15 @@ def write_batch(
     session.add_all(
         LeadSegment(
             lead_file_id=delivery.lead_file_id,
-            rows_before=segment.rows_before,
-            rows=segment.rows,
-            position=segment.position,
-            end_position=segment.end_position,
-            frontier=segment.frontier,
+            rows_before=mark.rows_before,
+            rows=mark.rows,
+            position=mark.position,
+            end_position=mark.end_position,
+            frontier=mark.frontier,
         )
-        for segment in batch.segments
-        if segment.rows_before >= batch.done
+        for mark in batch.marks
     )
-    counts = Counter(row.state for segment in batch.segments for row in segment.refused if row.row_no > batch.done)
+    counts = Counter(row.state for row in batch.refused)
     return counts + Counter({RowState.ACCEPTED: len(leads), RowState.DUPLICATE: len(doubles)})
 
 
@@ -245,42 +251,41 @@ def _learn_birth_dates(session: Session, delivery: Delivery, rows: Sequence[Repe
 
 def _keep_persons(session: Session, delivery: Delivery, batch: Batch, known: set[int], now: datetime) -> None:
     """Put proved consents on record, and lay identity numbers by, sealed, for the leads that are new."""
-    for segment in batch.segments:
-        for row_no, number, person in segment.persons:
-            if row_no <= batch.done or number in known:
-                continue
-            given = consent_from(
-                person.evidence,
-                seller_name=delivery.seller_name,
-                seller_slug=delivery.seller_slug,
-                lead_file_id=delivery.lead_file_id,
-                row_no=row_no,
+    for row_no, number, person in batch.persons:
+        if number in known:
+            continue
+        given = consent_from(
+            person.evidence,
+            seller_name=delivery.seller_name,
+            seller_slug=delivery.seller_slug,
+            lead_file_id=delivery.lead_file_id,
+            row_no=row_no,
+        )
+        if given is not None:
+            record_consent(
+                session,
+                delivery.caller,
+                seller_id=delivery.seller_id,
+                number=Number(number),
+                channels=given.channels,
+                names_seller=given.names_seller,
+                text_version=given.text_version,
+                evidence=given.evidence,
+                given_at=given.given_at,
+                expires_at=given.expires_at,
+                now=now,
+                keyring=delivery.keyring,
             )
-            if given is not None:
-                record_consent(
-                    session,
-                    delivery.caller,
-                    seller_id=delivery.seller_id,
-                    number=Number(number),
-                    channels=given.channels,
-                    names_seller=given.names_seller,
-                    text_version=given.text_version,
-                    evidence=given.evidence,
-                    given_at=given.given_at,
-                    expires_at=given.expires_at,
-                    now=now,
-                    keyring=delivery.keyring,
+        if delivery.identity and person.identity is not None:
+            sealed = seal_identity(delivery.keyring, person.identity, f"{delivery.lead_file_id}:{row_no}")
+            session.add(
+                LeadIdentity(
+                    number=number,
+                    source_no=delivery.source_no,
+                    sealed=sealed,
+                    identity_hash=identity_index(delivery.keyring, person.identity),
                 )
-            if delivery.identity and person.identity is not None:
-                sealed = seal_identity(delivery.keyring, person.identity, f"{delivery.lead_file_id}:{row_no}")
-                session.add(
-                    LeadIdentity(
-                        number=number,
-                        source_no=delivery.source_no,
-                        sealed=sealed,
-                        identity_hash=identity_index(delivery.keyring, person.identity),
-                    )
-                )
+            )
 
 
 def _row_no(row: Row) -> int:

@@ -51,7 +51,7 @@ from leads.shelf import Shelf
 from leads.suppliers import lead_file_of
 from leads.terms import FileState, RowState
 
-BATCH_ROWS = 150_000
+BATCH_ROWS = 100_000
 """Rows in a transaction, if there are more: in SQLite nobody else writes while it lasts, about half a second."""
 PREVIEWED = 5
 Progress = Callable[[int, int], None]
@@ -262,16 +262,18 @@ def _write(
     """Write every segment that is new, some at a time."""
     with closing(_segments(reading, size)) as segments:  # type: ignore[type-var] # both are generators
         for some in _gathered(segments, rows):
+            last = some[-1].mark
             with store.writing() as session:
                 lock_key(session, _source_key(delivery.source_id))
                 done = session.scalars(select(LeadFile.rows_read).where(LeadFile.id == delivery.lead_file_id)).one()
-                if some[-1].end > done:
+                if last.rows_before + last.rows > done:
                     batch = Batch.after(some, done)
+                    some.clear()
                     now = store.clock.now()
                     counts = write_batch(session, delivery, batch, now, is_alone=is_alone)
                     _move(session, delivery, batch, counts, now)
             if progress is not None:
-                progress(min(some[-1].end_position, size), size)
+                progress(min(last.end_position, size), size)
 
 
 def _gathered(segments: Iterator[Segment], rows: int) -> Iterator[list[Segment]]:
@@ -377,7 +379,7 @@ def try_lead_file(
                 reasons.update(refused.reasons)
             preview.extend(_previews(segment, PREVIEWED - len(preview)))
             if progress is not None:
-                progress(min(segment.end_position, delivered.size), delivered.size)
+                progress(min(segment.mark.end_position, delivered.size), delivered.size)
     return LeadFileReport(
         id=None,
         source=source.slug,

@@ -34,8 +34,8 @@ from leads.terms import FileFormat
 BESIDE_FROM = 4 << 20
 """Bytes of a file from which on a process beside is worth its start."""
 _LENGTH = 8
-_FRUGAL = {"POLARS_MAX_THREADS": "1", "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0"}
-"""The process beside has one core to itself, and gives memory back at once."""
+_ONE_CORE = {"POLARS_MAX_THREADS": "1"}
+"""The process beside has one core to itself; the other is the writer's."""
 
 
 class Origin(Protocol):
@@ -173,7 +173,7 @@ def segments_beside(reading: Reading) -> Iterator[Segment]:
     """Yield what ``segments_of`` yields, read by a process beside. Raises as that does."""
     command = [sys.executable, "-m", "leads.reading"]
     path = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path[1:]])
-    environment = os.environ | _FRUGAL | {"PYTHONPATH": path}
+    environment = os.environ | _ONE_CORE | {"PYTHONPATH": path}
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     assert process.stdin is not None  # noqa: S101 - they are pipes
     assert process.stdout is not None  # noqa: S101

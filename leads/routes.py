@@ -1,6 +1,5 @@
 """The API of lead files."""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
@@ -183,7 +182,7 @@ def lead_files_api(
     )
     def download_rejects(lead_file_id: str, caller: Caller, session: Session) -> Download:
         """Download the rows that did not become leads, in the form they came in, each with its reasons added."""
-        file = tempfile.TemporaryFile(dir=shelf.directory)  # noqa: SIM115 - it is gone when the response is sent
+        file = shelf.temporary_file()
         name, _ = rejects_of(session, caller, lead_file_id, file)
         return Download(file, name)
 

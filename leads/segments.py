@@ -44,29 +44,47 @@ class RepeatedRow(NamedTuple):
     birth_date: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """``rows`` rows after the first ``rows_before``, from ``position`` to ``end_position`` of the file's text.
+class Mark(NamedTuple):
+    """Which rows a segment has: ``rows`` after ``rows_before``, from ``position`` to ``end_position`` of the text.
 
-    ``leads`` has the columns of ``LEADS``, and ``cells`` if they are wanted, each number once. ``persons`` (row,
-    number, person) are the leads of which more is to be kept: evidence of consent, a personal identity number.
-    ``frontier`` is the Merkle tree of all rows up to the end of this run.
+    ``frontier`` is the Merkle tree of all rows up to its end.
     """
 
     rows_before: int
     rows: int
     position: int
     end_position: int
+    frontier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Some rows of a file in order, and what becomes of each.
+
+    ``leads`` has the columns of ``LEADS``, and ``cells`` if they are wanted, each number once. ``persons`` (row,
+    number, person) are the leads of which more is to be kept: evidence of consent, a personal identity number.
+    """
+
+    mark: Mark
     leads: pl.DataFrame
     refused: list[RefusedRow]
     repeated: list[RepeatedRow]
     persons: list[tuple[int, int, Person]]
-    frontier: str
+
+    @property
+    def rows_before(self) -> int:
+        """How many rows of the file come before these."""
+        return self.mark.rows_before
+
+    @property
+    def rows(self) -> int:
+        """How many rows these are."""
+        return self.mark.rows
 
     @property
     def end(self) -> int:
         """The number of the last row."""
-        return self.rows_before + self.rows
+        return self.mark.rows_before + self.mark.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +217,7 @@ class Segmenter:
         self._frontier.append_hashes(leaf_hashes(text.encode() for text in texts))
         new = set(leads["row_no"].to_list()) if accepted else set()
         segment = Segment(
-            self._rows_before,
-            len(texts),
-            self._position,
-            end_position,
+            Mark(self._rows_before, len(texts), self._position, end_position, self._frontier.to_text()),
             leads.sort("number"),
             [self._refused(row) for row in settled if row.state is not RowState.ACCEPTED],
             repeated,
@@ -211,7 +226,6 @@ class Segmenter:
                 for row_no, row in accepted.items()
                 if row_no in new and row.number and row.person and (row.person.evidence or row.person.identity)
             ],
-            self._frontier.to_text(),
         )
         self._rows_before, self._position = segment.end, end_position
         return segment

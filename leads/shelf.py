@@ -12,6 +12,7 @@ import io
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -77,6 +78,12 @@ class Shelf:
     def directory(self) -> Path:
         """The folder; also for temporary files that hold what a kept one does."""
         return self._directory
+
+    def temporary_file(self) -> BinaryIO:
+        """Return a file without a name, beside the kept ones, that is gone when it is closed."""
+        with _disk_faults():
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return tempfile.TemporaryFile(dir=self._directory)
 
     def located(self, place: str) -> tuple[Path, bytes, str]:
         """Return folder, key and place: what another process of ours needs to open a kept file."""

@@ -150,8 +150,8 @@ def settled(
         segmenter._clean.is_possible = False
     segments = list(segmenter.of_lines(LineBlocks(stream, codec, size=block)))
     frames = [segment.leads for segment in segments]
-    before = [(0, 0), *((segment.end, segment.end_position) for segment in segments)]
-    assert [(segment.rows_before, segment.position) for segment in segments] == before[:-1]
+    before = [(0, 0), *((segment.end, segment.mark.end_position) for segment in segments)]
+    assert [(segment.rows_before, segment.mark.position) for segment in segments] == before[:-1]
     return Found(
         pl.concat(frames).sort("number") if frames else pl.DataFrame(),
         [row for segment in segments for row in segment.refused],

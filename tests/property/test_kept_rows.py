@@ -75,7 +75,7 @@ def imported(
     reading = Reading(origin, layout, moment, timedelta(days=1), Start(), block=block)
     frontier = "0:"
     for segment in segments_of(reading):
-        frontier = segment.frontier
+        frontier = segment.mark.frontier
     lead_file = LeadFile(
         sha256=place,
         format=layout.format.value,
