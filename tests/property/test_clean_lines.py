@@ -158,7 +158,7 @@ def settled(
         [row for segment in segments for row in segment.repeated],
         [person for segment in segments for person in segment.persons],
         sum(segment.rows for segment in segments),
-        segments[-1].frontier if segments else "0:",
+        segments[-1].mark.frontier if segments else "0:",
     )
 
 
