@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent.routes import grounds_api
 from console.blueprint import console_blueprint, install_console, session_check, static_blueprint
+from core.access import operator
 from core.clock import Clock
 from core.config import Settings
 from core.database import is_ready, open_engine
@@ -24,6 +25,7 @@ from core.installation import claim
 from core.secrets import Keyring, keyring
 from core.store import Store
 from dnc.arrival_routes import arrivals_api
+from dnc.arrivals import report_arrival
 from dnc.canary_routes import exports_api
 from dnc.gate import Gate
 from dnc.oversight_routes import oversight_api
@@ -91,6 +93,13 @@ def build_service(settings: Settings, clock: Clock) -> Service:
     return Service(settings, clock, keys, store, shelf, lead_files, Gate(store, shelf.listed))
 
 
+def screen_arrival(service: Service, lead_file_id: str) -> None:
+    """Screen a lead file that was read just now and put the report on record."""
+    report_arrival(
+        service.store, service.shelf.listed, operator("arrivals"), lead_file_id=lead_file_id, now=service.clock.now()
+    )
+
+
 def read_beside(settings: Settings, lead_file_id: str) -> None:
     """Have a lead file read by a process of its own, which outlives this one; if it is killed, the jobs go on with it.
 
@@ -142,7 +151,9 @@ def all_apis(service: Service) -> list[Api]:
         checks_api(store, service.gate),
         dnc_api(store),
         registers_api(store, service.settings.registers_dir, service.shelf.is_readable),
-        lead_files_api(store, service.lead_files, partial(read_beside, service.settings), lambda _id: None),
+        lead_files_api(
+            store, service.lead_files, partial(read_beside, service.settings), partial(screen_arrival, service)
+        ),
         receipts_api(store, service.lead_files),
         mappings_api(store),
         suppliers_api(store),

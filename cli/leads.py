@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from app import Service, screen_arrival
 from cli.context import answer, caller, json_option, refusals, service
 from cli.pauses import add_pauses
 from leads.headings import Field
@@ -21,6 +22,9 @@ from leads.pauses import pause_lead_file, resume_lead_file
 from leads.quarantines import quarantine_lead_file
 from leads.reports import LeadFileReport, Preview, lead_file_report, rejects_of, reported_rows
 from leads.terms import FileState, RowState
+
+SCREENED_AT_ONCE = 5_000
+"""Rows of a file that is screened by the command that imports it."""
 
 
 @click.group()
@@ -84,6 +88,7 @@ def import_file(
             dry_run=dry_run,
             progress=progress,
         )
+        _screen(built, report)
     answer(as_json, _document(report), _told(report))
 
 
@@ -95,6 +100,7 @@ def read_file(lead_file_id: str, as_json: bool) -> None:
     """Go on reading a lead file that was received and not read to its end; the jobs do so by themselves."""
     with service() as built:
         report = read_lead_file(built.store, built.lead_files, caller(), lead_file_id)
+        _screen(built, report)
     answer(as_json, _document(report), _told(report))
 
 
@@ -162,6 +168,12 @@ add_pauses(
     resume=resume_lead_file,
     named_by="lead_file_id",
 )
+
+
+def _screen(built: Service, report: LeadFileReport) -> None:
+    """Screen a small file at once; a larger one is screened by the jobs within a minute."""
+    if report.id is not None and not report.repeated and not report.dry_run and report.rows <= SCREENED_AT_ONCE:
+        screen_arrival(built, report.id)
 
 
 def _wash(claim: str | None) -> tuple[str | None, date | None]:
