@@ -54,7 +54,7 @@ def read_sidecars(path: Path) -> tuple[HowToRead, DeliveryTerms]:
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         mistakes = [": ".join([*(str(part) for part in one["loc"]), one["msg"]]) for one in found]
-        raise InvalidInput(f"what lies beside the file ({DELIVERY}) is wrong", extra={"errors": mistakes}) from error
+        raise InvalidInput("what lies beside the file as JSON is wrong", extra={"errors": mistakes}) from error
     except ValueError as error:
         raise InvalidInput("the wash is claimed against a version of a day that there is not") from error
     how = HowToRead(mapping=delivery.mapping, encoding=delivery.encoding)
