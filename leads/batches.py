@@ -91,20 +91,28 @@ class Batch:
 
     @classmethod
     def after(cls, segments: Sequence[Segment], done: int) -> "Batch":
-        """Return what the segments, in order, hold past row ``done``; their own frames can then go."""
+        """Return what the segments, in order, hold past row ``done``; their own frames can then go.
+
+        Raises:
+            Overtaken: one of them begins before that row and ends after it.
+        """
         new = [segment for segment in segments if segment.end > done]
+        if new[0].rows_before != done:
+            raise Overtaken
         leads = pl.concat([segment.leads for segment in new]) if len(new) > 1 else new[0].leads
-        if new[0].rows_before < done:
-            leads = leads.filter(pl.col("row_no") > done)
         return cls(
             leads.sort("number"),
-            [row for segment in new for row in segment.refused if row.row_no > done],
-            [row for segment in new for row in segment.repeated if row.row_no > done],
-            [person for segment in new for person in segment.persons if person[0] > done],
-            [segment.mark for segment in new if segment.rows_before >= done],
+            [row for segment in new for row in segment.refused],
+            [row for segment in new for row in segment.repeated],
+            [person for segment in new for person in segment.persons],
+            [segment.mark for segment in new],
             done,
             new[-1].end,
         )
+
+
+class Overtaken(Exception):
+    """Somebody else reads the same file, in pieces that end elsewhere: it must be read again from where those end."""
 
 
 class CellsNeeded(Exception):

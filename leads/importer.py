@@ -25,7 +25,7 @@ from core.errors import InvalidInput
 from core.ledger import Event, put_on_record
 from core.sellers import Seller
 from core.store import Store
-from leads.batches import Batch, CellsNeeded, Delivery, holders, write_batch
+from leads.batches import Batch, CellsNeeded, Delivery, Overtaken, holders, write_batch
 from leads.intake import (
     FILE_NAME_LENGTH,
     DeliveryTerms,
@@ -198,7 +198,7 @@ def read_lead_file(
             with store.writing() as session:
                 lock_key(session, _source_key(source.id))
                 _finish(session, caller, source, lead_file.id)
-        except CellsNeeded:
+        except (CellsNeeded, Overtaken):
             continue
         break
     with store.reading() as session:
@@ -354,6 +354,7 @@ def try_lead_file(
         known = known_file(session, source, delivered.sha256)
         if known is not None and known.state == FileState.FINISHED:
             return report_of(session, known, source, repeated=True, dry_run=True)
+        session.expunge_all()
     layout = _layout(plain, known, how or HowToRead(), saved)
     own = known.no if known is not None else 0
     received_at = known.received_at if known is not None else store.clock.now()
