@@ -2,9 +2,10 @@
 
 import gc
 
-from app import build_service, create_app
+from app import create_app
 from core.clock import SystemClock
 from core.config import load_settings
+from service import build_service
 from web.observe import log_as_json
 
 settings = load_settings()

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from app import Service, build_service
 from bench.server import ROOT, environment_for
 from consent.terms import Basis, Channel
 from core.access import Role, create_key, operator
@@ -26,6 +25,7 @@ from leads.sources import add_source
 from leads.suppliers import add_supplier
 from leads.terms import SourceKind
 from migrations.run import upgrade
+from service import Service, build_service
 
 SEED = 20261122
 SELLER, CAMPAIGN, SOURCE = "bench", "bench", "bench"

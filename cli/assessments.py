@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from app import Service
 from cli.context import answer, caller, json_option, refusals, service
 from leads.assessments import (
     AssessmentReport,
@@ -17,6 +16,7 @@ from leads.assessments import (
     open_document,
 )
 from leads.shelf import Shelf
+from service import Service
 
 
 @click.group()

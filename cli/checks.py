@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from app import Service
 from cli.context import FINDING, answer, caller, json_option, refusals, service
 from cli.times import INSTANT
 from core.sellers import seller_named
@@ -19,6 +18,7 @@ from dnc.gate import Question
 from dnc.lookups import look_up, readable
 from dnc.rendering import number_document, simulated_json
 from dnc.restrictions import end_restriction, restrict
+from service import Service
 
 AT_ONCE = 5_000
 ADDED = ("verdict", "reasons", "basis", "say", "valid_until", "check_id")

@@ -11,12 +11,12 @@ from typing import NoReturn, ParamSpec, TypeVar
 import click
 from sqlalchemy.exc import DBAPIError
 
-from app import Service, build_service
 from core.access import Caller, operator
 from core.clock import SystemClock
 from core.config import ConfigError, load_settings
 from core.errors import Kind, ServiceError
 from core.store import storage_faults
+from service import Service, build_service
 from web.observe import told
 
 P = ParamSpec("P")

@@ -16,7 +16,6 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import Service, build_service
 from cli.context import caller, refusals
 from cli.serve import become_gunicorn
 from consent.terms import Basis, Channel
@@ -34,6 +33,7 @@ from leads.sources import add_source
 from leads.suppliers import add_supplier
 from leads.terms import SourceKind
 from migrations.run import upgrade
+from service import Service, build_service
 
 STAFF = {"sara": Role.SALES, "kim": Role.CUSTOMER_SERVICE, "karin": Role.COMPLIANCE}
 STOCKHOLM = ZoneInfo("Europe/Stockholm")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
-from app import Service, screen_arrival
 from cli.context import answer, caller, json_option, refusals, service
 from cli.pauses import add_pauses
+from cli.places import Places
 from leads.headings import Field
 from leads.importer import Progress, import_lead_file, read_lead_file
 from leads.intake import DeliveryTerms, HowToRead
@@ -21,13 +21,25 @@ from leads.mappings import ENCODINGS
 from leads.pauses import pause_lead_file, resume_lead_file
 from leads.quarantines import quarantine_lead_file
 from leads.reports import LeadFileReport, Preview, lead_file_report, rejects_of, reported_rows
+from leads.rows import LOCAL_TIME
 from leads.terms import FileState, RowState
+from service import Service, screen_arrival
 
 SCREENED_AT_ONCE = 5_000
 """Rows of a file that is screened by the command that imports it."""
 
 
-@click.group()
+_ELSEWHERE = Places(
+    {
+        "arrival": "cli.arrivals:arrival",
+        "export": "cli.exports:export",
+        "proof": "cli.receipts:proof",
+        "receipt": "cli.receipts:receipt",
+    }
+)
+
+
+@click.group(commands=_ELSEWHERE)
 def leads() -> None:
     """Lead files: import, see rows with their reasons, download rejects, pause, quarantine, resume."""
 
@@ -230,6 +242,6 @@ def _told(report: LeadFileReport) -> str:
 
 
 def _previewed(row: Preview) -> str:
-    collected = None if row.collected_at is None else row.collected_at.date()
+    collected = None if row.collected_at is None else row.collected_at.astimezone(LOCAL_TIME).date()
     said = {"number": row.number, "birth_date": row.birth_date, "collected_at": collected, **row.person}
     return ", ".join(f"{field} {value}" for field, value in said.items() if value is not None)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from app import Service
 from cli.context import FINDING, answer, caller, json_option, refusals, service
 from cli.times import INSTANT
 from consent.terms import Channel
 from core.sellers import seller_named
 from dnc.opt_outs import OptOutResult, add_opt_outs, release_opt_out
+from service import Service
 
 AT_ONCE = 5_000
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from app import build_service
 from cli.context import refusals
 from core.clock import SystemClock
 from core.config import Settings, load_settings
-from migrations.run import head, upgrade
+from migrations.revisions import head
+from migrations.run import upgrade
+from service import build_service
 
 GUNICORN_SETTINGS = Path(__file__).parent.parent / "deploy" / "gunicorn.conf.py"
 

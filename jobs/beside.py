@@ -15,12 +15,12 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app import build_service
 from core.access import operator
 from core.clock import SystemClock
 from core.config import Settings, load_settings
 from core.errors import Kind, ServiceError
 from leads.importer import read_lead_file
+from service import build_service
 
 AT_ONCE = 2
 """How many processes read at once: more would take the checks' share of the processor."""

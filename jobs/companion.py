@@ -10,11 +10,11 @@ import sys
 import threading
 from contextlib import closing
 
-from app import build_service
 from core.clock import SystemClock
 from core.config import Settings, load_settings
 from jobs.beside import ROOT, environment_for
 from jobs.run import run_jobs
+from service import build_service
 
 
 def start_companion(settings: Settings) -> int:

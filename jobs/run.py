@@ -9,13 +9,13 @@ from types import FrameType
 
 from sqlalchemy import select, update
 
-from app import Service
 from core.errors import ServiceError
 from jobs.inbox import SETTLE_SECONDS
 from jobs.leader import LEASE, Election, FencedStore, Leadership, NoLongerLeader
 from jobs.models import JobRun
 from jobs.schedule import Schedule, enqueue
 from jobs.tasks import Task, tasks_for
+from service import Service
 
 RETRY_SECONDS = 1.0
 

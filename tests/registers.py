@@ -12,7 +12,7 @@ from core.config import Settings
 from dnc.registers import LoadedVersion, ensure_registers, in_force, load_register
 
 if TYPE_CHECKING:
-    from app import Service
+    from service import Service
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 OPERATOR: Caller = operator("tests")
@@ -44,7 +44,7 @@ def settings_for(database_url: str, data_dir: Path) -> Settings:
 
 def service_for(database_url: str, data_dir: Path, clock: Clock | None = None) -> "Service":
     """Return a service at noon on 20 November 2026; the test closes it."""
-    from app import build_service
+    from service import build_service
 
     return build_service(settings_for(database_url, data_dir), clock or FixedClock(NOON))
 

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from app import Service, build_service
 from consent.terms import Basis, Channel
 from core.access import Caller, Role, create_key, create_user, operator
 from core.clock import Clock, FixedClock
@@ -21,6 +20,7 @@ from leads.importer import import_lead_file
 from leads.sources import add_source
 from leads.suppliers import add_supplier
 from leads.terms import SourceKind
+from service import Service, build_service
 
 TUESDAY_AT_TEN: Final = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 REGISTER_AS_OF: Final = date(2026, 11, 15)

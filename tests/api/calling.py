@@ -13,10 +13,11 @@ from typing import Any
 from sqlalchemy import func, literal, select, union_all
 from werkzeug.test import TestResponse
 
-from app import Service, all_apis, build_service, create_app
+from app import all_apis, create_app
 from core.access import Role, create_key
 from core.clock import FixedClock
 from core.database import Base
+from service import Service, build_service
 from tests.seeding import OPERATOR, TUESDAY_AT_TEN, Seeded, seed, settings_for_tests
 from web.endpoint import Operation
 from web.observe import JsonLines

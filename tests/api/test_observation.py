@@ -7,9 +7,10 @@ from typing import NoReturn
 import pytest
 from sqlalchemy import text
 
-from app import build_service, create_app
+from app import create_app
 from core.access import Role
 from core.clock import FixedClock
+from service import build_service
 from tests.api.calling import NOBODYS_ID, Ringklar, answered, captured_log, refused
 from tests.api.hostile import MARKER
 from tests.seeding import CAMPAIGN, FROM_PARTNER, SELLER, TUESDAY_AT_TEN, settings_for_tests

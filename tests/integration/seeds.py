@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from app import Service, build_service
 from core.access import Caller, Role
 from core.checkpoints import public_key
 from core.clock import Clock, FixedClock
 from core.verification import Verified, ledger_lines, verify
+from service import Service, build_service
 from tests.databases import PostgresTemplate, SqliteTemplate
 from tests.postgres import PostgresServer
 from tests.seeding import TUESDAY_AT_TEN, Seeded, seed, settings_for_tests

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from core.database import open_engine
-from migrations.run import current, head
+from migrations.revisions import current, head
 from tests.databases import PostgresTemplate, SqliteTemplate
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from app import Service
 from consent.grounds import record_consent, record_relation, withdraw_consent
 from consent.terms import Channel
 from core.ids import new_id
@@ -30,6 +29,7 @@ from leads.pauses import (
     resume_source,
     resume_supplier,
 )
+from service import Service
 from tests.integration.seeds import KINDS, beside, dialer_of, seeded_service
 from tests.seeding import (
     CAMPAIGN,

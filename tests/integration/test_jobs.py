@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from app import Service
 from core.clock import FixedClock
 from core.ledger import LedgerEntry
 from jobs.leader import Election, FencedStore, Leadership, NoLongerLeader
@@ -23,6 +22,7 @@ from jobs.register_inbox import RegisterInbox
 from jobs.run import run_due
 from jobs.schedule import enqueue
 from jobs.tasks import Task, tasks_for, warn_of_registers
+from service import Service
 from tests.registers import LISTED, NOON, in_force_id, load, service_for, written_file
 
 ROOT = Path(__file__).parents[2]

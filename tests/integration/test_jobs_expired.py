@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app import Service
 from core.access import Role, WebSession, create_user
 from core.clock import FixedClock
 from jobs.leader import Election, FencedStore, Leadership, NoLongerLeader
 from jobs.run import run_due
 from jobs.schedule import enqueue
 from jobs.tasks import sweep_expired, tasks_for
+from service import Service
 from tests.registers import NOON, OPERATOR, service_for
 from web.models import KeptAnswer
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from app import Service
 from jobs.leader import Election, Leadership
 from jobs.models import JobRun
 from jobs.run import run_due, run_once
 from jobs.schedule import enqueue
 from jobs.tasks import Task, tasks_for
+from service import Service
 from tests.registers import NOON, in_force_id, load, service_for, written_file
 
 ROOT = Path(__file__).parents[2]

@@ -19,13 +19,13 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from app import build_service
 from core.access import Role
 from core.clock import SystemClock
 from core.config import load_settings
 from dnc.audit import compare_records
 from dnc.models import Check, Contact, OptOut
 from dnc.recorded import replay
+from service import build_service
 from tests.integration.seeds import KINDS, seeded_service, verified
 from tests.seeding import CAMPAIGN, FROM_PARTNER, SELLER, Seeded
 

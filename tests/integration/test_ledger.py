@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event, func, select, text
 
-from app import Service, build_service
 from core.access import operator
 from core.checkpoints import make_checkpoint, public_key
 from core.clock import FixedClock
@@ -24,6 +23,7 @@ from core.errors import InvalidInput, NotFound
 from core.ledger import Event, LedgerChain, LedgerCheckpoint, LedgerEntry, Position, entry_hash, put_on_record
 from core.secrets import keyring
 from core.verification import export_ledger
+from service import Service, build_service
 from tests.integration.seeds import verified
 from tests.registers import NOON, service_for
 

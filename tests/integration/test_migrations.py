@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from core.clock import FixedClock
 from core.database import open_engine
 from core.ledger import Event, LedgerWriter
-from migrations.run import current, downgrade, head, upgrade
+from migrations.revisions import current, head
+from migrations.run import downgrade, upgrade
 from migrations.schema import metadata
 from tests.postgres import PostgresServer
 from tests.registers import NOON

@@ -18,7 +18,6 @@ from typing import Literal
 
 import pytest
 
-from app import build_service
 from core.clock import FixedClock
 from core.config import Settings
 from core.numbers import Number, read_number
@@ -26,6 +25,7 @@ from dnc.gate import Question
 from dnc.holds import close_hold, report_objection
 from dnc.opt_outs import release_opt_out
 from leads.pauses import pause_source, resume_source
+from service import build_service
 from tests.integration.seeds import KINDS, beside, dialer_of, seeded_service, verified
 from tests.seeding import (
     CAMPAIGN,

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app import Service
 from core.errors import InvalidInput, ServiceError
 from core.ledger import LedgerEntry
 from core.numbers import read_number
 from dnc.register_errors import RegisterLinesRejected
 from dnc.registers import LoadWarning
+from service import Service
 from tests.registers import LISTED, in_force_id, load, service_for, written_file
 
 NOBODY = 65534

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from app import Service
 from core.access import Caller, Role
 from core.clock import FixedClock
 from core.errors import Forbidden, InvalidInput, ServiceError
@@ -23,6 +22,7 @@ from dnc.models import RegisterVersion
 from dnc.register_errors import RegisterOlder, RegisterShrunken, UnknownRegister
 from dnc.registers import LoadWarning, State, load_register, standing, versions
 from dnc.snapshots import snapshot_path
+from service import Service
 from tests.registers import LISTED, NOON, OPERATOR, in_force_id, load, service_for, written_file
 
 ROOT = Path(__file__).parents[2]

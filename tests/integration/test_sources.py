@@ -14,7 +14,6 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app import Service
 from consent.grounds import record_consent
 from consent.terms import Basis, Channel
 from core.access import Caller, Role
@@ -34,6 +33,7 @@ from leads.shelf import KeptFileDamaged, Shelf
 from leads.source_terms import Terms, add_terms, newest_terms, terms_at, terms_of
 from leads.sources import SourceReport, add_source, evidence_gaps, source_report, source_reports
 from leads.suppliers import source_of, supplier_report, supplier_reports
+from service import Service
 from tests.deliveries import OPERATOR, add_origins, lead_manager
 from tests.integration.seeds import KINDS, seeded_service
 from tests.registers import NOON, service_for

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import event, func, insert, select, text
 from sqlalchemy.exc import StatementError
 
-from app import Service, build_service
 from core.access import caller_with_key
 from core.changes import Change, ChangeKind, NewChange, announce
 from core.clock import FixedClock
@@ -19,6 +18,7 @@ from core.ledger import Event, LedgerChain, LedgerEntry, put_on_record
 from core.sellers import Seller, add_seller
 from core.store import Store
 from migrations.run import upgrade
+from service import Service, build_service
 from tests.integration.seeds import verified
 from tests.postgres import postgres_server
 from tests.registers import NOON, OPERATOR, service_for

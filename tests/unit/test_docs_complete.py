@@ -9,7 +9,7 @@ import click
 import pytest
 
 import web.problems
-from app import all_apis, build_service
+from app import all_apis
 from cli.main import main
 from core.access import RIGHTS, Role
 from core.clock import SystemClock
@@ -23,6 +23,7 @@ from jobs.tasks import tasks_for
 from leads.headings import Field
 from leads.rows import RowReason
 from leads.terms import RowState
+from service import build_service
 from tests.seeding import settings_for_tests
 from web.endpoint import Operation
 

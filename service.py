@@ -1,0 +1,95 @@
+"""Composition: the one place where settings, clock, database, registers and kept files meet."""
+
+import base64
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.access import operator
+from core.clock import Clock
+from core.config import Settings
+from core.database import open_engine
+from core.errors import Kind, ServiceError
+from core.installation import claim
+from core.secrets import Keyring, keyring
+from core.store import Store
+from dnc.arrivals import report_arrival
+from dnc.gate import Gate
+from dnc.register_shelf import RegisterShelf
+from leads.shelf import Shelf
+from migrations.revisions import current, head
+
+
+class SchemaOutOfDate(ServiceError):
+    """The database's schema is not the one that this version works with."""
+
+    kind, code, title = Kind.UNAVAILABLE, "schema-out-of-date", "The database needs to be migrated"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything that the web, the command line and the jobs are made of. One per process."""
+
+    settings: Settings
+    clock: Clock
+    keyring: Keyring
+    store: Store
+    shelf: RegisterShelf
+    lead_files: Shelf
+    gate: Gate
+
+    def require_schema(self) -> None:
+        """See that the schema is current and the secret is this database's own.
+
+        Raises:
+            SchemaOutOfDate: run ``ringklar migrate``.
+            WrongSecret: the database was made under another secret.
+        """
+        if current(self.store.engine) != head():
+            raise SchemaOutOfDate("run ringklar migrate first")
+        claim(self.store)
+
+    def close(self) -> None:
+        """Give all database connections back."""
+        self.store.close()
+
+
+def build_service(settings: Settings, clock: Clock) -> Service:
+    """Return the service that the settings describe; nothing is connected yet."""
+    keys = keyring(settings.secret)
+    pool_size = settings.threads + 8
+    engine = open_engine(settings.database_url, pool_size=pool_size, prepared_statements=settings.prepared_statements)
+    store = Store(engine, keys, clock)
+    shelf = RegisterShelf(settings.registers_dir)
+    lead_files = Shelf(settings.lead_files_dir, keys.lead_file_key)
+    return Service(settings, clock, keys, store, shelf, lead_files, Gate(store, shelf.listed))
+
+
+def screen_arrival(service: Service, lead_file_id: str) -> None:
+    """Screen a lead file that was read just now and put the report on record."""
+    report_arrival(
+        service.store, service.shelf.listed, operator("arrivals"), lead_file_id=lead_file_id, now=service.clock.now()
+    )
+
+
+def read_beside(settings: Settings, lead_file_id: str) -> None:
+    """Have a lead file read by a process of its own, which outlives this one; if it is killed, the jobs go on with it.
+
+    It costs the checks of this process nothing but a share of the processor.
+    """
+    told = {
+        "RINGKLAR_DATA_DIR": str(settings.data_dir),
+        "RINGKLAR_DATABASE_URL": settings.database_url,
+        "RINGKLAR_SECRET": base64.b64encode(settings.secret).decode(),
+    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RINGKLAR_")}
+    subprocess.Popen(
+        [sys.executable, "-m", "cli", "leads", "read", lead_file_id],
+        cwd=Path(__file__).parent,
+        env=kept | told,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
