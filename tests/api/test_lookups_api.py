@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from core.access import Role
-from leads.models import Lead
+from leads.models import Lead, LeadFile
 from tests.api.calling import Json, Ringklar, answered
 from tests.seeding import (
     CAMPAIGN,
@@ -59,7 +59,11 @@ def test_those_who_call_never_learn_who_sold_a_list_from_any_answer(ringklar: Ri
 
     assert answered(check, 201)["source"] == {"kind": "list", "say": LIST_SAYS, "say_en": None}
     with ringklar.service.store.reading() as session:
-        ids = session.execute(select(Lead.source_id, Lead.lead_file_id).where(Lead.number == int(FROM_LIST[1:]))).one()
+        ids = session.execute(
+            select(LeadFile.source_id, LeadFile.id)
+            .join(Lead, Lead.file_no == LeadFile.no)
+            .where(Lead.number == int(FROM_LIST[1:]))
+        ).one()
     assert "LIA-2026-03" not in answers[5].text
     for answer in answers:
         for name in (*LIST_NAMES, *ids):

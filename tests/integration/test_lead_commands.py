@@ -108,6 +108,7 @@ def test_a_dry_run_shows_the_columns_and_a_count_for_each_reason_and_keeps_nothi
     assert shown.stdout.splitlines() == [
         "dry run, nothing is kept",
         "columns: number from “Telefon”, name from “Namn”, birth_date from “Född”",
+        "  row 1: number +46701740621, birth_date 1980-01-02, name Åsa",
         "4 rows: 1 accepted, 1 rejected, 1 duplicate, 1 ambiguous",
         "  ambiguous_number: 1",
         "  duplicate_in_file: 1",
