@@ -83,6 +83,7 @@ VALID: dict[str, tuple[Role, Json]] = {
             "reference": MARKER,
             "started_at": "2026-01-01T00:00:00Z",
             "fulfilled_at": NOW,
+            "reopened_reason": MARKER,
         },
     ),
     "/v1/suppliers": (Role.LEAD_MANAGER, {"slug": "ny", "name": MARKER, "kind": "partner"}),
@@ -113,10 +114,49 @@ VALID: dict[str, tuple[Role, Json]] = {
     f"/v1/suppliers/{NOBODYS_ID}/pause": (Role.COMPLIANCE, {"reason": MARKER}),
     f"/v1/sources/{NOBODYS_ID}/pause": (Role.COMPLIANCE, {"reason": MARKER}),
     f"/v1/lead-files/{NOBODYS_ID}/pause": (Role.COMPLIANCE, {"reason": MARKER}),
+    f"/v1/suppliers/{NOBODYS_ID}/mapping": (
+        Role.LEAD_MANAGER,
+        {"mapping": {"number": MARKER}, "encoding": "cp1252", "delimiter": ";", "has_headings": True},
+    ),
+    "/v1/exports": (Role.LEAD_MANAGER, {"campaign": CAMPAIGN, "recipient": "ingen"}),
+    "/v1/canaries/sightings": (
+        Role.COMPLIANCE,
+        {"number": NUMBER, "region": "SE", "seen_at": NOW, "how": MARKER},
+    ),
+    "/v1/complaints": (
+        Role.CUSTOMER_SERVICE,
+        {
+            "number": NUMBER,
+            "seller": SELLER,
+            "kind": "person",
+            "via": "phone",
+            "note": MARKER,
+            "received_at": NOW,
+            "region": "SE",
+        },
+    ),
+    "/v1/walk-backs": (
+        Role.COMPLIANCE,
+        {"number": NUMBER, "region": "SE", "part": "leads", "cursor": "46701740605:1", "limit": 10},
+    ),
+    "/v1/quarantines": (
+        Role.COMPLIANCE,
+        {
+            "number": NUMBER,
+            "seller": SELLER,
+            "region": "SE",
+            "supplier": None,
+            "source": None,
+            "lead_file": None,
+            "reason": MARKER,
+        },
+    ),
 }
 """Each route that takes JSON, who may use it, and a body with every field set; none of them is sent as it is."""
 
-BODYLESS = {f"/v1/{things}/{NOBODYS_ID}/resume" for things in ("suppliers", "sources", "lead-files")}
+BODYLESS = {f"/v1/{things}/{NOBODYS_ID}/resume" for things in ("suppliers", "sources", "lead-files")} | {
+    f"/v1/suppliers/{NOBODYS_ID}/mapping/forget"
+}
 """Each route that writes and takes no body."""
 
 NULLABLE = {
@@ -134,12 +174,14 @@ NULLABLE = {
     "received_at",
     "as_of",
     "known_at",
+    "cursor",
+    "reopened_reason",
 } | {
     "expires_at",
     "withdrawn_at",
     "fulfilled_at",
 }
-INSTANTS = {"at", "started_at", "ended_at", "received_at", "asked_by_person_at", "as_of", "known_at"} | {
+INSTANTS = {"at", "started_at", "ended_at", "received_at", "asked_by_person_at", "as_of", "known_at", "seen_at"} | {
     "given_at",
     "expires_at",
     "withdrawn_at",
@@ -210,7 +252,7 @@ def spoiled(valid: Json) -> Iterator[tuple[str, Json]]:
     """Return every body that differs from the valid one in a single, wrong field."""
     for field, kept in valid.items():
         for name, value in WRONG.items():
-            is_right = (field in NULLABLE and value is None) or (field, name) in TAKEN
+            is_right = (value is None and (field in NULLABLE or kept is None)) or (field, name) in TAKEN
             if not is_right:
                 yield f"{field} is {name}", {**valid, field: value}
             if isinstance(kept, list) and value is not None:

@@ -24,6 +24,17 @@ from tests.api.hostile import (
     text_of,
     upload,
 )
+from web.endpoint import Operation
+
+
+def _operation(watch: Watch, path: str) -> Operation:
+    """Return the declaration of a route that writes."""
+    [operation] = [
+        one
+        for one in watch.application.operations
+        if one.method == "POST" and re.sub(r"{\w+}", NOBODYS_ID, one.path) == path
+    ]
+    return operation
 
 
 def test_every_route_that_writes_is_in_these_tables(shared: Ringklar) -> None:
@@ -57,14 +68,16 @@ def test_a_single_wrong_field_is_refused_and_named(watch: Watch, path: str) -> N
 @pytest.mark.parametrize("path", VALID)
 def test_every_missing_field_is_listed_at_once(watch: Watch, path: str) -> None:
     role, valid = VALID[path]
+    body = _operation(watch, path).body
+    assert body is not None
+    assert body.model_fields.keys() == valid.keys()
+    required = {name for name, field in body.model_fields.items() if field.is_required()}
     unknown = {"surplus": 1, "also-surplus": 2}
 
     document = watch.refused(send(watch, path, role, json=unknown), path)
 
     assert document["code"] == "invalid-input"
-    named = {mistake["at"][0] for mistake in document["errors"]}
-    assert named >= {"surplus", "also-surplus"}
-    assert named & valid.keys()
+    assert {mistake["at"][0] for mistake in document["errors"]} == unknown.keys() | required
 
 
 @pytest.mark.parametrize("path", VALID)
@@ -129,12 +142,7 @@ def test_json_in_another_encoding_than_plain_utf_8_is_refused(watch: Watch, path
 @pytest.mark.parametrize("value", ["", " ", "a b", "å" * 5, "k" * 101, "\x7f", f"{MARKER}\t"])
 def test_an_idempotency_key_that_is_none_is_refused(watch: Watch, path: str, value: str) -> None:
     role, valid = VALID[path]
-    [operation] = [
-        one
-        for one in watch.application.operations
-        if one.method == "POST" and re.sub(r"{\w+}", NOBODYS_ID, one.path) == path
-    ]
-    if not operation.takes_idempotency_key:
+    if not _operation(watch, path).takes_idempotency_key:
         return
 
     response = send(watch, path, role, json=valid, headers={"Idempotency-Key": value})
@@ -193,6 +201,11 @@ def test_an_id_of_nothing_is_not_found_however_it_is_written(watch: Watch, id_: 
         ("withdraw", send(watch, f"/v1/consents/{id_}/withdraw", service, json=withdrawal)),
         ("lead file", send(watch, f"/v1/lead-files/{id_}", Role.LEAD_MANAGER, method="GET")),
         ("rows", send(watch, f"/v1/lead-files/{id_}/rows", Role.LEAD_MANAGER, method="GET")),
+        ("rejects", send(watch, f"/v1/lead-files/{id_}/rejects", Role.LEAD_MANAGER, method="GET")),
+        ("receipt", send(watch, f"/v1/lead-files/{id_}/receipt", Role.LEAD_MANAGER, method="GET")),
+        ("proof", send(watch, f"/v1/lead-files/{NOBODYS_ID}/rows/{id_}/proof", Role.LEAD_MANAGER, method="GET")),
+        ("arrival", send(watch, f"/v1/lead-files/{id_}/arrival", Role.LEAD_MANAGER, method="GET")),
+        ("mapping", send(watch, f"/v1/suppliers/{id_}/mapping", Role.LEAD_MANAGER, method="GET")),
         ("register", upload(watch, f"/v1/registers/{id_}/versions")),
     ):
         watch.refused(response, path)

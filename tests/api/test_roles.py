@@ -31,6 +31,9 @@ EXPECTED: dict[str, set[Role]] = {
     "POST /v1/lead-files": {L},
     "GET /v1/lead-files/{lead_file_id}": {L},
     "GET /v1/lead-files/{lead_file_id}/rows": {L},
+    "GET /v1/lead-files/{lead_file_id}/rejects": {L},
+    "GET /v1/lead-files/{lead_file_id}/receipt": {L, O},
+    "GET /v1/lead-files/{lead_file_id}/rows/{row_no}/proof": {L, O},
     "POST /v1/lead-files/{lead_file_id}/pause": {L, O},
     "POST /v1/lead-files/{lead_file_id}/resume": {L, O},
     "POST /v1/suppliers": {L},
@@ -38,6 +41,9 @@ EXPECTED: dict[str, set[Role]] = {
     "GET /v1/suppliers/{slug}": {L, O},
     "POST /v1/suppliers/{slug}/pause": {L, O},
     "POST /v1/suppliers/{slug}/resume": {L, O},
+    "GET /v1/suppliers/{slug}/mapping": {L},
+    "POST /v1/suppliers/{slug}/mapping": {L},
+    "POST /v1/suppliers/{slug}/mapping/forget": {L},
     "POST /v1/sources": {L},
     "GET /v1/sources": {L, O},
     "GET /v1/sources/{slug}": {L, O},
@@ -322,6 +328,7 @@ def test_another_sellers_sources_and_lead_files_cannot_be_used_or_seen(ringklar:
     for id_ in (file_id, NOBODYS_ID):
         refused(ringklar.get(f"/v1/lead-files/{id_}", key=theirs), 404, "not-found")
         refused(ringklar.get(f"/v1/lead-files/{id_}/rows", key=theirs), 404, "not-found")
+        refused(ringklar.get(f"/v1/lead-files/{id_}/rejects", key=theirs), 404, "not-found")
     assert ringklar.row_counts() == before
 
 
