@@ -1,0 +1,349 @@
+"""The same rows give the same leads in whatever form they come, and what cannot be read leaves nothing behind."""
+
+import errno
+import gzip
+import io
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import func, select, update
+
+from cli.main import main
+from consent.models import Consent
+from core.database import Base
+from core.errors import StorageUnavailable
+from core.store import Store
+from leads.errors import UnclearHeadings, UnreadableLeadFile
+from leads.identities import identity_index, open_identity
+from leads.intake import HowToRead
+from leads.mappings import SAVED, LeadMapping, save_mapping
+from leads.models import Lead, LeadIdentity, LeadRow, Source
+from tests.deliveries import FIRST, OPERATOR, add_origins, deliver, shelf_beside, written
+from tests.registers import service_for
+from tests.workbooks import sheet, zipped
+
+HEADINGS = ["Telefon", "Namn", "Född", "Insamlad", "Skostorlek"]
+ROWS = [
+    ["0701740605", "Åsa Öberg", "1980-05-03", "2026-11-01", "38"],
+    ["070-174 06 06", "Bo; eller Ulf", "", "", ""],
+    ["0701740605", "Åsa igen", "", "", ""],
+    ["hemligt", "Cia", "1990-02-31", "", ""],
+    ["0701740607 / 0701740608", "David", "", "", ""],
+    ["+46701740609", 'Eva "Evan"', "2001-01-01", "2026-11-02T10:00:00+01:00", "x"],
+]
+Form = Callable[[], bytes]
+
+
+def text(delimiter: str = ";", encoding: str = "utf-8", end: str = "\r\n") -> bytes:
+    """Return the rows as CSV."""
+    lines = [
+        delimiter.join(
+            f'"{cell.replace(chr(34), chr(34) * 2)}"' if any(sign in cell for sign in (delimiter, '"')) else cell
+            for cell in cells
+        )
+        for cells in [HEADINGS, *ROWS]
+    ]
+    return end.join([*lines, ""]).encode(encoding)
+
+
+def json_lines() -> bytes:
+    """Return the rows as JSON Lines."""
+    return "\n".join(json.dumps(dict(zip(HEADINGS, row, strict=True)), ensure_ascii=False) for row in ROWS).encode()
+
+
+FORMS: dict[str, Form] = {
+    "csv": text,
+    "csv in cp1252": lambda: text(encoding="cp1252"),
+    "csv in utf-8 with a mark": lambda: text(encoding="utf-8-sig", end="\n"),
+    "csv in utf-16 with a mark": lambda: text(",", "utf-16"),
+    "tsv": lambda: text("\t"),
+    "csv of an old Mac": lambda: text("|", end="\r"),
+    "xlsx": lambda: sheet([HEADINGS, *ROWS]),
+    "json lines": json_lines,
+    "gzip": lambda: gzip.compress(text(encoding="cp1252")),
+    "zip": lambda: zipped({"folder/leads.csv": text(","), "__MACOSX/._leads.csv": b"x"}),
+    "zipped xlsx": lambda: zipped({"leads.xlsx": sheet([HEADINGS, *ROWS])}),
+    "gzipped json lines": lambda: gzip.compress(json_lines()),
+}
+
+
+@pytest.fixture
+def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
+    """Return a store with two sellers and their sources, at noon on 20 November 2026."""
+    service = service_for(database_url, tmp_path / "var")
+    add_origins(service.store)
+    yield service.store
+    service.close()
+
+
+def table_counts(store: Store) -> dict[str, int]:
+    """Return how many rows each table has."""
+    with store.reading() as session:
+        return {
+            table.name: session.scalars(select(func.count()).select_from(table)).one()
+            for table in Base.metadata.sorted_tables
+        }
+
+
+def outcome(store: Store) -> list[object]:
+    """Return the leads and the rows that became none."""
+    with store.reading() as session:
+        leads = session.execute(
+            select(Lead.number, Lead.row_no, Lead.person, Lead.birth_date, Lead.collected_at, Lead.expires_at).order_by(
+                Lead.number
+            )
+        )
+        rows = session.execute(
+            select(LeadRow.row_no, LeadRow.state, LeadRow.reasons, LeadRow.raw, LeadRow.number).order_by(LeadRow.row_no)
+        )
+        return [[tuple(lead) for lead in leads], [tuple(row) for row in rows]]
+
+
+EXPECTED_STATES = [
+    (3, "duplicate", "duplicate_in_file"),
+    (4, "rejected", "invalid_number,invalid_birth_date"),
+    (5, "ambiguous", "ambiguous_number"),
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_rows_give_the_same_leads_in_every_form(store: Store, tmp_path: Path, form: str) -> None:
+    path = tmp_path / "leads.bin"
+    path.write_bytes(FORMS[form]())
+    before = table_counts(store)
+
+    tried = deliver(store, path, dry_run=True)
+    assert table_counts(store) == before
+    assert shelf_beside(store, path).places() == frozenset()
+    report = deliver(store, path)
+
+    leads, rows = outcome(store)
+    assert leads == [
+        (
+            FIRST,
+            1,
+            '{"name":"Åsa Öberg"}',
+            date(1980, 5, 3),
+            datetime(2026, 10, 31, 23, tzinfo=UTC),
+            datetime(2027, 2, 8, 23, tzinfo=UTC),
+        ),
+        (FIRST + 1, 2, '{"name":"Bo; eller Ulf"}', None, None, datetime(2027, 2, 28, 12, tzinfo=UTC)),
+        (
+            FIRST + 4,
+            6,
+            '{"name":"Eva \\"Evan\\""}',
+            date(2001, 1, 1),
+            datetime(2026, 11, 2, 9, tzinfo=UTC),
+            datetime(2027, 2, 10, 9, tzinfo=UTC),
+        ),
+    ]
+    assert isinstance(rows, list)
+    assert [row[:3] for row in rows] == EXPECTED_STATES
+    assert [json.loads(row[3]) for row in rows] == ROWS[2:5]
+    assert (tried.rows, tried.accepted, tried.reasons, tried.mapping, list(tried.unread), tried.format) == (
+        report.rows,
+        report.accepted,
+        report.reasons,
+        report.mapping,
+        report.unread,
+        report.format,
+    )
+    assert [(row.row_no, row.number) for row in tried.preview] == [
+        (1, "+46701740605"),
+        (2, "+46701740606"),
+        (6, "+46701740609"),
+    ]
+    assert report.unread == ["Skostorlek"]
+
+
+def test_a_file_without_headings_is_read_by_an_explicit_mapping(store: Store, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", ["0701740605;Åsa", "0701740606;Bo"])
+    with pytest.raises(UnclearHeadings):
+        deliver(store, path)
+
+    report = deliver(store, path, how=HowToRead(mapping={"number": "#1"}))
+
+    assert (report.rows, report.accepted, report.mapping) == (2, 2, {"number": "#1"})
+    with store.reading() as session:
+        assert session.scalar(select(func.count()).select_from(LeadMapping)) == 0  # there is nothing to know it by
+
+
+def test_the_suppliers_saved_mapping_is_used_and_a_given_one_goes_before_it(store: Store, tmp_path: Path) -> None:
+    with store.writing() as session:
+        save_mapping(
+            session,
+            OPERATOR,
+            supplier_slug="partner",
+            mapping={"number": "kol1", "name": "kol2"},
+            encoding="cp850",
+            delimiter=None,
+            has_headings=None,
+            now=store.clock.now(),
+        )
+    path = written(tmp_path / "a.csv", ["kol1;kol2;kol3", "0701740605;Åsa;0701740606"], "cp850")
+
+    saved = deliver(store, path)
+    given = deliver(store, path, "enkat", how=HowToRead(mapping={"number": "kol3"}))
+
+    assert (saved.encoding, saved.mapping) == ("cp850", {"number": "kol1", "name": "kol2"})
+    assert given.mapping == {"number": "kol3"}
+    with store.reading() as session:
+        people = session.execute(select(Lead.number, Lead.person).order_by(Lead.number)).all()
+    assert [tuple(person) for person in people] == [(FIRST, '{"name":"Åsa"}'), (FIRST + 1, None)]
+
+
+def test_the_mapping_of_an_import_is_remembered_for_the_suppliers_next_file_with_these_headings(
+    store: Store, tmp_path: Path
+) -> None:
+    first = written(tmp_path / "a.csv", ["kol1;kol2", "0701740605;Åsa"])
+    how = HowToRead(mapping={"number": "kol1", "name": "kol2"})
+    deliver(store, first, dry_run=True, how=how)
+    next_one = written(tmp_path / "b.csv", ["KOL1;kol2", "0701740606;Bo"])
+    with pytest.raises(UnclearHeadings):
+        deliver(store, next_one, "enkat")
+    deliver(store, first, how=how)
+
+    report = deliver(store, next_one, "enkat")
+
+    assert report.mapping == {"number": "KOL1", "name": "kol2"}
+    with pytest.raises(UnclearHeadings):
+        deliver(store, next_one, "lista")  # another supplier's
+    with store.reading() as session:
+        assert session.scalar(select(LeadMapping.headings_sha256)) != SAVED
+
+
+def test_proved_consents_are_made_of_evidence_columns(store: Store, tmp_path: Path) -> None:
+    headings = "Telefon;Samtyckestext;Samtycke url;Samtyckt;Samtycke bolag;Samtycke kanaler"
+    proved = "v3;https://tavling.example/v3;2026-11-01T10:00:00+01:00"
+    report = deliver(
+        store,
+        written(
+            tmp_path / "a.csv",
+            [
+                headings,
+                f"0701740605;{proved};Norrsken|Söder;telefon",
+                f"0701740606;{proved};Söder;telefon",
+                f"0701740607;{proved};Norrsken;sms",
+                f"0701740605;{proved};Norrsken;telefon",
+                "0701740608;v3;;;;",
+            ],
+        ),
+        how=HowToRead(
+            mapping={
+                "consent_text_version": "Samtyckestext",
+                "consent_url": "Samtycke url",
+                "consent_at": "Samtyckt",
+                "consent_sellers": "Samtycke bolag",
+                "consent_channels": "Samtycke kanaler",
+            }
+        ),
+    )
+
+    assert (report.accepted, report.duplicate) == (4, 1)
+    with store.reading() as session:
+        consents = session.scalars(select(Consent).order_by(Consent.number)).all()
+        found = [(consent.number, consent.names_seller, consent.channels) for consent in consents]
+    assert [number for number, _, _ in found] == [FIRST, FIRST + 1]
+    assert [names for _, names, _ in found] == [True, False]
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_identity_numbers_are_laid_by_sealed_for_a_source_that_needs_them(
+    store: Store, tmp_path: Path, needed: bool
+) -> None:
+    identity = "189001019802"
+    with store.writing() as session:
+        session.execute(update(Source).where(Source.slug == "tavling").values(needs_identity=needed))
+
+    report = deliver(store, written(tmp_path / "a.csv", ["tel;personnummer", f"0701740605;{identity}"]))
+
+    assert report.accepted == 1
+    with store.reading() as session:
+        laid_by = session.scalars(select(LeadIdentity)).all()
+        born = session.scalars(select(Lead.birth_date)).one()
+        everything = [*session.scalars(select(Lead.person)), *session.scalars(select(LeadRow.raw))]
+        assert len(laid_by) == needed
+        for one in laid_by:
+            assert identity not in one.sealed
+            opened = open_identity(store.keyring, one.sealed, f"{report.id}:1")
+            assert identity_index(store.keyring, opened) == one.identity_hash
+    assert (str(born) == "1890-01-01") == needed
+    assert not any(identity in (text or "") for text in everything)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "a.csv", ["tel;namn", "0701740605;Åsa"])
+    before = table_counts(store)
+
+    class Full(io.FileIO):
+        def write(self, content: object, /) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("leads.shelf.io.FileIO", Full)
+        with pytest.raises(StorageUnavailable) as refused:
+            deliver(store, path)
+
+    assert refused.value.code == "storage-unavailable"
+    assert list(shelf_beside(store, path).directory.iterdir()) == []
+    assert table_counts(store) == before
+    assert deliver(store, path).accepted == 1
+
+
+MACROS: dict[str, str | bytes] = {
+    "[Content_Types].xml": "<Types/>",
+    "xl/workbook.xml": "<workbook/>",
+    "xl/vbaProject.bin": b"x",
+}
+BAD: dict[str, tuple[bytes, type[Exception], str]] = {
+    "NUL bytes": (b"tel\x00;namn\n0701740605;x\n", UnreadableLeadFile, "NUL"),
+    "500 columns": (b"tel;" + b";".join(b"c%d" % no for no in range(499)), UnclearHeadings, "500 columns"),
+    "duplicate headings": (b"tel;Tel\n1;2\n", UnclearHeadings, "two columns"),
+    "macros": (zipped(MACROS), UnreadableLeadFile, "macros"),
+    "nested zip": (zipped({"a.zip": zipped({"a.csv": b"tel\n"})}), UnreadableLeadFile, "inside an archive"),
+    "two files": (zipped({"a.csv": b"tel\n", "b.csv": b"tel\n"}), UnreadableLeadFile, "2 files"),
+    "cut gzip": (gzip.compress(text())[:-6], UnreadableLeadFile, "cut off"),
+    "cut workbook": (sheet([HEADINGS, *ROWS])[:-40], UnreadableLeadFile, "zip"),
+    "bomb": (gzip.compress(b"x" * (64 << 20)), UnreadableLeadFile, "expands"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_delivery_that_cannot_be_read_is_refused_and_leaves_nothing(store: Store, tmp_path: Path, fault: str) -> None:
+    content, refusal, says = BAD[fault]
+    path = tmp_path / "leads.bin"
+    path.write_bytes(content)
+    before = table_counts(store)
+
+    for dry_run in (True, False):
+        with pytest.raises(refusal, match=says):
+            deliver(store, path, dry_run=dry_run)
+
+    assert table_counts(store) == before
+    assert shelf_beside(store, path).places() == frozenset()
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_the_command_says_in_one_line_what_is_wrong_with_a_delivery(
+    sqlite_url: str, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RINGKLAR_DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("RINGKLAR_DATA_DIR", str(tmp_path / "var"))
+    service = service_for(sqlite_url, tmp_path / "var")
+    add_origins(service.store)
+    service.close()
+    content, _, says = BAD[fault]
+    path = tmp_path / "leads.bin"
+    path.write_bytes(content)
+
+    result = CliRunner().invoke(main, ["leads", "import", str(path), "--source", "tavling"], catch_exceptions=False)
+
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert len(result.stderr.splitlines()) == 1
