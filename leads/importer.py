@@ -20,7 +20,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.database import lock_key
+from core.database import lock_key, spare_memory
 from core.errors import InvalidInput
 from core.ledger import Event, put_on_record
 from core.sellers import Seller
@@ -265,6 +265,7 @@ def _write(
             last = some[-1].mark
             with store.writing() as session:
                 lock_key(session, _source_key(delivery.source_id))
+                spare_memory(session)
                 done = session.scalars(select(LeadFile.rows_read).where(LeadFile.id == delivery.lead_file_id)).one()
                 if last.rows_before + last.rows > done:
                     batch = Batch.after(some, done)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-BLOCK = 4 << 20
+BLOCK = 2 << 20
 """Bytes of lines taken at once; a longer line is passed over, so what its row's leaf is depends on it."""
 LINE_LIMIT = 64 * 1024  # characters, of a line and of a row; csv itself would take fields twice as long
 LONGEST_ROW = 4 * (LINE_LIMIT + 1024)
