@@ -10,7 +10,6 @@ import io
 import os
 import random
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -27,9 +26,9 @@ with ExitStack() as watched:
     from leads.archives import open_content
     from leads.errors import UnclearHeadings, UnreadableLeadFile
     from leads.json_lines import JsonLinesReader, looks_like_json_lines
-    from leads.reader import LeadFileReader, take_custody
     from leads.rows import RawRow, RowReason
     from leads.spreadsheets import SpreadsheetReader
+    from tests import readings
 
 from tests.workbooks import by_hand, sheet, zipped
 
@@ -88,10 +87,7 @@ def read_text(content: bytes) -> list[RawRow]:
     """Return the rows of a text, JSON Lines or CSV."""
     if looks_like_json_lines(content[:200].decode("latin-1")):
         return list(JsonLinesReader(io.TextIOWrapper(io.BytesIO(content), "utf-8", "replace", newline="")).rows())
-    with tempfile.TemporaryFile() as file:
-        file.write(content)
-        file.flush()
-        return list(LeadFileReader(file, take_custody(file).encoding).rows())
+    return readings.read_text(content)[1]
 
 
 def accounted(found: Iterable[RawRow]) -> list[RawRow]:

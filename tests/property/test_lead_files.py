@@ -2,7 +2,6 @@
 
 import csv
 import io
-import tempfile
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -10,9 +9,9 @@ from hypothesis import strategies as st
 
 from core.errors import ServiceError
 from leads.headings import read_headings
-from leads.reader import LeadFileReader, take_custody
 from leads.rows import RawRow, settle
 from leads.terms import RowState
+from tests.readings import read_text
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SCRAPS = [b'"', b'""', b"\n", b"\r\n", b"\r", b",", b";", b"\t", b"\x00", b"\xc3", b"\xe5", b"a", b"0701740605", b" "]
@@ -27,10 +26,7 @@ rows = st.lists(st.tuples(cells, cells).filter(any), max_size=8)
 
 def read(content: bytes) -> list[RawRow]:
     """Return all rows of a file with ``content``."""
-    with tempfile.TemporaryFile() as file:
-        file.write(content)
-        file.flush()
-        return list(LeadFileReader(file, take_custody(file).encoding).rows())
+    return read_text(content)[1]
 
 
 @given(st.binary(max_size=200) | scrappy)

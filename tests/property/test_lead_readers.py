@@ -5,7 +5,6 @@ import io
 import json
 import random
 import re
-import tempfile
 from collections.abc import Sequence
 
 import pytest
@@ -15,10 +14,10 @@ from hypothesis import strategies as st
 from leads import sheets
 from leads.errors import UnclearHeadings, UnreadableLeadFile
 from leads.json_lines import JsonLinesReader
-from leads.reader import LeadFileReader, take_custody
 from leads.rejects import Row, write_rejects
 from leads.spreadsheets import SpreadsheetReader
 from tests.fuzzing import read_delivery, seeds, spoiled, wrapped
+from tests.readings import read_text
 from tests.workbooks import sheet, zipped
 
 DELIVERIES = [wrapped(seed) for seed in seeds()]
@@ -110,10 +109,9 @@ def test_each_row_of_a_workbook_with_anything_in_it_is_one_row(written: list[lis
 def test_rejects_read_back_the_same(cells: list[tuple[str, str]], delimiter: str, encoding: str) -> None:
     rows: list[Row] = [(count, pair, ["invalid_number"]) for count, pair in enumerate(cells, 1)]
 
-    with tempfile.TemporaryFile() as file:
-        write_rejects(file, format="csv", headings=["tel", "namn"], delimiter=delimiter, encoding=encoding, rows=rows)
-        file.flush()
-        found = [row.cells for row in LeadFileReader(file, take_custody(file).encoding).rows()]
+    file = io.BytesIO()
+    write_rejects(file, format="csv", headings=["tel", "namn"], delimiter=delimiter, encoding=encoding, rows=rows)
+    found = [row.cells for row in read_text(file.getvalue())[1]]
 
     assert [_plain(row) for row in found] == [_plain([*pair, "invalid_number"]) for pair in cells]
 

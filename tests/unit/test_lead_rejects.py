@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from leads.json_lines import JsonLinesReader
-from leads.reader import LeadFileReader, take_custody
 from leads.rejects import CELL_LIMIT, Format, Row, reasons_heading, write_rejects
 from leads.spreadsheets import SpreadsheetReader
+from tests.readings import read_text
 
 HEADINGS = ["tel", "namn"]
 HOSTILE = [
@@ -40,9 +40,8 @@ def written(rows: list[Row], form: Format, **options: str) -> bytes:
 def read_csv(content: bytes, path: Path) -> list[list[str]]:
     """Return the headings and the cells of each row, as the reader of lead files reads them."""
     path.write_bytes(content)
-    with path.open("rb") as file:
-        reader = LeadFileReader(file, take_custody(file).encoding)
-        return [list(reader.layout.columns.headings), *(list(row.cells) for row in reader.rows())]
+    layout, rows = read_text(path.read_bytes())
+    return [list(layout.columns.headings), *(list(row.cells) for row in rows)]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
