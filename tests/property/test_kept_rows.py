@@ -84,6 +84,7 @@ def imported(
         delimiter=layout.delimiter,
         headings="[]" if layout.has_headings else None,
         mapping=json.dumps(mapping),
+        received_at=moment,
     )
     return lead_file, Frontier.from_text(frontier)
 
