@@ -155,7 +155,7 @@ def _opened(reading: Reading) -> Iterator[tuple[Segmenter, LineBlocks | Iterator
             rows: Iterator[RawRow] = SpreadsheetReader(content.stream).rows()
         elif layout.format is FileFormat.JSONL:
             stream, codec = line_text(content.stream, layout.encoding)
-            text = TextIOWrapper(stream, codec, errors="replace", newline="")
+            text = TextIOWrapper(stream, codec, errors="replace", newline="\n")
             opened.callback(text.detach)  # the stream is another's to close
             rows = JsonLinesReader(text).rows()
         else:
