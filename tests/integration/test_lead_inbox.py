@@ -151,7 +151,8 @@ def test_a_link_is_never_followed(service: Service, inbox: LeadInbox, tmp_path: 
     secret, folder = written(tmp_path / "other.csv", LINES), inbox.directory / "tavling"
     (folder / "a.csv").symlink_to(secret)
     written(folder / "b.csv", LINES)
-    (folder / "b.csv.delivery.json").symlink_to(secret)
+    (tmp_path / "other.json").write_text('{"order": "B-3"}', "utf-8")
+    (folder / "b.csv.delivery.json").symlink_to(tmp_path / "other.json")
     (folder / "done").symlink_to(tmp_path)
 
     assert looked_twice(inbox, service) == {"tavling/b.csv": "invalid-input"}
