@@ -1,43 +1,112 @@
 """What the ledger must say of everything that decides, and whether it does."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, object_session
 
 from consent.audit import RECORDED as OF_CONSENT
+from core.access import operator
 from core.audit import RECORDED as OF_CORE
 from core.audit import SWITCHED as SWITCHED_IN_CORE
 from core.audit import Recorded, Switched, compare, entries_of, silently_erased, unaccounted
 from core.clock import utc
+from core.errors import NotFound
 from core.ledger import LedgerEntry
 from core.secrets import Keyring
 from core.verification import Finding
 from dnc.complaints import origins_of, written
 from dnc.models import (
     Campaign,
+    Canary,
+    CanarySighting,
     Check,
     Complaint,
     ComplaintOrigin,
     Contact,
+    Export,
     Hold,
+    LeadArrival,
     OptOut,
     OptOutRelease,
     OptOutRepeat,
+    Recipient,
     Register,
     RegisterVersion,
     Restriction,
 )
 from dnc.policy import POLICIES
+from leads.arriving import arrived_file
 from leads.audit import RECORDED as OF_LEADS
 from leads.audit import SWITCHED as SWITCHED_IN_LEADS
+from leads.audit import compare_finished
+
+AUDITOR = operator("audit")
 
 
 def _origins(complaint: Complaint) -> Sequence[ComplaintOrigin]:
     session = object_session(complaint)
     return () if session is None else origins_of(session, complaint.id)
+
+
+def _slug(row: Any, model: type[Campaign] | type[Recipient], id_: str) -> str | None:  # Any: a row of this package
+    session = object_session(row)
+    return None if session is None else session.scalar(select(model.slug).where(model.id == id_))
+
+
+def _seeded_with(export: Export, keyring: Keyring) -> list[str] | None:
+    """Return the export's canaries as its entry lists them; None if one of them speaks of another recipient or time."""
+    session = object_session(export)
+    if session is None:
+        return None
+    canaries = session.scalars(select(Canary).where(Canary.export_id == export.id).order_by(Canary.number)).all()
+    if any((one.recipient_id, one.seeded_at) != (export.recipient_id, export.made_at) for one in canaries):
+        return None
+    return [keyring.number_hash(one.number) for one in canaries]
+
+
+def _screened(row: LeadArrival) -> Mapping[str, object]:
+    """Return what the ledger says of an arrival; what it repeats of its file and register must be theirs."""
+    wash = _read(row.wash)
+    claimed = {
+        "register": row.wash_register,
+        "claimed_as_of": None if row.wash_version is None else str(row.wash_version),
+    }
+    return {
+        "lead_file": row.lead_file_id if _is_of_its_source(row) else None,
+        "asked_for": utc(row.asked_for),
+        "register_version": row.register_version_id if _is_of_its_register(row) else False,
+        "counts": _read(row.counts),
+        "wash": wash if wash == {**wash, **claimed} else None,
+    }
+
+
+def _read(document: str) -> dict[str, object]:
+    """Return the JSON object; empty if it is none any more."""
+    try:
+        read = json.loads(document)
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _is_of_its_source(row: LeadArrival) -> bool:
+    session = object_session(row)
+    try:
+        file = None if session is None else arrived_file(session, AUDITOR, row.lead_file_id)
+    except (NotFound, ValueError):
+        return False
+    return file is not None and file.source_id == row.source_id
+
+
+def _is_of_its_register(row: LeadArrival) -> bool:
+    session = object_session(row)
+    version = None if session is None else session.get(RegisterVersion, row.register_version_id or "")
+    if version is None:
+        return row.register_version_id is None and row.register_as_of is None
+    return (version.register, version.as_of) == (row.register, row.register_as_of)
 
 
 RECORDED = (
@@ -148,6 +217,53 @@ RECORDED = (
         "loaded_by",
         keyed_by="version_id",
     ),
+    Recorded(
+        "lead_file.screened",
+        LeadArrival,
+        "id",
+        lambda row, _keyring: _screened(row),
+        "screened_by",
+    ),
+    Recorded(
+        "recipient.added",
+        Recipient,
+        "id",
+        lambda row, _keyring: {
+            "slug": row.slug,
+            "name": row.name,
+            "contract": row.contract_reference,
+            "key": row.key_id,
+        },
+        None,
+    ),
+    Recorded(
+        "leads.exported",
+        Export,
+        "id",
+        lambda row, keyring: {
+            "campaign": _slug(row, Campaign, row.campaign_id),
+            "recipient": _slug(row, Recipient, row.recipient_id),
+            "contract": row.contract_reference,
+            "sha256": row.sha256,
+            "leads": row.leads,
+            "canaries": _seeded_with(row, keyring),
+        },
+        "made_by",
+    ),
+    Recorded(
+        "canary.sighted",
+        CanarySighting,
+        "id",
+        lambda row, keyring: {
+            "export": row.export_id,
+            "recipient": row.recipient_id,
+            "number": keyring.number_hash(row.number),
+            "how": row.how,
+            "subject": row.subject,
+            "seen_at": utc(row.seen_at),
+        },
+        "recorded_by",
+    ),
 )
 SWITCHED = (
     Switched(Hold, "closed_at", "hold.closed"),
@@ -166,6 +282,7 @@ def compare_records(session: Session, keyring: Keyring) -> list[Finding]:
     return [
         *silently_erased(session),
         *compare(session, keyring, tables, (*SWITCHED_IN_CORE, *SWITCHED_IN_LEADS, *SWITCHED)),
+        *compare_finished(session),
         *_checks(session, keyring),
         *_contacts_beside_checks(session),
         *_registers(session),

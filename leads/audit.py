@@ -1,14 +1,17 @@
 """What the ledger must say of suppliers, sources and lead files, and of their pauses."""
 
+import json
 from datetime import date
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import object_session
+from sqlalchemy.orm import Session, object_session
 
-from core.audit import Recorded, Switched
+from core.audit import Recorded, Switched, entries_of
+from core.verification import Finding
 from leads.models import Assessment, LeadFile, Source, SourceSeller, SourceTerms, Supplier
 from leads.source_terms import text_sha256
+from leads.terms import FileState
 
 
 def _slug(row: Any, model: type[Supplier] | type[Source], id_: str) -> str | None:  # Any: a row of this package
@@ -101,3 +104,44 @@ SWITCHED = (
     Switched(Source, "quarantined_at", "source.quarantined", "source.resumed"),
     Switched(LeadFile, "quarantined_at", "lead_file.quarantined", "lead_file.resumed"),
 )
+
+
+def compare_finished(session: Session) -> list[Finding]:
+    """Return every lead file whose counts or Merkle root are not those that it was finished with.
+
+    A file that is being read has no such entry yet, and what is counted of it so far is not compared.
+    """
+    findings: list[Finding] = []
+    told: set[str] = set()
+    for entries in entries_of(session, "lead_file.finished"):
+        ids = [entry.subject for entry in entries]
+        told.update(ids)
+        rows = {row.id: row for row in session.scalars(select(LeadFile).where(LeadFile.id.in_(ids)))}
+        for entry in entries:
+            row = rows.get(entry.subject)
+            wrong = [] if row is None else _differing(row, entry.payload)
+            if wrong:
+                detail = f"the row of lead_files differs in {', '.join(wrong)}"
+                findings.append(Finding("changed", entry.chain, entry.seq, detail))
+    is_finished = (LeadFile.state == FileState.FINISHED.value) | LeadFile.merkle_root.is_not(None)
+    untold = set(session.scalars(select(LeadFile.id).where(is_finished))) - told
+    if untold:
+        findings.append(Finding("changed", None, None, f"{len(untold)} lead files are finished against the ledger"))
+    return findings
+
+
+def _differing(row: LeadFile, payload: str | None) -> list[str]:
+    """Return the names of what is not as the entry says; one whose payload was erased says that it is finished."""
+    wrong = [] if row.state == FileState.FINISHED else ["state"]
+    if payload is None:
+        return wrong
+    said = json.loads(payload)
+    values = {
+        "merkle_root": row.merkle_root,
+        "rows": row.rows_read,
+        "accepted": row.rows_accepted,
+        "rejected": row.rows_rejected,
+        "duplicate": row.rows_duplicate,
+        "ambiguous": row.rows_ambiguous,
+    }
+    return [*wrong, *(name for name, value in values.items() if said.get(name) != value)]

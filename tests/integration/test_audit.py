@@ -7,45 +7,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Executable, select, text, update
 
-from consent.grounds import record_consent, record_relation, withdraw_consent
-from consent.terms import Channel
-from core.access import disable_user, revoke_key
 from core.database import Base
 from core.erasure import erase_payloads
 from core.ids import new_id
 from core.ledger import LedgerEntry, Position
-from core.numbers import Number, read_number
 from dnc.audit import compare_records
-from dnc.campaigns import close_campaign
-from dnc.contacts import Outcome, log_contact
-from dnc.facts import RestrictionKind
-from dnc.gate import Question
-from dnc.holds import close_hold
-from dnc.opt_outs import release_opt_out
-from dnc.restrictions import end_restriction, restrict
-from leads.models import LeadFile
-from leads.pauses import (
-    pause_lead_file,
-    pause_source,
-    pause_supplier,
-    resume_lead_file,
-    resume_source,
-    resume_supplier,
-)
-from tests.integration.seeds import KINDS, dialer_of, seeded_service
+from tests.integration.recording import fill
+from tests.integration.seeds import KINDS, seeded_service
 from tests.seeding import (
-    CAMPAIGN,
     FROM_LIST,
-    FROM_PARTNER,
-    LIST_SOURCE,
     LISTED,
     OPERATOR,
-    OPTED_OUT,
-    OTHER_CAMPAIGN,
-    PARTNER_SOURCE,
     Seeded,
     load_listed,
-    opt_out,
 )
 
 
@@ -53,109 +27,8 @@ from tests.seeding import (
 def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
     """Return a service with a row of each kind on record."""
     with seeded_service(request, request.param, tmp_path) as found:
-        _fill(found)
+        fill(found)
         yield found
-
-
-def _fill(seeded: Seeded) -> None:
-    store, keyring, dialer, now = seeded.service.store, seeded.service.keyring, dialer_of(seeded), seeded.clock.now()
-    number = read_number(FROM_PARTNER)
-    assert isinstance(number, Number)
-    check = seeded.service.gate.ask(dialer, CAMPAIGN, Question(FROM_PARTNER, reference="r"))
-    seeded.service.gate.ask_many(dialer, CAMPAIGN, [Question(FROM_LIST), Question("bad"), Question(FROM_LIST)])
-    released = opt_out(seeded.service, FROM_LIST, None)
-    opt_out(seeded.service, OPTED_OUT, seeded.seller_id)  # who had said no before
-    with store.writing() as session:
-        logged = [
-            log_contact(
-                session,
-                dialer,
-                keyring,
-                check_id=check.id,
-                call_id=f"call-{place}",
-                started_at=now,
-                ended_at=None,
-                outcome=Outcome.OBJECTED,
-                agent=None,
-                source_disclosed=True,
-                now=now,
-            )
-            for place in range(2)
-        ]
-        session.flush()
-        close_hold(session, OPERATOR, keyring, hold_id=str(logged[0].hold_id), resolution="a mistake", now=now)
-        release_opt_out(
-            session,
-            OPERATOR,
-            keyring,
-            opt_out_id=released,
-            asked_by_person_at=now,
-            verified_by="called back",
-            note="",
-            now=now,
-        )
-        consent = record_consent(
-            session,
-            OPERATOR,
-            keyring=keyring,
-            seller_id=seeded.seller_id,
-            number=number,
-            channels=frozenset({Channel.VOICE}),
-            names_seller=True,
-            text_version="2026-1",
-            evidence={"form": "web-7"},
-            given_at=now - timedelta(days=1),
-            expires_at=None,
-            now=now,
-        )
-        session.flush()
-        withdraw_consent(
-            session, OPERATOR, keyring=keyring, consent_id=consent.id, withdrawn_at=now, via="mail", note="", now=now
-        )
-    _fill_what_can_change(seeded, number)
-
-
-def _fill_what_can_change(seeded: Seeded, number: Number) -> None:
-    """Put on record what is written anew, ended, paused or resumed, so that there is one of each state."""
-    store, keyring, now = seeded.service.store, seeded.service.keyring, seeded.clock.now()
-    for product, fulfilled_at in (("electricity", None), ("electricity", now), ("broadband", None)):
-        with store.writing() as session:
-            record_relation(
-                session,
-                OPERATOR,
-                keyring=keyring,
-                seller_id=seeded.seller_id,
-                number=number,
-                product=product,
-                reference="A-1",
-                started_at=now - timedelta(days=30),
-                fulfilled_at=fulfilled_at,
-                now=now,
-            )
-    with store.writing() as session:
-        restricted = [
-            restrict(session, OPERATOR, keyring, number=one, seller_id=seller, kind=kind, note="", now=now)
-            for one, seller, kind in (
-                (number.value, None, RestrictionKind.DECEASED),
-                (number.value + 1, seeded.seller_id, RestrictionKind.DECEASED),
-            )
-        ]
-        session.flush()
-        end_restriction(session, OPERATOR, restriction_id=restricted[0].id, now=now)
-        close_campaign(session, OPERATOR, slug=OTHER_CAMPAIGN, now=now)
-        revoke_key(session, OPERATOR, name="admin key", now=now)
-        disable_user(session, OPERATOR, name="admin", now=now)
-        for slug in (PARTNER_SOURCE, LIST_SOURCE):
-            pause_source(session, OPERATOR, slug=slug, reason="a complaint", now=now)
-        for slug in ("kronan", "fjallraven"):
-            pause_supplier(session, OPERATOR, slug=slug, reason="a complaint", now=now)
-        files = session.scalars(select(LeadFile.id).order_by(LeadFile.id)).all()
-        for lead_file_id in files[:2]:
-            pause_lead_file(session, OPERATOR, lead_file_id=lead_file_id, reason="a complaint", now=now)
-    with store.writing() as session:
-        resume_source(session, OPERATOR, slug=PARTNER_SOURCE, now=now)
-        resume_supplier(session, OPERATOR, slug="kronan", now=now)
-        resume_lead_file(session, OPERATOR, lead_file_id=files[0], now=now)
 
 
 def found(seeded: Seeded) -> set[str]:
@@ -221,6 +94,24 @@ CHANGED = {
     "a restriction that was ended behind our back": "UPDATE restrictions SET ended_at = made_at",
     "which register version is in force": "UPDATE registers SET version_id = NULL",
     "a withdrawal's way": "UPDATE consent_withdrawals SET via = 'other'",
+    "how many rows of a lead file were accepted": "UPDATE lead_files SET rows_accepted = rows_accepted + 1",
+    "the root over a lead file's rows": "UPDATE lead_files SET merkle_root = sha256",
+    "a lead file that was opened again": "UPDATE lead_files SET state = 'reading'",
+    "what a lead file was worth": "UPDATE lead_arrivals SET counts = '{}'",
+    "what a supplier is said to have claimed": "UPDATE lead_arrivals SET wash_register = 'nix'",
+    "under what contract leads are handed over": "UPDATE recipients SET contract_reference = 'other'",
+    "which file was handed over": "UPDATE exports SET sha256 = 'other'",
+    "what an export was seeded with": "UPDATE canaries SET number = number + 100",
+    "a canary that was taken out of an export": (
+        "DELETE FROM canaries WHERE number = (SELECT min(number) FROM canaries)"
+    ),
+    "a canary that was put into an export": (
+        "INSERT INTO canaries SELECT min(number) - 1, export_id, recipient_id, seeded_at FROM canaries "
+        "GROUP BY export_id, recipient_id, seeded_at"
+    ),
+    "which canary was seen": "UPDATE canary_sightings SET number = number + 100",
+    "a company that the terms name": "UPDATE source_sellers SET name = 'other'",
+    "a lead that a complaint was tied to": "DELETE FROM complaint_origins",
 }
 
 
@@ -236,8 +127,13 @@ def test_a_changed_row_is_found(seeded: Seeded, change: str) -> None:
 
 COLUMNS = {
     "api_keys": "name role seller_id revoked_at",
+    "assessments": "reference seller_id title file_name size sha256 added_by",
     "campaigns": "slug seller_id name product channel opens_weekends closed_at",
+    "canaries": "number export_id recipient_id seeded_at",
+    "canary_sightings": "seller_id export_id recipient_id number how subject seen_at recorded_by",
     "checks": "seller_id campaign_id number verdict checked_at valid_until asked_by reference chain seq place",
+    "complaint_origins": "source_id lead_file_id row_no",
+    "complaints": "seller_id number kind via received_at recorded_at recorded_by",
     "consents": (
         "seller_id number channels names_seller text_version evidence given_at expires_at recorded_at recorded_by"
     ),
@@ -246,26 +142,38 @@ COLUMNS = {
         "check_id seller_id campaign_id number call_id started_at ended_at outcome agent source_disclosed logged_by"
     ),
     "customer_relations": "seller_id number product started_at fulfilled_at recorded_at recorded_by",
+    "exports": "seller_id campaign_id recipient_id contract_reference sha256 leads made_by",
     "holds": "seller_id number reason contact_id made_by closed_at",
-    "lead_files": "source_id sha256 filename size received_by paused_at",
+    "lead_arrivals": (
+        "lead_file_id source_id seller_id screened_by asked_for register register_version_id register_as_of counts "
+        "wash_register wash_version wash"
+    ),
+    "lead_files": (
+        "source_id sha256 filename size received_by state rows_read rows_accepted rows_rejected rows_duplicate "
+        "rows_ambiguous merkle_root paused_at quarantined_at"
+    ),
     "opt_outs": "seller_id number channels via received_at recorded_at recorded_by",
     "opt_out_repeats": "opt_out_id via received_at recorded_by",
     "opt_out_releases": "asked_by_person_at verified_by released_by",
+    "recipients": "slug seller_id name contract_reference key_id",
     "register_versions": ("register as_of count snapshot_sha256 file_name file_sha256 rejected_lines loaded_by"),
     "registers": "name country version_id",
     "restrictions": "seller_id number kind made_by ended_at",
     "sellers": "slug name",
-    "sources": "slug supplier_id seller_id name basis assessment say say_en retention_days paused_at",
-    "suppliers": "slug name kind paused_at",
+    "source_sellers": "name",
+    "source_terms": "source_id version text sha256 page_url shown_from shown_until added_by",
+    "sources": "slug supplier_id seller_id name basis assessment say say_en retention_days paused_at quarantined_at",
+    "suppliers": "slug name kind paused_at quarantined_at",
     "users": "name role seller_id disabled_at",
 }
 """By table, the columns that decide or prove, and are held against the ledger."""
+SWITCHED = {"closed_at", "ended_at", "paused_at", "quarantined_at", "revoked_at", "disabled_at"}
 
 
 @pytest.fixture
 def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
     with seeded_service(request, "sqlite", tmp_path) as found:
-        _fill(found)
+        fill(found)
         yield found
 
 
@@ -278,7 +186,7 @@ def _other(value: object, kind: type) -> object:
     if kind is str:
         return "x" if not value else str(value)[:-1] + ("x" if str(value)[-1] != "x" else "y")
     if value is None:
-        return datetime(2026, 11, 1, tzinfo=UTC)
+        return date(2026, 11, 1) if kind is date else datetime(2026, 11, 1, tzinfo=UTC)
     assert isinstance(value, date)
     return value + timedelta(days=1)
 
@@ -290,7 +198,7 @@ def test_any_column_that_decides_is_held_against_the_ledger(on_sqlite: Seeded, t
     """A state (its name ends in _at and may be empty) is set where it was empty and emptied where it was set."""
     changed = Base.metadata.tables[table]
     cell, key = changed.c[column], next(iter(changed.primary_key))
-    switched = column in {"closed_at", "ended_at", "paused_at", "revoked_at", "disabled_at"} and table != "contacts"
+    switched = column in SWITCHED and table != "contacts"
     with on_sqlite.service.store.reading() as session:
         rows = session.execute(select(key, cell).order_by(key)).all()
     wanted = (
@@ -311,9 +219,13 @@ def test_any_column_that_decides_is_held_against_the_ledger(on_sqlite: Seeded, t
         assert not found(on_sqlite)
 
 
-TABLES = sorted(COLUMNS.keys() - {"registers"})
+PARTS = {"canaries", "complaint_origins", "source_sellers"}
+"""Tables whose rows belong to a row of another table, and are on record with it."""
+TABLES = sorted(COLUMNS.keys() - {"registers"} - PARTS)
 KEYS = {"opt_out_releases": "opt_out_id", "consent_withdrawals": "consent_id"}
-UNIQUE = {"call_id", "slug", "name", "key_hash", "sha256", "reference"}
+UNIQUE = {"call_id", "slug", "name", "key_hash", "sha256", "reference", "subject"}
+COUNTED = {"no", "version"}
+"""Columns of small numbers that are not given twice."""
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -329,7 +241,16 @@ def test_a_row_that_was_put_in_is_found(seeded: Seeded, table: str) -> None:
     key = KEYS.get(table, "id")
     with seeded.service.store.reading() as session:
         columns = list(session.execute(text(f"SELECT * FROM {table} LIMIT 1")).keys())
-    values = [f"'{new_id()}'" if name == key else "'put-in'" if name in UNIQUE else name for name in columns]
+    values = [
+        f"'{new_id()}'"
+        if name == key
+        else "'put-in'"
+        if name in UNIQUE
+        else f"{name} + 1000"
+        if name in COUNTED
+        else name
+        for name in columns
+    ]
     tamper(seeded, text(f"INSERT INTO {table} SELECT {', '.join(values)} FROM {table} LIMIT 1"))
 
     assert "inserted" in found(seeded)

@@ -1,0 +1,219 @@
+"""A row of each kind on record, for tests of what the ledger says of rows."""
+
+import io
+from datetime import date, timedelta
+
+from sqlalchemy import select
+
+from consent.grounds import record_consent, record_relation, withdraw_consent
+from consent.terms import Channel
+from core.access import disable_user, revoke_key
+from core.numbers import Number, read_number
+from dnc.arrivals import screen_arrivals
+from dnc.campaigns import close_campaign
+from dnc.canaries import canaries_out, report_sighting
+from dnc.complaints import ComplaintKind, record_complaint
+from dnc.contacts import Outcome, log_contact
+from dnc.exports import make_export
+from dnc.facts import RestrictionKind
+from dnc.gate import Question
+from dnc.holds import close_hold
+from dnc.opt_outs import release_opt_out
+from dnc.recipients import add_recipient
+from dnc.restrictions import end_restriction, restrict
+from leads.assessments import add_assessment
+from leads.models import LeadFile
+from leads.pauses import (
+    pause_lead_file,
+    pause_source,
+    pause_supplier,
+    resume_lead_file,
+    resume_source,
+    resume_supplier,
+)
+from leads.quarantines import quarantine_lead_file, quarantine_source, quarantine_supplier
+from leads.shelf import Shelf
+from leads.source_terms import add_terms
+from tests.integration.seeds import dialer_of
+from tests.seeding import (
+    CAMPAIGN,
+    FROM_LIST,
+    FROM_PARTNER,
+    LIST_SOURCE,
+    OPERATOR,
+    OPTED_OUT,
+    OTHER_CAMPAIGN,
+    PARTNER_SOURCE,
+    SELLER,
+    Seeded,
+    opt_out,
+)
+
+
+def fill(seeded: Seeded) -> None:
+    """Put a row of each kind on record, in each of its states."""
+    store, keyring, dialer, now = seeded.service.store, seeded.service.keyring, dialer_of(seeded), seeded.clock.now()
+    number = read_number(FROM_PARTNER)
+    assert isinstance(number, Number)
+    check = seeded.service.gate.ask(dialer, CAMPAIGN, Question(FROM_PARTNER, reference="r"))
+    seeded.service.gate.ask_many(dialer, CAMPAIGN, [Question(FROM_LIST), Question("bad"), Question(FROM_LIST)])
+    released = opt_out(seeded.service, FROM_LIST, None)
+    opt_out(seeded.service, OPTED_OUT, seeded.seller_id)  # who had said no before
+    with store.writing() as session:
+        logged = [
+            log_contact(
+                session,
+                dialer,
+                keyring,
+                check_id=check.id,
+                call_id=f"call-{place}",
+                started_at=now,
+                ended_at=None,
+                outcome=Outcome.OBJECTED,
+                agent=None,
+                source_disclosed=True,
+                now=now,
+            )
+            for place in range(2)
+        ]
+        session.flush()
+        close_hold(session, OPERATOR, keyring, hold_id=str(logged[0].hold_id), resolution="a mistake", now=now)
+        release_opt_out(
+            session,
+            OPERATOR,
+            keyring,
+            opt_out_id=released,
+            asked_by_person_at=now,
+            verified_by="called back",
+            note="",
+            now=now,
+        )
+        consent = record_consent(
+            session,
+            OPERATOR,
+            keyring=keyring,
+            seller_id=seeded.seller_id,
+            number=number,
+            channels=frozenset({Channel.VOICE}),
+            names_seller=True,
+            text_version="2026-1",
+            evidence={"form": "web-7"},
+            given_at=now - timedelta(days=1),
+            expires_at=None,
+            now=now,
+        )
+        session.flush()
+        withdraw_consent(
+            session, OPERATOR, keyring=keyring, consent_id=consent.id, withdrawn_at=now, via="mail", note="", now=now
+        )
+    _fill_what_leads_bring(seeded, number)
+    _fill_what_can_change(seeded, number)
+
+
+def _fill_what_leads_bring(seeded: Seeded, number: Number) -> None:
+    """Put on record what proves a source, what its leads were worth, whom they went to, and what came of it."""
+    service, now = seeded.service, seeded.clock.now()
+    with service.store.writing() as session:
+        add_terms(
+            session,
+            OPERATOR,
+            source_slug=PARTNER_SOURCE,
+            text="Ja, Norrsken får ringa.",
+            page_url="https://kronan.example/villkor",
+            shown_from=date(2026, 6, 1),
+            shown_until=date(2026, 8, 31),
+            names=["Norrsken"],
+            now=now,
+        )
+        add_assessment(
+            session,
+            Shelf(service.settings.data_dir / "assessments", service.keyring.lead_file_key),
+            OPERATOR,
+            reference="LIA-1",
+            seller=SELLER,
+            title="Deltagare",
+            document=io.BytesIO("Avvägning".encode()),
+            file_name="lia.txt",
+            now=now,
+        )
+        record_complaint(
+            session,
+            OPERATOR,
+            service.keyring,
+            number=number.value,
+            seller_id=seeded.seller_id,
+            kind=ComplaintKind.PERSON,
+            via="phone",
+            note="",
+            received_at=now - timedelta(hours=1),
+            now=now,
+        )
+        add_recipient(
+            session,
+            OPERATOR,
+            slug="operatoren",
+            seller=SELLER,
+            name="Operatören AB",
+            contract_reference="PUB-1",
+            key_name=None,
+            now=now,
+        )
+    screen_arrivals(service.store, service.shelf.listed, now)
+    make_export(
+        service.store,
+        service.shelf.listed,
+        OPERATOR,
+        campaign=CAMPAIGN,
+        recipient="operatoren",
+        file=io.StringIO(),
+        now=now,
+    )
+    with service.store.writing() as session:
+        canary = canaries_out(session)[0].number
+        report_sighting(session, OPERATOR, service.keyring, number=canary, seen_at=now, how="an advertisement", now=now)
+
+
+def _fill_what_can_change(seeded: Seeded, number: Number) -> None:
+    """Put on record what is written anew, ended, paused or resumed, so that there is one of each state."""
+    store, keyring, now = seeded.service.store, seeded.service.keyring, seeded.clock.now()
+    for product, fulfilled_at in (("electricity", None), ("electricity", now), ("broadband", None)):
+        with store.writing() as session:
+            record_relation(
+                session,
+                OPERATOR,
+                keyring=keyring,
+                seller_id=seeded.seller_id,
+                number=number,
+                product=product,
+                reference="A-1",
+                started_at=now - timedelta(days=30),
+                fulfilled_at=fulfilled_at,
+                now=now,
+            )
+    with store.writing() as session:
+        restricted = [
+            restrict(session, OPERATOR, keyring, number=one, seller_id=seller, kind=kind, note="", now=now)
+            for one, seller, kind in (
+                (number.value, None, RestrictionKind.DECEASED),
+                (number.value + 1, seeded.seller_id, RestrictionKind.DECEASED),
+            )
+        ]
+        session.flush()
+        end_restriction(session, OPERATOR, restriction_id=restricted[0].id, now=now)
+        close_campaign(session, OPERATOR, slug=OTHER_CAMPAIGN, now=now)
+        revoke_key(session, OPERATOR, name="admin key", now=now)
+        disable_user(session, OPERATOR, name="admin", now=now)
+        for slug in (PARTNER_SOURCE, LIST_SOURCE):
+            pause_source(session, OPERATOR, slug=slug, reason="a complaint", now=now)
+        for slug in ("kronan", "fjallraven"):
+            pause_supplier(session, OPERATOR, slug=slug, reason="a complaint", now=now)
+        files = session.scalars(select(LeadFile.id).order_by(LeadFile.id)).all()
+        for lead_file_id in files[:2]:
+            pause_lead_file(session, OPERATOR, lead_file_id=lead_file_id, reason="a complaint", now=now)
+        quarantine_source(session, OPERATOR, slug=LIST_SOURCE, reason="another", now=now)
+        quarantine_supplier(session, OPERATOR, slug="fjallraven", reason="another", now=now)
+        quarantine_lead_file(session, OPERATOR, lead_file_id=files[1], reason="another", now=now)
+    with store.writing() as session:
+        resume_source(session, OPERATOR, slug=PARTNER_SOURCE, now=now)
+        resume_supplier(session, OPERATOR, slug="kronan", now=now)
+        resume_lead_file(session, OPERATOR, lead_file_id=files[0], now=now)
