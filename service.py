@@ -21,6 +21,9 @@ from dnc.register_shelf import RegisterShelf
 from leads.shelf import Shelf
 from migrations.revisions import current, head
 
+_started: list[subprocess.Popen[bytes]] = []
+"""Processes beside that read lead files; each is waited for once it has ended."""
+
 
 class SchemaOutOfDate(ServiceError):
     """The database's schema is not the one that this version works with."""
@@ -79,17 +82,24 @@ def read_beside(settings: Settings, lead_file_id: str) -> None:
 
     It costs the checks of this process nothing but a share of the processor.
     """
-    told = {
-        "RINGKLAR_DATA_DIR": str(settings.data_dir),
-        "RINGKLAR_DATABASE_URL": settings.database_url,
-        "RINGKLAR_SECRET": base64.b64encode(settings.secret).decode(),
-    }
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RINGKLAR_")}
-    subprocess.Popen(
+    _started[:] = [one for one in _started if one.poll() is None]
+    started = subprocess.Popen(
         [sys.executable, "-m", "cli", "leads", "read", lead_file_id],
         cwd=Path(__file__).parent,
-        env=kept | told,
+        env=environment_for(settings),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
+    _started.append(started)
+
+
+def environment_for(settings: Settings) -> dict[str, str]:
+    """Return the environment in which another process of ours works on the same installation."""
+    told = {
+        "RINGKLAR_DATA_DIR": str(settings.data_dir),
+        "RINGKLAR_DATABASE_URL": settings.database_url,
+        "RINGKLAR_SECRET": base64.b64encode(settings.secret).decode(),
+        "RINGKLAR_PREPARED_STATEMENTS": "yes" if settings.prepared_statements else "no",
+    }
+    return {name: value for name, value in os.environ.items() if not name.startswith("RINGKLAR_")} | told

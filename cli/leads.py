@@ -15,11 +15,12 @@ from cli.context import answer, caller, json_option, refusals, service
 from cli.pauses import add_pauses
 from cli.places import Places
 from leads.headings import Field
-from leads.importer import Progress, import_lead_file, read_lead_file
+from leads.importer import import_lead_file, read_lead_file
 from leads.intake import DeliveryTerms, HowToRead
 from leads.mappings import ENCODINGS
 from leads.pauses import pause_lead_file, resume_lead_file
 from leads.quarantines import quarantine_lead_file
+from leads.reading import Progress
 from leads.reports import LeadFileReport, Preview, lead_file_report, rejects_of, reported_rows
 from leads.rows import LOCAL_TIME
 from leads.terms import FileState, RowState

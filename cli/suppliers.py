@@ -102,6 +102,9 @@ def source() -> None:
 @click.option(
     "--retention-days", type=int, default=RETENTION_DAYS, show_default=True, help="How long a lead may be used."
 )
+@click.option(
+    "--needs-identity", is_flag=True, help="Read personal identity numbers in its files, and keep them sealed."
+)
 @json_option
 @refusals
 def add_one_source(
@@ -114,6 +117,7 @@ def add_one_source(
     say: str,
     say_en: str | None,
     retention_days: int,
+    needs_identity: bool,
     as_json: bool,
 ) -> None:
     """Add a source, known as SLUG. What is said of a bought list must not name its supplier."""
@@ -130,6 +134,7 @@ def add_one_source(
             say=say,
             say_en=say_en,
             retention_days=retention_days,
+            needs_identity=needs_identity,
             now=built.clock.now(),
         )
         added = source_report(session, caller(), slug)

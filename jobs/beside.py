@@ -4,9 +4,7 @@ Such a process outlives who started it. If it is killed, whoever finds the file 
 itself, this module is that process: it takes a lead file's id and, if the file cannot be read, prints why as JSON.
 """
 
-import base64
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,7 +18,7 @@ from core.clock import SystemClock
 from core.config import Settings, load_settings
 from core.errors import Kind, ServiceError
 from leads.importer import read_lead_file
-from service import build_service
+from service import build_service, environment_for
 
 AT_ONCE = 2
 """How many processes read at once: more would take the checks' share of the processor."""
@@ -109,17 +107,6 @@ class Readers:
             self._not_before[lead_file_id] = self._monotonic() + (TRY_AGAIN_SECONDS if said else CUT_OFF_SECONDS)
             if said:
                 self._failures[lead_file_id] = Failure(**said)
-
-
-def environment_for(settings: Settings) -> dict[str, str]:
-    """Return the environment in which another process of ours works on the same installation."""
-    told = {
-        "RINGKLAR_DATA_DIR": str(settings.data_dir),
-        "RINGKLAR_DATABASE_URL": settings.database_url,
-        "RINGKLAR_SECRET": base64.b64encode(settings.secret).decode(),
-        "RINGKLAR_PREPARED_STATEMENTS": "yes" if settings.prepared_statements else "no",
-    }
-    return {name: value for name, value in os.environ.items() if not name.startswith("RINGKLAR_")} | told
 
 
 def main(lead_file_id: str) -> int:

@@ -12,9 +12,9 @@ from contextlib import closing
 
 from core.clock import SystemClock
 from core.config import Settings, load_settings
-from jobs.beside import ROOT, environment_for
+from jobs.beside import ROOT
 from jobs.run import run_jobs
-from service import build_service
+from service import build_service, environment_for
 
 
 def start_companion(settings: Settings) -> int:

@@ -52,6 +52,7 @@ RECORDED = (
             "say": row.say,
             "say_en": row.say_en,
             "retention_days": row.retention_days,
+            **({"needs_identity": True} if row.needs_identity else {}),
         },
         None,
     ),

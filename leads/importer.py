@@ -8,14 +8,12 @@ sources do not.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pyroaring import BitMap64
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -25,45 +23,27 @@ from core.errors import InvalidInput
 from core.ledger import Event, put_on_record
 from core.sellers import Seller
 from core.store import Store
-from leads.batches import Batch, CellsNeeded, Delivery, Overtaken, holders, write_batch
+from leads.batches import Batch, CellsNeeded, Delivery, Overtaken, write_batch
 from leads.intake import (
-    FILE_NAME_LENGTH,
     DeliveryTerms,
     HowToRead,
     enter,
-    identify,
     known_file,
     layout_again,
-    layout_of,
+    layout_for,
+    plain_at,
     receive,
     source_for,
 )
-from leads.layouts import Layout
-from leads.lines import BLOCK
-from leads.mappings import SavedMapping
 from leads.merkle import Frontier
 from leads.models import LeadFile, LeadSegment, Source
-from leads.reading import BESIDE_FROM, KeptFile, Origin, PlainFile, Reading, segments_beside, segments_of
-from leads.reports import LeadFileReport, Preview, report_of
-from leads.rows import RowReason
+from leads.reading import KeptFile, Pace, Progress, Reading, segments
+from leads.reports import LeadFileReport, report_of
 from leads.segments import Segment, Start
 from leads.shelf import Shelf
 from leads.suppliers import lead_file_of
 from leads.terms import FileState, RowState
-
-BATCH_ROWS = 100_000
-"""Rows in a transaction, if there are more: in SQLite nobody else writes while it lasts, about half a second."""
-PREVIEWED = 5
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How a file is cut: bytes of text or rows in a segment, rows in a batch; the defaults are measured."""
-
-    block: int = BLOCK
-    rows: int = 20_000
-    batch: int = BATCH_ROWS
+from leads.trial import try_lead_file
 
 
 def import_lead_file(
@@ -132,7 +112,7 @@ def receive_lead_file(
     source, saved = source_for(store, caller, source_slug)
     if mistakes := terms.mistakes():
         raise InvalidInput("; ".join(mistakes), extra={"errors": mistakes})
-    plain = _plain(path)
+    plain = plain_at(path)
     with plain.open() as file:
         received = receive(shelf, file)
     with store.reading() as session:
@@ -143,7 +123,7 @@ def receive_lead_file(
     kept = KeptFile(*shelf.located(received.place))
     try:
         plain.open().close()  # it is still as it was
-        layout = _layout(kept, known, how or HowToRead(), saved, spool_dir=shelf.directory)
+        layout = layout_for(kept, known, how or HowToRead(), saved, spool_dir=shelf.directory)
     except BaseException:
         _forget_unless_known(store, shelf, received.place)
         raise
@@ -206,13 +186,6 @@ def read_lead_file(
         return report_of(session, finished, source, repeated=False, dry_run=False)
 
 
-def _plain(path: Path) -> PlainFile:
-    try:
-        return PlainFile.at(path)
-    except OSError as error:
-        raise InvalidInput(f"the file cannot be opened ({type(error).__name__})") from error
-
-
 def _forget_unless_known(store: Store, shelf: Shelf, place: str) -> None:
     """Take a file that cannot be read off the shelf, unless another source has delivered the same."""
     with store.reading() as session:
@@ -245,10 +218,6 @@ def _where(store: Store, delivery: Delivery) -> tuple[Start | None, bool]:
         return Start(newest.rows_before + newest.rows, newest.end_position, newest.frontier), is_alone
 
 
-def _segments(reading: Reading, size: int) -> Iterator[Segment]:
-    return segments_beside(reading) if size >= BESIDE_FROM else segments_of(reading)
-
-
 def _write(
     store: Store,
     delivery: Delivery,
@@ -260,8 +229,8 @@ def _write(
     is_alone: bool,
 ) -> None:
     """Write every segment that is new, some at a time."""
-    with closing(_segments(reading, size)) as segments:  # type: ignore[type-var] # both are generators
-        for some in _gathered(segments, rows):
+    with closing(segments(reading, size)) as read:  # type: ignore[type-var] # both are generators
+        for some in _gathered(read, rows):
             last = some[-1].mark
             with store.writing() as session:
                 lock_key(session, _source_key(delivery.source_id))
@@ -332,100 +301,6 @@ def _finish(session: Session, caller: Caller, source: Source, lead_file_id: str)
         "ambiguous": lead_file.rows_ambiguous,
     }
     put_on_record(session, Event("lead_file.finished", lead_file.id, caller.actor, source.seller_id, payload))
-
-
-def try_lead_file(
-    store: Store,
-    caller: Caller,
-    *,
-    path: Path,
-    file_name: str,
-    source_slug: str,
-    how: HowToRead | None = None,
-    progress: Progress | None = None,
-    pace: Pace | None = None,
-) -> LeadFileReport:
-    """Count what a real run would give, from the first row, and write nothing. Raises as ``import_lead_file``."""
-    pace = pace or Pace()
-    source, saved = source_for(store, caller, source_slug)
-    plain = _plain(path)
-    with plain.open() as file:
-        delivered = identify(file)
-    with store.reading() as session:
-        known = known_file(session, source, delivered.sha256)
-        if known is not None and known.state == FileState.FINISHED:
-            return report_of(session, known, source, repeated=True, dry_run=True)
-        session.expunge_all()
-    layout = _layout(plain, known, how or HowToRead(), saved)
-    own = known.no if known is not None else 0
-    received_at = known.received_at if known is not None else store.clock.now()
-    retention = timedelta(days=source.retention_days)
-    reading = Reading(plain, layout, received_at, retention, Start(), source.needs_identity)
-    reading = replace(reading, block=pace.block, rows=pace.rows)
-    states, reasons, preview = Counter[RowState](), Counter[str](), list[Preview]()
-    elsewhere = BitMap64()
-    with closing(_segments(reading, delivered.size)) as segments:  # type: ignore[type-var] # both are generators
-        for segment in segments:
-            numbers = segment.leads["number"].to_list()
-            with store.reading() as session:
-                held = holders(session, source.no, [*numbers, *(row.number for row in segment.repeated)])
-            elsewhere |= BitMap64(number for number, file_no in held.items() if file_no != own)
-            known_already = sum(number in elsewhere for number in numbers)
-            states[RowState.ACCEPTED] += len(numbers) - known_already
-            states[RowState.DUPLICATE] += known_already + len(segment.repeated)
-            reasons[RowReason.DUPLICATE_IN_SOURCE] += known_already
-            for row in segment.repeated:
-                reasons[RowReason.DUPLICATE_IN_SOURCE if row.number in elsewhere else RowReason.DUPLICATE_IN_FILE] += 1
-            for refused in segment.refused:
-                states[refused.state] += 1
-                reasons.update(refused.reasons)
-            preview.extend(_previews(segment, PREVIEWED - len(preview)))
-            if progress is not None:
-                progress(min(segment.mark.end_position, delivered.size), delivered.size)
-    return LeadFileReport(
-        id=None,
-        source=source.slug,
-        file_name=file_name[-FILE_NAME_LENGTH:],
-        sha256=delivered.sha256,
-        size=delivered.size,
-        format=layout.format,
-        wrapping=layout.wrapping,
-        encoding=layout.encoding,
-        delimiter=layout.delimiter,
-        mapping=layout.columns.mapping,
-        unread=layout.columns.unknown,
-        warnings=layout.warnings,
-        preview=tuple(preview),
-        state=None,
-        progress=1.0,
-        rows=states.total(),
-        accepted=states[RowState.ACCEPTED],
-        rejected=states[RowState.REJECTED],
-        duplicate=states[RowState.DUPLICATE],
-        ambiguous=states[RowState.AMBIGUOUS],
-        reasons={str(reason): count for reason, count in sorted(reasons.items()) if count},
-        merkle_root=None,
-        received_at=received_at,
-        repeated=False,
-        dry_run=True,
-    )
-
-
-def _layout(
-    origin: Origin, known: LeadFile | None, how: HowToRead, saved: SavedMapping | None, *, spool_dir: Path | None = None
-) -> Layout:
-    """Return how the file is to be read: as it was first, if it is known."""
-    if known is not None:
-        return layout_again(origin, known, spool_dir=spool_dir)
-    return layout_of(origin, how, saved, spool_dir=spool_dir)
-
-
-def _previews(segment: Segment, count: int) -> Sequence[Preview]:
-    """Return what the first rows of the segment would become as leads."""
-    if count <= 0:
-        return []
-    first = segment.leads.sort("row_no").head(count)
-    return [Preview.of(*row) for row in first.select("row_no", "number", "birth_date", "collected_at", "person").rows()]
 
 
 def waiting_files(session: Session, before: datetime) -> list[str]:

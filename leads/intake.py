@@ -25,7 +25,7 @@ from leads.kept_files import KEPT_FOR
 from leads.layouts import Layout, find_layout
 from leads.mappings import ENCODINGS, SavedMapping, remember_mapping, saved_mapping
 from leads.models import LeadFile, Source
-from leads.reading import Origin
+from leads.reading import Origin, PlainFile
 from leads.shelf import Received, Shelf
 from leads.suppliers import source_of
 from leads.terms import FileState
@@ -164,6 +164,27 @@ def layout_again(origin: Origin, lead_file: LeadFile, *, spool_dir: Path | None 
             delimiter=lead_file.delimiter or None,
             has_headings=how.has_headings,
         )
+
+
+def layout_for(
+    origin: Origin, known: LeadFile | None, how: HowToRead, saved: SavedMapping | None, *, spool_dir: Path | None = None
+) -> Layout:
+    """Return how the file is to be read: as it was first, if it is known."""
+    if known is not None:
+        return layout_again(origin, known, spool_dir=spool_dir)
+    return layout_of(origin, how, saved, spool_dir=spool_dir)
+
+
+def plain_at(path: Path) -> PlainFile:
+    """Return the file that somebody delivers.
+
+    Raises:
+        InvalidInput: it cannot be opened.
+    """
+    try:
+        return PlainFile.at(path)
+    except OSError as error:
+        raise InvalidInput(f"the file cannot be opened ({type(error).__name__})") from error
 
 
 def _encoding_of(content: Content) -> str:

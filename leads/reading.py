@@ -9,7 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +33,8 @@ from leads.terms import FileFormat
 
 BESIDE_FROM = 4 << 20
 """Bytes of a file from which on a process beside is worth its start."""
+BATCH_ROWS = 100_000
+"""Rows in a transaction, if there are more: in SQLite nobody else writes while it lasts, about half a second."""
 _LENGTH = 8
 _ONE_CORE = {"POLARS_MAX_THREADS": "1"}
 """The process beside has one core to itself; the other is the writer's."""
@@ -89,6 +91,19 @@ class PlainFile:
         return file
 
 
+Progress = Callable[[int, int], None]
+"""Is told the bytes of text that are read, and those of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a file is cut: bytes of text or rows in a segment, rows in a batch; the defaults are measured."""
+
+    block: int = BLOCK
+    rows: int = 20_000
+    batch: int = BATCH_ROWS
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """All that reading a file depends on: with the same, the segments are the same."""
@@ -103,6 +118,11 @@ class Reading:
     block: int = BLOCK
     rows: int = ROWS
     spool_dir: Path | None = None
+
+
+def segments(reading: Reading, size: int) -> Iterator[Segment]:
+    """Return the segments of a file of ``size`` bytes, read beside if that is worth it. Raises as ``segments_of``."""
+    return segments_beside(reading) if size >= BESIDE_FROM else segments_of(reading)
 
 
 def segments_of(reading: Reading) -> Iterator[Segment]:

@@ -17,6 +17,7 @@ from leads.intake import FILE_LIMIT, DeliveryTerms, HowToRead
 from leads.reports import LeadFileReport, lead_file_report, rejects_of, reported_rows
 from leads.shelf import FileTooLarge, Shelf
 from leads.terms import FileFormat, FileState, RowState
+from leads.trial import try_lead_file
 from web.endpoint import Api, Document, Download
 from web.uploads import Upload
 
@@ -136,7 +137,7 @@ def lead_files_api(
         how = HowToRead(mapping=form.mapping, encoding=form.encoding)
         path, name, source = upload.path, upload.name, form.source
         if form.dry_run:
-            tried = importer.try_lead_file(store, caller, path=path, file_name=name, source_slug=source, how=how)
+            tried = try_lead_file(store, caller, path=path, file_name=name, source_slug=source, how=how)
             return _document(tried)
         report = importer.receive_lead_file(
             store, shelf, caller, path=path, file_name=name, source_slug=source, how=how, terms=_terms(form)

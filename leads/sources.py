@@ -70,6 +70,7 @@ class SourceReport:
     say: str
     say_en: str | None
     retention_days: int
+    needs_identity: bool
     terms: Terms | None
     evidence_gaps: tuple[EvidenceGap, ...]
     created_at: datetime
@@ -92,12 +93,14 @@ def add_source(
     say_en: str | None,
     now: datetime,
     retention_days: int = RETENTION_DAYS,
+    needs_identity: bool = False,
 ) -> Source:
     """Return the new source; ``supplier`` and ``seller`` are slugs.
 
     What the caller is told to say about a bought list must tell neither who sold it nor which list it is. Legitimate
     interest without ``assessment`` (the balancing test's reference) is taken, but no lead of the source may be called
-    until it has one.
+    until it has one. ``needs_identity``: personal identity numbers in its files are read and kept, sealed; they may be
+    only where that is clearly justified (dataskyddslagen 3 kap. 10 §).
 
     Raises:
         InvalidInput: a malformed slug, an empty name, nothing to say, words that name a list or its supplier, a text
@@ -124,10 +127,11 @@ def add_source(
         say=spoken[0],
         say_en=spoken[1] or None,
         retention_days=retention_days,
+        needs_identity=needs_identity,
         created_at=now,
     )
     insert_named(session, source, f"a source named {slug} exists already")
-    payload = {
+    payload: dict[str, object] = {
         "slug": slug,
         "supplier": from_whom.slug,
         "name": source.name,
@@ -137,6 +141,8 @@ def add_source(
         "say_en": source.say_en,
         "retention_days": retention_days,
     }
+    if needs_identity:
+        payload["needs_identity"] = True
     put_on_record(session, Event("source.added", source.id, caller.actor, owner.id, payload))
     return source
 
@@ -253,6 +259,7 @@ def _reports(session: Session, sources: Sequence[Source]) -> list[SourceReport]:
             say=source.say,
             say_en=source.say_en,
             retention_days=source.retention_days,
+            needs_identity=source.needs_identity,
             terms=terms.get(source.id),
             evidence_gaps=_gaps(source, sellers[source.seller_id], terms.get(source.id), documents[source.id]),
             created_at=source.created_at,

@@ -101,6 +101,9 @@ class NewSource(Document):
     say: str = Field(max_length=SAY_LENGTH, description="What to say in the call, in Swedish.")
     say_en: str | None = Field(default=None, max_length=SAY_LENGTH, description="The same in English.")
     retention_days: Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)] = RETENTION_DAYS
+    needs_identity: bool = Field(
+        default=False, description="Read personal identity numbers in its files, and keep them sealed."
+    )
 
 
 class SourceDocument(Document):
@@ -118,6 +121,7 @@ class SourceDocument(Document):
     say: str
     say_en: str | None
     retention_days: int
+    needs_identity: bool
     terms_version: int | None
     evidence_gaps: list[EvidenceGap]
     created_at: datetime

@@ -13,10 +13,10 @@ from core.errors import Forbidden, NotFound
 from core.ledger import LedgerEntry
 from core.store import Store
 from leads.errors import UnclearHeadings, UnreadableLeadFile
-from leads.importer import Pace
 from leads.intake import HowToRead
 from leads.kept_files import KEPT_FOR, forget_kept_files
 from leads.models import Lead, LeadFile, LeadIdentity, LeadRow, Source
+from leads.reading import Pace
 from leads.reports import LeadFileReport, ReportedRow, lead_file_report, reported_rows
 from leads.terms import FileState, RowState
 from tests.deliveries import FIRST, OPERATOR, add_origins, deliver, lead_manager, mixed_lines, shelf_beside, written

@@ -24,16 +24,16 @@ ROWS = 400
 IMPORT = """
 import sys
 from pathlib import Path
-from leads import importer
+from leads import reading
 from tests.deliveries import deliver
 from tests.registers import service_for
 
 def tell(done, of):
     print("batch", flush=True)
 
-importer.BESIDE_FROM = int(sys.argv[4])
+reading.BESIDE_FROM = int(sys.argv[4])
 service = service_for(sys.argv[1], Path(sys.argv[2]))
-pace = importer.Pace(block=600, rows=20, batch=1)
+pace = reading.Pace(block=600, rows=20, batch=1)
 deliver(service.store, Path(sys.argv[3]), pace=pace, progress=tell)
 print("done", flush=True)
 """

@@ -11,10 +11,11 @@ from sqlalchemy import func, select
 
 from core.store import Store
 from leads.errors import UnreadableLeadFile
-from leads.importer import Pace, read_lead_file, receive_lead_file, waiting_files
+from leads.importer import read_lead_file, receive_lead_file, waiting_files
 from leads.intake import HowToRead
 from leads.merkle import Frontier, leaf_hashes
 from leads.models import Lead, LeadFile, LeadRow
+from leads.reading import Pace
 from leads.reports import LeadFileReport
 from tests.databases import SqliteTemplate
 from tests.deliveries import FIRST, OPERATOR, add_origins, deliver, mixed_lines, shelf_beside, written
@@ -97,7 +98,7 @@ def test_an_import_that_was_cut_off_goes_on_where_it_stopped(
     beside: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("leads.importer.BESIDE_FROM", 0 if beside else 1 << 30)
+    monkeypatch.setattr("leads.reading.BESIDE_FROM", 0 if beside else 1 << 30)
     before = written(tmp_path / "before.csv", mixed_lines(20, seed=1))
     path = written(tmp_path / "cut.csv", mixed_lines(100, seed=2))
     deliver(store, before)
@@ -242,7 +243,7 @@ def test_an_import_goes_on_by_its_first_layout_whatever_is_said_then(
 def test_a_file_that_is_damaged_further_in_keeps_its_rows_before_that_and_says_why(
     store: Store, tmp_path: Path, beside: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leads.importer.BESIDE_FROM", 0 if beside else 1 << 30)
+    monkeypatch.setattr("leads.reading.BESIDE_FROM", 0 if beside else 1 << 30)
     path = tmp_path / "a.csv.gz"
     monkeypatch.setattr("leads.intake._encoding_of", lambda _content: "utf-8")  # a damage that comes after receipt
     text = "\n".join(mixed_lines(60_000, seed=8)).encode()
