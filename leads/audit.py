@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, object_session
 
 from core.audit import Recorded, Switched, entries_of
 from core.verification import Finding
+from leads.intake import terms_on_record
 from leads.models import Assessment, LeadFile, Source, SourceSeller, SourceTerms, Supplier
 from leads.source_terms import text_sha256
 from leads.terms import FileState
@@ -65,6 +66,7 @@ RECORDED = (
             "sha256": row.sha256,
             "size": row.size,
             "file_name": row.filename,
+            **terms_on_record(row),
         },
         "received_by",
     ),

@@ -228,6 +228,7 @@ def enter(
             "sha256": received.sha256,
             "size": received.size,
             "file_name": lead_file.filename,
+            **terms_on_record(lead_file),
         }
         put_on_record(session, Event("lead_file.received", lead_file.id, caller.actor, source.seller_id, payload))
         if layout.has_headings:
@@ -249,6 +250,18 @@ def _mapping_again(columns: Columns) -> dict[str, str]:
         field.value: headings[place] if headings[place] and headings.count(headings[place]) == 1 else f"#{place + 1}"
         for field, place in columns.places.items()
     }
+
+
+def terms_on_record(lead_file: LeadFile) -> dict[str, object]:
+    """Return under what a file was delivered, as the ledger has it: only what was said."""
+    said = {
+        "contract_reference": lead_file.contract_reference,
+        "invoice_reference": lead_file.invoice_reference,
+        "order_reference": lead_file.order_reference,
+        "wash_register": lead_file.wash_register,
+        "wash_version": lead_file.wash_version and lead_file.wash_version.isoformat(),
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _new_file(

@@ -184,7 +184,11 @@ def lead_files_api(
     def download_rejects(lead_file_id: str, caller: Caller, session: Session) -> Download:
         """Download the rows that did not become leads, in the form they came in, each with its reasons added."""
         file = shelf.temporary_file()
-        name, _ = rejects_of(session, caller, lead_file_id, file)
+        try:
+            name, _ = rejects_of(session, caller, lead_file_id, file)
+        except BaseException:
+            file.close()
+            raise
         return Download(file, name)
 
     return api
