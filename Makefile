@@ -26,7 +26,7 @@ LOCK := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet --universal --py
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: env ## start Ringklar: environment, database, demo data, server; prints the address and the logins
+run: env ## start Ringklar: environment, database, demo data, server, jobs; prints the address and the logins
 	@exec $(BIN)/ringklar demo
 
 env: $(RUN_STAMP) ## build the environment alone, in .venv, from requirements.lock
@@ -42,9 +42,11 @@ test: check browser ## everything that CI runs: the gates, then every test, on r
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 bench: dev-env ## measure; prints a table, and writes JSON to the file named by BENCH_JSON
-	@command -v wrk >/dev/null || apt-get install -y --no-install-recommends wrk >/dev/null 2>&1 \
-		|| sudo -n apt-get install -y --no-install-recommends wrk >/dev/null 2>&1 \
-		|| { echo 'make bench needs wrk: apt install wrk' >&2; exit 1; }
+	@for tool in wrk sqlite3; do \
+		command -v $$tool >/dev/null || apt-get install -y --no-install-recommends $$tool >/dev/null 2>&1 \
+			|| sudo -n apt-get install -y --no-install-recommends $$tool >/dev/null 2>&1 \
+			|| { echo "make bench needs $$tool: apt install $$tool" >&2; exit 1; }; \
+	done
 	$(BIN)/python -m bench
 
 mutate: dev-env ## change the rules of the decision one by one, and see that the tests notice each

@@ -51,7 +51,7 @@ class Settings:
 
     @property
     def inbox_dir(self) -> Path:
-        """Where register files are dropped to be loaded by the jobs process."""
+        """Where register files and lead files are dropped to be taken by the jobs."""
         return self.data_dir / "inbox"
 
 
