@@ -156,10 +156,14 @@ def read_lead_file(
         seller = session.get_one(Seller, source.seller_id)
         session.expunge_all()
     delivery = Delivery.of(lead_file, source, seller, caller, store.keyring)
+    tried: set[tuple[Start, bool]] = set()
     while True:
         start, is_alone = _where(store, delivery)
         if start is None:
             break
+        if (start, is_alone) in tried:
+            raise RuntimeError("the lead file's rows and segments do not add up; nothing more of it is read")
+        tried.add((start, is_alone))
         kept = KeptFile(*shelf.located(lead_file.sha256))
         reading = Reading(
             kept,

@@ -31,7 +31,10 @@ def file_columns() -> tuple[sa.Column[object], ...]:
 
 
 def upgrade() -> None:
-    """Number sources and files, then move the leads over; rows that became leads are known from those."""
+    """Number sources and files, then move the leads over; rows that became leads are known from those.
+
+    A file that was not read to its end begins anew when it is imported again: where to go on was not on record.
+    """
     for table in NUMBERED:
         op.add_column(table, sa.Column("no", sa.Integer(), server_default="0", nullable=False))
         op.execute(f"UPDATE {table} SET no = (SELECT count(*) FROM {table} other WHERE other.id <= {table}.id)")  # noqa: S608 - our own names
@@ -75,10 +78,16 @@ def upgrade() -> None:
     op.execute(
         "INSERT INTO leads (number, source_no, file_no, row_no, birth_date, collected_at, expires_at, person) "  # noqa: S608 - our own names
         f"SELECT l.number, s.no, f.no, l.row_no, l.birth_date, l.collected_at, l.expires_at, {person} "
-        "FROM leads_before l JOIN sources s ON s.id = l.source_id JOIN lead_files f ON f.id = l.lead_file_id"
+        "FROM leads_before l JOIN sources s ON s.id = l.source_id JOIN lead_files f ON f.id = l.lead_file_id "
+        "WHERE f.state = 'finished'"
     )
     op.drop_table("leads_before")
-    op.execute("DELETE FROM lead_rows WHERE state = 'accepted'")
+    unfinished = "SELECT id FROM lead_files WHERE state <> 'finished'"
+    op.execute(f"DELETE FROM lead_rows WHERE state = 'accepted' OR lead_file_id IN ({unfinished})")  # noqa: S608 - our own names
+    op.execute(
+        "UPDATE lead_files SET rows_read = 0, rows_accepted = 0, rows_rejected = 0, rows_duplicate = 0, "
+        "rows_ambiguous = 0 WHERE state <> 'finished'"
+    )
 
 
 def downgrade() -> None:

@@ -365,6 +365,24 @@ def test_leads_that_were_there_are_moved_over_whole(database_url: str) -> None:
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(text(statement))
+    with engine.begin() as connection:
+        for table, values in (
+            (
+                "lead_files",
+                (
+                    "SELECT 'f3', source_id, 'b', filename, size, encoding, delimiter, mapping, 'reading', "
+                    "rows_read, 1, 1, 0, 0, received_at, received_by, NULL, NULL FROM lead_files WHERE id = 'f1'"
+                ),
+            ),
+            ("lead_rows", "SELECT 'f3', row_no, state, reasons, raw, number FROM lead_rows WHERE lead_file_id = 'f1'"),
+        ):
+            connection.execute(text(f"INSERT INTO {table} {values}"))
+        connection.execute(
+            text(
+                "INSERT INTO leads (id, seller_id, number, source_id, lead_file_id, row_no, expires_at, created_at) "
+                f"VALUES ('l3', 's1', 46701740606, 'o1', 'f3', 1, {at}, {at})"
+            )
+        )
     engine.dispose()
 
     upgrade(database_url)
@@ -378,8 +396,10 @@ def test_leads_that_were_there_are_moved_over_whole(database_url: str) -> None:
         )
         moved = [(*row[:4], json.loads(row[4])) for row in leads]
         rows = connection.execute(text("SELECT row_no FROM lead_rows")).scalars().all()
+        unfinished = connection.execute(text("SELECT rows_read, rows_accepted FROM lead_files WHERE id = 'f3'")).one()
     assert moved == [(46701740605, f"o{no}", f"f{no}", 1, {"name": 'Åsa "T"'}) for no in "12"]
     assert rows == [2, 2]
+    assert tuple(unfinished) == (0, 0)  # it begins anew
     engine.dispose()
     downgrade(database_url, "0001_create_tables")
     with engine.connect() as connection:
