@@ -99,6 +99,7 @@ VALID: dict[str, tuple[Role, Json]] = {
             "say": MARKER,
             "say_en": MARKER,
             "retention_days": 30,
+            "needs_identity": True,
         },
     ),
     f"/v1/sources/{NOBODYS_ID}/terms": (
