@@ -217,11 +217,11 @@ def workbook(folder: Path) -> list[Figure]:
 
 
 def _sources(folder: Path, url: str | None) -> Iterator[str]:
-    """Yield the slugs of fresh sources, in a database made for them."""
+    """Return the slugs of fresh sources, in a database made for them now."""
     service, _ = seeds.prepare(folder, url)
     names = [f"source-{place}" for place in range(ROUNDS * 2 + 1)]
     with service.store.writing() as session:
         for slug in names:
             seeds.add_bench_source(session, slug, service.clock.now())
     service.close()
-    yield from names
+    return iter(names)
