@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
 from typing import IO, BinaryIO, Protocol
 
 from core.errors import ServiceError
@@ -36,6 +38,8 @@ BESIDE_FROM = 4 << 20
 BATCH_ROWS = 100_000
 """Rows in a transaction, if there are more: in SQLite nobody else writes while it lasts, about half a second."""
 _LENGTH = 8
+SEGMENTS_AHEAD = 4
+"""How many segments wait, read, while others are written."""
 _ONE_CORE = {"POLARS_MAX_THREADS": "1"}
 """The process beside has one core to itself; the other is the writer's."""
 
@@ -197,11 +201,14 @@ def segments_beside(reading: Reading) -> Iterator[Segment]:
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     assert process.stdin is not None  # noqa: S101 - they are pipes
     assert process.stdout is not None  # noqa: S101
+    ahead: _Ahead | None = None
     with closing(process.stdout), process:
         try:
             with process.stdin as given:
                 _give(given, reading)
-            while (found := _take(process.stdout)) is not None:
+            ahead = _Ahead(process.stdout)
+            while content := ahead.next():
+                found = pickle.loads(content)  # noqa: S301 - from our own process, by a pipe that nobody else has
                 if isinstance(found, ServiceError):
                     raise found
                 assert isinstance(found, Segment)  # noqa: S101 - nothing else is given
@@ -210,6 +217,35 @@ def segments_beside(reading: Reading) -> Iterator[Segment]:
                 raise RuntimeError("the process that read the file failed")
         finally:
             process.kill()
+            if ahead is not None:
+                ahead.close()
+
+
+class _Ahead:
+    """Takes what the process beside gives while the writer writes, some segments ahead: a pipe holds none of them."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._waiting: Queue[bytes] = Queue(SEGMENTS_AHEAD)
+        self._thread = Thread(target=self._drain, daemon=True)
+        self._thread.start()
+
+    def next(self) -> bytes:
+        """Return what was given next, empty once nothing more is."""
+        return self._waiting.get()
+
+    def close(self) -> None:
+        """Let go of what nobody takes any more; the other end must be gone."""
+        while self._thread.is_alive():
+            with suppress(Empty):
+                self._waiting.get(timeout=0.05)
+            self._thread.join(timeout=0.01)
+
+    def _drain(self) -> None:
+        content = b"-"
+        while content:
+            content = _content(self._stream)
+            self._waiting.put(content)
 
 
 def _give(stream: IO[bytes], given: object) -> None:
@@ -221,11 +257,17 @@ def _give(stream: IO[bytes], given: object) -> None:
 
 def _take(stream: IO[bytes]) -> object:
     """Return what was given at the other end, None once nothing more is."""
+    content = _content(stream)
+    return pickle.loads(content) if content else None  # noqa: S301 - from our own process, by a pipe of its own
+
+
+def _content(stream: IO[bytes]) -> bytes:
+    """Return what was given at the other end as it was sent, empty once nothing more is, or only a part came."""
     length = stream.read(_LENGTH)
     if len(length) < _LENGTH:
-        return None
+        return b""
     content = stream.read(int.from_bytes(length))
-    return pickle.loads(content)  # noqa: S301 - from our own process, by a pipe that nobody else has
+    return content if len(content) == int.from_bytes(length) else b""
 
 
 def _main() -> None:
