@@ -20,7 +20,7 @@ from jobs.inbox import SETTLE_SECONDS
 @refusals
 @click.pass_context
 def jobs(context: click.Context, once: bool, settle: float, as_json: bool) -> None:
-    """Run the scheduled work: inboxes, lead files, warnings, checkpoints. One of many such processes leads at a time."""
+    """Run the scheduled work: inboxes, lead files, warnings, checkpoints. Of many such processes one leads."""
     from jobs.run import run_jobs, run_once
     from jobs.tasks import tasks_for
 
