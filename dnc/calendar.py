@@ -36,11 +36,9 @@ def red_days(country: str, year: int) -> frozenset[date]:
 
     The set is empty for a country whose holidays are not known here; its policy then closes by weekday alone.
     """
-    categories = EVES.get(country, ("public",))
-    try:
-        return frozenset(holidays.country_holidays(country, years=year, categories=categories))
-    except NotImplementedError:
+    if country not in holidays.list_supported_countries():
         return frozenset()
+    return frozenset(holidays.country_holidays(country, years=year, categories=EVES.get(country, ("public",))))
 
 
 @lru_cache(maxsize=4096)

@@ -368,7 +368,7 @@ def _of_zip(file: BufferedReader) -> Iterator[bytes]:
                 raise RegisterArchiveDamaged("only the usual compression of zip files (deflate) is read")
             with archive.open(members[0]) as member:
                 yield from _chunks(member)
-    except (EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError) as error:
+    except (EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError) as error:
         raise RegisterArchiveDamaged("the zip file is cut short, corrupt or encrypted") from error
 
 

@@ -52,7 +52,7 @@ class Members:
             _refuse_large_directory(file)
             with zipfile.ZipFile(file) as archive:
                 entries = archive.infolist()
-        except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OverflowError, OSError) as error:
+        except (zipfile.BadZipFile, RuntimeError, struct.error, ValueError, OverflowError, OSError) as error:
             raise UnreadableLeadFile("the zip archive is damaged or cut off") from error
         for entry in entries:
             self._refuse_odd(entry)

@@ -494,7 +494,7 @@ def test_a_source_without_what_its_basis_needs_carries_no_call(seeded: Seeded, t
         (Basis.CONSENT, "LIA-7", ["no_lawful_basis"]),
     ]
     for place, (basis, assessment, reasons) in enumerate(cases):
-        number = f"+4670174064{place}"
+        number = f"+{46701740640 + place}"
         lead_from(seeded, tmp_path, f"ny-{place}", number, basis, assessment)
 
         assert verdict(seeded, number) == ("deny" if reasons else "allow", reasons), place
