@@ -4,7 +4,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -14,14 +14,11 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from consent.grounds import record_consent
-from consent.terms import Basis, Channel
+from consent.terms import Basis
 from core.access import Caller, Role
 from core.errors import AlreadyExists, Forbidden, InvalidInput, NotFound
 from core.ledger import LedgerEntry
-from core.numbers import Number, read_number
 from dnc.audit import compare_records
-from dnc.gate import Question
 from leads.assessments import (
     AssessmentDocument,
     add_assessment,
@@ -35,9 +32,7 @@ from leads.sources import SourceReport, add_source, evidence_gaps, source_report
 from leads.suppliers import source_of, supplier_report, supplier_reports
 from service import Service
 from tests.deliveries import OPERATOR, add_origins, lead_manager
-from tests.integration.seeds import KINDS, seeded_service
 from tests.registers import NOON, service_for
-from tests.seeding import CAMPAIGN, FROM_PARTNER, SELLER, Seeded, import_leads
 
 TEXT = "Jag vill att Norrsken\n  Energi AB och Söder ringer mig om el. Villkor 2026-1."
 URL = "https://tavling.example/villkor"
@@ -444,85 +439,3 @@ def _unguarded(service: Service) -> Iterator[Session]:
             session.execute(text("SET LOCAL session_replication_role = 'replica'"))
         yield session
         session.rollback()
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a service on a Tuesday at 10 in Stockholm, whose campaign may call."""
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
-
-
-NEW_NUMBER = "+46701740640"
-
-
-def verdict(seeded: Seeded, number: str) -> tuple[str, list[str]]:
-    """Return the verdict and the reasons of a check made now."""
-    dialer = Caller(id="k", name="k", kind="key", role=Role.DIALER, seller_id=seeded.seller_id)
-    answer = seeded.service.gate.ask(dialer, CAMPAIGN, Question(number))
-    return answer.decision.verdict.value, sorted(reason.code.value for reason in answer.decision.reasons)
-
-
-def lead_from(
-    seeded: Seeded, tmp_path: Path, slug: str, number: str, basis: Basis | None, assessment: str | None
-) -> None:
-    """Add a source and import a lead of the number from it."""
-    with seeded.service.store.writing() as session:
-        add_source(
-            session,
-            OPERATOR,
-            slug=slug,
-            supplier="kronan",
-            seller=SELLER,
-            name="Nya tävlingen",
-            basis=basis,
-            assessment=assessment,
-            say="Du tävlade.",
-            say_en=None,
-            now=seeded.clock.now(),
-        )
-    import_leads(seeded.service, tmp_path, slug, [number])
-
-
-def test_a_source_without_what_its_basis_needs_carries_no_call(seeded: Seeded, tmp_path: Path) -> None:
-    cases: list[tuple[Basis | None, str | None, list[str]]] = [
-        (None, None, ["no_lawful_basis"]),
-        (None, "LIA-7", ["no_lawful_basis"]),
-        (Basis.LEGITIMATE_INTEREST, None, ["no_lawful_basis"]),
-        (Basis.LEGITIMATE_INTEREST, " ", ["no_lawful_basis"]),
-        (Basis.LEGITIMATE_INTEREST, "a reference alone", []),
-        (Basis.CONSENT, "LIA-7", ["no_lawful_basis"]),
-    ]
-    for place, (basis, assessment, reasons) in enumerate(cases):
-        number = f"+{46701740640 + place}"
-        lead_from(seeded, tmp_path, f"ny-{place}", number, basis, assessment)
-
-        assert verdict(seeded, number) == ("deny" if reasons else "allow", reasons), place
-    assert verdict(seeded, FROM_PARTNER) == ("allow", [])
-
-
-def test_a_consent_on_record_carries_the_call_although_the_source_lacks_its_terms(
-    seeded: Seeded, tmp_path: Path
-) -> None:
-    lead_from(seeded, tmp_path, "ny", NEW_NUMBER, Basis.CONSENT, None)
-    number = read_number(NEW_NUMBER)
-    assert isinstance(number, Number)
-    assert verdict(seeded, NEW_NUMBER) == ("deny", ["no_lawful_basis"])
-
-    with seeded.service.store.writing() as session:
-        record_consent(
-            session,
-            OPERATOR,
-            keyring=seeded.service.keyring,
-            seller_id=seeded.seller_id,
-            number=number,
-            channels=frozenset({Channel.VOICE}),
-            names_seller=True,
-            text_version="2026-1",
-            evidence={"form": "web-7"},
-            given_at=seeded.clock.now() - timedelta(days=1),
-            expires_at=None,
-            now=seeded.clock.now(),
-        )
-
-    assert verdict(seeded, NEW_NUMBER) == ("allow", [])
