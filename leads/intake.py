@@ -20,7 +20,7 @@ from core.store import Store
 from leads.archives import Content, open_content
 from leads.encodings import EncodingFinder
 from leads.errors import UnreadableLeadFile
-from leads.headings import Columns, Field
+from leads.headings import Columns, Field, read_headings
 from leads.kept_files import KEPT_FOR
 from leads.layouts import Layout, find_layout
 from leads.mappings import ENCODINGS, SavedMapping, remember_mapping, saved_mapping
@@ -28,7 +28,7 @@ from leads.models import LeadFile, Source
 from leads.reading import Origin, PlainFile
 from leads.shelf import Received, Shelf
 from leads.suppliers import source_of
-from leads.terms import FileState
+from leads.terms import FileFormat, FileState
 
 FILE_NAME_LENGTH, REFERENCE_LENGTH, REGISTER_LENGTH = 255, 100, 40
 FILE_LIMIT = 2 * 1024**3
@@ -154,7 +154,10 @@ def layout_of(origin: Origin, how: HowToRead, saved: SavedMapping | None, *, spo
 
 
 def layout_again(origin: Origin, lead_file: LeadFile, *, spool_dir: Path | None = None) -> Layout:
-    """Return the layout by which a lead file was first read."""
+    """Return the layout by which a lead file was first read; a workbook, which is costly to open, is not opened."""
+    if lead_file.format == FileFormat.XLSX and lead_file.headings is not None:
+        columns = read_headings(json.loads(lead_file.headings), json.loads(lead_file.mapping))
+        return Layout(FileFormat.XLSX, lead_file.wrapping, "", "", columns, has_headings=True, position=0)
     how = HowToRead(mapping=json.loads(lead_file.mapping), has_headings=lead_file.headings is not None)
     with origin.open() as file, open_content(file, spool_dir=spool_dir) as content:
         return find_layout(
