@@ -14,8 +14,8 @@ from console.blueprint import console_blueprint, install_console, session_check,
 from core.database import is_ready
 from dnc.arrival_routes import arrivals_api
 from dnc.canary_routes import exports_api
-from dnc.oversight_routes import oversight_api
-from dnc.register_routes import registers_api
+from dnc.oversight.routes import oversight_api
+from dnc.registers.routes import registers_api
 from dnc.routes import checks_api, dnc_api
 from leads.mapping_routes import mappings_api
 from leads.receipt_routes import receipts_api

@@ -17,7 +17,7 @@ from core.secrets import Keyring, keyring
 from core.store import Store
 from dnc.arrivals import report_arrival
 from dnc.gate import Gate
-from dnc.register_shelf import RegisterShelf
+from dnc.registers.shelf import RegisterShelf
 from leads.shelf import Shelf
 from migrations.revisions import current, head
 

@@ -7,15 +7,15 @@ import click
 from cli.context import answer, caller, json_option, refusals, service
 from cli.times import INSTANT
 from core.sellers import seller_named
-from dnc.complaints import ComplaintKind, record_complaint
-from dnc.league import Figure
 from dnc.lookups import readable
-from dnc.oversight import oversee
-from dnc.oversight_policy import oversight_policy_at
-from dnc.oversight_rendering import complaint_document, league_document, walk_back_document
-from dnc.oversight_schemas import LeagueDocument, StandingDocument, WalkBackDocument
-from dnc.standings import league
-from dnc.walk_back import PAGE, Part, walk_back
+from dnc.oversight.complaints import ComplaintKind, record_complaint
+from dnc.oversight.league import Figure
+from dnc.oversight.pausing import oversee
+from dnc.oversight.policy import oversight_policy_at
+from dnc.oversight.rendering import complaint_document, league_document, walk_back_document
+from dnc.oversight.schemas import LeagueDocument, StandingDocument, WalkBackDocument
+from dnc.oversight.standings import league
+from dnc.oversight.walk_back import PAGE, Part, walk_back
 from leads.quarantines import quarantine_sources_on
 
 

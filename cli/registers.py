@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cli.context import FINDING, answer, caller, json_option, refusals, service
-from dnc.registers import LoadedVersion, Standing, State, load_register, standing, versions
+from dnc.registers.loading import LoadedVersion, Standing, State, load_register, standing, versions
 
 
 @click.group()

@@ -17,7 +17,6 @@ from core.errors import NotFound
 from core.ledger import LedgerEntry
 from core.secrets import Keyring
 from core.verification import Finding
-from dnc.complaints import origins_of, written
 from dnc.models import (
     Campaign,
     Canary,
@@ -37,6 +36,7 @@ from dnc.models import (
     RegisterVersion,
     Restriction,
 )
+from dnc.oversight.complaints import origins_of, written
 from dnc.policy import POLICIES
 from leads.arriving import arrived_file
 from leads.audit import RECORDED as OF_LEADS

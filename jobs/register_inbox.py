@@ -15,8 +15,8 @@ from core.access import operator
 from core.config import Settings
 from core.errors import Kind, ServiceError
 from core.store import Store
-from dnc.register_errors import RegisterDateMissing
-from dnc.registers import load_register
+from dnc.registers.errors import RegisterDateMissing
+from dnc.registers.loading import load_register
 from jobs.inbox import DONE, REFUSED, SETTLE_SECONDS, WatchedFolder
 
 _NAME = re.compile(r"([a-z0-9][a-z0-9-]*?)-([0-9]{4}-[0-9]{2}-[0-9]{2})\.(?:(?:txt|csv)(?:\.gz|\.zip)?|gz|zip)")

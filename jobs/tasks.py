@@ -18,10 +18,10 @@ from core.secrets import keyring
 from core.store import Store
 from dnc.arrivals import screen_arrivals
 from dnc.canaries import look_for_canaries
-from dnc.oversight import oversee
-from dnc.register_shelf import RegisterShelf
-from dnc.registers import State, ensure_registers, standing
-from dnc.snapshots import sweep_unfinished
+from dnc.oversight.pausing import oversee
+from dnc.registers.loading import State, ensure_registers, standing
+from dnc.registers.shelf import RegisterShelf
+from dnc.registers.snapshots import sweep_unfinished
 from jobs.beside import Readers
 from jobs.inbox import SETTLE_SECONDS
 from jobs.lead_inbox import LEFT_ALONE, LeadInbox

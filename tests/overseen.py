@@ -26,8 +26,8 @@ from dnc.campaigns import add_campaign
 from dnc.gate import Gate, Question
 from dnc.models import Campaign, Check, Contact
 from dnc.opt_outs import ALL_CHANNELS, add_opt_outs
-from dnc.register_shelf import RegisterShelf
-from dnc.registers import load_register
+from dnc.registers.loading import load_register
+from dnc.registers.shelf import RegisterShelf
 from leads.models import Lead, LeadFile, Source
 from leads.sources import add_source
 from leads.suppliers import add_supplier

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core.access import Caller, operator
 from core.clock import Clock, FixedClock
 from core.config import Settings
-from dnc.registers import LoadedVersion, ensure_registers, in_force, load_register
+from dnc.registers.loading import LoadedVersion, ensure_registers, in_force, load_register
 
 if TYPE_CHECKING:
     from service import Service

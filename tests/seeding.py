@@ -15,7 +15,7 @@ from core.config import Settings
 from core.sellers import Seller, add_seller
 from dnc.campaigns import add_campaign
 from dnc.opt_outs import ALL_CHANNELS, add_opt_outs
-from dnc.registers import load_register
+from dnc.registers.loading import load_register
 from leads.importer import import_lead_file
 from leads.sources import add_source
 from leads.suppliers import add_supplier

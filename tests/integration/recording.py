@@ -12,13 +12,13 @@ from core.numbers import Number, read_number
 from dnc.arrivals import screen_arrivals
 from dnc.campaigns import close_campaign
 from dnc.canaries import canaries_out, report_sighting
-from dnc.complaints import ComplaintKind, record_complaint
 from dnc.contacts import Outcome, log_contact
 from dnc.exports import make_export
 from dnc.facts import RestrictionKind
 from dnc.gate import Question
 from dnc.holds import close_hold
 from dnc.opt_outs import release_opt_out
+from dnc.oversight.complaints import ComplaintKind, record_complaint
 from dnc.recipients import add_recipient
 from dnc.restrictions import end_restriction, restrict
 from leads.assessments import add_assessment

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from core.access import Caller, Role
 from core.errors import Forbidden, InvalidInput
 from core.ledger import LedgerEntry
-from dnc.complaints import ComplaintKind, record_complaint
-from dnc.league import Figure
 from dnc.models import LeadArrival
-from dnc.oversight import oversee
-from dnc.oversight_policy import OVERSIGHT_2026_1
-from dnc.standings import League, Standing, league
+from dnc.oversight.complaints import ComplaintKind, record_complaint
+from dnc.oversight.league import Figure
+from dnc.oversight.pausing import oversee
+from dnc.oversight.policy import OVERSIGHT_2026_1
+from dnc.oversight.standings import League, Standing, league
 from leads.models import Source
 from leads.pauses import pause_source, resume_source
 from tests.overseen import FIRST, NOBODYS, NOW, OPERATOR, Overseen, id_at, overseen_store

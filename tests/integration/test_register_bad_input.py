@@ -18,8 +18,8 @@ from sqlalchemy import select
 from core.errors import InvalidInput, ServiceError
 from core.ledger import LedgerEntry
 from core.numbers import read_number
-from dnc.register_errors import RegisterLinesRejected
-from dnc.registers import LoadWarning
+from dnc.registers.errors import RegisterLinesRejected
+from dnc.registers.loading import LoadWarning
 from service import Service
 from tests.registers import LISTED, in_force_id, load, service_for, written_file
 
@@ -248,7 +248,7 @@ def test_more_than_one_line_in_a_hundred_is_refused_whatever_the_reason(service:
 
 
 def test_one_endless_line_is_refused_in_bounded_memory(tmp_path: Path) -> None:
-    from dnc.register_files import read_register_file
+    from dnc.registers.files import read_register_file
 
     _one_line_of(100 << 20)(tmp_path / "bad")
     tracemalloc.start()
@@ -278,7 +278,7 @@ def _without_roots_rights() -> Iterator[None]:
 @contextmanager
 def _appending_when_read(path: Path) -> Iterator[None]:
     """Have a slow sender add to the file between two blocks."""
-    import dnc.register_files
+    import dnc.registers.files
 
     def slow(raw: object, *, region: str = "SE") -> object:
         with path.open("a", encoding="utf-8") as file:
@@ -286,5 +286,5 @@ def _appending_when_read(path: Path) -> Iterator[None]:
         return read_number(raw, region=region)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dnc.register_files, "read_number", slow)
+        patch.setattr(dnc.registers.files, "read_number", slow)
         yield

@@ -19,9 +19,9 @@ from core.clock import FixedClock
 from core.errors import Forbidden, InvalidInput, ServiceError
 from core.ledger import LedgerEntry
 from dnc.models import RegisterVersion
-from dnc.register_errors import RegisterOlder, RegisterShrunken, UnknownRegister
-from dnc.registers import LoadWarning, State, load_register, standing, versions
-from dnc.snapshots import snapshot_path
+from dnc.registers.errors import RegisterOlder, RegisterShrunken, UnknownRegister
+from dnc.registers.loading import LoadWarning, State, load_register, standing, versions
+from dnc.registers.snapshots import snapshot_path
 from service import Service
 from tests.registers import LISTED, NOON, OPERATOR, in_force_id, load, service_for, written_file
 
@@ -293,7 +293,7 @@ def test_of_loads_at_the_same_time_the_newest_date_is_in_force_in_the_end(servic
 KILLED_AT = """
 import os, signal, sys
 from pathlib import Path
-import dnc.registers, dnc.snapshots
+import dnc.registers.loading, dnc.registers.snapshots
 from tests.registers import load, service_for
 
 step, url, folder, file = sys.argv[1:]
@@ -302,11 +302,11 @@ def die(*_args, **_named):
     os.kill(os.getpid(), signal.SIGKILL)
 
 match step:
-    case "read": dnc.registers.read_register_file = die
-    case "write": dnc.snapshots.os.fsync = die
-    case "rename": dnc.snapshots._synchronise = die
-    case "lock": dnc.registers.lock_key = die
-    case "commit": dnc.registers.put_on_record = die
+    case "read": dnc.registers.loading.read_register_file = die
+    case "write": dnc.registers.snapshots.os.fsync = die
+    case "rename": dnc.registers.snapshots._synchronise = die
+    case "lock": dnc.registers.loading.lock_key = die
+    case "commit": dnc.registers.loading.put_on_record = die
 load(service_for(url, Path(folder)), Path(file), __import__("datetime").date(2026, 11, 18))
 """
 

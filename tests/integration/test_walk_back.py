@@ -12,8 +12,8 @@ from core.changes import changes_after
 from core.errors import Forbidden, InvalidInput, NotFound
 from core.ledger import LedgerEntry
 from core.numbers import Number, read_number
-from dnc.complaints import ComplaintKind, RecordedComplaint, complaints_on, record_complaint
-from dnc.walk_back import Part, WalkBack, walk_back
+from dnc.oversight.complaints import ComplaintKind, RecordedComplaint, complaints_on, record_complaint
+from dnc.oversight.walk_back import Part, WalkBack, walk_back
 from leads.pauses import pause_source, resume_lead_file, resume_source, resume_supplier
 from leads.quarantines import (
     Quarantined,

@@ -5,7 +5,7 @@ from statistics import median_low
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dnc.league import median_days, wilson
+from dnc.oversight.league import median_days, wilson
 
 CLOSE = 1e-9
 ofs = st.integers(min_value=1, max_value=10**9)

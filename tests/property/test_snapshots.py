@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
-from dnc.register_files import read_register_file
-from dnc.snapshots import read_snapshot, write_snapshot
+from dnc.registers.files import read_register_file
+from dnc.registers.snapshots import read_snapshot, write_snapshot
 from tests.registers import LISTED, spelled
 
 numbers = st.lists(st.integers(min_value=1, max_value=10**15), max_size=200)

@@ -18,7 +18,7 @@ from dnc.contacts import Outcome
 from dnc.decision import Verdict
 from dnc.facts import RestrictionKind
 from dnc.reasons import ReasonCode
-from dnc.registers import State
+from dnc.registers.loading import State
 from jobs.tasks import tasks_for
 from leads.headings import Field
 from leads.rows import RowReason
@@ -167,7 +167,7 @@ def test_every_task_of_the_jobs_is_documented(tmp_path: Path) -> None:
 
 
 def test_every_refusal_of_a_register_file_is_documented() -> None:
-    codes = re.findall(r'kind, code, title = Kind\.\w+, "([a-z-]+)"', text_of("dnc/register_errors.py"))
+    codes = re.findall(r'kind, code, title = Kind\.\w+, "([a-z-]+)"', text_of("dnc/registers/errors.py"))
 
     assert codes
     assert [code for code in codes if f"`{code}`" not in text_of("docs/registers.md")] == []

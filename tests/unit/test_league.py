@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from dnc.league import Figure, Share, Worst, median_days, ranked, wilson, worst
+from dnc.oversight.league import Figure, Share, Worst, median_days, ranked, wilson, worst
 
 YARDSTICKS = {Figure.INVALID: 0.2, Figure.COMPLAINED: 0.005}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pyroaring import BitMap64
 
-from dnc.register_shelf import KEPT, RETRY_SECONDS, RegisterShelf
-from dnc.snapshots import (
+from dnc.registers.shelf import KEPT, RETRY_SECONDS, RegisterShelf
+from dnc.registers.snapshots import (
     SnapshotUnreadable,
     read_snapshot,
     snapshot_path,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dnc.snapshots import LARGEST, Snapshot, SnapshotUnreadable, read_snapshot
+from dnc.registers.snapshots import LARGEST, Snapshot, SnapshotUnreadable, read_snapshot
 
 KEPT = 3
 RETRY_SECONDS = 5.0

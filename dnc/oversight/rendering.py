@@ -1,9 +1,9 @@
 """From what oversight returns to what the API sends."""
 
-from dnc.complaints import ComplaintKind, RecordedComplaint
-from dnc.league import Share
 from dnc.models import Check, Contact
-from dnc.oversight_schemas import (
+from dnc.oversight.complaints import ComplaintKind, RecordedComplaint
+from dnc.oversight.league import Share
+from dnc.oversight.schemas import (
     ComplaintDocument,
     LeagueDocument,
     OriginDocument,
@@ -14,10 +14,10 @@ from dnc.oversight_schemas import (
     StandingDocument,
     WalkBackDocument,
 )
+from dnc.oversight.standings import League, Standing
+from dnc.oversight.walk_back import WalkBack
 from dnc.rendering import lead_document
 from dnc.schemas import PastCheckDocument, PastContactDocument
-from dnc.standings import League, Standing
-from dnc.walk_back import WalkBack
 from leads.deliveries import OtherLead
 
 

@@ -12,7 +12,7 @@ from core.database import lock_key
 from dnc.calendar import MIDNIGHT, local_instant, months_after
 from dnc.models import Register, RegisterVersion
 from dnc.policy import POLICIES, policy_for
-from dnc.register_errors import UnknownRegister
+from dnc.registers.errors import UnknownRegister
 
 AGEING = timedelta(days=14)
 """How long before its end a version is said to be ageing."""

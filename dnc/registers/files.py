@@ -24,7 +24,7 @@ import phonenumbers
 from pyroaring import BitMap64
 
 from core.numbers import Number, NumberFault, read_number
-from dnc.register_errors import (
+from dnc.registers.errors import (
     RegisterArchiveDamaged,
     RegisterArchiveMembers,
     RegisterArchiveNested,
@@ -98,7 +98,7 @@ def read_register_file(path: Path, *, country: str = "SE", accept_unreadable: bo
     that is found in an ambiguous line is then taken.
 
     Raises:
-        ServiceError: one of ``dnc.register_errors``; nothing of the file is then to be used.
+        ServiceError: one of ``dnc.registers.errors``; nothing of the file is then to be used.
     """
     lines = _Lines(country, accept_unreadable=accept_unreadable)
     with _opened(path) as file:

@@ -20,8 +20,8 @@ from core.errors import InvalidInput
 from core.ledger import Event, put_on_record
 from core.numbers import Number
 from core.store import Store
-from dnc.complaints import RecordedComplaint, complaints_on
 from dnc.models import Check, Contact
+from dnc.oversight.complaints import RecordedComplaint, complaints_on
 from leads.deliveries import (
     OtherLead,
     SourceStanding,

@@ -7,9 +7,9 @@ from datetime import datetime
 from core.access import Caller, operator
 from core.ledger import Event, put_on_record
 from core.store import Store
-from dnc.league import Figure, Share
-from dnc.oversight_policy import OversightPolicy, oversight_policy_at
-from dnc.standings import Standing, standings
+from dnc.oversight.league import Figure, Share
+from dnc.oversight.policy import OversightPolicy, oversight_policy_at
+from dnc.oversight.standings import Standing, standings
 from leads.deliveries import source_standings
 from leads.pauses import pause_source
 

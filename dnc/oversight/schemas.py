@@ -4,10 +4,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from dnc.complaints import NOTE_LENGTH, ComplaintKind
-from dnc.league import Figure
+from dnc.oversight.complaints import NOTE_LENGTH, ComplaintKind
+from dnc.oversight.league import Figure
+from dnc.oversight.walk_back import Part
 from dnc.schemas import LeadDocument, PastCheckDocument, PastContactDocument
-from dnc.walk_back import Part
 from leads.pauses import REASON_LENGTH
 from leads.terms import SourceKind
 from web.endpoint import Document

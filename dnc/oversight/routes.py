@@ -8,11 +8,11 @@ from core.access import Caller, Right
 from core.errors import NotFound
 from core.sellers import seller_of
 from core.store import Store
-from dnc.complaints import record_complaint
 from dnc.lookups import readable
-from dnc.oversight_policy import oversight_policy_at
-from dnc.oversight_rendering import complaint_document, league_document, walk_back_document
-from dnc.oversight_schemas import (
+from dnc.oversight.complaints import record_complaint
+from dnc.oversight.policy import oversight_policy_at
+from dnc.oversight.rendering import complaint_document, league_document, walk_back_document
+from dnc.oversight.schemas import (
     ComplaintDocument,
     LeagueDocument,
     LeagueQuestion,
@@ -22,8 +22,8 @@ from dnc.oversight_schemas import (
     WalkBackDocument,
     WalkBackQuestion,
 )
-from dnc.standings import league
-from dnc.walk_back import walk_back
+from dnc.oversight.standings import league
+from dnc.oversight.walk_back import walk_back
 from leads.quarantines import quarantine_lead_file, quarantine_source, quarantine_sources_on, quarantine_supplier
 from web.endpoint import Api
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.store import Store
-from dnc.register_errors import (
+from dnc.registers.errors import (
     RegisterArchiveDamaged,
     RegisterArchiveMembers,
     RegisterArchiveNested,
@@ -27,7 +27,7 @@ from dnc.register_errors import (
     RegisterShrunken,
     UnknownRegister,
 )
-from dnc.registers import LoadWarning, State, load_register, standing
+from dnc.registers.loading import LoadWarning, State, load_register, standing
 from web.endpoint import Api, Document
 from web.uploads import Upload
 

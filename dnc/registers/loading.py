@@ -20,10 +20,11 @@ from core.ledger import Event, put_on_record
 from core.store import Store
 from dnc.models import Register, RegisterVersion
 from dnc.policy import policy_for
-from dnc.register_errors import RegisterDateInFuture, RegisterDateMissing, RegisterOlder, RegisterShrunken
-from dnc.register_files import RegisterFile, file_sha256, read_register_file
-from dnc.register_shelf import RegisterShelf
-from dnc.register_standing import (
+from dnc.registers.errors import RegisterDateInFuture, RegisterDateMissing, RegisterOlder, RegisterShrunken
+from dnc.registers.files import RegisterFile, file_sha256, read_register_file
+from dnc.registers.shelf import RegisterShelf
+from dnc.registers.snapshots import SnapshotUnreadable, read_snapshot, sweep_unfinished, write_snapshot
+from dnc.registers.standing import (
     REGISTER_LOCK,
     Standing,
     State,
@@ -37,7 +38,6 @@ from dnc.register_standing import (
     valid_until,
     versions,
 )
-from dnc.snapshots import SnapshotUnreadable, read_snapshot, sweep_unfinished, write_snapshot
 
 __all__ = [
     "LoadWarning",
@@ -127,7 +127,7 @@ def load_register(
 
     Raises:
         Forbidden: the caller may not load registers, or acts for one seller only.
-        ServiceError: one of ``dnc.register_errors``; the version in force stays in force.
+        ServiceError: one of ``dnc.registers.errors``; the version in force stays in force.
     """
     caller.require(Right.LOAD_REGISTERS)
     if caller.seller_id is not None:

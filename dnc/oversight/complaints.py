@@ -1,7 +1,7 @@
 """Complaints about calls, each tied to the leads that were on the number when it was recorded.
 
 A complaint is not a no: it blocks nothing by itself. What the person said no to is entered as an opt-out; where the
-number came from is followed by ``dnc.walk_back``.
+number came from is followed by ``dnc.oversight.walk_back``.
 """
 
 from collections.abc import Sequence

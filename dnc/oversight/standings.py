@@ -13,11 +13,11 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.access import Caller, Right
 from core.elapsed import days_between
 from core.errors import InvalidInput
-from dnc.complaints import ComplaintKind
 from dnc.contacts import Outcome
-from dnc.league import Figure, Share, Worst, median_days, ranked, wilson, worst
 from dnc.models import Complaint, ComplaintOrigin, Contact, LeadArrival, OptOut
-from dnc.oversight_policy import OversightPolicy
+from dnc.oversight.complaints import ComplaintKind
+from dnc.oversight.league import Figure, Share, Worst, median_days, ranked, wilson, worst
+from dnc.oversight.policy import OversightPolicy
 from dnc.reasons import ReasonCode
 from leads.deliveries import Delivered, SourceStanding, delivered, files_that_came, leads_known, source_standings
 from leads.terms import SourceKind

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from types import MappingProxyType
 
-from dnc.league import Figure
+from dnc.oversight.league import Figure
 
 
 @dataclass(frozen=True, slots=True)
