@@ -54,11 +54,11 @@ def by_hand(rows: str, *, texts: str = "", others: Mapping[str, str | bytes] | N
 
 
 def zipped(members: Mapping[str, str | bytes]) -> bytes:
-    """Return a zip archive of these members."""
+    """Return a zip archive of these members, the same each time: a test is named by it."""
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(target, "w") as archive:
         for name, content in members.items():
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return target.getvalue()
 
 
