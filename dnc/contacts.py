@@ -1,10 +1,10 @@
 """Contacts: calls that took place, each tied to the check that permitted it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
@@ -16,10 +16,10 @@ from core.ledger import Event, put_on_record
 from core.naming import insert_named
 from core.secrets import Keyring
 from dnc.holds import make_hold
-from dnc.models import Campaign, Check, Contact, Hold, OptOut, OptOutRelease, Restriction
+from dnc.models import Campaign, Check, Contact
+from dnc.permits import CLOCK_SLACK, fault_of_check, fault_of_stops, stops_on
 from dnc.recorded import UnknownCheck
 
-CLOCK_SLACK = timedelta(minutes=5)
 CONTACT_LOCKS, LOCKS = 0x52494E47_010000, 509  # PostgreSQL advisory locks: the calls on one number, one after the other
 
 
@@ -139,42 +139,16 @@ def log_contact(
 
 def _was_permitted(session: Session, check: Check, started_at: datetime, own_id: str | None) -> bool:
     """Return whether the check permitted a call at ``started_at``; ``own_id`` is the contact's own, if on record."""
-    if check.verdict != "allow" or check.valid_until is None:
-        return False
-    if not check.checked_at - CLOCK_SLACK <= started_at < check.valid_until:
+    if check.number is None or fault_of_check(check, started_at) is not None:
         return False
     earlier = select(Contact.id).where(Contact.check_id == check.id)
     if own_id is not None:
         earlier = earlier.where(Contact.id < own_id)
     if session.scalar(earlier.limit(1)) is not None:
         return False
-    return not _was_stopped(session, check, started_at)
-
-
-def _was_stopped(session: Session, check: Check, at: datetime) -> bool:
-    """Return whether an opt-out, hold or restriction for the check's seller was in force at ``at``."""
-    number, sellers = check.number, [check.seller_id]
-    released = exists().where(OptOutRelease.opt_out_id == OptOut.id, OptOutRelease.released_at <= at)
-    channel = select(Campaign.channel).where(Campaign.id == check.campaign_id).scalar_subquery()
-    opted_out = (
-        select(OptOut.id)
-        .where(OptOut.number == number, OptOut.recorded_at <= at, ~released)
-        .where(OptOut.seller_id.in_(sellers) | OptOut.seller_id.is_(None))
-        .where(("," + OptOut.channels + ",").contains("," + channel + ","))
-    )
-    held = select(Hold.id).where(
-        Hold.number == number,
-        Hold.seller_id.in_(sellers),
-        Hold.made_at <= at,
-        Hold.closed_at.is_(None) | (Hold.closed_at > at),
-    )
-    restricted = select(Restriction.id).where(
-        Restriction.number == number,
-        Restriction.seller_id.in_(sellers) | Restriction.seller_id.is_(None),
-        Restriction.made_at <= at,
-        Restriction.ended_at.is_(None) | (Restriction.ended_at > at),
-    )
-    return any(session.scalar(query.limit(1)) is not None for query in (opted_out, held, restricted))
+    channel = session.scalars(select(Campaign.channel).where(Campaign.id == check.campaign_id)).one()
+    stops = stops_on(session, [check.number], check.seller_id).get(check.number, ())
+    return fault_of_stops(stops, channel, started_at) is None
 
 
 def _logged(contact: Contact, caller: Caller, keyring: Keyring, permitted: bool) -> Event:

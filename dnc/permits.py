@@ -1,0 +1,94 @@
+"""Whether a call that took place was permitted: by its check, by the clock, and by what people said in between.
+
+One set of rules for the calls that dialers log and for those that a carrier's records show.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BindParameter, bindparam, select
+from sqlalchemy.orm import Session
+
+from consent.terms import read_channels
+from core.database import any_of, any_of_value
+from dnc.models import Check, Hold, OptOut, OptOutRelease, Restriction
+
+CLOCK_SLACK = timedelta(minutes=5)
+"""By how much the clocks of a dialer and of this service may differ."""
+
+
+class Fault(StrEnum):
+    """Why a call was not permitted by its check."""
+
+    DENIED_CHECK = "denied_check"
+    BEFORE_CHECK = "before_check"
+    AFTER_END = "after_end"
+    CHECK_USED = "check_used"
+    AFTER_OPT_OUT = "after_opt_out"
+    DURING_HOLD = "during_hold"
+    DURING_RESTRICTION = "during_restriction"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A no that was in force from ``since`` until ``until`` (None: it still is), on ``channels`` (None: on all)."""
+
+    fault: Fault
+    since: datetime
+    until: datetime | None
+    channels: frozenset[str] | None
+
+    def holds_at(self, at: datetime, channel: str) -> bool:
+        """Return whether it stood in the way of a call on ``channel`` at ``at``."""
+        within = self.since <= at and (self.until is None or at < self.until)
+        return within and (self.channels is None or channel in self.channels)
+
+
+def fault_of_check(check: Check, started_at: datetime) -> Fault | None:
+    """Return why the check by itself did not permit a call at ``started_at``, or None if it did. Pure."""
+    if check.verdict != "allow" or check.valid_until is None:
+        return Fault.DENIED_CHECK
+    if started_at < check.checked_at - CLOCK_SLACK:
+        return Fault.BEFORE_CHECK
+    return Fault.AFTER_END if started_at >= check.valid_until else None
+
+
+def fault_of_stops(stops: Sequence[Stop], channel: str, at: datetime) -> Fault | None:
+    """Return what stood in the way of a call at ``at``, an opt-out before all else, or None. Pure."""
+    holding = {stop.fault for stop in stops if stop.holds_at(at, channel)}
+    return next((fault for fault in Fault if fault in holding), None)
+
+
+def stops_on(session: Session, numbers: Collection[int], seller_id: str) -> Mapping[int, Sequence[Stop]]:
+    """Return by number every opt-out, hold and restriction that ever spoke to the seller.
+
+    Three statements whatever the numbers, by ix_opt_outs_number, ix_holds_number and ix_restrictions_number.
+    """
+    wanted: BindParameter[Any] = bindparam("numbers")  # Any: a list in each dialect's own form
+    listed = {"numbers": any_of_value(session.get_bind().dialect.name, set(numbers))}
+    found: dict[int, list[Stop]] = {}
+    opt_outs = (
+        select(OptOut.number, OptOut.recorded_at, OptOutRelease.released_at, OptOut.channels)
+        .outerjoin(OptOutRelease, OptOutRelease.opt_out_id == OptOut.id)
+        .where(any_of(OptOut.number, wanted), (OptOut.seller_id == seller_id) | OptOut.seller_id.is_(None))
+    )
+    for number, since, until, channels in session.execute(opt_outs, listed):
+        found.setdefault(number, []).append(Stop(Fault.AFTER_OPT_OUT, since, until, _channels(channels)))
+    holds = select(Hold.number, Hold.made_at, Hold.closed_at).where(
+        any_of(Hold.number, wanted), Hold.seller_id == seller_id
+    )
+    restrictions = select(Restriction.number, Restriction.made_at, Restriction.ended_at).where(
+        any_of(Restriction.number, wanted),
+        (Restriction.seller_id == seller_id) | Restriction.seller_id.is_(None),
+    )
+    for fault, query in ((Fault.DURING_HOLD, holds), (Fault.DURING_RESTRICTION, restrictions)):
+        for number, made_at, ended_at in session.execute(query, listed):
+            found.setdefault(number, []).append(Stop(fault, made_at, ended_at, None))
+    return found
+
+
+def _channels(written: str) -> frozenset[str]:
+    return frozenset(channel.value for channel in read_channels(written))
