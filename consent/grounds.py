@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from consent.models import Consent, ConsentWithdrawal, CustomerRelation
+from consent.models import Consent, ConsentWithdrawal, CustomerRelation, RelationVersion
 from consent.terms import Channel, written_channels
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
@@ -194,7 +194,7 @@ def record_relation(
     """Put on record a contract of a product type between a person and a seller, or that it is fulfilled.
 
     A contract is known by seller, number, product and the seller's own reference: sent again, its dates become what
-    is sent; the ledger keeps what they were. One that was fulfilled runs again, or was fulfilled later, only with
+    is sent; each version is kept. One that was fulfilled runs again, or was fulfilled later, only with
     ``reopened_reason``, which goes on record: each lets calls be made that were not allowed before.
 
     Raises:
@@ -230,6 +230,7 @@ def record_relation(
         relation.started_at, relation.fulfilled_at = started_at, fulfilled_at
         relation.recorded_at, relation.recorded_by = now, caller.actor
         session.flush()
+    _keep_version(session, relation, reopened.get("reopened_reason"))
     payload = {
         "number": keyring.number_hash(number.value),
         "product": relation.product,
@@ -240,6 +241,22 @@ def record_relation(
     payload |= reopened
     put_on_record(session, Event("relation.recorded", relation.id, caller.actor, seller_id, payload))
     return relation
+
+
+def _keep_version(session: Session, relation: CustomerRelation, reopened_reason: str | None) -> None:
+    """Keep the relation's dates as they are recorded now; the relation is locked, or new."""
+    newest = session.scalar(select(func.max(RelationVersion.version)).where(RelationVersion.relation_id == relation.id))
+    session.add(
+        RelationVersion(
+            relation_id=relation.id,
+            version=1 + (newest or 0),
+            started_at=relation.started_at,
+            fulfilled_at=relation.fulfilled_at,
+            recorded_at=relation.recorded_at,
+            recorded_by=relation.recorded_by,
+            reopened_reason=reopened_reason,
+        )
+    )
 
 
 def _reopens(before: datetime | None, fulfilled_at: datetime | None) -> bool:

@@ -55,3 +55,17 @@ class CustomerRelation(Base):
     fulfilled_at: Mapped[datetime | None]
     recorded_at: Mapped[datetime]
     recorded_by: Mapped[str] = mapped_column(String(120))
+
+
+class RelationVersion(Base):
+    """A customer relation's dates as they were recorded once; append-only. The newest are the relation's own, too."""
+
+    __tablename__ = "relation_versions"
+
+    relation_id: Mapped[str] = mapped_column(ForeignKey("customer_relations.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    started_at: Mapped[datetime]
+    fulfilled_at: Mapped[datetime | None]
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str] = mapped_column(String(120))
+    reopened_reason: Mapped[str | None] = mapped_column(Text)

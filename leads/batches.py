@@ -21,7 +21,7 @@ from core.sellers import Seller
 from leads.bulk import BulkInsert, FrameInsert, Row
 from leads.evidence import consent_from
 from leads.identities import identity_index, seal_identity
-from leads.models import Lead, LeadFile, LeadIdentity, LeadRow, LeadSegment, Source
+from leads.models import Lead, LeadBirthDate, LeadFile, LeadIdentity, LeadRow, LeadSegment, Source
 from leads.rows import Person, RowReason
 from leads.segments import Mark, RefusedRow, RepeatedRow, Segment
 from leads.terms import RowState
@@ -157,7 +157,7 @@ def write_batch(
     connection = session.connection()
     _ROWS.run(connection, sorted(refused + doubles, key=_row_no))
     _LEADS.run(connection, leads, {"source_no": delivery.source_no, "file_no": delivery.file_no})
-    _learn_birth_dates(session, delivery, again)
+    _learn_birth_dates(session, delivery, again, now)
     _keep_persons(session, delivery, batch, set(held), now)
     session.add_all(
         LeadSegment(
@@ -215,7 +215,7 @@ def _doubles(in_file: bool) -> RowReason:
     return RowReason.DUPLICATE_IN_FILE if in_file else RowReason.DUPLICATE_IN_SOURCE
 
 
-def _learn_birth_dates(session: Session, delivery: Delivery, rows: Sequence[RepeatedRow]) -> None:
+def _learn_birth_dates(session: Session, delivery: Delivery, rows: Sequence[RepeatedRow], now: datetime) -> None:
     """Give the leads that ``rows`` double the birth date they lack, or the younger one that was said; on record.
 
     Of two birth dates the younger counts: a child may not be called, whichever row said so. The ledger tells neither
@@ -236,8 +236,15 @@ def _learn_birth_dates(session: Session, delivery: Delivery, rows: Sequence[Repe
     files: dict[int, str] = {delivery.file_no: delivery.lead_file_id}
     for number, file_no, lead_row_no, before in _BIRTH_DATES.rows(connection, given):
         birth_date, row_no = said[int(number)]
-        if (read_date_or_none(before) or date.min) >= birth_date:
+        had = read_date_or_none(before)
+        if (had or date.min) >= birth_date:
             continue
+        if session.get(LeadBirthDate, (number, delivery.source_no, now)) is None:
+            session.add(
+                LeadBirthDate(
+                    number=number, source_no=delivery.source_no, replaced_at=now, birth_date=had, is_known=True
+                )
+            )
         session.execute(
             update(Lead)
             .where(Lead.number == number, Lead.source_no == delivery.source_no)

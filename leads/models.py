@@ -172,6 +172,37 @@ class LeadIdentity(Base):
     identity_hash: Mapped[str] = mapped_column(String(32), index=True)
 
 
+class LeadBirthDate(Base):
+    """The birth date that a lead had before another was learnt at ``replaced_at``; erased with the lead.
+
+    ``is_known`` False: it had another, or none, that was not kept.
+    """
+
+    __tablename__ = "lead_birth_dates"
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    source_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    replaced_at: Mapped[datetime] = mapped_column(primary_key=True)
+    birth_date: Mapped[date | None] = mapped_column(Date)
+    is_known: Mapped[bool]
+
+
+class PauseMark(Base):
+    """A supplier, source or lead file became paused, quarantined or resumed; append-only.
+
+    ``subject_id`` is its id, whichever of the three it is; ``no`` counts its marks from 1.
+    """
+
+    __tablename__ = "pause_marks"
+
+    subject_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    became: Mapped[str] = mapped_column(String(12))
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str] = mapped_column(String(120))
+    reason: Mapped[str] = mapped_column(Text)
+
+
 class SourceTerms(Base):
     """The terms of a source as they were shown to the person; each wording is a version of its own, never edited.
 

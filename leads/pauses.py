@@ -6,15 +6,17 @@ that.
 
 from datetime import datetime
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.errors import Forbidden, InvalidInput
 from core.ledger import Event, put_on_record
-from leads.models import LeadFile, Source, Supplier
+from leads.models import LeadFile, PauseMark, Source, Supplier
 from leads.suppliers import lead_file_of, source_of, supplier_named
 
 REASON_LENGTH = 1000
+PAUSED, QUARANTINED, RESUMED = "paused", "quarantined", "resumed"
 MARKS = ("paused_at", "paused_reason", "quarantined_at", "resumed_at")
 
 
@@ -115,8 +117,24 @@ def pause(session: Session, caller: Caller, thing: Pausable, seller_id: str | No
         add_reason(session, caller, thing, seller_id, reason)
         return
     thing.paused_at, thing.paused_reason = now, reason
+    keep_mark(session, caller, thing, PAUSED, reason, now)
     session.flush()
     put_on_record(session, Event(f"{kind_of(thing)}.paused", thing.id, caller.actor, seller_id, {"reason": reason}))
+
+
+def keep_mark(session: Session, caller: Caller, thing: Pausable, became: str, reason: str, now: datetime) -> None:
+    """Keep that the thing became so at ``now``, for whoever asks about that moment later; the thing is ``locked``."""
+    newest = session.scalar(select(func.max(PauseMark.no)).where(PauseMark.subject_id == thing.id))
+    session.add(
+        PauseMark(
+            subject_id=thing.id,
+            no=1 + (newest or 0),
+            became=became,
+            recorded_at=now,
+            recorded_by=caller.actor,
+            reason=reason,
+        )
+    )
 
 
 def add_reason(session: Session, caller: Caller, thing: Pausable, seller_id: str | None, reason: str) -> None:
@@ -135,6 +153,7 @@ def _resume(session: Session, caller: Caller, thing: Pausable, seller_id: str | 
     was, was_quarantined = thing.paused_reason, thing.quarantined_at is not None
     thing.paused_at = thing.paused_reason = thing.quarantined_at = None
     thing.resumed_at = now
+    keep_mark(session, caller, thing, RESUMED, "", now)
     session.flush()
     payload = {"was": was, "was_quarantined": was_quarantined}
     put_on_record(session, Event(f"{kind_of(thing)}.resumed", thing.id, caller.actor, seller_id, payload))

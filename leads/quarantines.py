@@ -16,7 +16,17 @@ from core.errors import InvalidInput, NotFound
 from core.ledger import Event, put_on_record
 from leads.deliveries import source_nos_on
 from leads.models import Source
-from leads.pauses import REASON_LENGTH, Pausable, add_reason, for_every_seller, kind_of, locked, pause
+from leads.pauses import (
+    QUARANTINED,
+    REASON_LENGTH,
+    Pausable,
+    add_reason,
+    for_every_seller,
+    keep_mark,
+    kind_of,
+    locked,
+    pause,
+)
 from leads.suppliers import lead_file_of, source_of
 
 
@@ -92,6 +102,7 @@ def _quarantine(
     if thing.paused_at is None:
         pause(session, caller, thing, seller_id, reason, now)
     thing.quarantined_at, thing.paused_reason = now, reason
+    keep_mark(session, caller, thing, QUARANTINED, reason, now)
     session.flush()
     payload = {"reason": reason, "was": was}
     put_on_record(session, Event(f"{kind_of(thing)}.quarantined", thing.id, caller.actor, seller_id, payload))

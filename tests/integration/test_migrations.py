@@ -38,7 +38,9 @@ GUARDED = (
     "opt_out_releases",
     "opt_out_repeats",
     "opt_outs",
+    "pause_marks",
     "register_versions",
+    "relation_versions",
     "source_sellers",
     "source_terms",
 )
@@ -154,6 +156,10 @@ ROWS = {
         "(id, check_id, seller_id, campaign_id, number, call_id, started_at, outcome, recorded_at, logged_by) "
         "VALUES ('t', 'c', 's', 'k', 46701740605, 'x', {at}, 'busy', {at}, 'a')"
     ),
+    "customer_relations": (
+        "(id, seller_id, number, product, reference, started_at, recorded_at, recorded_by) "
+        "VALUES ('v', 's', 46701740605, 'p', 'A-1', {at}, {at}, 'a')"
+    ),
     "exports": (
         "(id, seller_id, campaign_id, recipient_id, contract_reference, sha256, leads, made_at, made_by) "
         "VALUES ('e', 's', 'k', 'm', 'PUB-1', 'x', 1, {at}, 'a')"
@@ -179,9 +185,15 @@ ROWS = {
         "(opt_out_id, asked_by_person_at, verified_by, note, released_at, released_by) "
         "VALUES ('o', {at}, 'v', '', {at}, 'a')"
     ),
+    "pause_marks": (
+        "(subject_id, no, became, recorded_at, recorded_by, reason) VALUES ('q', 1, 'paused', {at}, 'a', 'R')"
+    ),
     "register_versions": (
         "(id, register, as_of, count, snapshot_sha256, file_name, file_sha256, rejected_lines, loaded_at, loaded_by) "
         "VALUES ('r', 'nix', '2026-11-15', 1, 'x', 'f', 'y', 0, {at}, 'a')"
+    ),
+    "relation_versions": (
+        "(relation_id, version, started_at, recorded_at, recorded_by) VALUES ('v', 1, {at}, {at}, 'a')"
     ),
     "recipients": (
         "(id, slug, seller_id, name, contract_reference, created_at) VALUES ('m', 'm', 's', 'M', 'PUB-1', {at})"
@@ -213,7 +225,9 @@ CHANGED = {
     "opt_outs": "channels = 'automated_voice'",
     "opt_out_releases": "note = 'changed'",
     "opt_out_repeats": "via = 'other'",
+    "pause_marks": "became = 'resumed'",
     "register_versions": "count = 2",
+    "relation_versions": "version = 2",
     "source_sellers": "name = 'other'",
     "source_terms": "text = 'other'",
 }
@@ -228,6 +242,7 @@ PARENTS = {
     "lead_arrivals": FILED,
     "opt_out_releases": ("opt_outs",),
     "opt_out_repeats": ("opt_outs",),
+    "relation_versions": ("customer_relations",),
     "source_sellers": ("suppliers", "sources", "source_terms"),
     "source_terms": ("suppliers", "sources"),
 }
