@@ -215,18 +215,33 @@ def _of_time(facts: CallFacts, policy: Policy, now: datetime) -> tuple[set[Reaso
     window = calling_window(today, policy, opens_weekends=_opens_weekends(facts))
     if window is None or not window[0] <= now < window[1]:
         found.add(ReasonCode.OUTSIDE_HOURS)
-    for code, free_at in _attempt_limits(facts, policy):
+    for code, free_at in _attempt_limits(facts, policy, now):
         if now < free_at:
             found.add(code)
             clear_at = max(clear_at, free_at)
     return found, clear_at, window[1] if window is not None else None
 
 
-def _attempt_limits(facts: CallFacts, policy: Policy) -> Iterator[tuple[ReasonCode, datetime]]:
-    """Yield each limit on attempts that has been reached, with the instant from which it no longer holds."""
-    if facts.attempts is None or not facts.attempts.started_at:
+def _attempt_limits(facts: CallFacts, policy: Policy, now: datetime) -> Iterator[tuple[ReasonCode, datetime]]:
+    """Yield each limit on attempts that has been reached, with the instant from which it no longer holds.
+
+    An attempt that another dialer's answer holds counts as made now, for as long as it is held.
+    """
+    if facts.attempts is None:
         return
-    newest_first = sorted(map(instant, facts.attempts.started_at), reverse=True)
+    made = facts.attempts.started_at
+    yield from _limits_reached(made, policy)
+    held_until = facts.attempts.reserved_until
+    if held_until is not None and now < instant(held_until):
+        for code, free_at in _limits_reached((*made, now), policy):
+            if now < free_at:
+                yield code, instant(held_until)
+
+
+def _limits_reached(made: tuple[datetime, ...], policy: Policy) -> Iterator[tuple[ReasonCode, datetime]]:
+    if not made:
+        return
+    newest_first = sorted(map(instant, made), reverse=True)
     if len(newest_first) >= policy.attempts_day:
         day = newest_first[policy.attempts_day - 1].astimezone(policy.zone).date()
         yield ReasonCode.ATTEMPTS_DAY, local_instant(day + timedelta(days=1), MIDNIGHT, policy.zone)

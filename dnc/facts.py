@@ -132,9 +132,13 @@ class RelationFact:
 
 @dataclass(frozen=True, slots=True)
 class AttemptsFact:
-    """Calls made to the number in this campaign, over all dialers, as far back as the policy's period."""
+    """Calls made to the number in this campaign, over all dialers, as far back as the policy's period.
+
+    ``reserved_until``: until when another dialer's answer holds the next attempt; None if none does.
+    """
 
     started_at: tuple[datetime, ...]
+    reserved_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +168,8 @@ def facts_to_record(facts: CallFacts) -> dict[str, object]:
     fields in the order they are declared: this form is written once for every check, so it is kept small.
     ``form`` numbers the layout, so that a later layout can still read what this one wrote.
     """
-    number, campaign, register = facts.number, facts.campaign, facts.register
-    return {
+    number, campaign, register, attempts = facts.number, facts.campaign, facts.register, facts.attempts
+    record: dict[str, object] = {
         "form": RECORD_FORM,
         "number": None if number is None else [number.country, number.kind, number.valid],
         "campaign": None
@@ -196,8 +200,11 @@ def facts_to_record(facts: CallFacts) -> dict[str, object]:
         "relations": None
         if facts.relations is None
         else [[one.id, one.product, one.started_at.isoformat(), _written(one.fulfilled_at)] for one in facts.relations],
-        "attempts": None if facts.attempts is None else [at.isoformat() for at in facts.attempts.started_at],
+        "attempts": None if attempts is None else [at.isoformat() for at in attempts.started_at],
     }
+    if attempts is not None and attempts.reserved_until is not None:
+        record["reserved_until"] = attempts.reserved_until.isoformat()
+    return record
 
 
 def _lead_to_record(lead: LeadFact) -> list[object]:
@@ -258,7 +265,9 @@ def facts_from_record(record: dict[str, object]) -> CallFacts:
             RelationFact(id_, product, datetime.fromisoformat(started), _instant_read(fulfilled))
             for id_, product, started, fulfilled in held["relations"]
         ),
-        attempts=None if attempts is None else AttemptsFact(tuple(map(datetime.fromisoformat, attempts))),
+        attempts=None
+        if attempts is None
+        else AttemptsFact(tuple(map(datetime.fromisoformat, attempts)), _instant_read(held.get("reserved_until"))),
     )
 
 

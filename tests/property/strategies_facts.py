@@ -94,7 +94,7 @@ any_facts = st.builds(
     leads=st.none() | several(leads),
     consents=st.none() | several(consents),
     relations=st.none() | several(relations),
-    attempts=st.none() | several(instants, 6).map(AttemptsFact),
+    attempts=st.none() | st.builds(AttemptsFact, several(instants, 6), st.none() | instants),
 )
 
 _past = st.builds(lambda days: MIDDAY - timedelta(days=days), st.integers(0, 400))

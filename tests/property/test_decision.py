@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from dnc.calendar import instant
 from dnc.decision import Decision, Verdict, decide
 from dnc.facts import (
     AttemptsFact,
@@ -84,10 +85,22 @@ def called_at(*minutes_ago: int) -> Change:
     calls = tuple(MIDDAY - timedelta(minutes=ago) for ago in minutes_ago)
 
     def call(facts: CallFacts) -> CallFacts:
-        before = facts.attempts.started_at if facts.attempts is not None else ()
-        return replace(facts, attempts=AttemptsFact(before + calls))
+        before = facts.attempts or AttemptsFact(())
+        return replace(facts, attempts=replace(before, started_at=before.started_at + calls))
 
     return call
+
+
+def reserved_for(minutes: int) -> Change:
+    """Another dialer's answer holds the next attempt for as long; no shorter than it did."""
+
+    def reserve(facts: CallFacts) -> CallFacts:
+        until, before = MIDDAY + timedelta(minutes=minutes), facts.attempts or AttemptsFact(())
+        if before.reserved_until is not None and instant(before.reserved_until) > until:
+            return facts
+        return replace(facts, attempts=replace(before, reserved_until=until))
+
+    return reserve
 
 
 def forgetting(name: str) -> Change:
@@ -129,6 +142,7 @@ OBSTACLES: list[Change] = [
     called_at(1),
     called_at(-1),
     called_at(250, 500, 600),
+    reserved_for(10),
 ]
 
 # Each of these alone spoils a call that may otherwise be placed.
@@ -197,7 +211,7 @@ def test_the_order_of_facts_never_matters(facts: CallFacts, policy: Policy | Non
         leads=shuffled(facts.leads),
         consents=shuffled(facts.consents),
         relations=shuffled(facts.relations),
-        attempts=facts.attempts and AttemptsFact(shuffled(facts.attempts.started_at) or ()),
+        attempts=facts.attempts and replace(facts.attempts, started_at=shuffled(facts.attempts.started_at) or ()),
     )
 
     assert decide(other, policy, now) == decide(facts, policy, now)
