@@ -11,14 +11,12 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
-from dnc.policy import Policy
+from dnc.policies.terms import Hours, Policy, RedDays, Validity
 
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST = datetime(2199, 12, 30, tzinfo=UTC)
 SEARCH_DAYS = 31
 MIDNIGHT = time(0)
-
-EVES = {"SE": ("public", "de_facto")}
 
 
 def instant(moment: datetime) -> datetime:
@@ -31,14 +29,19 @@ def instant(moment: datetime) -> datetime:
 
 
 @lru_cache(maxsize=512)
-def red_days(country: str, year: int) -> frozenset[date]:
-    """Return the year's public holidays and the eves kept as such (Midsummer, Christmas, New Year), without Sundays.
+def red_days(kept: RedDays, year: int) -> frozenset[date]:
+    """Return the year's days that are kept as holidays, without ordinary Sundays.
 
-    The set is empty for a country whose holidays are not known here; its policy then closes by weekday alone.
+    A country whose holidays are not known here has its eves alone; its policy then closes by weekday.
     """
-    if country not in holidays.list_supported_countries():
-        return frozenset()
-    return frozenset(holidays.country_holidays(country, years=year, categories=EVES.get(country, ("public",))))
+    eves = {date(year, month, day) for month, day in kept.eves}
+    if kept.country not in holidays.list_supported_countries():
+        return frozenset(eves)
+    parts = [
+        holidays.country_holidays(kept.country, subdiv=part, years=year, categories=kept.categories)
+        for part in kept.subdivisions or (None,)
+    ]
+    return frozenset(eves.union(*parts))
 
 
 @lru_cache(maxsize=4096)
@@ -58,6 +61,26 @@ def months_after(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
+def validity_ends(as_of: date, validity: Validity) -> date:
+    """Return the first day on which a register version dated ``as_of`` may no longer be gone by."""
+    ends = []
+    if validity.months is not None:
+        ends.append(months_after(as_of, validity.months))
+    if validity.days is not None:
+        ends.append(min(as_of, LATEST.date()) + timedelta(days=validity.days))
+    if validity.same_month:
+        ends.append(months_after(as_of.replace(day=1), 1))
+    return min(ends, default=as_of)
+
+
+def register_ends(as_of: date, policy: Policy) -> datetime:
+    """Return the local midnight from which a register version dated ``as_of`` can no longer be called on.
+
+    The cautious reading of the limit: the day on which it is reached does not count.
+    """
+    return local_instant(validity_ends(as_of, policy.register_validity), MIDNIGHT, policy.zone)
+
+
 def instant_months_after(moment: datetime, months: int, zone: ZoneInfo) -> datetime:
     """Return the instant ``months`` calendar months later by the clock on the wall in ``zone``."""
     local = instant(moment).astimezone(zone)
@@ -73,10 +96,10 @@ def age_on(birth_date: date, today: date) -> int:
 def calling_window(day: date, policy: Policy, *, opens_weekends: bool) -> tuple[datetime, datetime] | None:
     """Return when calling opens and closes on the local ``day``, or None if the day is closed.
 
-    A seller that opens weekends opens them within the policy's hours; red days and eves stay closed.
+    A seller that opens weekends has the hours that the policy keeps for those that do; red days stay closed.
     """
-    closed_weekdays: frozenset[int] = frozenset() if opens_weekends else policy.closed_weekdays
-    return _window(day, policy.country, policy.zone, policy.opens, policy.closes, closed_weekdays)
+    hours = (policy.weekend_hours if opens_weekends else policy.hours)[day.weekday()]
+    return None if hours is None else _window(day, policy.red_days, policy.zone, hours)
 
 
 def next_opening(at: datetime, policy: Policy, *, opens_weekends: bool) -> datetime | None:
@@ -90,9 +113,8 @@ def next_opening(at: datetime, policy: Policy, *, opens_weekends: bool) -> datet
 
 
 @lru_cache(maxsize=4096)
-def _window(
-    day: date, country: str, zone: ZoneInfo, opens: time, closes: time, closed_weekdays: frozenset[int]
-) -> tuple[datetime, datetime] | None:
-    if day.weekday() in closed_weekdays or day in red_days(country, day.year):
+def _window(day: date, kept: RedDays, zone: ZoneInfo, hours: Hours) -> tuple[datetime, datetime] | None:
+    if day in red_days(kept, day.year):
         return None
+    opens, closes = hours
     return local_instant(day, opens, zone), local_instant(day, closes, zone)

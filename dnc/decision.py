@@ -17,12 +17,12 @@ from dnc.calendar import (
     calling_window,
     instant,
     local_instant,
-    months_after,
     next_opening,
+    register_ends,
 )
 from dnc.facts import Basis, CallFacts, RegisterFact
 from dnc.grounds import Ground, carrying, weigh
-from dnc.policy import Policy, Regime
+from dnc.policies.terms import Policy, Regime
 from dnc.reasons import Category, Reason, ReasonCode, reason_for
 
 
@@ -163,6 +163,8 @@ def _of_campaign(facts: CallFacts, policy: Policy | None) -> Iterator[ReasonCode
         product = facts.campaign.product if facts.campaign is not None else None
         if policy.regime is Regime.PROHIBITED or product in policy.prohibited_products:
             yield ReasonCode.PRODUCT_PROHIBITED
+        if facts.campaign is not None and facts.campaign.channel in policy.prohibited_channels:
+            yield ReasonCode.CHANNEL_PROHIBITED
 
 
 def _asked(
@@ -176,7 +178,7 @@ def _asked(
     asked = facts.register
     if asked is None:
         return None, None, {ReasonCode.REGISTER_MISSING}
-    ends = _register_ends(asked, policy)
+    ends = register_ends(asked.as_of, policy) if asked.as_of is not None and policy is not None else None
     answer = RegisterAnswer(asked.register, asked.version_id, asked.listed, ends, lift)
     doubts: set[ReasonCode] = set()
     if asked.listed:
@@ -195,13 +197,6 @@ def _usable(asked: RegisterFact, policy: Policy | None, now: datetime) -> bool:
     if asked.version_id is None or asked.as_of is None or asked.listed is None:
         return False
     return policy is None or (asked.register == policy.register and asked.as_of <= now.astimezone(policy.zone).date())
-
-
-def _register_ends(asked: RegisterFact, policy: Policy | None) -> datetime | None:
-    """Return the local midnight with which the version's last day begins, the cautious reading of "two months"."""
-    if asked.as_of is None or policy is None:
-        return None
-    return local_instant(months_after(asked.as_of, policy.register_months), MIDNIGHT, policy.zone)
 
 
 def _of_time(facts: CallFacts, policy: Policy, now: datetime) -> tuple[set[ReasonCode], datetime, datetime | None]:
@@ -267,7 +262,7 @@ def _worded(
         if code in found:
             rule = policy.rules.get(code) if policy is not None else None
             if code is ReasonCode.NO_LAWFUL_BASIS and needs_consent and policy is not None:
-                rule = policy.consent_channel_rule
+                rule = policy.consent_rule
             name = _register_named(policy, register) if code in _OF_REGISTER else None
             reasons.append(reason_for(code, rule, name, missing if code is ReasonCode.FACT_MISSING else ()))
     return tuple(reasons)

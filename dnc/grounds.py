@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from dnc.calendar import LATEST, instant, instant_months_after
 from dnc.facts import Basis, CallFacts, Channel, ConsentFact, LeadFact, RelationFact
-from dnc.policy import Policy, Regime
+from dnc.policies.terms import Policy, Regime
 from dnc.reasons import ReasonCode
 
 FOREVER = LATEST + timedelta(days=1)
@@ -52,6 +52,7 @@ def weigh(facts: CallFacts, policy: Policy | None, now: datetime) -> Grounds:
     With no policy there is no limit to hold them to, so nothing lifts a register.
     """
     channel = facts.campaign.channel if facts.campaign is not None else None
+    product = facts.campaign.product if facts.campaign is not None else None
     consents = [] if _consents_in_doubt(facts, now) else [c for c in facts.consents or () if _stands(c, channel, now)]
     relations = [_from_relation(one, policy) for one in facts.relations or () if _begun(one, facts, now)]
     if policy is None:
@@ -62,8 +63,8 @@ def weigh(facts: CallFacts, policy: Policy | None, now: datetime) -> Grounds:
     return Grounds(
         consent=_last_to_end([_from_consent(c, policy, policy.consent_ground_months) for c in consents], now),
         relation=_last_to_end(relations, now),
-        lift=_last_to_end(lifting + relations, now),
-        needs_consent=policy.regime is Regime.OPT_IN or channel in policy.consent_channels,
+        lift=_last_to_end(lifting + relations if policy.relation_lifts else lifting, now),
+        needs_consent=policy.regime_of(product) is Regime.OPT_IN or channel in policy.consent_channels,
     )
 
 

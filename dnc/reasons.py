@@ -33,6 +33,7 @@ class ReasonCode(StrEnum):
     SOURCE_PAUSED = "source_paused"
     LEAD_EXPIRED = "lead_expired"
     PRODUCT_PROHIBITED = "product_prohibited"
+    CHANNEL_PROHIBITED = "channel_prohibited"
     CAMPAIGN_CLOSED = "campaign_closed"
     OUTSIDE_HOURS = "outside_hours"
     ATTEMPTS_DAY = "attempts_day"
@@ -155,6 +156,12 @@ _WORDING: dict[ReasonCode, tuple[Category, str, str, str]] = {
         "RK-PRODUCT-1",
         "This product may not be sold by telephone.",
         "Produkten får inte säljas per telefon.",
+    ),
+    ReasonCode.CHANNEL_PROHIBITED: (
+        _DENY,
+        "RK-CHANNEL-1",
+        "Calls of this kind are not made.",
+        "Samtal av det här slaget görs inte.",
     ),
     ReasonCode.CAMPAIGN_CLOSED: (
         _DENY,

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.database import lock_key
-from dnc.calendar import MIDNIGHT, local_instant, months_after
+from dnc.calendar import register_ends
 from dnc.models import Register, RegisterVersion
 from dnc.policy import POLICIES, policy_for
 from dnc.registers.errors import UnknownRegister
@@ -91,13 +91,13 @@ def ensure_registers(session: Session) -> None:
 def valid_until(country: str, as_of: date, now: datetime) -> datetime | None:
     """Return the instant from which a version dated ``as_of`` can no longer be asked, by the policy at ``now``.
 
-    It is the local midnight with which the day ``register_months`` calendar months later begins, as in the decision.
-    None when the country has no policy in force: then nothing says how long.
+    It is a local midnight, the very one by which the decision goes. None when the country has no policy in force: then
+    nothing says how long.
     """
     policy = policy_for(country, now)
     if policy is None:
         return None
-    return local_instant(months_after(as_of, policy.register_months), MIDNIGHT, policy.zone)
+    return register_ends(as_of, policy)
 
 
 def state_of(country: str, as_of: date, now: datetime) -> State:

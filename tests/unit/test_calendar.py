@@ -17,10 +17,13 @@ from dnc.calendar import (
     months_after,
     next_opening,
     red_days,
+    register_ends,
+    validity_ends,
 )
-from dnc.policy import SE_2026_1
+from dnc.policy import DK_2026_1, FI_2026_1, GB_2026_1, NO_2026_1, SE_2026_1, Policy, RedDays, Validity, week
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
+DAY = (time(8), time(21))
 
 
 def at(text: str) -> datetime:
@@ -56,20 +59,21 @@ def test_every_swedish_red_day_and_eve_of_2026_is_closed_even_to_a_seller_that_o
 
 
 def test_sweden_has_thirteen_red_days_and_three_eves_in_2026() -> None:
-    assert len(red_days("SE", 2026)) == 16
+    assert len(red_days(SE_2026_1.red_days, 2026)) == 16
 
 
 def test_an_ordinary_sunday_is_no_red_day() -> None:
-    assert date(2026, 11, 22) not in red_days("SE", 2026)
+    assert date(2026, 11, 22) not in red_days(SE_2026_1.red_days, 2026)
 
 
 def test_a_neighbours_red_days_are_its_own() -> None:
-    assert date(2026, 5, 17) in red_days("NO", 2026)
-    assert date(2026, 5, 17) not in red_days("SE", 2026)
+    assert date(2026, 5, 17) in red_days(NO_2026_1.red_days, 2026)
+    assert date(2026, 5, 17) not in red_days(SE_2026_1.red_days, 2026)
 
 
-def test_a_country_without_known_holidays_has_no_red_days() -> None:
-    assert red_days("XX", 2026) == frozenset()
+def test_a_country_without_known_holidays_has_its_eves_alone() -> None:
+    assert red_days(RedDays("XX"), 2026) == frozenset()
+    assert red_days(RedDays("XX", eves=frozenset({(12, 24)})), 2026) == {date(2026, 12, 24)}
 
 
 def test_weekdays_are_open_from_eight_to_twenty_one() -> None:
@@ -125,13 +129,13 @@ def test_a_seller_that_opens_weekends_may_call_again_on_saturday() -> None:
 
 
 def test_the_search_for_an_opening_ends_where_a_policy_has_none() -> None:
-    never = replace(SE_2026_1, closed_weekdays=frozenset(range(7)))
+    never = replace(SE_2026_1, hours=week(None))
 
     assert next_opening(at("2026-11-18T10:00"), never, opens_weekends=False) is None
 
 
 def test_the_search_for_an_opening_reaches_thirty_days_ahead() -> None:
-    mondays = replace(SE_2026_1, closed_weekdays=frozenset(range(1, 7)))
+    mondays = replace(SE_2026_1, hours=(DAY, *[None] * 6))
 
     assert next_opening(at("2026-12-22T10:00"), mondays, opens_weekends=False) == at("2026-12-28T08:00")
 
@@ -212,3 +216,92 @@ def test_the_rest_of_a_local_day_is_open_though_it_is_already_tomorrow_in_utc() 
     evening = datetime(2026, 11, 19, 3, 0, tzinfo=UTC)  # 19:00 on the 18th
 
     assert next_opening(evening, pacific, opens_weekends=False) == evening
+
+
+def hours_on(day: str, policy: Policy, *, opens_weekends: bool = False) -> tuple[str, str] | None:
+    """The calling hours on a day by the policy's own clock."""
+    window = calling_window(date.fromisoformat(day), policy, opens_weekends=opens_weekends)
+    return None if window is None else tuple(f"{edge.astimezone(policy.zone):%H:%M}" for edge in window)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("policy", "weekday", "saturday", "sunday"),
+    [
+        (SE_2026_1, ("08:00", "21:00"), None, None),
+        (NO_2026_1, ("09:00", "21:00"), None, None),
+        (DK_2026_1, ("08:00", "21:00"), None, None),
+        (FI_2026_1, ("08:00", "21:00"), ("09:00", "18:00"), None),
+        (GB_2026_1, ("08:00", "21:00"), ("08:00", "21:00"), ("09:00", "21:00")),
+    ],
+    ids=lambda value: getattr(value, "version", None),
+)
+def test_each_country_has_its_hours_by_weekday(
+    policy: Policy, weekday: tuple[str, str], saturday: tuple[str, str] | None, sunday: tuple[str, str] | None
+) -> None:
+    assert [hours_on(f"2026-11-{day}", policy) for day in range(16, 21)] == [weekday] * 5
+    assert hours_on("2026-11-21", policy) == saturday
+    assert hours_on("2026-11-22", policy) == sunday
+
+
+@pytest.mark.parametrize("policy", [NO_2026_1, DK_2026_1, FI_2026_1, GB_2026_1], ids=lambda policy: policy.version)
+def test_a_seller_that_opens_weekends_opens_nothing_where_the_law_leaves_nothing_to_open(policy: Policy) -> None:
+    for day in range(16, 23):
+        assert hours_on(f"2026-11-{day}", policy, opens_weekends=True) == hours_on(f"2026-11-{day}", policy)
+
+
+@pytest.mark.parametrize(
+    ("policy", "days"),
+    [
+        (NO_2026_1, "01-01 04-02 04-03 04-06 05-01 05-14 05-25 12-24 12-25 12-31"),
+        (DK_2026_1, "01-01 04-02 04-03 04-06 05-01 05-14 05-25 06-05 12-24 12-25 12-31"),
+        (FI_2026_1, "01-01 01-06 04-03 04-06 05-01 05-14 06-19 06-20 10-31 12-24 12-25 12-26 12-31"),
+        # Of any nation: a +44 number does not tell its own.
+        (GB_2026_1, "01-01 01-02 03-17 04-03 04-06 05-04 05-25 07-13 08-03 08-31 11-30 12-25 12-26 12-28"),
+    ],
+    ids=lambda value: getattr(value, "version", None),
+)
+def test_each_country_keeps_its_own_red_days_and_eves_of_2026(policy: Policy, days: str) -> None:
+    for day in days.split():
+        assert hours_on(f"2026-{day}", policy, opens_weekends=True) is None, day
+
+
+def test_a_day_that_is_red_in_another_country_alone_is_open() -> None:
+    assert hours_on("2026-06-05", NO_2026_1) is not None  # Constitution Day is Danish
+    assert hours_on("2026-05-25", SE_2026_1) is not None  # Pentecost Monday is not Swedish
+    assert hours_on("2026-04-02", FI_2026_1) is not None  # Maundy Thursday is not Finnish
+
+
+@pytest.mark.parametrize(
+    ("as_of", "validity", "ends"),
+    [
+        ("2026-11-15", Validity(months=2), "2027-01-15"),
+        ("2026-11-30", Validity(months=3), "2027-02-28"),
+        ("2026-11-15", Validity(days=28), "2026-12-13"),
+        ("2026-02-01", Validity(days=28), "2026-03-01"),
+        ("2026-11-01", Validity(same_month=True), "2026-12-01"),
+        ("2026-11-30", Validity(same_month=True), "2026-12-01"),
+        ("2026-12-31", Validity(same_month=True), "2027-01-01"),
+        ("2026-11-15", Validity(months=2, days=10), "2026-11-25"),
+        ("2026-11-25", Validity(days=10, same_month=True), "2026-12-01"),
+        ("2026-11-15", Validity(), "2026-11-15"),
+        ("9999-12-31", Validity(days=28), "2200-01-27"),
+        ("0001-01-01", Validity(same_month=True), "1970-01-02"),
+    ],
+)
+def test_a_register_version_ends_with_the_first_of_its_limits(as_of: str, validity: Validity, ends: str) -> None:
+    assert validity_ends(date.fromisoformat(as_of), validity) == date.fromisoformat(ends)
+
+
+@pytest.mark.parametrize(
+    ("policy", "ends"),
+    [
+        (SE_2026_1, "2026-12-31T00:00+01:00"),
+        (NO_2026_1, "2026-11-01T00:00+01:00"),
+        (DK_2026_1, "2027-01-31T00:00+01:00"),
+        (FI_2026_1, "2026-11-28T00:00+02:00"),
+        (GB_2026_1, "2026-11-28T00:00+00:00"),
+    ],
+    ids=lambda value: getattr(value, "version", None),
+)
+def test_a_version_of_the_last_of_october_ends_at_a_local_midnight(policy: Policy, ends: str) -> None:
+    assert register_ends(date(2026, 10, 31), policy) == datetime.fromisoformat(ends)

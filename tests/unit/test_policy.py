@@ -5,8 +5,19 @@ from itertools import combinations
 
 import pytest
 
+from core.numbers import NumberKind
 from dnc.facts import Channel
-from dnc.policy import POLICIES, Regime, UnknownPolicy, policy_for, policy_named
+from dnc.policy import (
+    HYPOTHETICAL,
+    POLICIES,
+    Policy,
+    RedDays,
+    Regime,
+    UnknownPolicy,
+    Validity,
+    policy_for,
+    policy_named,
+)
 
 NOW = datetime(2026, 11, 18, 11, 0, tzinfo=UTC)
 
@@ -18,7 +29,19 @@ def test_a_swedish_number_is_called_by_the_swedish_policy() -> None:
     assert policy.version == "se-2026-1"
 
 
-@pytest.mark.parametrize("country", ["NO", "se", "", None])
+@pytest.mark.parametrize(
+    ("country", "version"),
+    [("SE", "se-2026-1"), ("NO", "no-2026-1"), ("DK", "dk-2026-1"), ("FI", "fi-2026-1"), ("GB", "gb-2026-1")],
+)
+def test_a_number_is_called_by_the_policy_of_its_own_country(country: str, version: str) -> None:
+    policy = policy_for(country, NOW)
+
+    assert policy is not None
+    assert policy.version == version
+
+
+# Jersey, Guernsey and the Isle of Man share +44, Åland +358, Svalbard +47: none is under the law of the code's country.
+@pytest.mark.parametrize("country", ["DE", "US", "JE", "GG", "IM", "AX", "SJ", "GL", "FO", "se", "", None])
 def test_a_country_without_rules_has_no_policy(country: str | None) -> None:
     assert policy_for(country, NOW) is None
 
@@ -41,8 +64,22 @@ def test_no_moment_is_too_far_away_to_ask_for_a_policy(extreme: datetime) -> Non
 
 
 def test_a_policy_is_found_by_its_version() -> None:
-    for policy in POLICIES:
+    for policy in (*POLICIES, *HYPOTHETICAL):
         assert policy_named(policy.version) is policy
+
+
+@pytest.mark.parametrize("version", ["se-optin-2027-proposal", "se-ban-2027-proposal"])
+def test_a_law_that_was_only_proposed_is_found_by_its_name_and_never_in_force(version: str) -> None:
+    policy = policy_named(version)
+
+    assert policy.is_hypothetical
+    assert policy not in POLICIES
+    for year in (1971, 2026, 2027, 2150):
+        assert not policy.in_force(NOW.replace(year=year))
+
+
+def test_a_law_in_force_is_not_hypothetical() -> None:
+    assert not any(policy.is_hypothetical for policy in POLICIES)
 
 
 def test_a_version_that_never_was_is_refused() -> None:
@@ -51,11 +88,13 @@ def test_a_version_that_never_was_is_refused() -> None:
 
 
 def test_no_two_policies_share_a_version_or_a_day_in_one_country() -> None:
-    for one, other in combinations(POLICIES, 2):
+    for one, other in combinations((*POLICIES, *HYPOTHETICAL), 2):
         assert one.version != other.version
+    for one, other in combinations(POLICIES, 2):
         if one.country == other.country:
-            first, second = sorted((one, other), key=lambda policy: policy.in_force_from)
+            first, second = sorted((one, other), key=lambda policy: policy.in_force_from or date.max)
             assert first.in_force_until is not None
+            assert second.in_force_from is not None
             assert first.in_force_until <= second.in_force_from
 
 
@@ -66,13 +105,35 @@ def test_the_swedish_policy_of_2026_stays_as_it_was_when_it_decided() -> None:
     assert (policy.country, policy.regime, policy.register) == ("SE", Regime.OPT_OUT, "nix")
     assert (policy.in_force_from, policy.in_force_until) == (date(2021, 7, 1), None)
     assert policy.zone.key == "Europe/Stockholm"
-    assert (policy.register_months, policy.consent_lift_months, policy.relation_months) == (2, 3, 12)
+    assert (policy.consent_lift_months, policy.relation_months, policy.relation_lifts) == (3, 12, True)
+    assert policy.register_validity == Validity(months=2)
     assert policy.consent_ground_months is None
     assert policy.consent_channels == {Channel.AUTOMATED_VOICE}
     assert policy.minor_age == 16
     assert policy.callable_kinds == {"fixed_line", "mobile", "fixed_or_mobile", "uan", "personal"}
     assert policy.prohibited_products == {"premium_pension"}
-    assert (policy.opens, policy.closes, policy.closed_weekdays) == (time(8), time(21), frozenset({5, 6}))
+    assert policy.hours == (*[(time(8), time(21))] * 5, None, None)
+    assert policy.weekend_hours == ((time(8), time(21)),) * 7
+    assert policy.red_days == RedDays("SE", categories=("public", "de_facto"))
+    assert policy.prohibited_channels == policy.opt_out_products == frozenset()
     assert (policy.attempts_day, policy.attempts_gap) == (3, timedelta(hours=4))
     assert (policy.attempts_period, policy.period) == (30, timedelta(days=30))
     assert policy.answer_cap == timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("policy", [*POLICIES, *HYPOTHETICAL], ids=lambda policy: policy.version)
+def test_every_policy_can_be_gone_by(policy: Policy) -> None:
+    """No value is left out by which a rule would be silently off."""
+    assert policy.version.startswith(policy.country.lower())
+    assert len(policy.hours) == len(policy.weekend_hours) == 7
+    assert any(policy.hours)
+    for opened, hours in zip(policy.weekend_hours, policy.hours, strict=True):
+        assert hours is None or opened == hours
+        assert opened is None or opened[0] < opened[1]
+    assert policy.red_days.country == policy.country
+    assert policy.register_validity != Validity()
+    assert Channel.AUTOMATED_VOICE in policy.consent_channels
+    assert policy.callable_kinds <= {kind.value for kind in NumberKind}
+    assert policy.attempts_day >= 1
+    assert policy.answer_cap <= timedelta(minutes=10)
+    assert policy.period <= max(law.period for law in POLICIES)

@@ -1,0 +1,1 @@
+"""The law of each country as dated values, one module a country."""
