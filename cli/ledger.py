@@ -9,7 +9,8 @@ import click
 
 from cli.context import FINDING, answer, json_option, refusals, service
 from core.checkpoints import make_checkpoint, public_key
-from core.verification import export_ledger, ledger_lines, read_export, verify
+from core.exporting import export_ledger, ledger_lines, read_export
+from core.verification import verify
 from dnc.audit import compare_records
 from dnc.recorded import replay as replay_checks
 
@@ -75,7 +76,7 @@ def export(file: Path, as_json: bool) -> None:
     with service() as built:
         make_checkpoint(built.store)
         key = public_key(built.keyring)
-        with built.store.snapshot() as session, unfinished.open("w", encoding="utf-8") as target:
+        with built.store.snapshot() as session, unfinished.open("wb") as target:
             lines = export_ledger(session, key, target)
             target.flush()
             os.fsync(target.fileno())

@@ -1,39 +1,43 @@
 """Verify a ledger: from an export file and the public key alone, or straight from the database.
 
-An export is JSON lines: a header, then every chain, entry and checkpoint, and an end that counts them, so that a
-file that was cut short shows it. Nothing here needs a secret.
+The lines are those of ``core.exporting``. Nothing here needs a secret.
 """
 
+import base64
+import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
-from typing import IO, Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from core.clock import to_microseconds
-from core.ledger import (
-    ERASED,
-    GENESIS,
-    NEVER_ERASED,
-    Event,
-    LedgerChain,
-    LedgerCheckpoint,
-    LedgerEntry,
-    Position,
-    entry_hash,
-    payload_digest,
-)
+from core.exporting import FORM, Line, Part, ledger_lines, opened_after, read_export
+from core.ledger import ERASED, GENESIS, NEVER_ERASED, Event, Position, entry_hash, payload_digest
+from core.timestamps import STAMPED
 
-FORM = "ringklar-ledger-1"
-ORDER = ("header", "chain", "entry", "checkpoint", "end")
-READ_AT_ONCE = 500
+__all__ = ["Erasures", "Finding", "Late", "Verified", "ledger_lines", "read_export", "verify"]
+
+ORDER = ("header", "checkpoint", "chain", "entry", "timestamp", "end")
+MEMBERS = {
+    "header": {"type", "form", "public_key", "after", "to"},
+    "checkpoint": {"type", "no", "at", "payload", "signature"},
+    "chain": {"type", "no", "opened_at", "after", "seq", "head"},
+    "entry": {
+        *("type", "chain", "seq", "at", "kind", "subject", "actor", "seller_id", "payload", "digest", "hash"),
+    },
+    "timestamp": {"type", "checkpoint", "authority", "stamped_at", "response"},
+    "end": {"type", "chains", "entries", "checkpoints", "timestamps"},
+}
+SIGNED_WITHIN = timedelta(minutes=15)
+"""How long an entry may wait for the checkpoint that signs it before that is told; the jobs make one each minute."""
+
+StampFault = Callable[[bytes, bytes], str | None]
+"""Says what is wrong with an authority's answer over a SHA-256; ``core.timestamps.StampVerifier.fault`` is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,84 +51,29 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Late:
+    """A checkpoint that came long after the first entry that it was the first to sign; ``since`` is that entry's."""
+
+    checkpoint: int
+    since: datetime
+    signed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
-    """How much was read, and everything found wrong with it."""
+    """How much was read, and everything found wrong with it.
+
+    ``unsigned``: entries that no checkpoint covers yet. ``late``: where that lasted long; no fault of what is written.
+    """
 
     chains: int
     entries: int
     erased: int
     checkpoints: int
     findings: tuple[Finding, ...]
-
-
-Line = dict[str, Any]
-
-
-def ledger_lines(session: Session, public_key: str) -> Iterator[Line]:
-    """Yield the whole ledger in the form of an export, entries in order of chain and number; memory does not grow."""
-    yield {"type": "header", "form": FORM, "public_key": public_key}
-    chains = session.scalars(select(LedgerChain).order_by(LedgerChain.no)).all()
-    for chain in chains:
-        opened_at = chain.opened_at.isoformat()
-        yield {"type": "chain", "no": chain.no, "opened_at": opened_at, "seq": chain.seq, "head": chain.head}
-    entries = checkpoints = 0
-    after = (0, -1)
-    while True:
-        rows = session.scalars(
-            select(LedgerEntry)
-            .where((LedgerEntry.chain > after[0]) | ((LedgerEntry.chain == after[0]) & (LedgerEntry.seq > after[1])))
-            .order_by(LedgerEntry.chain, LedgerEntry.seq)
-            .limit(READ_AT_ONCE)
-        ).all()
-        for row in rows:
-            yield {
-                "type": "entry",
-                "chain": row.chain,
-                "seq": row.seq,
-                "at": row.at.isoformat(),
-                "kind": row.kind,
-                "subject": row.subject,
-                "actor": row.actor,
-                "seller_id": row.seller_id,
-                "payload": row.payload,
-                "digest": row.digest,
-                "hash": row.hash,
-            }
-        entries += len(rows)
-        if len(rows) < READ_AT_ONCE:
-            break
-        after = (rows[-1].chain, rows[-1].seq)
-        session.expunge_all()
-    for checkpoint in session.scalars(select(LedgerCheckpoint).order_by(LedgerCheckpoint.no)):
-        checkpoints += 1
-        yield {
-            "type": "checkpoint",
-            "no": checkpoint.no,
-            "at": checkpoint.at.isoformat(),
-            "payload": checkpoint.payload,
-            "signature": checkpoint.signature,
-        }
-    yield {"type": "end", "chains": len(chains), "entries": entries, "checkpoints": checkpoints}
-
-
-def export_ledger(session: Session, public_key: str, target: IO[str]) -> int:
-    """Write the ledger to ``target`` as JSON lines; return how many lines."""
-    count = 0
-    for line in ledger_lines(session, public_key):
-        target.write(json.dumps(line, ensure_ascii=False) + "\n")
-        count += 1
-    return count
-
-
-def read_export(path: Path) -> Iterator[Line]:
-    """Yield the lines of an export; a line that is not JSON is yielded as ``{"type": "unreadable"}``."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for text in file:
-            try:
-                line = json.loads(text)
-            except (ValueError, RecursionError):
-                line = None
-            yield line if isinstance(line, dict) else {"type": "unreadable"}
+    timestamps: int = 0
+    unsigned: int = 0
+    late: tuple[Late, ...] = ()
 
 
 class Erasures:
@@ -158,24 +107,49 @@ class Erasures:
         )
 
 
+@dataclass(slots=True)
+class _Signed:
+    """A place that a checkpoint signed: the hash that stands there, and the checkpoint."""
+
+    seq: int
+    head: str
+    checkpoint: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class _Chain:
+    """A chain as its line tells it, and as its entries and the checkpoints do."""
+
+    stated: tuple[int, str] | None = None  # where its line says that it ends
+    opened_at: str | None = None
+    after: list[object] | None = None
+    end: tuple[int, str] = (-1, GENESIS)  # where the entries read so far end, or the part of the chain before them
+    newest: _Signed | None = None
+    awaited: deque[_Signed] = field(default_factory=deque)
+    is_begun: bool = False  # its first entries are not in this part
+
+
 class _Verifier:
-    def __init__(self) -> None:
+    def __init__(self, public_key: str, stamp_fault: StampFault | None) -> None:
         self.findings: list[Finding] = []
-        self.chains: dict[int, tuple[int, str]] = {}
-        self.ends: dict[int, tuple[int, str]] = {}
-        self.wanted: dict[tuple[int, int], str] = {}  # entries that others vouch for, by the hash they must have
-        self.seen: dict[tuple[int, int], str] = {}
-        self.opened_at: dict[int, str] = {}
+        self.public_key, self.stamp_fault = public_key, stamp_fault
+        self.key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        self.wanted = Part()
+        self.chains: dict[int, _Chain] = {}
+        self.vouched: dict[tuple[int, int], str] = {}  # where chains say that they were opened: the hash there
+        self.stamped: dict[int, Line] = {}  # by checkpoint: what the ledger says of its stamp
+        self.late: dict[int, Late] = {}
         self.erasures = Erasures()
-        self.entries = self.checkpoints = 0
-        self.checkpoint_digest: str | None = None
+        self.entries = self.checkpoints = self.timestamps = self.told = self.unsigned = 0
+        self.digests = bytearray()  # of each checkpoint's payload, in order
         self.read = self.part = self.newest = 0
         self.ended = False
 
     def find(self, what: str, chain: int | None, seq: int | None, detail: str) -> None:
         self.findings.append(Finding(what, chain, seq, detail))
 
-    def line(self, line: Line, key: Ed25519PublicKey, public_key: str) -> None:
+    def line(self, line: Line) -> None:
         """Take one line in; a malformed one raises."""
         self.read += 1
         kind = line.get("type")
@@ -183,106 +157,202 @@ class _Verifier:
         if (kind == "header") != (self.read == 1) or part < self.part or self.ended:
             self.find("reordered", None, None, "a line stands outside its part of the export")
         self.part = part
+        if kind not in ORDER:
+            self.find("changed", None, None, "a line cannot be read")
+            return
+        if line.keys() != MEMBERS[kind]:
+            self.find("changed", None, None, "a line has other members than it was written with")
         match kind:
             case "header":
-                if line["form"] != FORM or line["public_key"] != public_key:
-                    self.find("changed", None, None, "the header names another form or key")
+                self.header(line)
+            case "checkpoint":
+                self.checkpoint(line)
             case "chain":
                 self.chain(line)
             case "entry":
                 self.entry(line)
-            case "checkpoint":
-                self.checkpoint(line, key)
-            case "end":
-                self.ended = True
-                if (line["chains"], line["entries"], line["checkpoints"]) != (
-                    len(self.chains),
-                    self.entries,
-                    self.checkpoints,
-                ):
-                    self.find("missing", None, None, "the end counts another number of lines")
+            case "timestamp":
+                self.timestamp(line)
             case _:
-                self.find("changed", None, None, "a line cannot be read")
+                self.end(line)
 
-    def chain(self, line: Line) -> None:
-        no, seq, head = _whole(line["no"]), _whole(line["seq"]), str(line["head"])
-        if no in self.chains:
-            self.find("inserted", no, None, "the chain is given twice")
-        elif no < max(self.chains, default=0):
-            self.find("reordered", no, None, "the chain stands after a later one")
-        self.chains[no] = (seq, head)
-        self.opened_at[no] = line["opened_at"]
+    def header(self, line: Line) -> None:
+        if line["form"] != FORM or line["public_key"] != self.public_key:
+            self.find("changed", None, None, "the header names another form or key")
+        self.wanted = Part(_whole(line["after"]), None if line["to"] is None else _whole(line["to"]))
 
-    def entry(self, line: Line) -> None:
-        chain, seq = _whole(line["chain"]), _whole(line["seq"])
-        self.entries += 1
-        if chain < self.newest:
-            self.find("reordered", chain, seq, "the entry stands after a later chain's")
-        self.newest = chain
-        before_seq, before_hash = self.ends.get(chain, (-1, GENESIS))
-        if seq != before_seq + 1:
-            what = "missing" if seq > before_seq else "reordered"
-            self.find(what, chain, seq, f"entry {seq} follows entry {before_seq}")
-        payload, digest = line["payload"], line["digest"]
-        if payload is not None and payload_digest(payload) != digest:
-            self.find("changed", chain, seq, "the payload is not the one that was digested")
-        event = Event(line["kind"], line["subject"], line["actor"], line["seller_id"], "")
-        at = datetime.fromisoformat(line["at"])
-        if at.isoformat() != line["at"]:
-            self.find("changed", chain, seq, "the moment is not written as it was")
-        if seq == 0 and self.opened_at.get(chain) != line["at"]:
-            self.find("changed", chain, seq, "the chain says that it was opened at another moment")
-        if entry_hash(before_hash, Position(chain, seq), at, event, digest) != line["hash"]:
-            self.find("changed", chain, seq, "the hash does not follow from the entry and the one before it")
-        if line["kind"] == "chain.opened" and payload is not None:
-            after = json.loads(payload).get("after")
-            if after is not None:
-                self.wanted[after["chain"], after["seq"]] = after["head"]
-            if (after["chain"] if after is not None else 0) != chain - 1:
-                self.find("missing", chain, seq, "the chain does not follow the one before it")
-        self.ends[chain] = (seq, line["hash"])
-        self.erasures.entry(chain, seq, at, line["kind"], payload)
-        if (chain, seq) in self.wanted or chain in self.chains:
-            self.seen[chain, seq] = line["hash"]
-
-    def checkpoint(self, line: Line, key: Ed25519PublicKey) -> None:
+    def checkpoint(self, line: Line) -> None:
         self.checkpoints += 1
         payload = line["payload"]
         try:
             signature = bytes.fromhex(line["signature"])
             if signature.hex() != line["signature"]:  # the same bytes can be written in capitals or with spaces
                 self.find("changed", None, None, f"the signature of checkpoint {line['no']} is not written as it was")
-            key.verify(signature, payload.encode())
+            self.key.verify(signature, payload.encode())
         except (InvalidSignature, ValueError):
             self.find("checkpoint", None, None, f"the signature of checkpoint {line['no']} does not verify")
             return
         document = json.loads(payload)
-        if document["no"] != self.checkpoints or document["after"] != self.checkpoint_digest:
-            self.find("missing", None, None, f"checkpoint {document['no']} does not follow the one before it")
-        if (line["no"], line["at"]) != (document["no"], document["at"]):
-            self.find("changed", None, None, f"checkpoint {document['no']} has another number or moment beside it")
-        self.checkpoint_digest = payload_digest(payload)
-        for chain, seq, head in document["heads"]:
-            self.wanted[chain, seq] = head
+        no, at = document["no"], datetime.fromisoformat(document["at"])
+        before = self.digests[-32:].hex() or None
+        if no != self.checkpoints or document["after"] != before:
+            self.find("missing", None, None, f"checkpoint {no} does not follow the one before it")
+        if (line["no"], line["at"]) != (no, document["at"]):
+            self.find("changed", None, None, f"checkpoint {no} has another number or moment beside it")
+        self.digests += hashlib.sha256(payload.encode()).digest()
+        for chain_no, seq, head in document["heads"]:
+            chain = self.chains.setdefault(_whole(chain_no), _Chain())
+            if chain.newest is not None and chain.newest.seq >= _whole(seq):
+                self.find("checkpoint", chain_no, seq, f"checkpoint {no} goes back in the chain")
+            chain.newest = _Signed(seq, head, no, at)
+            if no > self.wanted.after:
+                chain.awaited.append(chain.newest)
+            else:
+                chain.end, chain.is_begun = (seq, head), True
+
+    def chain(self, line: Line) -> None:
+        no, stated = _whole(line["no"]), (_whole(line["seq"]), str(line["head"]))
+        after, opened_at = line["after"], line["opened_at"]
+        chain = self.chains.setdefault(no, _Chain())
+        if chain.stated is not None:
+            self.find("inserted", no, None, "the chain is given twice")
+        elif no < max((each for each, one in self.chains.items() if one.stated is not None), default=0):
+            self.find("reordered", no, None, "the chain stands after a later one")
+        chain.stated, chain.opened_at, chain.after = stated, opened_at, after
+        if chain.is_begun:
+            if (after, opened_at) != (None, None):
+                self.find("changed", no, None, "the chain began before this part, yet its line says how")
+            return
+        if after is None:
+            return
+        of_chain, of_seq, head = after
+        before = self.chains.get(_whole(of_chain))
+        if before is None or _whole(of_seq) > before.end[0]:
+            self.vouched[of_chain, of_seq] = str(head)
+        elif before.end[0] == of_seq and before.end[1] != head:
+            self.find("missing", of_chain, of_seq, "an entry that was vouched for is gone or was changed")
+
+    def entry(self, line: Line) -> None:
+        no, seq = _whole(line["chain"]), _whole(line["seq"])
+        chain = self.chains.setdefault(no, _Chain())
+        self.entries += 1
+        if no < self.newest:
+            self.find("reordered", no, seq, "the entry stands after a later chain's")
+        self.newest = no
+        before_seq, before_hash = chain.end
+        if seq != before_seq + 1:
+            what = "missing" if seq > before_seq else "reordered"
+            self.find(what, no, seq, f"entry {seq} follows entry {before_seq}")
+        payload, digest = line["payload"], line["digest"]
+        if payload is not None and payload_digest(payload) != digest:
+            self.find("changed", no, seq, "the payload is not the one that was digested")
+        event = Event(line["kind"], line["subject"], line["actor"], line["seller_id"], "")
+        at = datetime.fromisoformat(line["at"])
+        if at.isoformat() != line["at"]:
+            self.find("changed", no, seq, "the moment is not written as it was")
+        if entry_hash(before_hash, Position(no, seq), at, event, digest) != line["hash"]:
+            self.find("changed", no, seq, "the hash does not follow from the entry and the one before it")
+        self.opened(line, chain)
+        chain.end = (seq, line["hash"])
+        self.erasures.entry(no, seq, at, line["kind"], payload)
+        self.vouch(no, seq, line["hash"], at)
+        if line["kind"] == STAMPED and payload is not None:
+            self.stamped[int(line["subject"])] = json.loads(payload)
+
+    def opened(self, line: Line, chain: _Chain) -> None:
+        """Hold the first entry of a chain against the chain's line."""
+        no, seq, payload = line["chain"], line["seq"], line["payload"]
+        if seq == 0 and chain.stated is not None and chain.opened_at != line["at"]:
+            self.find("changed", no, seq, "the chain says that it was opened at another moment")
+        if line["kind"] != "chain.opened" or payload is None:
+            return
+        after = opened_after(payload)
+        if chain.stated is not None and chain.after != after:
+            self.find("changed", no, seq, "the chain says that it was opened elsewhere")
+        if (after[0] if after is not None else 0) != no - 1:
+            self.find("missing", no, seq, "the chain does not follow the one before it")
+
+    def vouch(self, no: int, seq: int, head: str, at: datetime) -> None:
+        """Hold an entry's hash against whatever vouches for it, and see how long it waited to be signed."""
+        if self.vouched.pop((no, seq), head) != head:
+            self.find("missing", no, seq, "an entry that was vouched for is gone or was changed")
+        awaited = self.chains[no].awaited
+        while awaited and awaited[0].seq < seq:
+            self.find("missing", no, awaited.popleft().seq, "an entry that was vouched for is gone or was changed")
+        if not awaited:
+            self.unsigned += 1
+            return
+        signed = awaited[0]
+        if signed.at - at > SIGNED_WITHIN:
+            before = self.late.get(signed.checkpoint)
+            if before is None or at < before.since:
+                self.late[signed.checkpoint] = Late(signed.checkpoint, at, signed.at)
+        if signed.seq == seq:
+            awaited.popleft()
+            if signed.head != head:
+                self.find("missing", no, seq, "an entry that was vouched for is gone or was changed")
+
+    def timestamp(self, line: Line) -> None:
+        self.timestamps += 1
+        no = _whole(line["checkpoint"])
+        if no <= self.told:
+            self.find("reordered", None, None, f"the time stamp of checkpoint {no} stands after a later one, or twice")
+        self.told = no
+        said = self.stamped.pop(no, None)
+        response = base64.b64decode(line["response"], validate=True)
+        if base64.b64encode(response).decode() != line["response"]:
+            self.find("changed", None, None, f"the time stamp of checkpoint {no} is not written as it was")
+        digest = bytes(self.digests[32 * (no - 1) : 32 * no])
+        told = {
+            "authority": line["authority"],
+            "checkpoint_sha256": digest.hex(),
+            "response_sha256": hashlib.sha256(response).hexdigest(),
+            "stamped_at": line["stamped_at"],
+        }
+        if said != told:
+            self.find("changed", None, None, f"the time stamp of checkpoint {no} is not the one on record")
+        elif self.stamp_fault is not None and (fault := self.stamp_fault(response, digest)) is not None:
+            self.find("timestamp", None, None, f"checkpoint {no}: {fault}")
+
+    def end(self, line: Line) -> None:
+        self.ended = True
+        told = (line["chains"], line["entries"], line["checkpoints"], line["timestamps"])
+        chains = sum(chain.stated is not None for chain in self.chains.values())
+        if told != (chains, self.entries, self.checkpoints, self.timestamps):
+            self.find("missing", None, None, "the end counts another number of lines")
 
     def close(self) -> None:
         if not self.ended:
             self.find("missing", None, None, "the end is missing")
+        if self.wanted.to is not None and self.wanted.to != self.checkpoints:
+            self.find("missing", None, None, f"the part ends with checkpoint {self.wanted.to}, which is not the last")
+        if self.wanted.after > self.checkpoints:
+            self.find("missing", None, None, f"checkpoint {self.wanted.after}, after which the part begins, is missing")
         for before, no in pairwise([0, *sorted(self.chains)]):
             if no != before + 1:
                 self.find("missing", before + 1, None, "the chain is gone, or more than one")
-        for chain, (seq, head) in self.chains.items():
-            end = self.ends.get(chain)
-            if end is None or end[0] < seq:
-                self.find("missing", chain, seq, "the chain was cut short")
-            elif end != (seq, head):
-                self.find("inserted", chain, end[0], "the chain goes on after its head")
-        for chain in self.ends.keys() - self.chains.keys():
-            self.find("inserted", chain, None, "the entries belong to no chain")
-        for (chain, seq), head in self.wanted.items():
-            if self.seen.get((chain, seq)) != head:
-                self.find("missing", chain, seq, "an entry that was vouched for is gone or was changed")
+        for no, chain in self.chains.items():
+            self.close_chain(no, chain)
+        for no, seq in self.vouched:
+            self.find("missing", no, seq, "an entry that was vouched for is gone or was changed")
+        for no in self.stamped:
+            self.find("missing", None, None, f"the time stamp of checkpoint {no} is on record and gone")
         self.findings += self.erasures.findings()
+
+    def close_chain(self, no: int, chain: _Chain) -> None:
+        if chain.awaited:
+            self.find("missing", no, chain.awaited[-1].seq, "an entry that was vouched for is gone or was changed")
+        stated = chain.stated
+        if stated is None:
+            what = "inserted" if chain.newest is None else "missing"
+            self.find(what, no, None, "the entries belong to no chain")
+            return
+        if chain.end[0] < stated[0]:
+            self.find("missing", no, stated[0], "the chain was cut short")
+        elif chain.end != stated:
+            self.find("inserted", no, chain.end[0], "the chain goes on after its head")
+        elif self.wanted.to is not None and (chain.newest is None or stated != (chain.newest.seq, chain.newest.head)):
+            self.find("inserted", no, chain.end[0], "the part goes on after what its last checkpoint signed")
 
 
 def _whole(value: object) -> int:
@@ -292,23 +362,27 @@ def _whole(value: object) -> int:
     return value
 
 
-def verify(lines: Iterable[Line], public_key: str) -> Verified:
+def verify(lines: Iterable[Line], public_key: str, stamp_fault: StampFault | None = None) -> Verified:
     """Return what is wrong with a ledger: any changed, removed, reordered or inserted row. Never raises on bad lines.
 
-    ``public_key``: the Ed25519 key of 64 hex digits, had from somewhere else than the export itself.
+    ``public_key``: the Ed25519 key of 64 hex digits, had from somewhere else than the export itself. ``stamp_fault``
+    tries time stamps against their authority; without it they are held against the ledger alone.
+    Memory grows with the number of checkpoints and chains, not with the entries.
     """
-    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
-    verifier = _Verifier()
+    verifier = _Verifier(public_key, stamp_fault)
     for line in lines:
         try:
-            verifier.line(line, key, public_key)
+            verifier.line(line)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             verifier.find("changed", None, None, f"a line cannot be read ({type(error).__name__})")
     verifier.close()
     return Verified(
-        chains=len(verifier.chains),
+        chains=sum(chain.stated is not None for chain in verifier.chains.values()),
         entries=verifier.entries,
         erased=len(verifier.erasures.found),
         checkpoints=verifier.checkpoints,
         findings=tuple(verifier.findings),
+        timestamps=verifier.timestamps,
+        unsigned=verifier.unsigned,
+        late=tuple(verifier.late[no] for no in sorted(verifier.late)),
     )

@@ -20,9 +20,9 @@ from core.clock import FixedClock
 from core.config import Settings
 from core.erasure import erase_payloads
 from core.errors import InvalidInput, NotFound
+from core.exporting import export_ledger
 from core.ledger import Event, LedgerChain, LedgerCheckpoint, LedgerEntry, Position, entry_hash, put_on_record
 from core.secrets import keyring
-from core.verification import export_ledger
 from service import Service, build_service
 from tests.integration.seeds import verified
 from tests.registers import NOON, service_for
@@ -388,13 +388,13 @@ def test_an_export_verifies_elsewhere_with_nothing_but_the_public_key(service: S
     write(service, "s", 600)
     make_checkpoint(service.store)
     key, path = public_key(service.keyring), tmp_path / "export.jsonl"
-    with service.store.snapshot() as session, path.open("w", encoding="utf-8") as target:
+    with service.store.snapshot() as session, path.open("wb") as target:
         assert export_ledger(session, key, target) == 1 + 1 + 601 + 1 + 1
 
     done = _verify_elsewhere(path, key)
     assert (done.returncode, json.loads(done.stdout)["entries"]) == (0, 601), done.stderr
 
-    changed: Callable[[str], str] = lambda line: line.replace('"subject": "s"', '"subject": "t"')  # noqa: E731
+    changed: Callable[[str], str] = lambda line: line.replace('"subject":"s"', '"subject":"t"')  # noqa: E731
     path.write_text("".join(map(changed, path.read_text("utf-8").splitlines(keepends=True))), encoding="utf-8")
     done = _verify_elsewhere(path, key)
     assert (done.returncode, len(json.loads(done.stdout)["findings"])) == (1, 600)

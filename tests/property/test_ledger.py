@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from core.checkpoints import make_checkpoint, public_key
 from core.clock import FixedClock
 from core.database import open_engine
+from core.exporting import export_ledger, read_export
 from core.ledger import Event, put_on_record
 from core.secrets import keyring
 from core.store import Store
-from core.verification import Verified, export_ledger, read_export, verify
+from core.verification import Verified, verify
 from tests.databases import SqliteTemplate
 
 Line = dict[str, Any]
@@ -44,7 +45,7 @@ class Export:
 
 @pytest.fixture(scope="module")
 def export(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFactory) -> Export:
-    keys, clock, written = keyring(b"k" * 32), FixedClock(START), io.StringIO()
+    keys, clock, written = keyring(b"k" * 32), FixedClock(START), io.BytesIO()
     with sqlite_template.copy(tmp_path_factory.mktemp("ledger")) as url:
         for writer in range(3):
             store = Store(open_engine(url, pool_size=2), keys, clock)
@@ -59,7 +60,7 @@ def export(sqlite_template: SqliteTemplate, tmp_path_factory: pytest.TempPathFac
                 written.seek(0)
                 export_ledger(session, public_key(keys), written)
             store.close()
-    return Export(written.getvalue(), public_key(keys))
+    return Export(written.getvalue().decode(), public_key(keys))
 
 
 def findings(export: Export, lines: list[Line]) -> Verified:
