@@ -1,0 +1,218 @@
+"""The facts of a call as they were at a past moment, by what was on record at another, rebuilt from the tables.
+
+Two moments are given with every question. ``at`` is the moment of the call; ``known_at`` says by whose knowledge: with
+``known_at == at`` the facts are those that a check found then, with ``known_at`` now they are what is known today of
+that moment. Of what was recorded after ``at``, only what was true by ``at`` counts.
+
+What cannot be rebuilt is ``None``, which is unknown and counts against the call; see ``docs/history.md`` for the
+limits.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from core.numbers import Number
+from dnc.facts import (
+    AttemptsFact,
+    CallFacts,
+    CampaignFact,
+    ConsentFact,
+    LeadFact,
+    NumberFact,
+    OptOutFact,
+    RegisterFact,
+    RelationFact,
+    RestrictionKind,
+)
+from dnc.gathering import LOOK_BACK, Listed
+from dnc.history.rows import Past, PastBlock, PastCampaign, PastRegisterVersion, campaigns_with, past_of
+from dnc.policy import policy_for
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """May this number have been called for this campaign (by id) ``at`` that moment, by what was on record then?
+
+    ``number`` None: none could be read.
+    """
+
+    number: Number | None
+    campaign_id: str
+    at: datetime
+    known_at: datetime
+
+
+def facts_at(
+    connection: Connection,
+    listed: Listed,
+    numbers: Sequence[Number],
+    campaign_id: str,
+    *,
+    at: datetime,
+    known_at: datetime,
+) -> list[CallFacts]:
+    """Return the facts of each number for the campaign (by id) ``at`` a moment, as on record ``known_at`` another."""
+    return facts_asked(connection, listed, [Asked(number, campaign_id, at, known_at) for number in numbers])
+
+
+def facts_asked(connection: Connection, listed: Listed, asked: Sequence[Asked]) -> list[CallFacts]:
+    """Return the facts of each question, in order; the tables are read once for all of them.
+
+    ``listed`` says of a register snapshot whether it lists a number, or None if it cannot be read any more. Thousands
+    of questions at once are cheapest; memory grows with their numbers' rows. A handful of statements, on the
+    connection's transaction: give one that sees one state of the database.
+    """
+    if not asked:
+        return []
+    campaigns = campaigns_with(connection, {one.campaign_id for one in asked})
+    numbers = {one.number.value for one in asked if one.number is not None}
+    past = past_of(connection, numbers, contacts_since=min(one.at for one in asked) - LOOK_BACK)
+    return [facts_from(past, campaigns.get(one.campaign_id), one, listed) for one in asked]
+
+
+def facts_from(past: Past, campaign: PastCampaign | None, asked: Asked, listed: Listed) -> CallFacts:
+    """Return the facts of one question from rows that were read; reads nothing but the register's snapshot."""
+    number, at, known_at = asked.number, asked.at, asked.known_at
+    written = None if number is None else NumberFact(number.country, number.kind.value, number.is_valid)
+    if campaign is None or campaign.created_at > min(at, known_at):
+        return CallFacts(written, None, None, None, None, None, None, None, None, None)
+    is_open = campaign.closed_at is None or campaign.closed_at > min(at, known_at)
+    campaign_fact = CampaignFact(campaign.product, campaign.channel, is_open, campaign.opens_weekends)
+    if number is None:
+        return CallFacts(None, campaign_fact, None, None, None, None, None, None, None, None)
+    value, seller_id = number.value, campaign.seller_id
+    return CallFacts(
+        number=written,
+        campaign=campaign_fact,
+        opt_outs=_opt_outs(past, value, seller_id, at, known_at),
+        holds=tuple(str(i) for i, _hold in enumerate(_standing(past.holds.get(value, ()), seller_id, at, known_at))),
+        restrictions=tuple(
+            RestrictionKind(one.kind) for one in _standing(past.restrictions.get(value, ()), seller_id, at, known_at)
+        ),
+        register=_register(past, number, at, known_at, listed),
+        leads=_leads(past, value, seller_id, at, known_at),
+        consents=_consents(past, value, seller_id, at, known_at),
+        relations=_relations(past, value, seller_id, at, known_at),
+        attempts=_attempts(past, value, campaign.id, at, known_at),
+    )
+
+
+def _opt_outs(past: Past, number: int, seller_id: str, at: datetime, known_at: datetime) -> tuple[OptOutFact, ...]:
+    """An opt-out holds from when the person said no until the person asked to leave the list."""
+    in_force = []
+    for one in past.opt_outs.get(number, ()):
+        if one.seller_id not in (None, seller_id) or one.recorded_at > known_at or one.received_at > at:
+            continue
+        is_release_known = one.released_at is not None and one.released_at <= known_at
+        if not is_release_known or one.ended_at is None or one.ended_at > at:
+            in_force.append(one)
+    return tuple(OptOutFact(str(i), one.channels, one.seller_id is None) for i, one in enumerate(in_force))
+
+
+def _standing(blocks: Collection[PastBlock], seller_id: str, at: datetime, known_at: datetime) -> Iterable[PastBlock]:
+    """Yield the holds or restrictions in force: they begin and end when that is recorded."""
+    moment = min(at, known_at)
+    for one in blocks:
+        ended = one.ended_at is not None and one.ended_at <= moment
+        if one.seller_id in (None, seller_id) and one.made_at <= moment and not ended:
+            yield one
+
+
+def version_at(versions: Sequence[PastRegisterVersion], at: datetime, known_at: datetime) -> PastRegisterVersion | None:
+    """Return the version that spoke ``at`` a moment, as on record ``known_at``.
+
+    As known then it is the one in force then. By what was learnt later it is, of all loaded by ``known_at``, the one
+    with the newest contents that are not from after ``at``.
+    """
+    loaded = [one for one in versions if one.loaded_at <= known_at]
+    if known_at <= at or not loaded:
+        return loaded[-1] if loaded else None
+    policy = policy_for(loaded[0].country, at)
+    today = at.astimezone(policy.zone if policy is not None else UTC).date()
+    return max(
+        (one for one in loaded if one.as_of <= today),
+        key=lambda one: (one.as_of, one.loaded_at, one.id),
+        default=None,
+    )
+
+
+def _register(past: Past, number: Number, at: datetime, known_at: datetime, listed: Listed) -> RegisterFact | None:
+    version = version_at(past.versions.get(number.country or "", ()), at, known_at)
+    if version is None:
+        return None
+    return RegisterFact(version.register, version.id, version.as_of, listed(version.snapshot, number.value))
+
+
+def _leads(past: Past, number: int, seller_id: str, at: datetime, known_at: datetime) -> tuple[LeadFact, ...] | None:
+    """Return the leads whose file had come by ``at``; None if one of them may or may not have been on record."""
+    facts: list[LeadFact] = []
+    for lead in past.leads.get(number, ()):
+        if lead.seller_id != seller_id or lead.received_at > min(at, known_at):
+            continue
+        birth = lead.birth_date_known(known_at)
+        if known_at < lead.settled_at or not birth.is_known:
+            return None
+        came_from = (lead.source_id, lead.supplier_id, lead.lead_file_id)
+        facts.append(
+            LeadFact(
+                id=str(len(facts)),
+                source_id=lead.source_id,
+                source_kind=lead.source_kind,
+                basis=lead.basis,
+                has_assessment=lead.has_assessment,
+                paused=any(past.pauses.paused(id_, min(at, known_at)) for id_ in came_from),
+                collected_at=lead.collected_at,
+                expires_at=lead.expires_at,
+                birth_date=birth.birth_date,
+            )
+        )
+    return tuple(facts)
+
+
+def _consents(past: Past, number: int, seller_id: str, at: datetime, known_at: datetime) -> tuple[ConsentFact, ...]:
+    facts: list[ConsentFact] = []
+    for one in past.consents.get(number, ()):
+        if one.seller_id != seller_id or one.recorded_at > known_at:
+            continue
+        if one.recorded_at > at and one.given_at > at:
+            continue
+        ended = one.withdrawn_at
+        if ended is not None and (
+            one.withdrawal_recorded_at is None or one.withdrawal_recorded_at > known_at or ended > at
+        ):
+            ended = None
+        facts.append(ConsentFact(str(len(facts)), one.names_seller, one.channels, one.given_at, one.expires_at, ended))
+    return tuple(facts)
+
+
+def _relations(past: Past, number: int, seller_id: str, at: datetime, known_at: datetime) -> tuple[RelationFact, ...]:
+    facts: list[RelationFact] = []
+    for one in past.relations.get(number, ()):
+        version = one.known(known_at) if one.seller_id == seller_id else None
+        if version is None:
+            continue
+        fulfilled_at = version.fulfilled_at
+        if version.recorded_at > at:  # learnt later: only what was true by then
+            if version.started_at > at:
+                continue
+            if fulfilled_at is not None and fulfilled_at > at:
+                fulfilled_at = None
+        facts.append(RelationFact(str(len(facts)), one.product, version.started_at, fulfilled_at))
+    return tuple(facts)
+
+
+def _attempts(past: Past, number: int, campaign_id: str, at: datetime, known_at: datetime) -> AttemptsFact:
+    """Return the calls made by ``at``; those that were on record by then count even if dated later, as in a check."""
+    since = at - LOOK_BACK
+    started = [
+        one.started_at
+        for one in past.contacts.get(number, ())
+        if one.campaign_id == campaign_id
+        and one.started_at >= since
+        and one.recorded_at <= known_at
+        and (one.recorded_at <= at or one.started_at <= at)
+    ]
+    return AttemptsFact(tuple(sorted(started, reverse=True)))

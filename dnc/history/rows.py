@@ -1,0 +1,267 @@
+"""Everything on record on some numbers, whenever it was true or recorded, read with a handful of statements."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from consent.past import PastConsent, PastRelation, past_consents, past_relations
+from consent.terms import Channel, read_channels
+from core.database import UtcDateTime, any_of, any_of_value
+from core.prepared import Prepared, instant_value, read_date_or_none, read_instant, read_instant_or_none
+from core.standing import NUMBERS
+from dnc.models import Campaign, Contact, Hold, OptOut, OptOutRelease, Register, RegisterVersion, Restriction
+from leads.past import PastLead, Pauses, past_leads, past_pauses
+
+
+@dataclass(frozen=True, slots=True)
+class PastOptOut:
+    """An opt-out and its release, if there is one, each with when it was true and when it was recorded."""
+
+    id: str
+    seller_id: str | None
+    channels: frozenset[Channel]
+    via: str
+    received_at: datetime
+    recorded_at: datetime
+    recorded_by: str
+    asked_by_person_at: datetime | None
+    released_at: datetime | None
+    released_by: str | None
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it stopped being true: when the person asked for that, though it was recorded later."""
+        if self.released_at is None or self.asked_by_person_at is None:
+            return None
+        return min(self.asked_by_person_at, self.released_at)
+
+
+@dataclass(frozen=True, slots=True)
+class PastBlock:
+    """A hold or restriction, which is true from when it is recorded; ``kind`` is its reason or kind."""
+
+    id: str
+    seller_id: str | None
+    kind: str
+    made_at: datetime
+    made_by: str
+    ended_at: datetime | None
+    ended_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastContact:
+    """A call that took place, and when it was logged."""
+
+    id: str
+    seller_id: str
+    campaign_id: str
+    outcome: str
+    started_at: datetime
+    recorded_at: datetime
+    logged_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastCampaign:
+    """A campaign with its whole life; once closed it stays so."""
+
+    id: str
+    slug: str
+    seller_id: str
+    product: str
+    channel: Channel
+    opens_weekends: bool
+    created_at: datetime
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastRegisterVersion:
+    """A version of a country's register: contents as of a day, in force from ``loaded_at`` until the next one."""
+
+    register: str
+    country: str
+    id: str
+    snapshot: str
+    as_of: date
+    loaded_at: datetime
+    loaded_by: str
+
+
+@dataclass(slots=True)
+class Past:
+    """What is on record on some numbers. Within a number, each part is in the order of ids."""
+
+    opt_outs: dict[int, list[PastOptOut]] = field(default_factory=dict)
+    holds: dict[int, list[PastBlock]] = field(default_factory=dict)
+    restrictions: dict[int, list[PastBlock]] = field(default_factory=dict)
+    contacts: dict[int, list[PastContact]] = field(default_factory=dict)
+    leads: dict[int, list[PastLead]] = field(default_factory=dict)
+    consents: dict[int, list[PastConsent]] = field(default_factory=dict)
+    relations: dict[int, list[PastRelation]] = field(default_factory=dict)
+    pauses: Pauses = field(default_factory=lambda: Pauses({}))
+    versions: dict[str, list[PastRegisterVersion]] = field(default_factory=dict)
+
+
+_OPT_OUTS = Prepared(
+    select(
+        OptOut.number,
+        OptOut.id,
+        OptOut.seller_id,
+        OptOut.channels,
+        OptOut.via,
+        OptOut.received_at,
+        OptOut.recorded_at,
+        OptOut.recorded_by,
+        OptOutRelease.asked_by_person_at,
+        OptOutRelease.released_at,
+        OptOutRelease.released_by,
+    )
+    .outerjoin(OptOutRelease, OptOutRelease.opt_out_id == OptOut.id)
+    .where(any_of(OptOut.number, NUMBERS))
+)
+_HOLDS = Prepared(
+    select(
+        Hold.number, Hold.id, Hold.seller_id, Hold.reason, Hold.made_at, Hold.made_by, Hold.closed_at, Hold.closed_by
+    ).where(any_of(Hold.number, NUMBERS))
+)
+_RESTRICTIONS = Prepared(
+    select(
+        Restriction.number,
+        Restriction.id,
+        Restriction.seller_id,
+        Restriction.kind,
+        Restriction.made_at,
+        Restriction.made_by,
+        Restriction.ended_at,
+        Restriction.ended_by,
+    ).where(any_of(Restriction.number, NUMBERS))
+)
+_CONTACTS = Prepared(
+    select(
+        Contact.number,
+        Contact.id,
+        Contact.seller_id,
+        Contact.campaign_id,
+        Contact.outcome,
+        Contact.started_at,
+        Contact.recorded_at,
+        Contact.logged_by,
+    ).where(any_of(Contact.number, NUMBERS), Contact.started_at >= bindparam("since", type_=UtcDateTime()))
+)
+_CAMPAIGNS = select(
+    Campaign.id,
+    Campaign.slug,
+    Campaign.seller_id,
+    Campaign.product,
+    Campaign.channel,
+    Campaign.opens_weekends,
+    Campaign.created_at,
+    Campaign.closed_at,
+)
+_VERSIONS = Prepared(
+    select(
+        Register.name,
+        Register.country,
+        RegisterVersion.id,
+        RegisterVersion.snapshot_sha256,
+        RegisterVersion.as_of,
+        RegisterVersion.loaded_at,
+        RegisterVersion.loaded_by,
+    )
+    .join(RegisterVersion, RegisterVersion.register == Register.name)
+    .order_by(RegisterVersion.loaded_at, RegisterVersion.id)
+)
+
+
+def past_of(connection: Connection, numbers: Collection[int], *, contacts_since: datetime) -> Past:
+    """Return what is on record on the numbers; of contacts, those that started at ``contacts_since`` or later.
+
+    Each part is one statement however many numbers there are: by ix_opt_outs_number, ix_holds_number,
+    ix_restrictions_number, ix_contacts_number_started_at, and those of ``leads.past`` and ``consent.past``.
+    """
+    name = connection.dialect.name
+    given: dict[str, object] = {"numbers": any_of_value(name, numbers)}
+    found = Past(versions=register_versions(connection))
+    for number, id_, seller_id, channels, via, *times in _OPT_OUTS.rows(connection, given):
+        received_at, recorded_at, by, asked_at, released_at, released_by = times
+        opt_out = PastOptOut(
+            id_,
+            seller_id,
+            read_channels(channels),
+            via,
+            read_instant(received_at),
+            read_instant(recorded_at),
+            by,
+            read_instant_or_none(asked_at),
+            read_instant_or_none(released_at),
+            released_by,
+        )
+        found.opt_outs.setdefault(number, []).append(opt_out)
+    for part, read in ((found.holds, _HOLDS), (found.restrictions, _RESTRICTIONS)):
+        for number, id_, seller_id, kind, made_at, made_by, ended_at, ended_by in read.rows(connection, given):
+            block = PastBlock(
+                id_, seller_id, kind, read_instant(made_at), made_by, read_instant_or_none(ended_at), ended_by
+            )
+            part.setdefault(number, []).append(block)
+    for number, id_, seller_id, campaign_id, outcome, started_at, recorded_at, by in _CONTACTS.rows(
+        connection, given | {"since": instant_value(name, contacts_since)}
+    ):
+        contact = PastContact(
+            id_, seller_id, campaign_id, outcome, read_instant(started_at), read_instant(recorded_at), by
+        )
+        found.contacts.setdefault(number, []).append(contact)
+    for opt_outs in found.opt_outs.values():
+        opt_outs.sort(key=attrgetter("id"))
+    for blocks in (*found.holds.values(), *found.restrictions.values()):
+        blocks.sort(key=attrgetter("id"))
+    found.leads = past_leads(connection, numbers)
+    found.pauses = past_pauses(connection, [lead for leads in found.leads.values() for lead in leads])
+    found.consents = past_consents(connection, numbers)
+    found.relations = past_relations(connection, numbers)
+    return found
+
+
+def register_versions(connection: Connection) -> dict[str, list[PastRegisterVersion]]:
+    """Return every version of each country's register in the order they came into force. A few hundred rows."""
+    found: dict[str, list[PastRegisterVersion]] = {}
+    for register, country, id_, snapshot, as_of, loaded_at, loaded_by in _VERSIONS.rows(connection, {}):
+        day = read_date_or_none(as_of)
+        assert day is not None  # noqa: S101 - the column is never NULL
+        version = PastRegisterVersion(register, country, id_, snapshot, day, read_instant(loaded_at), loaded_by)
+        found.setdefault(country, []).append(version)
+    return found
+
+
+def campaigns_with(connection: Connection, ids: Iterable[str]) -> dict[str, PastCampaign]:
+    """Return the campaigns with these ids, by id."""
+    rows = connection.execute(_CAMPAIGNS.where(Campaign.id.in_(list(ids))))
+    return {row.id: _campaign(row) for row in rows}
+
+
+def campaigns_at(connection: Connection, seller_id: str | None, at: datetime) -> list[PastCampaign]:
+    """Return the campaigns of a seller (of all sellers for None) that were open at ``at``, by slug."""
+    query = _CAMPAIGNS.where(
+        Campaign.created_at <= at, Campaign.closed_at.is_(None) | (Campaign.closed_at > at)
+    ).order_by(Campaign.slug)
+    if seller_id is not None:
+        query = query.where(Campaign.seller_id == seller_id)
+    return [_campaign(row) for row in connection.execute(query)]
+
+
+def _campaign(row: Any) -> PastCampaign:  # Any: a row of _CAMPAIGNS
+    return PastCampaign(
+        row.id,
+        row.slug,
+        row.seller_id,
+        row.product,
+        Channel(row.channel),
+        row.opens_weekends,
+        row.created_at,
+        row.closed_at,
+    )

@@ -1,0 +1,166 @@
+"""Leads and pauses with all that is needed to say how they stood at a past moment, by what was known at another."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from consent.terms import Basis
+from core.database import any_of, any_of_value
+from core.prepared import Prepared, read_date_or_none, read_instant, read_instant_or_none
+from core.standing import NUMBERS
+from leads.models import Lead, LeadBirthDate, LeadFile, PauseMark, Source, Supplier
+from leads.pauses import RESUMED
+from leads.standing import lead_id
+from leads.terms import SourceKind
+
+
+@dataclass(frozen=True, slots=True)
+class PastBirthDate:
+    """The birth date that a lead had until ``replaced_at``; ``is_known`` False: nobody kept which."""
+
+    replaced_at: datetime
+    birth_date: date | None
+    is_known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PastLead:
+    """A lead with its times: its file came at ``received_at``; by ``settled_at`` the lead was sure to be on record.
+
+    Between the two, while the file was being read, nobody can tell any more whether the lead was there yet.
+    ``births`` are the birth dates it had before, oldest first. ``id`` names its file and row.
+    """
+
+    id: str
+    seller_id: str
+    source_id: str
+    supplier_id: str
+    lead_file_id: str
+    source_kind: SourceKind
+    basis: Basis | None
+    has_assessment: bool
+    collected_at: datetime | None
+    expires_at: datetime | None
+    birth_date: date | None
+    received_at: datetime
+    settled_at: datetime
+    births: tuple[PastBirthDate, ...]
+
+    def birth_date_known(self, at: datetime) -> PastBirthDate:
+        """Return the birth date that was on record at ``at``."""
+        for before in self.births:
+            if at < before.replaced_at:
+                return before
+        return PastBirthDate(at, self.birth_date, is_known=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRecord:
+    """A supplier, source or lead file ``became`` paused, quarantined or resumed."""
+
+    became: str
+    recorded_at: datetime
+    recorded_by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """The pauses of some suppliers, sources and lead files, each in the order in which they were made."""
+
+    by_id: Mapping[str, Sequence[PauseRecord]]
+
+    def paused(self, id_: str, at: datetime) -> bool:
+        """Return whether the supplier, source or lead file was paused or quarantined at ``at``."""
+        for record in reversed(self.by_id.get(id_, ())):
+            if record.recorded_at <= at:
+                return record.became != RESUMED
+        return False
+
+
+_LEADS = Prepared(
+    select(
+        Lead.number,
+        Lead.source_no,
+        lead_id(),
+        Source.seller_id,
+        Source.id,
+        Supplier.id,
+        LeadFile.id,
+        Supplier.kind,
+        Source.basis,
+        Source.assessment,
+        Lead.collected_at,
+        Lead.expires_at,
+        Lead.birth_date,
+        LeadFile.received_at,
+        func.coalesce(LeadFile.read_at, LeadFile.received_at),
+    )
+    .join(Source, Source.no == Lead.source_no)
+    .join(Supplier, Supplier.id == Source.supplier_id)
+    .join(LeadFile, LeadFile.no == Lead.file_no)
+    .where(any_of(Lead.number, NUMBERS))
+)
+_BIRTHS = Prepared(
+    select(
+        LeadBirthDate.number,
+        LeadBirthDate.source_no,
+        LeadBirthDate.replaced_at,
+        LeadBirthDate.birth_date,
+        LeadBirthDate.is_known,
+    )
+    .where(any_of(LeadBirthDate.number, NUMBERS))
+    .order_by(LeadBirthDate.number, LeadBirthDate.source_no, LeadBirthDate.replaced_at)
+)
+_MARKS = Prepared(
+    select(PauseMark.subject_id, PauseMark.became, PauseMark.recorded_at, PauseMark.recorded_by, PauseMark.reason)
+    .where(any_of(PauseMark.subject_id, bindparam("subjects")))
+    .order_by(PauseMark.subject_id, PauseMark.no)
+)
+
+
+def past_leads(connection: Connection, numbers: Collection[int]) -> dict[int, list[PastLead]]:
+    """Return every lead on the numbers, whosoever's; by number, then in the order of ids.
+
+    Served by pk_leads and pk_lead_birth_dates.
+    """
+    given: dict[str, object] = {"numbers": any_of_value(connection.dialect.name, numbers)}
+    births: dict[tuple[int, int], list[PastBirthDate]] = {}
+    for number, source_no, replaced_at, birth_date, is_known in _BIRTHS.rows(connection, given):
+        before = PastBirthDate(read_instant(replaced_at), read_date_or_none(birth_date), bool(is_known))
+        births.setdefault((number, source_no), []).append(before)
+    found: dict[int, list[PastLead]] = {}
+    for number, source_no, *row in sorted(_LEADS.rows(connection, given), key=lambda row: str(row[2])):
+        id_, seller_id, source_id, supplier_id, lead_file_id, kind, basis, assessment = row[:8]
+        collected_at, expires_at, birth_date, received_at, settled_at = row[8:]
+        lead = PastLead(
+            id=id_,
+            seller_id=seller_id,
+            source_id=source_id,
+            supplier_id=supplier_id,
+            lead_file_id=lead_file_id,
+            source_kind=SourceKind(kind),
+            basis=Basis(basis) if basis else None,
+            has_assessment=bool(assessment and assessment.strip()),
+            collected_at=read_instant_or_none(collected_at),
+            expires_at=read_instant_or_none(expires_at),
+            birth_date=read_date_or_none(birth_date),
+            received_at=read_instant(received_at),
+            settled_at=read_instant(settled_at),
+            births=tuple(births.get((number, source_no), ())),
+        )
+        found.setdefault(number, []).append(lead)
+    return found
+
+
+def past_pauses(connection: Connection, leads: Collection[PastLead]) -> Pauses:
+    """Return the pauses of the sources, suppliers and files that these leads came from. Served by pk_pause_marks."""
+    subjects = {id_ for lead in leads for id_ in (lead.source_id, lead.supplier_id, lead.lead_file_id)}
+    found: dict[str, list[PauseRecord]] = {}
+    given: dict[str, object] = {"subjects": any_of_value(connection.dialect.name, subjects)}
+    for subject_id, became, recorded_at, recorded_by, reason in _MARKS.rows(connection, given):
+        record = PauseRecord(became, read_instant(recorded_at), recorded_by, reason)
+        found.setdefault(subject_id, []).append(record)
+    return Pauses(found)
