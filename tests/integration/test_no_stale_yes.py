@@ -1,82 +1,38 @@
-"""No check that starts after a no was acknowledged says yes: processes and threads race, and the history is checked.
+"""No check that starts after a no was acknowledged says yes, on any node, whatever happens to nodes and database.
 
-Every node writes down when each act started and when it was acknowledged, by the machine's one monotonic clock. The
-checker knows nothing of the service; it is itself tested with histories in which a stale yes was planted.
+Nodes are processes of their own that ask over and over. Meanwhile numbers are blocked and freed in five ways, nodes are
+killed, stopped and started, their clocks jump, and PostgreSQL is killed. Then the history is checked; the checker is
+itself tested, with planted histories and with a node that has the fault.
 """
 
-import json
-import multiprocessing
 import random
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass
-from datetime import timedelta
-from multiprocessing.synchronize import Barrier
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import pytest
+from sqlalchemy import select
 
-from core.clock import FixedClock
-from core.config import Settings
-from core.numbers import Number, read_number
 from dnc.gate import Question
-from dnc.holds import close_hold, report_objection
-from dnc.opt_outs import release_opt_out
-from leads.pauses import pause_source, resume_source
-from service import build_service
-from tests.integration.seeds import KINDS, beside, dialer_of, seeded_service, verified
-from tests.seeding import (
-    CAMPAIGN,
-    FROM_LIST,
-    FROM_PARTNER,
-    LIST_SOURCE,
-    OPERATOR,
-    TUESDAY_AT_TEN,
-    Seeded,
-    import_leads,
-    opt_out,
-)
+from dnc.models import Check
+from migrations.run import upgrade
+from service import environment_for
+from tests.integration.actors import ACTORS, HELD, REGISTERED, SWAPPED, OptingOut, Withdrawing
+from tests.integration.deeds import Act, Deed, read_diaries, stale_answers
+from tests.integration.seeds import KINDS, beside, seeded_service, verified
+from tests.postgres import PostgresServer, postgres_server
+from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, Seeded, import_leads, load_listed, opt_out, seed
 
-SECONDS = 2.5
-HELD = "+46701740620"
-SUBJECTS = {FROM_PARTNER: "opt-out", FROM_LIST: "pause", HELD: "hold"}
-Act = Literal["block", "free", "allow", "other"]
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """One act upon a number: when it started and when it was acknowledged; an act that failed has no end."""
-
-    number: str
-    act: Act
-    started: float
-    ended: float | None
-
-
-def stale_answers(history: Sequence[Deed]) -> list[Deed]:
-    """Return every check that said yes though a no had been acknowledged before it started and nothing freed it since.
-
-    One actor alone blocks and frees each number, so its deeds are in order. What may have freed the number is generous:
-    a release that had started, whether or not it was ever acknowledged, before the check ended.
-    """
-    stale = []
-    for check in history:
-        if check.act != "allow" or check.ended is None:
-            continue
-        turns = sorted(
-            (deed for deed in history if deed.number == check.number and deed.act in ("block", "free")),
-            key=lambda deed: deed.started,
-        )
-        blocked = [
-            turn for turn in turns if turn.act == "block" and turn.ended is not None and turn.ended < check.started
-        ]
-        if blocked and not any(
-            turn.act == "free" and blocked[-1].started < turn.started <= check.ended for turn in turns
-        ):
-            stale.append(check)
-    return stale
+ROOT = Path(__file__).parent.parent.parent
+SECONDS, NODES = 5.0, 2
+NUMBERS = [actor.number for actor in ACTORS]
+JUMPS = (-5400, -60, 0, 60, 5400)
+"""By how many seconds a node's clock is wrong: it stays within the hours at which calls may be made."""
 
 
 def test_the_checker_finds_a_planted_stale_yes_and_nothing_else() -> None:
@@ -95,113 +51,156 @@ def test_the_checker_finds_a_planted_stale_yes_and_nothing_else() -> None:
     assert stale_answers([block, deed("free", 2.05, 2.08, "b"), stale]) == [stale]
     again = [block, deed("free", 3, 4), deed("block", 5, 6), deed("allow", 6.1, 7)]
     assert stale_answers(again) == [again[-1]]
+    in_doubt = [block, deed("free", 3, None), deed("allow", 3.1, 4), deed("free", 5, 6), deed("allow", 6.1, 7)]
+    assert stale_answers(in_doubt) == []
 
 
-def _check(settings: Settings, seed: int, all_ready: Barrier, target: Path) -> None:
-    """Ask on a node of this process's own, from several threads, and write the deeds to ``target``."""
-    service = build_service(settings, FixedClock(TUESDAY_AT_TEN))
-    service.require_schema()
-    all_ready.wait(60)
-    until = time.monotonic() + SECONDS
+class Node:
+    """A process that asks, and its diary."""
 
-    def ask(thread: int) -> list[Deed]:
-        chosen, deeds = random.Random(seed * 100 + thread), []
-        while time.monotonic() < until:
-            number, started = chosen.choice(sorted(SUBJECTS)), time.monotonic()
-            answer = service.gate.ask(OPERATOR, CAMPAIGN, Question(number))
-            act: Act = "allow" if answer.decision.may_call else "other"
-            deeds.append(Deed(number, act, started, time.monotonic()))
-        return deeds
+    def __init__(self, seeded: Seeded, folder: Path, place: int, *options: str) -> None:
+        self.offset, self.diary = folder / f"offset-{place}", folder / f"diary-{place}"
+        self.offset.write_text("0", encoding="ascii")
+        self.diary.touch()
+        arguments = [str(folder), str(place), ",".join(NUMBERS), *options]
+        self._command = [sys.executable, "-m", "tests.integration.node", *arguments]
+        self._environment = environment_for(seeded.service.settings)
+        self.starts = 0
+        self.start()
 
-    with ThreadPoolExecutor(4) as pool:
-        found = [astuple(deed) for deeds in pool.map(ask, range(4)) for deed in deeds]
-    service.close()
-    target.write_text(json.dumps(found), encoding="utf-8")
+    def start(self) -> None:
+        """Start it, or start it again after it was killed."""
+        self._process = subprocess.Popen(self._command, cwd=ROOT, env=self._environment, stderr=subprocess.PIPE)
+        self.starts += 1
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the process a signal."""
+        assert self._process.poll() is None, (self._process.stderr and self._process.stderr.read()) or b""
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it and see it gone."""
+        self.send(signal.SIGKILL)
+        self._process.wait(30)
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+
+    def mislead(self, seconds: int) -> None:
+        """Set its clock wrong, in one step."""
+        beside_it = self.offset.with_suffix(".new")
+        beside_it.write_text(str(seconds), encoding="ascii")
+        beside_it.rename(self.offset)
+
+    def has_answered(self, deeds: int = 1) -> bool:
+        """Say whether so many answers are in its diary."""
+        return self.diary.read_bytes().count(b"\n") >= deeds
 
 
-def _block_and_free(seeded: Seeded, number: str, until: float, seed: int) -> list[Deed]:
-    """Block and free one number over and over, on a node of its own, and return the deeds; it asks in between too."""
-    node, chosen, deeds = beside(seeded), random.Random(seed), list[Deed]()
-    read = read_number(number)
-    assert isinstance(read, Number)
-    now = node.clock.now()
+@contextmanager
+def nodes(seeded: Seeded, folder: Path, count: int, *options: str) -> Iterator[list[Node]]:
+    """Give running nodes that have answered, and kill them in the end."""
+    started: list[Node] = []
+    try:
+        started.extend(Node(seeded, folder, place, *options) for place in range(count))
+        wait_for(lambda: all(node.has_answered() for node in started))
+        yield started
+    finally:
+        for node in started:
+            node.kill()
 
-    def ask() -> None:
-        started = time.monotonic()
-        answer = node.gate.ask(OPERATOR, CAMPAIGN, Question(number))
-        deeds.append(Deed(number, "allow" if answer.decision.may_call else "other", started, time.monotonic()))
 
-    while time.monotonic() < until:
-        started = time.monotonic()
-        if SUBJECTS[number] == "opt-out":
-            id_ = opt_out(node, number, seeded.seller_id)
-        elif SUBJECTS[number] == "hold":
-            with node.store.writing() as session:
-                id_ = report_objection(
-                    session, OPERATOR, node.keyring, number=read.value, seller_id=seeded.seller_id, note="", now=now
-                ).id
-        else:
-            id_ = ""
-            with node.store.writing() as session:
-                pause_source(session, OPERATOR, slug=LIST_SOURCE, reason="race", now=now)
-        deeds.append(Deed(number, "block", started, time.monotonic()))
-        ask()
-        time.sleep(chosen.random() * 0.02)
-        started = time.monotonic()
-        with node.store.writing() as session:
-            if SUBJECTS[number] == "opt-out":
-                release_opt_out(
-                    session,
-                    OPERATOR,
-                    node.keyring,
-                    opt_out_id=id_,
-                    asked_by_person_at=now + timedelta(minutes=1),
-                    verified_by="race",
-                    note="",
-                    now=now,
-                )
-            elif SUBJECTS[number] == "hold":
-                close_hold(session, OPERATOR, node.keyring, hold_id=id_, resolution="race", now=now)
-            else:
-                resume_source(session, OPERATOR, slug=LIST_SOURCE, now=now)
-        deeds.append(Deed(number, "free", started, time.monotonic()))
-        ask()
-        time.sleep(chosen.random() * 0.02)
-    node.close()
-    return deeds
+def wait_for(what: object) -> None:
+    """Wait until it is so, for a minute at most."""
+    assert callable(what)
+    until = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+@contextmanager
+def seeded_apart(
+    request: pytest.FixtureRequest, kind: str, folder: Path
+) -> Iterator[tuple[Seeded, PostgresServer | None]]:
+    """Give a seeded service, on PostgreSQL with a durable server of its own that may be killed."""
+    if kind == "sqlite":
+        with seeded_service(request, kind, folder) as seeded:
+            yield seeded, None
+        return
+    with postgres_server(durable=True) as server:
+        server.create_database("race")
+        upgrade(server.url_for("race"))
+        seeded = seed(server.url_for("race"), folder)
+        try:
+            yield seeded, server
+        finally:
+            seeded.service.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_check_that_starts_after_a_no_was_acknowledged_says_yes(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    with seeded_service(request, kind, tmp_path) as seeded:
-        import_leads(seeded.service, tmp_path, "sommartavlingen", [HELD])
-        for number in SUBJECTS:
-            assert seeded.service.gate.ask(dialer_of(seeded), CAMPAIGN, Question(number)).decision.may_call
-        context, targets = multiprocessing.get_context("spawn"), [tmp_path / f"deeds-{place}" for place in range(3)]
-        all_ready = context.Barrier(len(targets) + 1)
-        checkers = [
-            context.Process(target=_check, args=(seeded.service.settings, place, all_ready, target))
-            for place, target in enumerate(targets)
-        ]
-        for checker in checkers:
-            checker.start()
-        all_ready.wait(60)
-        until = time.monotonic() + SECONDS
-        with ThreadPoolExecutor(3) as pool:
-            actors = [
-                pool.submit(_block_and_free, seeded, number, until, place) for place, number in enumerate(SUBJECTS)
-            ]
-            history = [deed for actor in actors for deed in actor.result()]
-        for checker in checkers:
-            checker.join(30)
-            assert checker.exitcode == 0
-        for target in targets:
-            history += [Deed(*deed) for deed in json.loads(target.read_text(encoding="utf-8"))]
+    with seeded_apart(request, kind, tmp_path) as (seeded, server):
+        import_leads(seeded.service, tmp_path, "sommartavlingen", [HELD, SWAPPED])
+        load_listed(seeded.service, tmp_path, REGISTERED)
+        actors = [actor(beside(seeded), seeded.seller_id, tmp_path) for actor in ACTORS]
+        for number in NUMBERS:
+            assert seeded.service.gate.ask(OPERATOR, CAMPAIGN, Question(number)).decision.may_call
+        with nodes(seeded, tmp_path, NODES) as asking, ThreadPoolExecutor(len(actors)) as pool:
+            until = time.monotonic() + SECONDS
+            acting = [pool.submit(actor.act, until, place) for place, actor in enumerate(actors)]
+            _trouble(asking, server, until, random.Random(f"trouble {kind}"))
+            for one in acting:
+                one.result()
+        for actor in actors:
+            actor.node.close()
 
+        history = [deed for actor in actors for deed in actor.deeds] + read_diaries(node.diary for node in asking)
         assert stale_answers(history) == []
-        for number in SUBJECTS:
+        assert all(node.starts > 1 for node in asking), "each node must have been killed"
+        for number in NUMBERS:
             acts = {deed.act for deed in history if deed.number == number}
-            assert acts == {"block", "free", "allow", "other"}, "the race must have shown both answers"
+            assert acts == {"block", "free", "allow", "other"}, f"the race must have shown both answers of {number}"
+        with seeded.service.store.reading() as session:
+            on_record = set(session.scalars(select(Check.id)))
+        assert {deed.check_id for deed in history if deed.check_id} <= on_record
         assert verified(seeded.service).findings == ()
+
+
+def _trouble(asking: list[Node], server: PostgresServer | None, until: float, chosen: random.Random) -> None:
+    """Kill, stop and mislead nodes, and kill the database, until the moment has come; each at least once."""
+    waiting = [*(("kill", node) for node in asking), ("stop", asking[0]), ("mislead", asking[1])]
+    if server is not None:
+        waiting.append(("database", asking[0]))
+    chosen.shuffle(waiting)
+    while waiting or time.monotonic() < until:
+        what, node = waiting.pop() if waiting else (chosen.choice(["stop", "mislead"]), chosen.choice(asking))
+        if what == "kill":
+            node.kill()
+            node.start()
+        elif what == "stop":
+            node.send(signal.SIGSTOP)
+            time.sleep(0.3)
+            node.send(signal.SIGCONT)
+        elif what == "mislead":
+            node.mislead(chosen.choice(JUMPS))
+        else:
+            assert server is not None
+            server.kill9()
+            server.start()
+        time.sleep(chosen.uniform(0.1, 0.4))
+    for node in asking:
+        wait_for(lambda node=node: node.has_answered(2))
+
+
+def test_the_checker_finds_a_node_that_keeps_what_it_once_read(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    with seeded_service(request, "sqlite", tmp_path) as seeded:
+        for actor in (OptingOut, Withdrawing):
+            actor(seeded.service, seeded.seller_id, tmp_path)
+        with nodes(seeded, tmp_path, 1, "--forgetful") as [node]:
+            wait_for(lambda: any(deed.number == FROM_PARTNER for deed in read_diaries([node.diary])))
+            started = time.monotonic()
+            opt_out(seeded.service, FROM_PARTNER, seeded.seller_id)
+            block = Deed(FROM_PARTNER, "block", started, time.monotonic())
+            wait_for(lambda: stale_answers([block, *read_diaries([node.diary])]))
