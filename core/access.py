@@ -65,6 +65,9 @@ class Right(StrEnum):
     EXPORT_LEADS = "export_leads"
     REPORT_CANARIES = "report_canaries"
     READ_CANARIES = "read_canaries"
+    COMPARE_REGISTERS = "compare_registers"
+    REMATCH_CONTACTS = "rematch_contacts"
+    MATCH_CALLS = "match_calls"
 
 
 _EVERYONE = frozenset(Role)
@@ -96,6 +99,9 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.REPORT_CANARIES: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
     # Who makes exports does not see which canaries are in them, nor where they were seen.
     Right.READ_CANARIES: frozenset({Role.COMPLIANCE}),
+    Right.COMPARE_REGISTERS: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),
+    Right.REMATCH_CONTACTS: frozenset({Role.COMPLIANCE}),
+    Right.MATCH_CALLS: frozenset({Role.COMPLIANCE}),
 }
 
 

@@ -20,6 +20,7 @@ from dnc.arrivals import screen_arrivals
 from dnc.canaries import look_for_canaries
 from dnc.oversight.pausing import oversee
 from dnc.registers.loading import State, ensure_registers, standing
+from dnc.registers.retractions import retract_joined
 from dnc.registers.shelf import RegisterShelf
 from dnc.registers.snapshots import sweep_unfinished
 from jobs.beside import Readers
@@ -80,6 +81,9 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
     def screen(store: FencedStore, now: datetime) -> str:
         return f"{screen_arrivals(store, shelf.listed, now)} lead files"
 
+    def retract(store: FencedStore, now: datetime) -> str:
+        return f"{retract_joined(store, settings.registers_dir, now)} retractions"
+
     def look(store: FencedStore, now: datetime) -> str:
         return f"{look_for_canaries(store, now)} sightings"
 
@@ -89,6 +93,7 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
         Task("lead_files.read", timedelta(seconds=15), LeadFileReading(readers).go_on),
         Task("lead_files.forget", timedelta(days=1), forget),
         Task("registers.warn", timedelta(hours=1), warn_of_registers),
+        Task("registers.retract", timedelta(minutes=1), retract),
         Task("ledger.checkpoint", timedelta(minutes=1), checkpoint),
         Task("arrivals.screen", timedelta(minutes=1), screen),
         Task("canaries.look", timedelta(hours=1), look),

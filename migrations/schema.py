@@ -8,6 +8,7 @@ import core.installation
 import core.ledger
 import core.sellers
 import dnc.models
+import dnc.registers.retractions
 import jobs.models
 import leads.mappings
 import leads.models

@@ -1,0 +1,216 @@
+"""Tell dialers, by the change feed, of every lead's number that joined a register with a new version.
+
+A check would deny those calls by itself: this is for what a dialer holds already. It is done after the swap, in small
+units of work that each say how far they came, so that a run that was killed goes on and none is told of twice.
+"""
+
+import logging
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby, islice
+from operator import itemgetter
+from pathlib import Path
+
+from sqlalchemy import BigInteger, ForeignKey, String, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from consent.terms import Channel, written_channels
+from core.access import operator
+from core.changes import ChangeKind, NewChange, announce
+from core.database import Base
+from core.ledger import Event, put_on_record
+from core.store import Store
+from dnc.models import Register
+from dnc.registers.changes import newly_listed, sellers_of
+from dnc.registers.contents import VersionCard, VersionContents, VersionUnreadable, read_contents, version_cards
+
+AT_ONCE = 1_000
+"""Numbers announced in one unit of work: an opt-out waits for it to commit, so it is kept short."""
+ALL_CHANNELS = written_channels(frozenset(Channel))
+JOBS = operator("jobs")
+
+_log = logging.getLogger(__name__)
+
+
+class RegisterRetraction(Base):
+    """How far the change feed has followed a register: up to version ``version_id``, all of it.
+
+    While it follows a newer one, that is ``toward_id``; all numbers up to ``position`` are done, and ``announced`` rows
+    were written to the feed for it.
+    """
+
+    __tablename__ = "register_retractions"
+
+    register: Mapped[str] = mapped_column(ForeignKey("registers.name"), primary_key=True)
+    version_id: Mapped[str | None] = mapped_column(String(36))
+    toward_id: Mapped[str | None] = mapped_column(String(36))
+    position: Mapped[int | None] = mapped_column(BigInteger)
+    announced: Mapped[int] = mapped_column(BigInteger, default=0)
+    changed_at: Mapped[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The row of a register as it was read; a unit of work goes through only if it still is so."""
+
+    register: str
+    version_id: str | None
+    toward_id: str | None
+    position: int | None
+    announced: int
+
+
+class _Overtaken(Exception):
+    """Another run has gone on from the same place."""
+
+
+def retract_joined(store: Store, registers_dir: Path, now: datetime) -> int:
+    """Announce a retraction to each seller for each of its leads' numbers that joined; return how many.
+
+    Idempotent, and it goes on where a run that was cut off came to. A version that cannot be read is left for the next
+    run, and so is a register whose run was overtaken.
+    """
+    with store.reading() as session:
+        waiting = _waiting(session)
+    announced = 0
+    for following in waiting:
+        try:
+            announced += _follow(store, registers_dir, following, now)
+        except VersionUnreadable as error:
+            _log.error("retractions of register %s wait: %s", following.register, error.detail)
+        except _Overtaken:
+            _log.warning("retractions of register %s go on elsewhere", following.register)
+    return announced
+
+
+def _waiting(session: Session) -> list[Following]:
+    """Return the registers whose version in force is not followed to its end yet."""
+    found = []
+    followed = {row.register: row for row in session.scalars(select(RegisterRetraction))}
+    in_force = select(Register.name, Register.version_id).where(Register.version_id.is_not(None))
+    for name, version_id in session.execute(in_force.order_by(Register.name)):
+        row = followed.get(name)
+        if row is None:
+            found.append(Following(name, None, None, None, 0))
+        elif row.toward_id is not None or row.version_id != version_id:
+            found.append(Following(name, row.version_id, row.toward_id, row.position, row.announced))
+    return found
+
+
+def _follow(store: Store, registers_dir: Path, following: Following, now: datetime) -> int:
+    """Follow one register up to the version in force, by way of the one that was begun, if one was."""
+    with store.reading() as session:
+        cards = {card.id: card for card in version_cards(session, following.register)}
+        in_force = session.scalars(select(Register.version_id).where(Register.name == following.register)).one()
+    before = _was(registers_dir, cards.get(following.version_id or ""))
+    toward = cards.get(following.toward_id or "")
+    if toward is not None and toward.id != in_force and not _is_readable(registers_dir, toward):
+        toward = None  # it was replaced since, and whoever joined with it and stays has joined with the newer one
+    if toward is None:
+        toward = cards[in_force or ""]
+    newer = read_contents(registers_dir, toward)
+    following = _begin(store, following, toward, now)
+    started_with = following.announced
+    for numbers in newly_listed(before, newer):
+        for pairs in _slices(store, [int(number) for number in numbers], following.position):
+            following = _announce(store, following, toward, pairs, now)
+    _finish(store, following, toward, now)
+    return following.announced - started_with
+
+
+def _was(registers_dir: Path, card: VersionCard | None) -> VersionContents | None:
+    """Return the version before; None if there was none or it cannot be read: then all that are listed have joined."""
+    try:
+        return None if card is None else read_contents(registers_dir, card)
+    except VersionUnreadable:
+        return None
+
+
+def _is_readable(registers_dir: Path, card: VersionCard) -> bool:
+    try:
+        read_contents(registers_dir, card)
+    except VersionUnreadable:
+        return False
+    return True
+
+
+def _slices(store: Store, numbers: list[int], after: int | None) -> Iterator[list[tuple[int, str]]]:
+    """Yield the numbers beyond ``after`` with each seller that has a lead on them, ``AT_ONCE`` numbers at a time."""
+    rest = numbers if after is None else numbers[bisect_right(numbers, after) :]
+    if not rest:
+        return
+    with store.reading() as session:
+        pairs = sellers_of(session, rest)
+    by_number = groupby(pairs, key=itemgetter(0))
+    while some := [pair for _number, group in islice(by_number, AT_ONCE) for pair in group]:
+        yield some
+
+
+def _begin(store: Store, following: Following, toward: VersionCard, now: datetime) -> Following:
+    if following.toward_id == toward.id:
+        return following
+    begun = replace(following, toward_id=toward.id, position=None, announced=0)
+    with store.writing() as session:
+        if session.get(RegisterRetraction, following.register) is None:
+            session.add(RegisterRetraction(register=following.register, announced=0, changed_at=now))
+            session.flush()
+        _move(session, following, begun, now)
+    return begun
+
+
+def _announce(
+    store: Store, following: Following, toward: VersionCard, pairs: list[tuple[int, str]], now: datetime
+) -> Following:
+    """Write a retraction for each pair of number and seller, and how far that came, in one unit of work."""
+    came = replace(following, position=pairs[-1][0], announced=following.announced + len(pairs))
+    with store.writing() as session:
+        _move(session, following, came, now)
+        for number, seller_id in pairs:
+            announce(session, NewChange(now, ChangeKind.RETRACTION, number, seller_id, toward.id, ALL_CHANNELS))
+        payload = {
+            "register": following.register,
+            "version_before": following.version_id,
+            "announced": dict(sorted(Counter(seller_id for _number, seller_id in pairs).items())),
+            "finished": False,
+        }
+        put_on_record(session, Event("register.retracted", toward.id, JOBS.actor, None, payload))
+    return came
+
+
+def _finish(store: Store, following: Following, toward: VersionCard, now: datetime) -> None:
+    done = replace(following, version_id=toward.id, toward_id=None, position=None)
+    with store.writing() as session:
+        _move(session, following, done, now)
+        payload = {
+            "register": following.register,
+            "version_before": following.version_id,
+            "announced": following.announced,
+            "finished": True,
+        }
+        put_on_record(session, Event("register.retracted", toward.id, JOBS.actor, None, payload))
+
+
+def _move(session: Session, was: Following, to: Following, now: datetime) -> None:
+    """Write how far the feed has come, if nobody else moved it since it was read."""
+    row = RegisterRetraction
+    moved = session.execute(
+        update(row)
+        .where(
+            row.register == was.register,
+            row.version_id.is_not_distinct_from(was.version_id),
+            row.toward_id.is_not_distinct_from(was.toward_id),
+            row.position.is_not_distinct_from(was.position),
+        )
+        .values(
+            version_id=to.version_id,
+            toward_id=to.toward_id,
+            position=to.position,
+            announced=to.announced,
+            changed_at=now,
+        )
+    )
+    if moved.rowcount != 1:  # type: ignore[attr-defined] # an UPDATE has a row count
+        raise _Overtaken
