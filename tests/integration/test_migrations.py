@@ -23,9 +23,11 @@ from tests.registers import NOON
 
 GUARDED = (
     "assessments",
+    "audit_differences",
     "canaries",
     "canary_sightings",
     "changes",
+    "checkpoint_timestamps",
     "checks",
     "complaint_origins",
     "complaints",
