@@ -191,7 +191,7 @@ def test_neither_hour_campaign_nor_attempts_are_among_the_reasons(seeded: Seeded
 @pytest.mark.parametrize(("as_of", "reason"), [(None, "register_missing"), (date(2026, 9, 20), "register_stale")])
 def test_without_a_register_to_ask_no_lead_is_callable(seeded: Seeded, as_of: date | None, reason: str) -> None:
     if as_of is None:
-        for snapshot in seeded.service.settings.registers_dir.glob("*.roaring"):
+        for snapshot in seeded.service.settings.registers_dir.glob("*.snapshot"):
             snapshot.unlink()
     else:
         seeded.clock.at += timedelta(days=70)
@@ -254,7 +254,7 @@ def test_a_supplier_s_wash_is_held_against_our_version(
 
 
 def test_a_wash_cannot_be_told_when_our_version_cannot_be_read(seeded: Seeded) -> None:
-    for snapshot in seeded.service.settings.registers_dir.glob("*.roaring"):
+    for snapshot in seeded.service.settings.registers_dir.glob("*.snapshot"):
         snapshot.unlink()
 
     wash = screened(seeded, file_of(seeded, [FIRST], wash=("nix", REGISTER_AS_OF))).wash

@@ -332,7 +332,7 @@ def test_kill_9_at_any_step_leaves_the_old_version_in_force_and_the_next_load_cl
     second = load(service, newer, date(2026, 11, 18))
     assert in_force_id(service) == second.version_id
     names = {path.name for path in service.settings.registers_dir.iterdir()}
-    assert names == {f"{sha256}.roaring" for sha256 in (first.snapshot_sha256, second.snapshot_sha256)}
+    assert names == {f"{sha256}.snapshot" for sha256 in (first.snapshot_sha256, second.snapshot_sha256)}
 
 
 def _count_of(service: Service, kind: str) -> int:

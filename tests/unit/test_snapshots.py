@@ -55,7 +55,7 @@ def test_a_snapshot_is_for_its_owner_alone(tmp_path: Path) -> None:
 def test_nothing_unfinished_is_left_beside_a_written_snapshot(tmp_path: Path) -> None:
     sha256 = write_snapshot(tmp_path, BitMap64(LISTED)).sha256
 
-    assert [path.name for path in tmp_path.iterdir()] == [f"{sha256}.roaring"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"{sha256}.snapshot"]
 
 
 def test_writing_the_same_numbers_again_mends_a_damaged_file(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_the_sweep_takes_what_a_crash_left_and_spares_what_is_being_written(tmp_
         file.write(b"still here")
         assert path.exists()
 
-    assert [path.name for path in tmp_path.iterdir()] == [f"{sha256}.roaring"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"{sha256}.snapshot"]
 
 
 def test_the_sweep_of_a_folder_that_is_not_there_finds_nothing(tmp_path: Path) -> None:
