@@ -5,7 +5,7 @@ several grounds could carry the call, one that does is enough; and no ground car
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -22,6 +22,7 @@ from dnc.calendar import (
 )
 from dnc.facts import Basis, CallFacts, RegisterFact
 from dnc.grounds import Ground, carrying, weigh
+from dnc.narrowing import NO_RULES, SELLER_RULE, narrowed
 from dnc.policies.terms import Policy, Regime
 from dnc.reasons import Category, Reason, ReasonCode, reason_for
 
@@ -55,6 +56,7 @@ class Decision:
     ``ground`` is also given beside a deny, when a lead that is neither paused nor expired, a consent or a relation
     could be named. ``valid_until``: the call may be placed before this instant; None unless allowed.
     ``retry_at``: when the hours and attempts stop being a reason; None if they are none, or calling opens never.
+    ``seller_rules``: the version of the seller's own rules, None if it has none.
     """
 
     verdict: Verdict
@@ -64,6 +66,7 @@ class Decision:
     valid_until: datetime | None
     retry_at: datetime | None
     policy: str | None
+    seller_rules: int | None = None
 
     @property
     def may_call(self) -> bool:
@@ -80,11 +83,39 @@ def decide(facts: CallFacts, policy: Policy | None, now: datetime) -> Decision:
     """Say whether this call may be placed at ``now`` and, if not, every reason why.
 
     Pure and total: no facts make it raise, and whatever is unknown counts against the call. A naive instant is read as
-    UTC. ``policy`` is the one in force for the number's country, None if there is none.
+    UTC. ``policy`` is the one in force for the number's country, None if there is none; the seller's own rules, which
+    are facts, can only make it stricter.
     """
     now = instant(now)
     if policy is not None and not _speaks_of(policy, facts, now):
         policy = None
+    lawful = _held_to(facts, policy, now)
+    rules = facts.campaign.rules if facts.campaign is not None else None
+    if rules is None or rules == NO_RULES:
+        return lawful
+    narrowing = rules.of(policy.country) if policy is not None else None
+    if policy is None or narrowing is None:
+        return replace(lawful, seller_rules=rules.version)
+    own = _held_to(facts, narrowed(policy, narrowing), now)
+    return replace(_stricter(lawful, own), seller_rules=rules.version)
+
+
+def _stricter(lawful: Decision, own: Decision) -> Decision:
+    """Return the answer under the seller's own rules, which gives no more than the law: no allow, and no longer one.
+
+    A reason that the law does not give is said to be the seller's rule.
+    """
+    if own.valid_until is not None:
+        return (
+            lawful if lawful.valid_until is None else replace(own, valid_until=min(lawful.valid_until, own.valid_until))
+        )
+    given = {reason.code for reason in lawful.reasons}
+    reasons = (reason if reason.code in given else replace(reason, rule=SELLER_RULE) for reason in own.reasons)
+    return replace(own, reasons=tuple(reasons))
+
+
+def _held_to(facts: CallFacts, policy: Policy | None, now: datetime) -> Decision:
+    """Return the decision by the policy alone."""
     found = set(_of_number(facts, policy))
     found.update(_of_the_persons_no(facts))
     grounds = weigh(facts, policy, now)
@@ -101,6 +132,8 @@ def decide(facts: CallFacts, policy: Policy | None, now: datetime) -> Decision:
             found.update(at_this_time)
             retry_at = next_opening(clear_at, policy, opens_weekends=_opens_weekends(facts))
     missing = tuple(name for name in _COUNTED if getattr(facts, name) is None)
+    if facts.campaign is not None and facts.campaign.rules is None:
+        missing += ("seller_rules",)
     if facts.number is None:
         found -= _FOLLOWING_FROM_NO_NUMBER
     elif missing:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from consent.terms import Basis, Channel
+from dnc.narrowing import NO_RULES, SellerRules, rules_from_record, rules_to_record
 from leads.terms import SourceKind
 
 __all__ = [
@@ -31,7 +32,8 @@ __all__ = [
     "facts_to_record",
 ]
 
-RECORD_FORM = 1
+RECORD_FORM = 2
+READABLE_FORMS = (1, 2)  # 1 knew no seller's rules and no held attempts: there were none
 
 
 class RestrictionKind(StrEnum):
@@ -53,12 +55,16 @@ class NumberFact:
 
 @dataclass(frozen=True, slots=True)
 class CampaignFact:
-    """The campaign that asks: its product type, channel, state and the weekend hours its seller has opened."""
+    """The campaign that asks: its product type, channel, state and the weekend hours its seller has opened.
+
+    ``rules``: the seller's own rules; None if they could not be read, which counts against the call.
+    """
 
     product: str
     channel: Channel
     is_open: bool
     opens_weekends: bool
+    rules: SellerRules | None = NO_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +178,7 @@ def facts_to_record(facts: CallFacts) -> dict[str, object]:
     record: dict[str, object] = {
         "form": RECORD_FORM,
         "number": None if number is None else [number.country, number.kind, number.valid],
-        "campaign": None
-        if campaign is None
-        else [campaign.product, campaign.channel, campaign.is_open, campaign.opens_weekends],
+        "campaign": None if campaign is None else _campaign_to_record(campaign),
         "opt_outs": None
         if facts.opt_outs is None
         else [[one.id, sorted(one.channels), one.all_sellers] for one in facts.opt_outs],
@@ -207,6 +211,24 @@ def facts_to_record(facts: CallFacts) -> dict[str, object]:
     return record
 
 
+def _campaign_to_record(campaign: CampaignFact) -> list[object]:
+    """Return the campaign's fields; the seller's rules, [version, rules], only where there are any."""
+    record: list[object] = [campaign.product, campaign.channel, campaign.is_open, campaign.opens_weekends]
+    if campaign.rules is None:
+        record.append(None)
+    elif campaign.rules != NO_RULES:
+        record.append([campaign.rules.version, rules_to_record(campaign.rules)])
+    return record
+
+
+def _campaign_from_record(
+    product: str, channel: str, is_open: bool, opens_weekends: bool, rules: Any = (0, {})
+) -> CampaignFact:
+    # Any: JSON has no types
+    read = None if rules is None else rules_from_record(*rules)
+    return CampaignFact(product, Channel(channel), is_open, opens_weekends, read)
+
+
 def _lead_to_record(lead: LeadFact) -> list[object]:
     return [
         lead.id,
@@ -230,13 +252,13 @@ def facts_from_record(record: dict[str, object]) -> CallFacts:
 
     Raises ValueError, KeyError or TypeError if ``record`` was not written by it: facts are never guessed.
     """
-    if record["form"] != RECORD_FORM:
+    if record["form"] not in READABLE_FORMS:
         raise ValueError("facts are recorded in a form that this version cannot read")
     held: dict[str, Any] = record  # JSON has no types: each value is given its own below
     number, campaign, register, attempts = held["number"], held["campaign"], held["register"], held["attempts"]
     return CallFacts(
         number=None if number is None else NumberFact(*number),
-        campaign=None if campaign is None else CampaignFact(campaign[0], Channel(campaign[1]), *campaign[2:]),
+        campaign=None if campaign is None else _campaign_from_record(*campaign),
         opt_outs=None
         if held["opt_outs"] is None
         else tuple(OptOutFact(id_, frozenset(map(Channel, on)), every) for id_, on, every in held["opt_outs"]),

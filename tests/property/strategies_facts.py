@@ -1,7 +1,7 @@
 """Facts for hypothesis: any at all, and such as nearly allow a call, so that the clocks of an allow are met often."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -21,7 +21,8 @@ from dnc.facts import (
     RestrictionKind,
     SourceKind,
 )
-from dnc.policy import SE_2026_1, Policy, Regime
+from dnc.narrowing import Narrowing, SellerRules
+from dnc.policy import HYPOTHETICAL, POLICIES, SE_2026_1, Policy, Regime
 
 T = TypeVar("T")
 
@@ -43,21 +44,52 @@ far = st.datetimes(timezones=st.sampled_from([None, UTC]))
 instants = st.one_of(near, near, near, far)
 moments = st.one_of(near, near, far)
 policies: st.SearchStrategy[Policy | None] = st.sampled_from(
-    [SE_2026_1, SE_2026_1, OPT_IN, PROHIBITED, ENDING, PATIENT, None]
+    [*POLICIES, *HYPOTHETICAL, SE_2026_1, OPT_IN, PROHIBITED, ENDING, PATIENT, None]
 )
 ids = st.sampled_from(["a", "b", "c", "d"])
 channels = st.frozensets(st.sampled_from(list(Channel)))
-products = st.sampled_from(["energy", "insurance", "premium_pension"])
+products = st.sampled_from(["energy", "insurance", "books", "premium_pension"])
 near_dates = st.builds(lambda days: MIDDAY.date() + timedelta(days=days), st.integers(-70, 3))
 
 numbers = st.builds(
-    NumberFact, st.sampled_from(["SE", "NO", None]), st.sampled_from(["mobile", "uan", "premium", "?"]), st.booleans()
+    NumberFact,
+    st.sampled_from(["SE", "NO", "DK", "JE", None]),
+    st.sampled_from(["mobile", "uan", "premium", "?"]),
+    st.booleans(),
 )
-campaigns = st.builds(CampaignFact, products, st.sampled_from(list(Channel)), st.booleans(), st.booleans())
+
+# Rules of a seller that ask for more than the law, for less, or for nothing.
+narrowings = st.builds(
+    Narrowing,
+    opens=st.none() | st.times(time(6), time(14)).map(lambda at: at.replace(second=0, microsecond=0)),
+    closes=st.none() | st.times(time(12), time(22)).map(lambda at: at.replace(second=0, microsecond=0)),
+    closed_weekdays=st.frozensets(st.integers(0, 6), max_size=3),
+    attempts_day=st.none() | st.integers(1, 5),
+    attempts_gap_minutes=st.none() | st.integers(0, 1500),
+    attempts_period=st.none() | st.integers(1, 40),
+    minor_age=st.none() | st.integers(0, 60),
+    consent_months=st.none() | st.integers(0, 20),
+    relation_months=st.none() | st.integers(0, 20),
+    register_days=st.none() | st.integers(0, 90),
+    prohibited_products=st.frozensets(products, max_size=1),
+    automated_voice=st.booleans(),
+    consent_only=st.sampled_from([False, False, False, True]),
+)
+
+
+def rules_for(country: str, narrowing: Narrowing) -> SellerRules:
+    """A seller's rules for one country."""
+    return SellerRules(1, ((country, narrowing),))
+
+
+rules = st.builds(rules_for, st.sampled_from([policy.country for policy in POLICIES]), narrowings)
+campaigns = st.builds(
+    CampaignFact, products, st.sampled_from(list(Channel)), st.booleans(), st.booleans(), st.none() | rules
+)
 opt_outs = st.builds(OptOutFact, ids, channels, st.booleans())
 registers = st.builds(
     RegisterFact,
-    st.sampled_from(["nix", "reservasjon"]),
+    st.sampled_from(["nix", "reservasjon", "robinson"]),
     st.sampled_from(["v1", None]),
     st.one_of(st.none(), near_dates, st.dates()),
     st.sampled_from([True, False, None]),
@@ -169,3 +201,21 @@ ALLOWED = CallFacts(
     relations=(),
     attempts=AttemptsFact(()),
 )
+
+
+def in_country(facts: CallFacts, policy: Policy) -> CallFacts:
+    """The same facts of a number in the policy's country, and of its register; what is not known stays so."""
+    return replace(
+        facts,
+        number=facts.number and replace(facts.number, country=policy.country),
+        register=facts.register and replace(facts.register, register=policy.register),
+    )
+
+
+def selling(product: str, facts: CallFacts) -> CallFacts:
+    """The same facts of a campaign for another product, and of a relation of that product."""
+    return replace(
+        facts,
+        campaign=facts.campaign and replace(facts.campaign, product=product),
+        relations=facts.relations and tuple(replace(one, product=product) for one in facts.relations),
+    )

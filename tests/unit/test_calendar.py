@@ -135,7 +135,7 @@ def test_the_search_for_an_opening_ends_where_a_policy_has_none() -> None:
 
 
 def test_the_search_for_an_opening_reaches_thirty_days_ahead() -> None:
-    mondays = replace(SE_2026_1, hours=(DAY, *[None] * 6))
+    mondays = replace(SE_2026_1, hours=(DAY, None, None, None, None, None, None))
 
     assert next_opening(at("2026-12-22T10:00"), mondays, opens_weekends=False) == at("2026-12-28T08:00")
 

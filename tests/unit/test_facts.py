@@ -2,12 +2,15 @@
 
 import json
 from dataclasses import fields, replace
-from datetime import date
+from datetime import date, time
 
 import pytest
 
+from dnc.decision import decide
 from dnc.facts import CallFacts, OptOutFact, RestrictionKind, facts_from_record, facts_to_record
-from tests.unit.calls import CALLABLE, CONSENT, LEAD, RELATION, VOICE, at, called
+from dnc.narrowing import NO_RULES, Narrowing, SellerRules
+from dnc.policy import policy_named
+from tests.unit.calls import CALLABLE, CAMPAIGN, CONSENT, LEAD, NOON, RELATION, VOICE, at, called
 
 FULL = replace(
     CALLABLE,
@@ -34,7 +37,7 @@ def test_what_could_not_be_learnt_is_not_read_back_as_nothing() -> None:
 def test_the_record_of_one_call_is_this() -> None:
     """The layout is kept: records written today are read years from now."""
     assert json.loads(json.dumps(facts_to_record(replace(FULL, leads=FULL.leads and FULL.leads[:1])))) == {
-        "form": 1,
+        "form": 2,
         "number": ["SE", "mobile", True],
         "campaign": ["energy", "voice", True, False],
         "opt_outs": [["no", ["voice"], True]],
@@ -73,10 +76,64 @@ def test_the_record_of_one_call_is_this() -> None:
     }
 
 
-@pytest.mark.parametrize("form", [0, 2, "1", None])
+@pytest.mark.parametrize("form", [0, 3, "2", None])
 def test_a_record_in_a_form_we_do_not_know_is_refused_rather_than_guessed(form: object) -> None:
     with pytest.raises(ValueError, match="cannot read"):
         facts_from_record({**facts_to_record(FULL), "form": form})
+
+
+def test_a_record_of_the_first_form_is_read_and_decided_as_it_was() -> None:
+    """It was written before sellers had rules of their own: there were none, which is not the same as not known."""
+    first = {
+        "form": 1,
+        "number": ["SE", "mobile", True],
+        "campaign": ["energy", "voice", True, False],
+        "opt_outs": [],
+        "holds": [],
+        "restrictions": [],
+        "register": ["nix", "v1", "2026-11-15", False],
+        "leads": [["lead-1", "contest", "partner", "legitimate_interest", True, False, None, None, None]],
+        "consents": [],
+        "relations": [],
+        "attempts": [],
+    }
+
+    facts = facts_from_record(first)
+
+    assert facts.campaign is not None
+    assert facts.campaign.rules == NO_RULES
+    decision = decide(facts, policy_named("se-2026-1"), NOON)
+    assert (decision.may_call, decision.policy, decision.seller_rules) == (True, "se-2026-1", None)
+    assert decision.valid_until == at("2026-11-18T12:10")
+
+
+def test_the_sellers_rules_are_recorded_with_the_campaign() -> None:
+    own = SellerRules(7, (("SE", Narrowing(opens=time(10), automated_voice=False)),))
+    facts = replace(FULL, campaign=replace(CAMPAIGN, rules=own))
+    record = json.loads(json.dumps(facts_to_record(facts)))
+
+    assert record["campaign"] == [
+        "energy",
+        "voice",
+        True,
+        False,
+        [7, {"SE": {"opens": "10:00", "automated_voice": False}}],
+    ]
+    assert facts_from_record(record) == facts
+
+
+def test_rules_that_could_not_be_read_are_not_read_back_as_none() -> None:
+    facts = replace(FULL, campaign=replace(CAMPAIGN, rules=None))
+
+    assert facts_from_record(json.loads(json.dumps(facts_to_record(facts)))) == facts
+
+
+def test_rules_that_a_later_version_wrote_are_refused_rather_than_guessed() -> None:
+    record = facts_to_record(replace(FULL, campaign=CAMPAIGN))
+    record["campaign"] = ["energy", "voice", True, False, [1, {"SE": {"moon_phase": "full"}}]]
+
+    with pytest.raises(ValueError, match="moon_phase"):
+        facts_from_record(record)
 
 
 def test_a_record_that_lacks_a_fact_is_refused() -> None:
