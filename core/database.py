@@ -23,7 +23,8 @@ from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
 from core.clock import from_microseconds, to_microseconds
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
-BUSY_TIMEOUT_MS = 10_000
+BUSY_TIMEOUT_MS = 5_000
+"""How long a statement waits for another's lock before the request is refused, on both databases."""
 LOST_AFTER_MS = 20_000
 KEEP_ALIVE = {
     "keepalives": 1,
@@ -141,7 +142,7 @@ def open_engine(url: str, *, pool_size: int = 40, prepared_statements: bool = Tr
         connect_args={
             **KEEP_ALIVE,
             "prepare_threshold": PREPARED_AFTER if prepared_statements else None,
-            "options": "-c timezone=UTC",
+            "options": f"-c timezone=UTC -c lock_timeout={BUSY_TIMEOUT_MS}",
             "connect_timeout": 10,
         },
     )

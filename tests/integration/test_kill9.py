@@ -1,150 +1,103 @@
-"""A real server under load, killed at any moment: what it had acknowledged is there when it is back."""
+"""A real server under load; web, jobs and database are killed at any moment: what was acknowledged is there."""
 
-import json
-import os
 import random
+import resource
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-from base64 import b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from core.access import Role
 from core.clock import SystemClock
 from core.config import load_settings
 from dnc.audit import compare_records
 from dnc.models import Check, Contact, OptOut
 from dnc.recorded import replay
+from migrations.run import upgrade
 from service import build_service
 from tests.integration.seeds import KINDS, seeded_service, verified
-from tests.seeding import CAMPAIGN, FROM_PARTNER, SELLER, Seeded
+from tests.integration.serving import Acknowledged, Client, Command, Server, environment_of, load
+from tests.postgres import PostgresServer, postgres_server
+from tests.seeding import FROM_PARTNER, OPTED_OUT, Seeded, seed
 
-ROUNDS = 2
 CALLERS = 6
+VICTIMS = ("worker", "server", "jobs", "database")
 
 
-@dataclass(slots=True)
-class Acknowledged:
-    """What the server said is on record."""
-
-    checks: list[str] = field(default_factory=list)
-    contacts: list[str] = field(default_factory=list)
-    opt_outs: list[str] = field(default_factory=list)
-
-
-class Server:
-    """``ringklar serve`` on a free port, with all of its processes in a group of their own."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port: int = found.getsockname()[1]
-        self.log = Path(environment["RINGKLAR_DATA_DIR"]) / f"server-{self.port}.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", "from cli.main import main; main()", "serve"],
-                env={**environment, "RINGKLAR_BIND": f"127.0.0.1:{self.port}"},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + 60
-        while not self._is_ready():
-            assert self.process.poll() is None, self.log.read_text("utf-8")
-            assert time.monotonic() < deadline, "the server did not get ready"
-            time.sleep(0.05)
-
-    def _is_ready(self) -> bool:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", "/health/ready")
-            return connection.getresponse().status == 200
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    def kill9(self) -> None:
-        """Kill every process of the server at once, as a power cut would, and return once they are gone."""
-        family = [*psutil.Process(self.process.pid).children(recursive=True)]
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(30)
-        psutil.wait_procs(family, timeout=30)
-
-
-def _load(port: int, seeded: Seeded, acknowledged: Acknowledged, caller: int, round_: int) -> None:
-    """Check, log and opt out until the server is gone; write down what it answered."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-
-    def post(path: str, role: Role, document: Mapping[str, object]) -> dict[str, object] | None:
-        headers = {"Authorization": f"Bearer {seeded.keys[role]}", "Content-Type": "application/json"}
-        connection.request("POST", path, json.dumps(document), headers)
-        response = connection.getresponse()
-        body = json.loads(response.read())
-        assert isinstance(body, dict)
-        return body if response.status in (200, 201) else None
-
-    try:
-        for turn in range(100_000):
-            check = post("/v1/checks", Role.DIALER, {"number": FROM_PARTNER, "campaign": CAMPAIGN})
-            assert check is not None
-            acknowledged.checks.append(str(check["id"]))
-            call = {"check_id": check["id"], "call_id": f"{round_}-{caller}-{turn}", "outcome": "no_answer"}
-            if post("/v1/contacts", Role.DIALER, {**call, "started_at": check["checked_at"]}) is not None:
-                acknowledged.contacts.append(f"{round_}-{caller}-{turn}")
-            number = f"+4631390{600 + (turn * CALLERS + caller) % 100:04d}"
-            no = {"numbers": [number], "seller": SELLER, "via": "phone"}
-            if (answer := post("/v1/opt-outs", Role.CUSTOMER_SERVICE, no)) is not None:
-                results = answer["results"]
-                assert isinstance(results, list)
-                acknowledged.opt_outs.append(str(results[0]["id"]))
-    except (OSError, HTTPException, ValueError):
+@contextmanager
+def installation(
+    request: pytest.FixtureRequest, kind: str, folder: Path
+) -> Iterator[tuple[Seeded, PostgresServer | None]]:
+    """Give a seeded service, on PostgreSQL with a durable server of its own that may be killed."""
+    if kind == "sqlite":
+        with seeded_service(request, kind, folder) as seeded:
+            yield seeded, None
         return
-    finally:
-        connection.close()
+    with postgres_server(durable=True) as server:
+        server.create_database("killed")
+        upgrade(server.url_for("killed"))
+        seeded = seed(server.url_for("killed"), folder)
+        try:
+            yield seeded, server
+        finally:
+            seeded.service.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_was_acknowledged_outlives_kill_9(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    chosen, acknowledged = random.Random(f"kill-9 {kind}"), Acknowledged()
-    with seeded_service(request, kind, tmp_path) as seeded:
-        settings = seeded.service.settings
-        secret = tmp_path / "secret-of-the-test"
-        secret.write_bytes(b64encode(settings.secret))
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("RINGKLAR_")} | {
-            "RINGKLAR_DATABASE_URL": settings.database_url,
-            "RINGKLAR_DATA_DIR": str(settings.data_dir),
-            "RINGKLAR_SECRET_FILE": str(secret),
-            "RINGKLAR_WORKERS": "1" if kind == "sqlite" else "2",
-            "RINGKLAR_THREADS": "8",
-        }
-        for round_ in range(ROUNDS):
-            server = Server(environment)
-            callers = [
-                threading.Thread(target=_load, args=(server.port, seeded, acknowledged, caller, round_))
-                for caller in range(CALLERS)
-            ]
-            for caller in callers:
-                caller.start()
-            before = len(acknowledged.checks)
-            while len(acknowledged.checks) < before + 20:
-                assert server.process.poll() is None
-                time.sleep(0.005)
-            time.sleep(chosen.uniform(0, 0.6))
-            server.kill9()
+def test_what_was_acknowledged_outlives_kill_9_of_anything(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    chosen, acknowledged, stop = random.Random(f"kill-9 {kind}"), Acknowledged(), threading.Event()
+    with installation(request, kind, tmp_path) as (seeded, database):
+        environment = environment_of(seeded, tmp_path, workers=1 if database is None else 2)
+        server, jobs = Server(environment), Command(environment, "jobs")
+        callers = [
+            threading.Thread(target=load, args=(server.port, seeded, acknowledged, stop, caller, CALLERS))
+            for caller in range(CALLERS)
+        ]
+        for caller in callers:
+            caller.start()
+        try:
+            for victim in VICTIMS:
+                _answers_again(server, acknowledged, chosen)
+                if victim == "worker":
+                    chosen.choice(server.workers()).send_signal(signal.SIGKILL)
+                elif victim == "server":
+                    server.kill9()
+                    server = Server(environment, server.port)
+                elif victim == "jobs":
+                    jobs.kill9()
+                    jobs = Command(environment, "jobs")
+                elif database is not None:
+                    database.kill9()
+                    time.sleep(chosen.uniform(0, 0.5))
+                    database.start()
+            _answers_again(server, acknowledged, chosen)
+        finally:
+            stop.set()
             for caller in callers:
                 caller.join(60)
+            server.kill9()
+            jobs.kill9()
+
         _assert_all_is_there(environment, acknowledged)
+        assert acknowledged.statuses <= {200, 201, 503}
+
+
+def _answers_again(server: Server, acknowledged: Acknowledged, chosen: random.Random) -> None:
+    """Return some moment after at least twenty more checks were answered, without anybody's help."""
+    enough, deadline = len(acknowledged.checks) + 20, time.monotonic() + 60
+    while len(acknowledged.checks) < enough:
+        assert server.process.poll() is None
+        assert time.monotonic() < deadline, "the server does not answer again"
+        time.sleep(0.005)
+    time.sleep(chosen.uniform(0, 0.4))
 
 
 def _assert_all_is_there(environment: dict[str, str], acknowledged: Acknowledged) -> None:
@@ -159,10 +112,92 @@ def _assert_all_is_there(environment: dict[str, str], acknowledged: Acknowledged
         assert set(acknowledged.opt_outs) <= set(session.scalars(select(OptOut.id)))
         assert compare_records(session, service.keyring) == []
         done = replay(session)
-    assert len(acknowledged.checks) >= 20 * ROUNDS
+    assert len(acknowledged.checks) >= 20 * len(VICTIMS)
     assert acknowledged.contacts
     assert acknowledged.opt_outs
     assert done.checks >= len(acknowledged.checks)
     assert done.differences == ()
     assert verified(service).findings == ()
     service.close()
+
+
+FULL = """
+CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON checks FOR EACH ROW EXECUTE FUNCTION disk_is_full();
+"""
+"""PostgreSQL's own error for a disk that is full, without filling the disk of whoever runs the tests."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_while_the_disk_is_full_checks_are_refused_and_once_it_is_not_they_are_answered(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with seeded_service(request, kind, tmp_path) as seeded:
+        server = Server(environment_of(seeded, tmp_path, workers=1))
+        try:
+            assert check(server, seeded)[0] == 201
+            _fill_disk(seeded, server, kind)
+            refused = [check(server, seeded) for _ in range(5)]
+            assert {(status, body["code"]) for status, body in refused} == {(503, "storage-unavailable")}
+            _empty_disk(seeded, server, kind)
+            assert check(server, seeded)[0] == 201
+            with seeded.service.store.reading() as session:
+                assert len(session.scalars(select(Check.id)).all()) == 2
+                assert compare_records(session, seeded.service.keyring) == []
+            assert verified(seeded.service).findings == ()
+        finally:
+            server.kill9()
+
+
+def check(server: Server, seeded: Seeded, number: str = FROM_PARTNER) -> tuple[int, dict[str, object]]:
+    """Return what one check on a connection of its own is answered."""
+    client = Client(server.port, seeded)
+    with closing(client.connection):
+        return client.check(number)
+
+
+def _fill_disk(seeded: Seeded, server: Server, kind: str) -> None:
+    if kind == "sqlite":  # no file of the worker may grow, nor be written past its beginning
+        for worker in server.workers():
+            worker.rlimit(psutil.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    else:
+        _run(seeded, FULL)
+
+
+def _empty_disk(seeded: Seeded, server: Server, kind: str) -> None:
+    if kind == "sqlite":
+        for worker in server.workers():
+            worker.rlimit(psutil.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    else:
+        _run(seeded, "DROP TRIGGER full_disk ON checks")
+
+
+def _run(seeded: Seeded, statement: str) -> None:
+    with seeded.service.store.engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_while_the_database_stands_still_callers_are_refused_and_none_is_answered_wrongly(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with seeded_service(request, kind, tmp_path) as seeded:
+        server = Server(environment_of(seeded, tmp_path, workers=1))
+        try:
+            with seeded.service.store.engine.connect().execution_options(sqlite_begin="IMMEDIATE") as other:
+                other.execute(text("SELECT 1"))
+                if kind == "postgresql":
+                    other.execute(text("LOCK TABLE checks IN ACCESS EXCLUSIVE MODE"))
+                with ThreadPoolExecutor(40) as pool:
+                    asked = [pool.submit(check, server, seeded, OPTED_OUT) for _ in range(40)]
+                    first = next(as_completed(asked, timeout=60)).result()
+                    other.rollback()
+                    answered = [one.result() for one in asked]
+            assert first[0] == 503
+            assert {status for status, _ in answered} <= {201, 503}
+            assert {body["verdict"] for status, body in answered if status == 201} <= {"deny"}
+            assert check(server, seeded, OPTED_OUT)[1]["verdict"] == "deny"
+            assert verified(seeded.service).findings == ()
+        finally:
+            server.kill9()
