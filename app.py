@@ -14,6 +14,7 @@ from console.blueprint import console_blueprint, install_console, session_check,
 from core.database import is_ready
 from dnc.arrival_routes import arrivals_api
 from dnc.canary_routes import exports_api
+from dnc.history.routes import lookups_api
 from dnc.oversight.routes import oversight_api
 from dnc.registers.routes import registers_api
 from dnc.routes import checks_api, dnc_api
@@ -62,6 +63,7 @@ def all_apis(service: Service) -> list[Api]:
     return [
         checks_api(store, service.gate),
         dnc_api(store),
+        lookups_api(store, service.shelf.listed),
         registers_api(store, service.settings.registers_dir, service.shelf.is_readable),
         lead_files_api(
             store, service.lead_files, partial(read_beside, service.settings), partial(screen_arrival, service)

@@ -1,4 +1,4 @@
-"""``ringklar check``, ``ringklar screen`` and ``ringklar number``."""
+"""``ringklar check`` and ``ringklar screen``."""
 
 import csv
 import json
@@ -12,12 +12,8 @@ import click
 
 from cli.context import FINDING, answer, caller, json_option, refusals, service
 from cli.times import INSTANT
-from core.sellers import seller_named
-from dnc.facts import RestrictionKind
 from dnc.gate import Question
-from dnc.lookups import look_up, readable
-from dnc.rendering import number_document, simulated_json
-from dnc.restrictions import end_restriction, restrict
+from dnc.rendering import simulated_json
 from service import Service
 
 AT_ONCE = 5_000
@@ -115,64 +111,3 @@ def _added(document: dict[str, Any]) -> list[str]:
         document["valid_until"] or "",
         document.get("id") or "",
     ]
-
-
-@click.group()
-def number() -> None:
-    """Numbers: what is on record."""
-
-
-@number.command("show")
-@click.argument("written", metavar="NUMBER")
-@click.option("--as-of", type=INSTANT, help="As it was at this moment.")
-@click.option("--known-at", type=INSTANT, help="By what was on record at this moment.")
-@json_option
-@refusals
-def show(written: str, as_of: datetime | None, known_at: datetime | None, as_json: bool) -> None:
-    """Everything on NUMBER; that it was looked up goes on record."""
-    with service() as built, built.store.writing() as session:
-        record = look_up(
-            session,
-            caller(),
-            built.keyring,
-            number=readable(written, "SE"),
-            as_of=as_of,
-            known_at=known_at,
-            now=built.clock.now(),
-        )
-        document = number_document(record).model_dump(mode="json")
-    answer(as_json, document, json.dumps(document, ensure_ascii=False, indent=2))
-
-
-@number.command("restrict")
-@click.argument("written", metavar="NUMBER")
-@click.option("--seller", required=True, help="The seller's slug, or * for every seller.")
-@click.option("--kind", type=click.Choice([kind.value for kind in RestrictionKind]), required=True, help="Why.")
-@click.option("--note", default="", help="In few words, and no more of the person than is needed.")
-@json_option
-@refusals
-def restrict_number(written: str, seller: str, kind: str, note: str, as_json: bool) -> None:
-    """Deny every call to NUMBER: restricted at the person's wish, or the person is deceased or vulnerable."""
-    with service() as built, built.store.writing() as session:
-        row = restrict(
-            session,
-            caller(),
-            built.keyring,
-            number=readable(written, "SE").value,
-            seller_id=None if seller == "*" else seller_named(session, seller).id,
-            kind=RestrictionKind(kind),
-            note=note,
-            now=built.clock.now(),
-        )
-    answer(as_json, {"id": row.id, "kind": kind}, f"restricted: {row.id}")
-
-
-@number.command("unrestrict")
-@click.argument("restriction_id", metavar="ID")
-@json_option
-@refusals
-def unrestrict_number(restriction_id: str, as_json: bool) -> None:
-    """End the restriction ID."""
-    with service() as built, built.store.writing() as session:
-        end_restriction(session, caller(), restriction_id=restriction_id, now=built.clock.now())
-    answer(as_json, {"id": restriction_id, "ended": True}, "ended")

@@ -27,7 +27,7 @@ _COMMANDS = Places(
         "oversight": "cli.oversight:oversight",
         "check": "cli.checks:check",
         "screen": "cli.checks:screen",
-        "number": "cli.checks:number",
+        "number": "cli.numbers:number",
         "ledger": "cli.ledger:ledger",
         "replay": "cli.ledger:replay",
     }

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
 from consent.models import Consent, ConsentWithdrawal, CustomerRelation
+from consent.past import past_relations
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class ConsentRecord:
 
 @dataclass(frozen=True, slots=True)
 class RelationRecord:
-    """A customer relation as it is recorded now."""
+    """A customer relation with the dates that were on record at the moment asked about."""
 
     id: str
     seller_id: str
@@ -77,27 +78,37 @@ def consents_on(session: Session, number: int, seller_id: str | None, *, known_a
     return records
 
 
-def relations_on(session: Session, number: int, seller_id: str | None, *, known_at: datetime) -> list[RelationRecord]:
-    """Return the customer relations on a number for a seller (for any, if None) recorded by a moment, newest first.
+def relations_on(
+    session: Session, number: int, seller_id: str | None, *, as_of: datetime, known_at: datetime
+) -> list[RelationRecord]:
+    """Return the customer relations on a number for a seller (for any, if None) in two times, newest first.
 
-    Served by ix_customer_relations_number.
+    Each has the dates that were on record at ``known_at``; of what was recorded after ``as_of``, those that came later
+    are left out. Served by ix_customer_relations_number and pk_relation_versions.
     """
-    query = (
-        select(CustomerRelation)
-        .where(CustomerRelation.number == number, CustomerRelation.recorded_at <= known_at)
-        .order_by(CustomerRelation.started_at.desc(), CustomerRelation.id.desc())
+    references = dict(
+        session.execute(
+            select(CustomerRelation.id, CustomerRelation.reference).where(CustomerRelation.number == number)
+        ).all()
     )
-    if seller_id is not None:
-        query = query.where(CustomerRelation.seller_id == seller_id)
-    return [
-        RelationRecord(
-            id=row.id,
-            seller_id=row.seller_id,
-            product=row.product,
-            reference=row.reference,
-            started_at=row.started_at,
-            fulfilled_at=row.fulfilled_at,
-            recorded_at=row.recorded_at,
+    records = []
+    for relation in past_relations(session.connection(), [number]).get(number, []):
+        version = relation.known(known_at)
+        if version is None or seller_id not in (None, relation.seller_id):
+            continue
+        was_known = version.recorded_at <= as_of
+        if version.started_at > as_of and not was_known:
+            continue
+        is_fulfilled = version.fulfilled_at is not None and (version.fulfilled_at <= as_of or was_known)
+        records.append(
+            RelationRecord(
+                id=relation.id,
+                seller_id=relation.seller_id,
+                product=relation.product,
+                reference=references[relation.id],
+                started_at=version.started_at,
+                fulfilled_at=version.fulfilled_at if is_fulfilled else None,
+                recorded_at=version.recorded_at,
+            )
         )
-        for row in session.scalars(query)
-    ]
+    return sorted(records, key=lambda one: (one.started_at, one.id), reverse=True)

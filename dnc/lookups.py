@@ -1,11 +1,14 @@
 """Everything on a number that a role may see, now or as it was; each look-up is itself on record.
 
+Two moments apply to every part: nothing is shown that was recorded after ``known_at``, or that came after ``as_of``;
+what was on record by ``as_of`` had come by then, whatever a clock elsewhere said.
+
 Sales see what they must say and whether the person said no; which supplier sold a list, and who asked what, is for
 customer service and compliance.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +24,7 @@ from core.ledger import Event, put_on_record
 from core.numbers import Number, read_number
 from core.secrets import Keyring
 from dnc.models import Check, Contact, Hold, OptOut, OptOutRelease, Restriction
+from leads.past import past_leads, past_pauses
 from leads.queries import LeadOrigin, leads_on, without_supplier
 
 NEWEST = 200
@@ -46,6 +50,34 @@ class OptOutRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldRecord:
+    """A hold with its end, if that was known. ``is_open`` is as of the moment asked about, as known then."""
+
+    id: str
+    seller_id: str
+    reason: str
+    note: str
+    made_at: datetime
+    made_by: str
+    closed_at: datetime | None
+    closed_by: str | None
+    resolution: str | None
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RestrictionRecord:
+    """A restriction in force at the moment asked about, as known then; ``seller_id`` None: for every seller."""
+
+    id: str
+    seller_id: str | None
+    kind: str
+    note: str
+    made_at: datetime
+    made_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class NumberRecord:
     """What is on record on a number, newest first in each part, at most 200 checks and contacts.
 
@@ -60,8 +92,8 @@ class NumberRecord:
     opted_out: bool
     held: bool
     opt_outs: Sequence[OptOutRecord]
-    holds: Sequence[Hold]
-    restrictions: Sequence[Restriction]
+    holds: Sequence[HoldRecord]
+    restrictions: Sequence[RestrictionRecord]
     leads: Sequence[LeadOrigin]
     consents: Sequence[ConsentRecord]
     relations: Sequence[RelationRecord]
@@ -90,8 +122,8 @@ def look_up(
     true_at, known = as_of or now, known_at or now
     full = caller.role is not Role.SALES
     opt_outs = opt_outs_on(session, number.value, caller.seller_id, as_of=true_at, known_at=known)
-    holds = _holds(session, number.value, caller.seller_id, known)
-    leads = [lead for lead in leads_on(session, number.value, caller.seller_id) if lead.received_at <= known]
+    holds = _holds(session, number.value, caller.seller_id, true_at, known)
+    leads = _leads(session, number.value, caller.seller_id, true_at, known)
     payload = {"number": keyring.number_hash(number.value), "as_of": utc(true_at), "known_at": utc(known)}
     put_on_record(session, Event("number.looked_up", caller.id, caller.actor, caller.seller_id, payload))
     return NumberRecord(
@@ -100,15 +132,15 @@ def look_up(
         known_at=known,
         full=full,
         opted_out=any(row.in_force for row in opt_outs),
-        held=any(_is_open(hold, true_at, known) for hold in holds),
+        held=any(hold.is_open for hold in holds),
         opt_outs=opt_outs if full else (),
         holds=holds if full else (),
-        restrictions=_restrictions(session, number.value, caller.seller_id, known) if full else (),
+        restrictions=_restrictions(session, number.value, caller.seller_id, true_at, known) if full else (),
         leads=leads if full else [without_supplier(lead) for lead in leads],
-        consents=consents_on(session, number.value, caller.seller_id, known_at=known) if full else (),
-        relations=relations_on(session, number.value, caller.seller_id, known_at=known) if full else (),
-        checks=_checks(session, number.value, caller.seller_id, known) if full else (),
-        contacts=_contacts(session, number.value, caller.seller_id, known) if full else (),
+        consents=_consents(session, number.value, caller.seller_id, true_at, known) if full else (),
+        relations=relations_on(session, number.value, caller.seller_id, as_of=true_at, known_at=known) if full else (),
+        checks=_checks(session, number.value, caller.seller_id, true_at, known) if full else (),
+        contacts=_contacts(session, number.value, caller.seller_id, true_at, known) if full else (),
     )
 
 
@@ -124,12 +156,6 @@ def readable(raw: str, region: str) -> Number:
     raise InvalidInput(f"no number can be read: {number.replace('_', ' ')}", extra={"fault": number})
 
 
-def _is_open(hold: Hold, as_of: datetime, known_at: datetime) -> bool:
-    """Return whether the hold was open at ``as_of``, by what was known at ``known_at``: its end may not have been."""
-    closed_at = hold.closed_at if hold.closed_at is not None and hold.closed_at <= known_at else None
-    return hold.made_at <= as_of and (closed_at is None or closed_at > as_of)
-
-
 def opt_outs_on(
     session: Session, number: int, seller_id: str | None, *, as_of: datetime, known_at: datetime
 ) -> list[OptOutRecord]:
@@ -141,7 +167,7 @@ def opt_outs_on(
     query: Select[*tuple[Any, ...]] = (  # Any: an outer join, so the second may be None
         select(OptOut, OptOutRelease)
         .outerjoin(OptOutRelease, OptOutRelease.opt_out_id == OptOut.id)
-        .where(OptOut.number == number, OptOut.recorded_at <= known_at)
+        .where(OptOut.number == number, OptOut.recorded_at <= known_at, OptOut.received_at <= as_of)
         .order_by(OptOut.recorded_at.desc(), OptOut.id.desc())
     )
     if seller_id is not None:
@@ -161,7 +187,7 @@ def opt_outs_on(
                 received_at=opt_out.received_at,
                 recorded_at=opt_out.recorded_at,
                 recorded_by=opt_out.recorded_by,
-                in_force=opt_out.received_at <= as_of and (end is None or end.asked_by_person_at > as_of),
+                in_force=end is None or min(end.asked_by_person_at, end.released_at) > as_of,
                 asked_by_person_at=end.asked_by_person_at if end is not None else None,
                 released_at=end.released_at if end is not None else None,
                 released_by=end.released_by if end is not None else None,
@@ -171,28 +197,93 @@ def opt_outs_on(
     return records
 
 
-def _holds(session: Session, number: int, seller_id: str | None, known_at: datetime) -> list[Hold]:
-    query = select(Hold).where(Hold.number == number, Hold.made_at <= known_at).order_by(Hold.made_at.desc())
+def _holds(
+    session: Session, number: int, seller_id: str | None, as_of: datetime, known_at: datetime
+) -> list[HoldRecord]:
+    """Return the holds made by then, newest first; an end that was not known yet is left out. By ix_holds_number."""
+    moment = min(as_of, known_at)
+    query = select(Hold).where(Hold.number == number, Hold.made_at <= moment).order_by(Hold.made_at.desc())
     if seller_id is not None:
         query = query.where(Hold.seller_id == seller_id)
-    return list(session.scalars(query))
+    records = []
+    for hold in session.scalars(query):
+        is_closed = hold.closed_at is not None and hold.closed_at <= moment
+        records.append(
+            HoldRecord(
+                id=hold.id,
+                seller_id=hold.seller_id,
+                reason=hold.reason,
+                note=hold.note,
+                made_at=hold.made_at,
+                made_by=hold.made_by,
+                closed_at=hold.closed_at if is_closed else None,
+                closed_by=hold.closed_by if is_closed else None,
+                resolution=hold.resolution if is_closed else None,
+                is_open=not is_closed,
+            )
+        )
+    return records
 
 
-def _restrictions(session: Session, number: int, seller_id: str | None, known_at: datetime) -> list[Restriction]:
+def _restrictions(
+    session: Session, number: int, seller_id: str | None, as_of: datetime, known_at: datetime
+) -> list[RestrictionRecord]:
+    """Return the restrictions in force, newest first. By ix_restrictions_number."""
+    moment = min(as_of, known_at)
     query = (
         select(Restriction)
-        .where(Restriction.number == number, Restriction.made_at <= known_at)
+        .where(Restriction.number == number, Restriction.made_at <= moment)
+        .where(Restriction.ended_at.is_(None) | (Restriction.ended_at > moment))
         .order_by(Restriction.made_at.desc())
     )
     if seller_id is not None:
         query = query.where(or_(Restriction.seller_id == seller_id, Restriction.seller_id.is_(None)))
-    return list(session.scalars(query))
+    return [
+        RestrictionRecord(row.id, row.seller_id, row.kind, row.note, row.made_at, row.made_by)
+        for row in session.scalars(query)
+    ]
 
 
-def _checks(session: Session, number: int, seller_id: str | None, known_at: datetime) -> list[Check]:
+def _leads(
+    session: Session, number: int, seller_id: str | None, as_of: datetime, known_at: datetime
+) -> list[LeadOrigin]:
+    """Return the leads whose file had come by then, oldest first, with the pauses of that moment."""
+    moment = min(as_of, known_at)
+    origins = [one for one in leads_on(session, number, seller_id) if one.received_at <= moment]
+    if not origins:
+        return []
+    connection = session.connection()
+    past = past_leads(connection, [number]).get(number, [])
+    pauses, suppliers = past_pauses(connection, past), {lead.id: lead.supplier_id for lead in past}
+    return [
+        replace(
+            one,
+            source_paused=pauses.paused(one.source_id, moment),
+            supplier_paused=pauses.paused(suppliers[one.lead_id], moment),
+            file_paused=pauses.paused(one.lead_file_id, moment),
+        )
+        for one in origins
+    ]
+
+
+def _consents(
+    session: Session, number: int, seller_id: str | None, as_of: datetime, known_at: datetime
+) -> list[ConsentRecord]:
+    """Return the consents given by then, newest first; a withdrawal that came later is left out."""
+    found = consents_on(session, number, seller_id, known_at=known_at)
+    return [
+        replace(one, withdrawn_at=None, withdrawn_via=None)
+        if one.withdrawn_at is not None and one.withdrawn_at > as_of
+        else one
+        for one in found
+        if one.given_at <= as_of or one.recorded_at <= as_of
+    ]
+
+
+def _checks(session: Session, number: int, seller_id: str | None, as_of: datetime, known_at: datetime) -> list[Check]:
     query = (
         select(Check)
-        .where(Check.number == number, Check.checked_at <= known_at)
+        .where(Check.number == number, Check.checked_at <= min(as_of, known_at))
         .order_by(Check.id.desc())
         .limit(NEWEST)
     )
@@ -201,10 +292,13 @@ def _checks(session: Session, number: int, seller_id: str | None, known_at: date
     return list(session.scalars(query))
 
 
-def _contacts(session: Session, number: int, seller_id: str | None, known_at: datetime) -> list[Contact]:
+def _contacts(
+    session: Session, number: int, seller_id: str | None, as_of: datetime, known_at: datetime
+) -> list[Contact]:
     query = (
         select(Contact)
         .where(Contact.number == number, Contact.recorded_at <= known_at)
+        .where(or_(Contact.started_at <= as_of, Contact.recorded_at <= as_of))
         .order_by(Contact.started_at.desc())
         .limit(NEWEST)
     )

@@ -1,20 +1,18 @@
-"""The API of checks, contacts, opt-outs, look-ups and changes."""
+"""The API of checks, contacts, opt-outs and changes."""
 
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.changes import changes_after
-from core.errors import Forbidden, NotFound, Overloaded
+from core.errors import NotFound, Overloaded
 from core.sellers import seller_of
 from core.store import Store
 from dnc.contacts import CallIdTaken, LoggedContact, log_contact
 from dnc.gate import Gate, Question, UnknownCampaign
-from dnc.lookups import look_up, readable
 from dnc.opt_outs import AlreadyReleased, add_opt_outs, release_opt_out
 from dnc.recorded import CheckErased, UnknownCheck, check_on_record
 from dnc.rendering import (
     change_page,
-    number_document,
     opt_out_results,
     release_document,
     simulated_json,
@@ -27,11 +25,9 @@ from dnc.schemas import (
     CheckDocument,
     CheckQuestion,
     ContactDocument,
-    LookUpQuestion,
     NewContact,
     NewOptOuts,
     NewRelease,
-    NumberDocument,
     OptOutResults,
     Page,
     ReleaseDocument,
@@ -96,7 +92,7 @@ def checks_api(store: Store, gate: Gate) -> Api:
 
 
 def dnc_api(store: Store) -> Api:
-    """Return the endpoints of contacts, opt-outs, look-ups and the change feed."""
+    """Return the endpoints of contacts, opt-outs and the change feed."""
     api = Api("dnc", store)
     clock, keyring = store.clock, store.keyring
 
@@ -134,20 +130,6 @@ def dnc_api(store: Store) -> Api:
         return release_document(
             release_opt_out(session, caller, keyring, opt_out_id=opt_out_id, **body.__dict__, now=clock.now())
         )
-
-    @api.post("/v1/lookups", right=Right.LOOK_UP, problems=[Forbidden], repeatable=True)
-    def look_up_number(body: LookUpQuestion, caller: Caller, session: Session) -> NumberDocument:
-        """Return everything on a number that the caller's role may see; the look-up is itself on record."""
-        record = look_up(
-            session,
-            caller,
-            keyring,
-            number=readable(body.number, body.region),
-            as_of=body.as_of,
-            known_at=body.known_at,
-            now=clock.now(),
-        )
-        return number_document(record)
 
     @api.get("/v1/changes", right=Right.READ_CHANGES)
     def read_changes(query: Page, caller: Caller, session: Session) -> ChangePage:

@@ -13,7 +13,18 @@ from consent.terms import Channel, read_channels
 from core.database import UtcDateTime, any_of, any_of_value
 from core.prepared import Prepared, instant_value, read_date_or_none, read_instant, read_instant_or_none
 from core.standing import NUMBERS
-from dnc.models import Campaign, Contact, Hold, OptOut, OptOutRelease, Register, RegisterVersion, Restriction
+from dnc.models import (
+    Campaign,
+    Complaint,
+    Contact,
+    Hold,
+    OptOut,
+    OptOutRelease,
+    OptOutRepeat,
+    Register,
+    RegisterVersion,
+    Restriction,
+)
 from leads.past import PastLead, Pauses, past_leads, past_pauses
 
 
@@ -67,6 +78,31 @@ class PastContact:
 
 
 @dataclass(frozen=True, slots=True)
+class PastRepeat:
+    """A no that was said again while its opt-out was in force."""
+
+    opt_out_id: str
+    seller_id: str | None
+    via: str
+    received_at: datetime
+    recorded_at: datetime
+    recorded_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastComplaint:
+    """Somebody complained about calls to a number."""
+
+    id: str
+    seller_id: str
+    kind: str
+    via: str
+    received_at: datetime
+    recorded_at: datetime
+    recorded_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class PastCampaign:
     """A campaign with its whole life; once closed it stays so."""
 
@@ -95,7 +131,10 @@ class PastRegisterVersion:
 
 @dataclass(slots=True)
 class Past:
-    """What is on record on some numbers. Within a number, each part is in the order of ids."""
+    """What is on record on some numbers. Within a number, each part is in the order of ids.
+
+    ``repeats`` and ``complaints`` decide nothing, and are read for a number's timeline alone.
+    """
 
     opt_outs: dict[int, list[PastOptOut]] = field(default_factory=dict)
     holds: dict[int, list[PastBlock]] = field(default_factory=dict)
@@ -105,6 +144,8 @@ class Past:
     consents: dict[int, list[PastConsent]] = field(default_factory=dict)
     relations: dict[int, list[PastRelation]] = field(default_factory=dict)
     pauses: Pauses = field(default_factory=lambda: Pauses({}))
+    repeats: dict[int, list[PastRepeat]] = field(default_factory=dict)
+    complaints: dict[int, list[PastComplaint]] = field(default_factory=dict)
     versions: dict[str, list[PastRegisterVersion]] = field(default_factory=dict)
 
 
@@ -153,6 +194,31 @@ _CONTACTS = Prepared(
         Contact.recorded_at,
         Contact.logged_by,
     ).where(any_of(Contact.number, NUMBERS), Contact.started_at >= bindparam("since", type_=UtcDateTime()))
+)
+_REPEATS = Prepared(
+    select(
+        OptOut.number,
+        OptOut.id,
+        OptOut.seller_id,
+        OptOutRepeat.via,
+        OptOutRepeat.received_at,
+        OptOutRepeat.recorded_at,
+        OptOutRepeat.recorded_by,
+    )
+    .join(OptOutRepeat, OptOutRepeat.opt_out_id == OptOut.id)
+    .where(any_of(OptOut.number, NUMBERS))
+)
+_COMPLAINTS = Prepared(
+    select(
+        Complaint.number,
+        Complaint.id,
+        Complaint.seller_id,
+        Complaint.kind,
+        Complaint.via,
+        Complaint.received_at,
+        Complaint.recorded_at,
+        Complaint.recorded_by,
+    ).where(any_of(Complaint.number, NUMBERS))
 )
 _CAMPAIGNS = select(
     Campaign.id,
@@ -225,6 +291,20 @@ def past_of(connection: Connection, numbers: Collection[int], *, contacts_since:
     found.consents = past_consents(connection, numbers)
     found.relations = past_relations(connection, numbers)
     return found
+
+
+def read_unweighed(connection: Connection, past: Past, numbers: Collection[int]) -> None:
+    """Add to ``past`` what decides nothing: a no said again, and complaints.
+
+    By ix_opt_outs_number and ix_opt_out_repeats_opt_out_id, and by ix_complaints_number.
+    """
+    given: dict[str, object] = {"numbers": any_of_value(connection.dialect.name, numbers)}
+    for number, opt_out_id, seller_id, via, received_at, recorded_at, by in _REPEATS.rows(connection, given):
+        repeat = PastRepeat(opt_out_id, seller_id, via, read_instant(received_at), read_instant(recorded_at), by)
+        past.repeats.setdefault(number, []).append(repeat)
+    for number, id_, seller_id, kind, via, received_at, recorded_at, by in _COMPLAINTS.rows(connection, given):
+        complaint = PastComplaint(id_, seller_id, kind, via, read_instant(received_at), read_instant(recorded_at), by)
+        past.complaints.setdefault(number, []).append(complaint)
 
 
 def register_versions(connection: Connection) -> dict[str, list[PastRegisterVersion]]:
