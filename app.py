@@ -18,6 +18,7 @@ from dnc.history.routes import lookups_api
 from dnc.oversight.routes import oversight_api
 from dnc.registers.routes import registers_api
 from dnc.routes import checks_api, dnc_api
+from dnc.seller_rules.routes import seller_rules_api
 from leads.mapping_routes import mappings_api
 from leads.receipt_routes import receipts_api
 from leads.routes import lead_files_api
@@ -73,6 +74,7 @@ def all_apis(service: Service) -> list[Api]:
         suppliers_api(store),
         grounds_api(store),
         oversight_api(store),
+        seller_rules_api(store),
         arrivals_api(store),
         exports_api(store, service.shelf.listed),
     ]

@@ -1,9 +1,14 @@
 """``ringklar seller``: the companies on whose behalf calls are made."""
 
+import json
+from pathlib import Path
+
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from core.sellers import add_seller
+from core.sellers import add_seller, seller_named
+from dnc.seller_rules.schemas import RulesDocument, rules_document
+from dnc.seller_rules.setting import RulesRefused, rules_of, set_rules
 
 
 @click.group()
@@ -22,3 +27,54 @@ def add(slug: str, name: str, as_json: bool) -> None:
         added = add_seller(session, caller(), slug=slug, name=name, now=built.clock.now())
         document = {"id": added.id, "slug": added.slug, "name": added.name}
     answer(as_json, document, f"seller {slug} added")
+
+
+@seller.command()
+@click.argument("slug")
+@click.option(
+    "--set",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A JSON file with the rules from now on, by country; {} ends all rules.",
+)
+@click.option("--because", help="Why, for the record; needed to set rules.")
+@json_option
+@refusals
+def rules(slug: str, file: Path | None, because: str | None, as_json: bool) -> None:
+    """Show what the seller SLUG asks of itself beyond the law, or set it; rules only ever make the law stricter."""
+    with service() as built:
+        if file is None:
+            with built.store.reading() as session:
+                versions = rules_of(session, caller(), seller=seller_named(session, slug))
+            documents = [rules_document(version) for version in versions]
+            shown = "\n".join(map(_in_words, documents)) or f"{slug} has no rules of its own: the law alone"
+            answer(as_json, {"versions": [document.model_dump(mode="json") for document in documents]}, shown)
+            return
+        with built.store.writing() as session:
+            made = set_rules(
+                session,
+                caller(),
+                seller=seller_named(session, slug),
+                rules=_read(file),
+                because=because or "",
+                now=built.clock.now(),
+            )
+    document = rules_document(made)
+    answer(as_json, document.model_dump(mode="json"), _in_words(document))
+
+
+def _read(file: Path) -> object:
+    try:
+        return json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise RulesRefused("the file is not JSON") from error
+
+
+def _in_words(document: RulesDocument) -> str:
+    head = f"version {document.version} of {document.seller}, from {document.set_at:%Y-%m-%d %H:%M} UTC: "
+    rules = [
+        f"  {country} {name}: {json.dumps(value, ensure_ascii=False)}"
+        for country, narrowing in document.rules.items()
+        for name, value in narrowing.items()
+    ]
+    return "\n".join([head + document.because, *(rules or ["  no rules: the law alone"])])

@@ -43,6 +43,7 @@ class Right(StrEnum):
     CHECK = "check"
     SIMULATE = "simulate"
     READ_CHECKS = "read_checks"
+    SCREEN = "screen"
     LOG_CONTACTS = "log_contacts"
     READ_CHANGES = "read_changes"
     LOOK_UP = "look_up"
@@ -65,6 +66,8 @@ class Right(StrEnum):
     EXPORT_LEADS = "export_leads"
     REPORT_CANARIES = "report_canaries"
     READ_CANARIES = "read_canaries"
+    READ_SELLER_RULES = "read_seller_rules"
+    SET_SELLER_RULES = "set_seller_rules"
     COMPARE_REGISTERS = "compare_registers"
     REMATCH_CONTACTS = "rematch_contacts"
     MATCH_CALLS = "match_calls"
@@ -75,6 +78,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.CHECK: frozenset({Role.DIALER, Role.SALES}),
     Right.SIMULATE: _EVERYONE - {Role.ADMIN},
     Right.READ_CHECKS: frozenset({Role.DIALER, Role.SALES, Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
+    Right.SCREEN: frozenset({Role.DIALER, Role.LEAD_MANAGER, Role.COMPLIANCE}),
     Right.LOG_CONTACTS: frozenset({Role.DIALER, Role.SALES}),
     Right.READ_CHANGES: frozenset({Role.DIALER, Role.COMPLIANCE}),
     Right.LOOK_UP: frozenset({Role.SALES, Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
@@ -99,6 +103,8 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.REPORT_CANARIES: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
     # Who makes exports does not see which canaries are in them, nor where they were seen.
     Right.READ_CANARIES: frozenset({Role.COMPLIANCE}),
+    Right.READ_SELLER_RULES: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),
+    Right.SET_SELLER_RULES: frozenset({Role.COMPLIANCE}),
     Right.COMPARE_REGISTERS: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),
     Right.REMATCH_CONTACTS: frozenset({Role.COMPLIANCE}),
     Right.MATCH_CALLS: frozenset({Role.COMPLIANCE}),

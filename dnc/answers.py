@@ -66,6 +66,7 @@ def timeless_part(
         "campaign": campaign.slug,
         "seller": campaign.seller,
         "policy": decision.policy,
+        "seller_rules": decision.seller_rules,
         "lawful_basis": lawful_basis(decision, card),
         "source": source_document(facts, decision.ground, card),
         "registers": [] if decision.register is None else [register_document(facts, decision.register)],

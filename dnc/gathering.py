@@ -35,6 +35,7 @@ from dnc.facts import (
 )
 from dnc.models import Campaign, Contact, Hold, OptOut, OptOutRelease, Register, RegisterVersion, Restriction
 from dnc.policy import POLICIES
+from dnc.seller_rules.reading import read_rules, with_newest_rules
 from leads.standing import leads_standing
 from leads.terms import SourceKind
 
@@ -74,14 +75,15 @@ class Standing:
 
 
 def _campaigns() -> Select[Any]:
-    """Campaigns: a product, b channel, c slug, e seller, t1 closed, flag opens weekends. By uq_campaigns_slug."""
+    """Campaigns: a product, b channel and after a space the seller's rules, c slug, e seller, t1 closed, flag opens
+    weekends. By uq_campaigns_slug, and for the rules uq_seller_rules_seller_id."""
     return (
         standing(
             "campaign",
             id=Campaign.id,
             seller_id=Campaign.seller_id,
             a=Campaign.product,
-            b=Campaign.channel,
+            b=with_newest_rules(Campaign.channel.expression),
             c=Campaign.slug,
             e=Seller.slug,
             t1=Campaign.closed_at,
@@ -187,7 +189,8 @@ def read_standing(
 
 def _campaign(row: Row) -> CampaignCard:
     id_, seller_id, product, channel, slug, seller, closed_at, _t2, _t3, opens_weekends, _day = row
-    fact = CampaignFact(product, Channel(channel), closed_at is None, bool(opens_weekends))
+    channel, _, rules = channel.partition(" ")
+    fact = CampaignFact(product, Channel(channel), closed_at is None, bool(opens_weekends), read_rules(rules))
     return CampaignCard(id_, slug, seller_id, seller, fact)
 
 

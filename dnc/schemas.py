@@ -94,6 +94,7 @@ class AnswerDocument(Document):
     campaign: str
     seller: str
     policy: str | None
+    seller_rules: int | None = Field(default=None, description="The version of the seller's own rules; null if none.")
     lawful_basis: LawfulBasisDocument | None
     source: SourceDocument | None
     registers: list[RegisterDocument]

@@ -9,6 +9,7 @@ import core.ledger
 import core.sellers
 import dnc.models
 import dnc.registers.retractions
+import dnc.seller_rules.models
 import jobs.models
 import leads.mappings
 import leads.models
