@@ -3,8 +3,10 @@
 import gzip
 import tempfile
 import zipfile
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap64
@@ -13,7 +15,16 @@ from dnc.registers.files import read_register_file
 from dnc.registers.snapshots import read_snapshot, write_snapshot
 from tests.registers import LISTED, spelled
 
-numbers = st.lists(st.integers(min_value=1, max_value=10**15), max_size=200)
+scattered = st.lists(st.integers(min_value=1, max_value=10**15), max_size=200)
+stretches = st.lists(
+    st.tuples(st.integers(0, 2**36), st.integers(1, 12_000), st.sampled_from([1, 2, 3, 17, 40_000])).map(
+        lambda stretch: range(stretch[0], stretch[0] + stretch[1] * stretch[2], stretch[2])
+    ),
+    max_size=3,
+)
+"""Arrays, bitmaps and runs, alone and side by side, each of several blocks."""
+
+numbers = st.tuples(scattered, stretches).map(lambda parts: [*parts[0], *chain.from_iterable(parts[1])])
 fiction = st.lists(st.tuples(st.sampled_from(LISTED), st.integers(0, 3)), min_size=1, max_size=60)
 
 
@@ -28,7 +39,22 @@ def test_a_snapshot_is_the_set_of_its_numbers(numbers: list[int], asked: int) ->
     assert (asked in snapshot) == (asked in set(numbers))
 
 
-@given(numbers=numbers, rng=st.randoms(use_true_random=False))
+@given(numbers=numbers, asked=st.lists(st.integers(0, 2**37), max_size=50), beside=st.integers(-2, 2))
+@settings(max_examples=60, deadline=None)
+def test_one_number_and_many_are_found_like_in_a_set(numbers: list[int], asked: list[int], beside: int) -> None:
+    wanted = [*asked, *(max(0, number + beside) for number in numbers[::7])]
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = write_snapshot(Path(folder), BitMap64(numbers))
+
+    together = snapshot.listed_of(np.array(wanted, np.int64))
+
+    held = frozenset(numbers)
+    assert [number in snapshot for number in wanted] == [number in held for number in wanted]
+    assert together.tolist() == [number in held for number in wanted]
+    assert snapshot.numbers() == BitMap64(numbers)
+
+
+@given(numbers=scattered, rng=st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
 def test_the_order_of_arrival_does_not_change_the_snapshot(numbers: list[int], rng: object) -> None:
     shuffled = list(numbers)

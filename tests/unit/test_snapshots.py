@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pyroaring import BitMap64
 
@@ -15,19 +16,10 @@ from dnc.registers.snapshots import (
     unfinished_file,
     write_snapshot,
 )
+from tests.unit.seconds import Seconds
 
 LISTED = [46701740605, 46846500400, 46980319299]
 NOT_LISTED = 46701740606
-
-
-class Seconds:
-    """A clock that a test turns."""
-
-    def __init__(self) -> None:
-        self.at = 0.0
-
-    def __call__(self) -> float:
-        return self.at
 
 
 def test_a_snapshot_lists_what_was_written_and_nothing_else(tmp_path: Path) -> None:
@@ -175,3 +167,74 @@ def test_the_shelf_keeps_only_the_newest_snapshots_and_can_still_read_the_others
     held = [name for name in names if shelf.snapshot(name) is not None]
 
     assert held == names[-KEPT:]
+
+
+def test_many_numbers_at_once_are_answered_like_one_by_one(tmp_path: Path) -> None:
+    sha256 = write_snapshot(tmp_path, BitMap64(LISTED)).sha256
+    shelf = RegisterShelf(tmp_path)
+    numbers = [NOT_LISTED, *LISTED, -1, 0, 2**63 - 1, LISTED[0]]
+
+    answers = shelf.listed_of(sha256, np.array(numbers))
+
+    assert answers is not None
+    assert answers.dtype == np.int8
+    assert answers.tolist() == [0, 1, 1, 1, -1, 0, 0, 1]
+    assert shelf.listed_of("0" * 64, np.array(numbers)) is None
+
+
+def test_no_numbers_at_once_are_no_answers(tmp_path: Path) -> None:
+    sha256 = write_snapshot(tmp_path, BitMap64(LISTED)).sha256
+
+    answers = RegisterShelf(tmp_path).listed_of(sha256, np.array([], np.int64))
+
+    assert answers is not None
+    assert answers.tolist() == []
+
+
+def test_a_register_that_was_asked_of_some_numbers_says_nothing_of_the_others(tmp_path: Path) -> None:
+    covered = write_snapshot(tmp_path, BitMap64([*LISTED, NOT_LISTED]))
+    sha256 = write_snapshot(tmp_path, BitMap64(LISTED[:1]), covered=covered).sha256
+    shelf = RegisterShelf(tmp_path)
+    numbers = [LISTED[0], LISTED[1], NOT_LISTED, NOT_LISTED + 1]
+
+    answers = shelf.listed_of(sha256, np.array(numbers))
+
+    assert [shelf.listed(sha256, number) for number in numbers] == [True, False, False, None]
+    assert answers is not None
+    assert answers.tolist() == [1, 0, 0, -1]
+    assert read_snapshot(tmp_path, sha256).coverage == covered.sha256
+    assert shelf.is_readable(sha256)
+
+
+def test_the_same_numbers_of_another_coverage_are_another_snapshot(tmp_path: Path) -> None:
+    covers = [write_snapshot(tmp_path, BitMap64([*LISTED, more])) for more in (1, 2)]
+
+    names = {write_snapshot(tmp_path, BitMap64(LISTED), covered=cover).sha256 for cover in (None, *covers)}
+
+    assert len(names) == 3
+
+
+@pytest.mark.parametrize("spoil", [_remove, _cut_short, _empty])
+def test_without_its_coverage_a_snapshot_knows_only_whom_it_lists(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    covered = write_snapshot(tmp_path, BitMap64([*LISTED, NOT_LISTED]))
+    sha256 = write_snapshot(tmp_path, BitMap64(LISTED), covered=covered).sha256
+    spoil(snapshot_path(tmp_path, covered.sha256))
+    shelf = RegisterShelf(tmp_path)
+
+    answers = shelf.listed_of(sha256, np.array([LISTED[0], NOT_LISTED]))
+
+    assert shelf.listed(sha256, LISTED[0]) is True
+    assert shelf.listed(sha256, NOT_LISTED) is None
+    assert answers is not None
+    assert answers.tolist() == [1, -1]
+    assert not shelf.is_readable(sha256)
+
+
+def test_a_coverage_is_never_itself_of_some_numbers_only(tmp_path: Path) -> None:
+    whole = write_snapshot(tmp_path, BitMap64(LISTED))
+    partial = write_snapshot(tmp_path, BitMap64(LISTED), covered=whole)
+
+    with pytest.raises(ValueError, match="coverage"):
+        write_snapshot(tmp_path, BitMap64(LISTED[:1]), covered=partial)
