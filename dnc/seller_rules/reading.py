@@ -3,7 +3,8 @@
 import json
 from functools import lru_cache
 
-from sqlalchemy import Integer, String, cast, func, literal_column, select
+from sqlalchemy import String, cast, func, literal_column, select
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from dnc.models import Campaign
@@ -17,11 +18,12 @@ def with_newest_rules(text: ColumnElement[str]) -> ColumnElement[str]:
     They are a version and JSON, for ``read_rules``. Served by uq_seller_rules_seller_id.
     """
     version, space = cast(SellerRulesVersion.version, String), literal_column("' '", String)
+    every = aliased(SellerRulesVersion)
+    last = select(func.max(every.version)).where(every.seller_id == Campaign.seller_id).correlate(Campaign)
     newest = (
         select(space.op("||")(version).op("||")(space).op("||")(SellerRulesVersion.rules))
         .where(SellerRulesVersion.seller_id == Campaign.seller_id)
-        .order_by(SellerRulesVersion.version.desc())
-        .limit(literal_column("1", Integer))
+        .where(SellerRulesVersion.version == last.scalar_subquery())
         .correlate(Campaign)
         .scalar_subquery()
     )
