@@ -1,11 +1,8 @@
-"""``ringklar check`` and ``ringklar screen``."""
+"""``ringklar check``."""
 
-import csv
 import json
 import sys
 from datetime import datetime
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,9 +12,6 @@ from cli.times import INSTANT
 from dnc.gate import Question
 from dnc.rendering import simulated_json
 from service import Service
-
-AT_ONCE = 5_000
-ADDED = ("verdict", "reasons", "basis", "say", "valid_until", "check_id")
 
 
 @click.command()
@@ -56,58 +50,3 @@ def _in_words(document: dict[str, Any]) -> str:
     if document.get("simulated"):
         lines.append("  what if only: not recorded, and no permission to call")
     return "\n".join(lines)
-
-
-@click.command()
-@click.argument("source", metavar="IN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--campaign", required=True, help="The campaign's slug.")
-@click.option("--column", default=None, help="Heading of the number column; the first column if left out.")
-@click.option("--at", type=INSTANT, help="What if it were this moment? Then nothing is recorded.")
-@json_option
-@refusals
-def screen(source: Path, target: Path, campaign: str, column: str | None, at: datetime | None, as_json: bool) -> None:
-    """Check every number of a CSV file with headings (UTF-8; comma or semicolon) and write the file with the answers.
-
-    OUT appears only when it is whole.
-    """
-    counts = {"allow": 0, "deny": 0, "unknown": 0}
-    unfinished = target.with_name(target.name + ".part")
-    with source.open(encoding="utf-8-sig", newline="") as given, service() as built:
-        first = given.readline()
-        given.seek(0)
-        delimiter = ";" if first.count(";") > first.count(",") else ","
-        reader = csv.reader(given, delimiter=delimiter)
-        headings = next(reader, None)
-        if not headings or (column is not None and column not in headings):
-            raise click.UsageError("the file has no headings" if not headings else "the file has no such column")
-        place = headings.index(column) if column is not None else 0
-        with unfinished.open("w", encoding="utf-8", newline="") as written:
-            writer = csv.writer(written, delimiter=delimiter)
-            writer.writerow([*headings, *ADDED])
-            while rows := [_as_wide(row, len(headings)) for row in islice(reader, AT_ONCE)]:
-                numbers = [row[place] for row in rows]
-                for row, document in zip(rows, _ask(built, campaign, numbers, at), strict=True):
-                    counts[document["verdict"]] += 1
-                    writer.writerow([*row, *_added(document)])
-    unfinished.replace(target)
-    answer(as_json, counts, ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
-
-
-def _as_wide(row: list[str], width: int) -> list[str]:
-    """Return the row with a cell under each heading, so that what is added stands under its own."""
-    if any(cell.strip() for cell in row[width:]):
-        raise click.UsageError("a row has more cells than there are headings")
-    return [*row[:width], *[""] * (width - len(row))]
-
-
-def _added(document: dict[str, Any]) -> list[str]:
-    source, basis = document["source"] or {}, document["lawful_basis"] or {}
-    return [
-        document["verdict"],
-        " ".join(reason["code"] for reason in document["reasons"]),
-        basis.get("basis") or "",
-        source.get("say") or "",
-        document["valid_until"] or "",
-        document.get("id") or "",
-    ]

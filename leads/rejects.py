@@ -84,7 +84,7 @@ def _write_xlsx(file: BinaryIO, headings: Sequence[str], rows: Iterable[Row], sp
         if place >= SHEET_ROWS:
             sheet, place = book.add_worksheet(), 0
         for column, cell in enumerate(cells):
-            sheet.write_string(place, column, _fitting(cell), as_text)
+            sheet.write_string(place, column, fitting(cell), as_text)
         place += 1
     book.close()
 
@@ -103,7 +103,8 @@ def reasons_heading(headings: Sequence[str]) -> str:
     )
 
 
-def _fitting(cell: str) -> str:
+def fitting(cell: str) -> str:
+    """Return a text as a cell of a workbook can hold it."""
     text = cell.encode(errors="backslashreplace").decode()
     if len(text) <= CELL_LIMIT // 2 or len(text.encode("utf-16-le")) // 2 <= CELL_LIMIT:
         return text

@@ -151,6 +151,15 @@ class Segmenter:
                 yield odd.get(row_no) or self._row(texts, row_no)
             self._rows_before += len(texts)
 
+    def rows_of_lines(self, blocks: LineBlocks) -> Iterator[tuple[list[str], dict[int, RawRow], int]]:
+        """Yield the texts of the rows of each block of a CSV text, those with odd quotes by place, and the block's end.
+
+        Every other text is a row of one line, with quotes around whole cells at most.
+        """
+        while (block := blocks.next_block()) is not None:
+            texts, odd, end = self._rows_of(blocks, block)
+            yield texts, {row_no - self._rows_before - 1: row for row_no, row in odd.items()}, end
+
     def texts(self, blocks: LineBlocks) -> Iterator[list[str]]:
         """Yield the texts of the rows of a CSV text, a block at a time."""
         while (block := blocks.next_block()) is not None:

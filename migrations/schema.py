@@ -8,6 +8,7 @@ import core.installation
 import core.ledger
 import core.sellers
 import dnc.models
+import dnc.screenings.models
 import dnc.registers.retractions
 import dnc.seller_rules.models
 import jobs.models

@@ -1,0 +1,147 @@
+"""``ringklar screen`` and ``ringklar screening``."""
+
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from cli.context import answer, caller, json_option, refusals, service
+from cli.times import INSTANT
+from dnc.lookups import readable
+from dnc.screenings.reports import answers_on, report_screening
+from dnc.screenings.schemas import screening_document
+from dnc.screenings.service import cancel_screening
+from dnc.screenings.work import Screenings, Wanted, resume_file, screen_file, what_if
+from service import Service
+
+_FILE_IN = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE_OUT = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=_FILE_IN)
+@click.argument("target", metavar="OUT", type=_FILE_OUT)
+@click.option("--campaign", required=True, help="The campaign's slug.")
+@click.option("--column", default=None, help="Heading of the number column, or its place as #1 without headings.")
+@click.option("--next-opening", is_flag=True, help="Ask for the next hour at which calling is open.")
+@click.option("--at", type=INSTANT, help="What if it were this moment? Then nothing is recorded.")
+@json_option
+@refusals
+def screen(
+    source: Path,
+    target: Path,
+    campaign: str,
+    column: str | None,
+    next_opening: bool,
+    at: datetime | None,
+    as_json: bool,
+) -> None:
+    """Check every number of a CSV or XLSX file and write the file with the answers. It is no permission to call.
+
+    On record before it is written; OUT appears only when it is whole. What is cut off goes on with screening resume.
+    """
+    wanted = Wanted(campaign, column, next_opening)
+    with service() as built:
+        if at is not None:
+            counts = what_if(
+                screenings(built), caller(), wanted, source=source, target=target, at=at, progress=_progress()
+            ).whole.record()
+            answer(as_json, {**counts, "simulated": True}, _in_words(counts))
+            return
+        screening_id = screen_file(
+            screenings(built), caller(), wanted, source=source, target=target, begun=_begun, progress=_progress()
+        )
+        _tell(built, screening_id, as_json)
+
+
+def screenings(built: Service) -> Screenings:
+    """Return what the service's screenings are worked on with."""
+    return Screenings(built.store, built.shelf.listed_of)
+
+
+def _begun(screening_id: str) -> None:
+    click.echo(f"screening {screening_id}", err=True)
+
+
+def _progress() -> Callable[[int, float], None] | None:
+    if not sys.stderr.isatty():
+        return None
+
+    def told(rows: int, share: float) -> None:
+        click.echo(f"\r{rows:>12,} rows {share:>5.0%}", err=True, nl=False)
+
+    return told
+
+
+def _tell(built: Service, screening_id: str, as_json: bool) -> None:
+    with built.store.reading() as session:
+        document = screening_document(report_screening(session, caller(), screening_id)).model_dump(mode="json")
+    text = _in_words({"verdicts": document["verdicts"], "reasons": document["reasons"]})
+    lines = [f"{document['state']}: {document['rows']} rows, {text}"]
+    lines += [f"  {reason}: {count}" for reason, count in document["reasons"].items()]
+    lines += [f"  source {name}: {_in_words(counts)}" for name, counts in document["sources"].items()]
+    answer(as_json, document, "\n".join([*lines, f"  screening {screening_id}"]))
+
+
+def _in_words(counts: dict[str, object]) -> str:
+    verdicts = counts["verdicts"]
+    assert isinstance(verdicts, dict)  # noqa: S101 - as it was counted
+    return ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+
+
+@click.group()
+def screening() -> None:
+    """Screenings: what is on record of them, and going on with one that was cut off."""
+
+
+@screening.command("show")
+@click.argument("screening_id", metavar="ID")
+@click.option("--number", "written", default=None, help="The answers on this number, as they were given.")
+@json_option
+@refusals
+def show(screening_id: str, written: str | None, as_json: bool) -> None:
+    """How far the screening ID has come and its summary; or, with --number, the answer to each row of that number."""
+    with service() as built:
+        if written is None:
+            _tell(built, screening_id, as_json)
+            return
+        number = readable(written, "SE").value
+        with built.store.reading() as session:
+            rows = [
+                {"row": one.row, "number": f"+{one.number}", **one.answer}
+                for one in answers_on(session, caller(), screening_id, number)
+            ]
+    lines = [f"row {row['row']}: {row['verdict']} {' '.join(_codes(row))}".rstrip() for row in rows]
+    answer(as_json, rows, "\n".join(lines) or "the screening has no row with that number")
+
+
+def _codes(row: dict[str, object]) -> list[str]:
+    reasons = row["reasons"]
+    return [str(reason["code"]) for reason in reasons] if isinstance(reasons, list) else []
+
+
+@screening.command("cancel")
+@click.argument("screening_id", metavar="ID")
+@json_option
+@refusals
+def cancel(screening_id: str, as_json: bool) -> None:
+    """Stop the screening ID: what is on record stands, nothing is added, and no file appears."""
+    with service() as built:
+        with built.store.writing() as session:
+            cancel_screening(session, caller(), screening_id, built.clock.now())
+        _tell(built, screening_id, as_json)
+
+
+@screening.command("resume")
+@click.argument("screening_id", metavar="ID")
+@click.argument("source", metavar="IN", type=_FILE_IN)
+@click.argument("target", metavar="OUT", type=_FILE_OUT)
+@json_option
+@refusals
+def resume(screening_id: str, source: Path, target: Path, as_json: bool) -> None:
+    """Go on with the screening ID of the file IN and write OUT: rows on record as they were answered, then the rest."""
+    with service() as built:
+        resume_file(screenings(built), caller(), screening_id, source=source, target=target, progress=_progress())
+        _tell(built, screening_id, as_json)

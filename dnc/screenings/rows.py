@@ -1,0 +1,192 @@
+"""The rows of a file to be screened, some thousand at a time: each as it is written out again, and its number's cell.
+
+The file is read as lead files are. A row whose cells cannot be told apart has no number, and stands whole in its first
+cell; every other row keeps the cells that it came with.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+from core.errors import InvalidInput
+from leads.archives import open_content
+from leads.csv_rows import take_row
+from leads.encodings import line_text, skip
+from leads.headings import Field
+from leads.intake import HowToRead, layout_of
+from leads.layouts import Layout
+from leads.lines import LineBlocks
+from leads.reading import Origin
+from leads.rows import RawRow
+from leads.segments import Segmenter, Start
+from leads.spreadsheets import SpreadsheetReader
+from leads.terms import FileFormat
+
+BLOCK = 8 << 20
+"""Bytes of lines taken at once."""
+CELLS_AT_ONCE = 20_000
+"""Rows of a workbook taken at once."""
+HEAD = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FileLayout:
+    """How a file is read, and how its lines end; ``size`` is its bytes, as far as the text tells them."""
+
+    layout: Layout
+    line_end: str
+    number_place: int
+
+    @property
+    def width(self) -> int:
+        """How many columns it has."""
+        return len(self.layout.columns.headings)
+
+    @property
+    def is_workbook(self) -> bool:
+        """Whether it is a workbook."""
+        return self.layout.format is FileFormat.XLSX
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows in order: ``lines`` as they are written again, without what is added; ``cells`` what holds their numbers.
+
+    Of a workbook ``lines`` are null and ``values`` holds the cells of each row. ``position`` is where in the text they
+    end.
+    """
+
+    lines: pl.Series
+    cells: pl.Series
+    values: list[list[str]]
+    position: int
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+
+def file_layout(origin: Origin, column: str | None, *, spool_dir: Path | None = None) -> FileLayout:
+    """Return how the file is read: its number stands under the heading ``column``, or the one that means a number.
+
+    A column named by its place (``#1``) makes the first line a row.
+
+    Raises:
+        UnreadableLeadFile: it cannot be read as a whole.
+        UnclearHeadings: its headings do not say which column holds the number.
+        InvalidInput: it is JSON Lines.
+    """
+    mapping = {field.value: "" for field in Field if field is not Field.NUMBER}
+    if column is not None:
+        mapping[Field.NUMBER.value] = column
+    layout = layout_of(origin, HowToRead(mapping=mapping), None, spool_dir=spool_dir)
+    if layout.format is FileFormat.JSONL:
+        raise InvalidInput("a screening takes CSV or XLSX")
+    line_end = "\n"
+    if layout.format is FileFormat.CSV:
+        with origin.open() as file, open_content(file, spool_dir=spool_dir) as content:
+            stream, _ = line_text(content.stream, layout.encoding)
+            if b"\r\n" in stream.read(HEAD):
+                line_end = "\r\n"
+    return FileLayout(layout, line_end, layout.columns.places[Field.NUMBER])
+
+
+@contextmanager
+def opened_rows(origin: Origin, how: FileLayout, *, spool_dir: Path | None = None) -> Iterator[Iterator[Rows]]:
+    """Give the file's rows below its headings, in order.
+
+    Raises:
+        UnreadableLeadFile: it is damaged further in than was looked at.
+    """
+    layout = how.layout
+    with ExitStack() as opened:
+        file = opened.enter_context(origin.open())
+        content = opened.enter_context(open_content(file, spool_dir=spool_dir))
+        if how.is_workbook:
+            yield _of_workbook(SpreadsheetReader(content.stream).rows(), how)
+            return
+        stream, codec = line_text(content.stream, layout.encoding)
+        skip(stream, layout.position)
+        yield _of_text(LineBlocks(stream, codec, position=layout.position, size=BLOCK), how)
+
+
+def _of_workbook(rows: Iterator[RawRow], how: FileLayout) -> Iterator[Rows]:
+    while some := list(islice(rows, CELLS_AT_ONCE)):
+        cells = [None if row.fault or len(row.cells) > how.width else row.cells[how.number_place] for row in some]
+        values = [list(row.cells) if len(row.cells) <= how.width else [row.text] for row in some]
+        yield Rows(_nulls(len(some)), pl.Series(cells, dtype=pl.String), values, some[-1].row_no)
+
+
+def _nulls(count: int) -> pl.Series:
+    return pl.repeat(None, count, dtype=pl.String, eager=True)
+
+
+def _of_text(blocks: LineBlocks, how: FileLayout) -> Iterator[Rows]:
+    day = datetime(2000, 1, 1, tzinfo=UTC)  # nothing that is read here has to do with time
+    delimiter = how.layout.delimiter
+    segmenter = Segmenter(how.layout.columns, day, timedelta(0), Start(), delimiter=delimiter)
+    for texts, odd, position in segmenter.rows_of_lines(blocks):
+        lines = pl.Series(texts, dtype=pl.String)
+        cells, plain = _plain_cells(lines, how)
+        if odd or not plain.all():
+            lines, cells = _mended(lines, cells, plain, odd, how)
+        yield Rows(lines, cells, [], position)
+
+
+def _plain_cells(lines: pl.Series, how: FileLayout) -> tuple[pl.Series, pl.Series]:
+    """Return the cell of the number in each line, and which lines are plain: as many cells as there are headings."""
+    delimiter, place = how.layout.delimiter, how.number_place
+    if how.width == 1:
+        plain = ~lines.str.contains(delimiter, literal=True)
+        cells = lines
+    else:
+        plain = lines.str.count_matches(delimiter, literal=True) == how.width - 1
+        parts = lines.str.splitn(delimiter, place + 2)
+        cells = parts.struct.field(f"field_{place}")
+    if lines.str.contains('"', literal=True).any():
+        cells = cells.str.strip_prefix('"').str.strip_suffix('"')
+        plain &= ~cells.str.contains('"', literal=True).fill_null(value=True)
+    return cells, plain
+
+
+def _mended(
+    lines: pl.Series, cells: pl.Series, plain: pl.Series, odd: dict[int, RawRow], how: FileLayout
+) -> tuple[pl.Series, pl.Series]:
+    """Return the lines and cells with those that are not plain read one by one."""
+    odd_places = set(odd)
+    for place in plain.not_().arg_true():
+        odd_places.add(place)
+    places = sorted(odd_places)
+    read = [_one(odd.get(place), lines[place], how) for place in places]
+    lines = lines.scatter(places, pl.Series([line for line, _ in read], dtype=pl.String))
+    return lines, cells.scatter(places, pl.Series([cell for _, cell in read], dtype=pl.String))
+
+
+def _one(row: RawRow | None, line: str, how: FileLayout) -> tuple[str, str | None]:
+    """Return one row as it is written again, as wide as the headings, and its number's cell; None if there is none."""
+    delimiter, width = how.layout.delimiter, how.width
+    if row is None:
+        taken = take_row([line], 0, delimiter, width, 1, is_last=True)
+        assert taken is not None  # noqa: S101 - no line is waited for
+        row = taken[0]
+    if row.fault or any(cell.strip() for cell in row.cells[width:]):
+        return joined([line, *[""] * (width - 1)], delimiter), None
+    if len(row.cells) == width:
+        return line, row.cells[how.number_place]
+    cells = [*row.cells[:width], *[""] * (width - len(row.cells))]
+    return joined(cells, delimiter), cells[how.number_place]
+
+
+def joined(cells: Sequence[str], delimiter: str) -> str:
+    """Return the cells as a line of CSV, without its end."""
+    if len(cells) == 1 and not cells[0]:
+        return ""
+    written = io.StringIO()
+    csv.writer(written, delimiter=delimiter, lineterminator="").writerow(cells)
+    return written.getvalue()

@@ -1,0 +1,90 @@
+"""A screening is worked through: rows are decided a million at a time, put on record in parts, and written.
+
+A part that is on record already is written from the record: so whoever goes on with a screening that was cut off gives
+the same file, whatever has changed since.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+import numpy as np
+
+from core.store import Store
+from dnc.gathering import CampaignCard
+from dnc.screenings.engine import ListedOf, Screener
+from dnc.screenings.models import Screening
+from dnc.screenings.numbers import Ints, fault_of
+from dnc.screenings.parts import Part
+from dnc.screenings.recording import Told, record_part, recorded_part
+from dnc.screenings.writing import Output
+
+PARTS_AT_ONCE = 10
+"""Parts decided by one state of the database, at one moment."""
+Progress = Callable[[int, float], None]
+"""Is told how many rows are through, and the share of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What a screening is decided with: by which campaign, and for which moment."""
+
+    store: Store
+    listed_of: ListedOf
+    campaign: CampaignCard
+    next_hour: bool
+
+    def decide(self, parts: Sequence[Part], now: datetime) -> tuple[list[Told], list[Ints]]:
+        """Return the distinct answers to the parts' rows, and for each part the places of its rows' answers."""
+        values = np.unique(np.concatenate([part.values for part in parts]))
+        numbers, faults = values[values >= 0], values[values < 0]
+        with self.store.snapshot() as session:
+            screener = Screener(session.connection(), self.listed_of, self.campaign, now, next_hour=self.next_hour)
+            screened = screener.screen(numbers)
+            told = [Told.of(decided) for decided in screened.decided]
+            told += [Told.of(screener.fault(fault_of(int(fault)))) for fault in faults]
+        codes = np.concatenate([np.arange(len(faults)) + len(screened.decided), screened.codes])
+        return told, [codes[np.searchsorted(values, part.values)] for part in parts]
+
+
+def run_parts(
+    engine: Engine,
+    parts: Iterator[Part],
+    output: Output,
+    *,
+    screening: Screening | None,
+    at: datetime | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Sequence[Told], Ints]]:
+    """Decide, record and write the parts, in order; yield each part's answers once it is through.
+
+    Without a ``screening`` nothing is recorded. ``at``: the moment asked about; without it each batch is asked for
+    when it is decided. Parts before ``screening.parts`` are taken from the record.
+
+    Raises:
+        ScreeningNotRunning: it was cancelled meanwhile.
+        ScreeningBusy: another process works on it too.
+        StorageUnavailable: a part could not be recorded.
+    """
+    recorded = screening.parts if screening is not None else 0
+    if screening is not None:
+        for part in islice(parts, recorded):
+            with engine.store.reading() as session:
+                known = recorded_part(session, screening.id, part.no)
+            output.write(part, known.cells(), known.places)
+    rows = 0
+    while batch := list(islice(parts, PARTS_AT_ONCE)):
+        now = at or engine.store.clock.now()
+        told, codes = engine.decide(batch, now)
+        for part, code in zip(batch, codes, strict=True):
+            used, places = np.unique(code, return_inverse=True)
+            ours = [told[place] for place in used]
+            if screening is not None:
+                record_part(engine.store, screening, part, ours, places, now)
+            output.write(part, [one.cells for one in ours], places)
+            rows = part.first_row + len(part) - 1
+            if progress is not None:
+                progress(rows, part.progress)
+            yield ours, places
+        batch.clear()

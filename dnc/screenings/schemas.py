@@ -1,0 +1,91 @@
+"""The wire form of screenings."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from dnc.screenings.reports import ScreeningReport
+from dnc.screenings.terms import ScreeningState, Subject
+from web.endpoint import Document
+from web.fields import Instant, Slug
+
+
+class ScreeningForm(Document):
+    """The fields sent with a file to be screened."""
+
+    campaign: str = Field(max_length=60, description="Slug of the campaign.")
+    column: str | None = Field(
+        default=None, max_length=200, description="Heading of the number's column, or its place as #1 without headings."
+    )
+    next_opening: bool = Field(default=False, description="Ask for the next hour at which calling is open.")
+
+
+class NewScreening(Document):
+    """Which leads: all of the campaign's seller, or those of some sources."""
+
+    campaign: Slug
+    sources: Annotated[list[Slug], Field(min_length=1, max_length=1000)] | None = None
+    next_opening: bool = False
+
+
+class CountsDocument(Document):
+    """Rows counted once by verdict and once under each of their reasons."""
+
+    rows: int
+    verdicts: dict[str, int]
+    reasons: dict[str, int]
+
+
+class ScreeningDocument(Document):
+    """A screening as it stands: no permission to call, each number is checked again before each call.
+
+    ``progress`` is the share on record. ``sources`` counts rows by the source that the answer names, ``-`` where it
+    names none, ``list`` for bought lists together. ``result``: a file can be downloaded, until ``kept_until``.
+    """
+
+    id: str
+    campaign: str
+    subject: Subject
+    file_name: str | None
+    sha256: str | None
+    next_opening: bool
+    asked_at: Instant
+    asked_by: str
+    state: ScreeningState
+    failure: str | None
+    progress: float
+    rows: int
+    verdicts: dict[str, int]
+    reasons: dict[str, int]
+    sources: dict[str, CountsDocument]
+    policies: list[str]
+    registers: list[str]
+    ended_at: Instant | None
+    result: bool
+    kept_until: Instant | None
+
+
+def screening_document(report: ScreeningReport) -> ScreeningDocument:
+    """Return a screening in its wire form."""
+    return ScreeningDocument(
+        id=report.id,
+        campaign=report.campaign,
+        subject=report.subject,
+        file_name=report.file_name,
+        sha256=report.sha256,
+        next_opening=report.next_hour,
+        asked_at=report.asked_at,
+        asked_by=report.asked_by,
+        state=report.state,
+        failure=report.failure,
+        progress=report.progress,
+        rows=report.rows,
+        verdicts=dict(report.verdicts),
+        reasons=dict(report.reasons),
+        sources={name: CountsDocument.model_validate(counts) for name, counts in report.sources.items()},
+        policies=list(report.policies),
+        registers=list(report.registers),
+        ended_at=report.ended_at,
+        result=report.result,
+        kept_until=report.kept_until,
+    )

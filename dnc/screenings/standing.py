@@ -1,0 +1,226 @@
+"""What is on record of numbers, told apart a column at a time: equal keys, equal facts.
+
+Nothing is decided here. A key only says which numbers are alike, so that one of them stands for all; what is known of
+that one is then gathered as for a check. Whatever ``dnc.gathering`` asks is asked here too, in the same words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from typing import cast as cast_type
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from sqlalchemy import Connection, String, cast, func, literal, or_, select, text, true
+from sqlalchemy.sql import ColumnElement, Select, visitors
+
+from core.clock import to_microseconds
+from core.database import any_of, any_of_value
+from core.prepared import read_date_or_none
+from dnc.calendar import age_on, next_opening
+from dnc.gathering import _STANDING, LOOK_BACK, CampaignCard
+from dnc.policy import Policy, policy_for
+from dnc.screenings.numbers import Ints
+from leads.lead_columns import LEADS, file_columns, lead_columns
+
+HORIZON = timedelta(days=2)
+"""A lead that ends later than this after the moment ends no answer: no answer may be relied on for so long."""
+NOT_OF_NUMBERS = frozenset({"campaign", "register"})
+LEAD, RESERVATION = "lead", "reservation"
+OF_CAMPAIGN = frozenset({"attempt", RESERVATION})
+LOOKED_UP_AT_MOST = 20_000
+"""So few numbers are looked up by index, whatever the tables hold."""
+WORTH_A_SCAN = 4
+"""A table is read from one end to the other if it has at most so many rows for each number asked about."""
+_FACT = ("seller_id", "a", "b", "c", "e", "t1", "t2", "t3", "flag", "day")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a country's numbers are asked for, and the policy in force then."""
+
+    at: datetime
+    policy: Policy | None
+
+
+def moment_of(country: str | None, now: datetime, *, opens_weekends: bool, next_hour: bool) -> Moment:
+    """Return ``now``, or with ``next_hour`` the next moment at which the country lets calls be made. Pure."""
+    policy, at = policy_for(country, now), now
+    if next_hour and policy is not None:
+        at = next_opening(at, policy, opens_weekends=opens_weekends) or at
+        policy = policy_for(country, at)
+    return Moment(at, policy)
+
+
+def standing_keys(
+    connection: Connection,
+    numbers: Ints,
+    places: Ints,
+    moments: Sequence[Moment],
+    campaign: CampaignCard,
+    now: datetime,
+) -> tuple[Ints, Ints]:
+    """Return two keys for each number: of what else is on record, and of its leads; 0 where there is nothing.
+
+    ``numbers`` are in order, each once; ``moments[places[i]]`` is when number ``i`` is asked for. Of a lead only what
+    tells at that moment counts: whether it is collected, whether it has ended, which of several ends last, how old the
+    person is. A number with several leads and a consent has every date of them in its key.
+    """
+    others, consented = _others(connection, numbers, campaign, now)
+    return others, _leads(connection, numbers, places, moments, campaign, consented)
+
+
+def _others(
+    connection: Connection, numbers: Ints, campaign: CampaignCard, now: datetime
+) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Return each number's key of everything but leads, and whether a consent or relation is among it."""
+    keys, lifted = np.zeros(len(numbers), dtype=np.int64), np.zeros(len(numbers), dtype=np.bool_)
+    found, code = [], 0
+    for part in _STANDING._statement.selects:  # type: ignore[attr-defined] # noqa: SLF001 - the parts of one union
+        kind = str(part.selected_columns.kind.element).strip("'")
+        if kind in NOT_OF_NUMBERS or kind == LEAD:
+            continue
+        rows = _facts(connection, part, kind, numbers, campaign, now)
+        for *_facts_of_it, held in rows:
+            found.append((kind, code, held))
+            code += 1
+    if not found:
+        return keys, lifted
+    frame = pl.DataFrame(found, schema={"kind": pl.String, "code": pl.Int64, "held": pl.String}, orient="row")
+    held = pl.col("held").str.splitn(" ", 2).struct
+    frame = frame.with_columns(pl.col("held").str.split("\n")).explode("held")
+    frame = frame.select("kind", "code", held.field("field_0").cast(pl.Int64).alias("number"), held.field("field_1"))
+    at, is_asked = _places(numbers, frame["number"].to_numpy())
+    frame = frame.with_columns(pl.Series("at", at)).filter(pl.Series(is_asked)).sort("at", "kind", "field_1")
+    if frame.is_empty():
+        return keys, lifted
+    lifted[frame.filter(pl.col("kind").is_in(["consent", "relation"]))["at"].to_numpy()] = True
+    whole = (
+        frame.group_by("at").agg(pl.col("code")).with_columns(pl.col("code").cast(pl.List(pl.String)).list.join(","))
+    )
+    keys[whole["at"].to_numpy()] = whole["code"].rank("dense").to_numpy()
+    return keys, lifted
+
+
+def _facts(
+    connection: Connection, part: Select[Any], kind: str, numbers: Ints, campaign: CampaignCard, now: datetime
+) -> Sequence[Any]:
+    """Return each distinct fact of one kind that the seller has, with "number id" of all that it is on."""
+    name = connection.dialect.name
+    values: dict[str, Any] = {"since": now - LOOK_BACK}
+    if _is_scanned(connection, part.selected_columns.number.element.table.name, len(numbers)):
+        part = cast_type(Select[Any], visitors.replacement_traverse(part, {}, lambda element, **_: _all(element)))
+    else:
+        values["numbers"] = any_of_value(name, numbers.tolist())
+    rows = part.subquery()
+    facts = [rows.columns[column] for column in _FACT]
+    number: ColumnElement[Any] = cast(rows.columns.number, String).op("||")(" ").op("||")(rows.columns.id)
+    query = (
+        select(*facts, func.aggregate_strings(number, "\n"))
+        .where(or_(rows.columns.seller_id == campaign.seller_id, rows.columns.seller_id.is_(None)))
+        .group_by(*facts)
+    )
+    if kind in OF_CAMPAIGN:
+        query = query.where(rows.columns.a == campaign.id)
+    if kind == RESERVATION:  # of those that lapsed or are settled nothing is known
+        query = query.where(rows.columns.t1 > now, rows.columns.flag.is_(False))
+    return connection.execute(query, values).all()
+
+
+def _all(element: Any) -> Any:  # Any: SQLAlchemy's own signature
+    return true() if isinstance(element, any_of) else None
+
+
+def _is_scanned(connection: Connection, table: str, count: int) -> bool:
+    """Return whether reading all of our ``table`` costs less than looking each of ``count`` numbers up."""
+    if count <= LOOKED_UP_AT_MOST:
+        return False
+    some = select(literal(1)).select_from(text(table)).limit(WORTH_A_SCAN * count + 1).subquery()
+    rows = connection.execute(select(func.count()).select_from(some)).scalar_one()
+    return bool(rows <= WORTH_A_SCAN * count)
+
+
+def _places(numbers: Ints, asked: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Return the place of each value among ``numbers``, and whether it is there at all."""
+    at = np.searchsorted(numbers, asked)
+    at[at == len(numbers)] = 0
+    return at, numbers[at] == asked
+
+
+def _leads(
+    connection: Connection,
+    numbers: Ints,
+    places: Ints,
+    moments: Sequence[Moment],
+    campaign: CampaignCard,
+    consented: npt.NDArray[np.bool_],
+) -> Ints:
+    """Return each number's key of its leads."""
+    keys = np.zeros(len(numbers), dtype=np.int64)
+    is_scanned = _is_scanned(connection, LEADS, len(numbers))
+    parts = []
+    for leads in lead_columns(connection, campaign.seller_id, None if is_scanned else numbers.tolist()):
+        at, is_asked = _places(numbers, leads["number"].to_numpy())
+        parts.append(leads.drop("number").with_columns(pl.Series("at", at)).filter(pl.Series(is_asked)))
+    if not parts or not (count := sum(map(len, parts))):
+        return keys
+    leads = pl.concat(parts)
+    asked = np.array([to_microseconds(moment.at) for moment in moments], dtype=np.int64)
+    place = places[leads["at"].to_numpy()]
+    leads = leads.with_columns(
+        pl.Series("asked", asked[place]),
+        pl.Series("place", place),
+        pl.Series("alone", np.bincount(leads["at"].to_numpy(), minlength=len(numbers))[leads["at"].to_numpy()] == 1),
+    )
+    leads = leads.join(file_columns(connection), on="file_no", how="left").with_columns(_age(leads, moments))
+    ends = pl.col("expires_at")
+    horizon = HORIZON // timedelta(microseconds=1)
+    leads = leads.with_columns(
+        collected=pl.col("collected_at").is_null() | (pl.col("collected_at") <= pl.col("asked")),
+        ends=pl.when(ends <= pl.col("asked")).then(0).when(ends > pl.col("asked") + horizon).then(1).otherwise(ends),
+    )
+    side = ["source_no", "paused", "collected", "ends", "age"]
+    alone = leads.filter("alone")
+    if len(alone):
+        keys[alone["at"].to_numpy()] = _codes(alone, side)
+    if len(alone) == count:
+        return keys
+    several = leads.filter(~pl.col("alone"))
+    exact = pl.Series("exact", consented[several["at"].to_numpy()])
+    dates = [
+        pl.when(exact).then(pl.col(name)).alias(f"exact_{name}")
+        for name in ("collected_at", "expires_at", "birth_date")
+    ]
+    several = several.with_columns(*dates, last=ends.rank("dense").over("at")).sort(
+        "at", "file_id", pl.col("row_no").cast(pl.String)
+    )
+    codes = _codes(
+        several, [*side, "last", *(f"exact_{name}" for name in ("collected_at", "expires_at", "birth_date"))]
+    )
+    whole = several.select("at", code=pl.Series(codes)).group_by("at", maintain_order=True).agg("code")
+    whole = whole.with_columns(pl.col("code").cast(pl.List(pl.String)).list.join(","))
+    keys[whole["at"].to_numpy()] = whole["code"].rank("dense").to_numpy() + keys.max()
+    return keys
+
+
+def _codes(frame: pl.DataFrame, columns: Sequence[str]) -> Ints:
+    """Return for each row a number from 1 on, equal for equal rows."""
+    distinct = frame.select(columns).unique().with_row_index("code", 1)
+    joined = frame.select(columns).join(distinct, on=list(columns), how="left", nulls_equal=True, maintain_order="left")
+    return joined["code"].cast(pl.Int64).to_numpy()
+
+
+def _age(leads: pl.DataFrame, moments: Sequence[Moment]) -> pl.Series:
+    """Return how old the person is on the day that the number is asked for, null where that is not known."""
+    if leads["birth_date"].null_count() == len(leads):
+        return pl.repeat(None, len(leads), dtype=pl.Int64, eager=True).alias("age")
+    met = leads.select("birth_date", "place").unique().drop_nulls()
+    days = [moment.at.astimezone(moment.policy.zone if moment.policy is not None else UTC).date() for moment in moments]
+    born = [(read_date_or_none(day), place) for day, place in met.rows()]
+    ages = [None if day is None else age_on(day, days[place]) for day, place in born]
+    met = met.with_columns(pl.Series("age", ages, dtype=pl.Int64))
+    return leads.select("birth_date", "place").join(met, on=["birth_date", "place"], how="left", maintain_order="left")[
+        "age"
+    ]

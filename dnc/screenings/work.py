@@ -1,0 +1,264 @@
+"""A screening from its beginning, or from where its record ends, to a whole file: in a folder, or kept on the shelf."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from core.access import Caller
+from core.errors import Kind, ServiceError, StorageUnavailable
+from core.store import Store
+from dnc.screenings.counts import Summary
+from dnc.screenings.engine import ListedOf
+from dnc.screenings.errors import ScreenedFileChanged, ScreeningBusy, ScreeningNotRunning
+from dnc.screenings.models import Screening
+from dnc.screenings.numbers import Ints
+from dnc.screenings.parts import PART_ROWS, Part, parts_of_campaign, parts_of_rows
+from dnc.screenings.recording import recorded_part
+from dnc.screenings.rows import FileLayout, file_layout, opened_rows
+from dnc.screenings.running import Engine, Progress, run_parts
+from dnc.screenings.service import (
+    AskedFile,
+    ask_screening,
+    campaign_asked,
+    campaign_of,
+    fail_screening,
+    finish_screening,
+    resume_screening,
+)
+from dnc.screenings.terms import ScreeningState, Subject
+from dnc.screenings.writing import output_for
+from leads.intake import identify, plain_at
+from leads.lead_columns import count_lead_numbers
+from leads.reading import KeptFile, Origin, PlainFile
+from leads.shelf import Shelf
+
+Begun = Callable[[str], None]
+"""Is told the id of the screening once it is on record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screenings:
+    """What screenings are worked on with. ``listed_of`` asks the registers; ``part_rows`` go on record at once."""
+
+    store: Store
+    listed_of: ListedOf
+    part_rows: int = PART_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for: for which campaign, by which column, and for now or for the next hour of calling."""
+
+    campaign: str
+    number_column: str | None = None
+    next_hour: bool = False
+
+
+def screen_file(
+    screenings: Screenings,
+    caller: Caller,
+    wanted: Wanted,
+    *,
+    source: Path,
+    target: Path,
+    begun: Begun | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """Screen the file ``source`` into ``target``, which appears only when it is whole; return the screening's id.
+
+    Raises:
+        Forbidden, UnknownCampaign: as ``ask_screening``.
+        UnreadableLeadFile, UnclearHeadings, InvalidInput: the file cannot be read.
+        LeadFileChanged: it was written to meanwhile.
+        ScreeningNotRunning: it was cancelled meanwhile.
+        StorageUnavailable: the database or the disk did not take it; resume it.
+    """
+    plain = plain_at(source)
+    with screenings.store.reading() as session:  # a campaign that is not there is said before the file is read
+        campaign_asked(session, caller, wanted.campaign, screenings.store.clock.now())
+    how = file_layout(plain, wanted.number_column)
+    with plain.open() as file:
+        delivered = identify(file)
+    asked = AskedFile(source.name, delivered.sha256, delivered.size, wanted.number_column)
+    with screenings.store.writing() as session:
+        now = screenings.store.clock.now()
+        screening = ask_screening(
+            session, caller, campaign=wanted.campaign, file=asked, next_hour=wanted.next_hour, now=now
+        )
+    if begun is not None:
+        begun(screening.id)
+    _to_file(screenings, screening, plain, how, target, progress)
+    return screening.id
+
+
+def resume_file(
+    screenings: Screenings,
+    caller: Caller,
+    screening_id: str,
+    *,
+    source: Path,
+    target: Path,
+    progress: Progress | None = None,
+) -> str:
+    """Go on with a screening of the file ``source`` and write ``target``; one that is done is written again.
+
+    Raises:
+        Forbidden, UnknownScreening, ScreeningBusy: as ``resume_screening``.
+        ScreenedFileChanged: the file is another.
+        ScreeningErased, ScreeningDamaged: what is on record of it cannot be read.
+        And as ``screen_file``.
+    """
+    plain = plain_at(source)
+    with plain.open() as file:
+        delivered = identify(file)
+    with screenings.store.writing() as session:
+        screening = resume_screening(session, caller, screening_id, screenings.store.clock.now())
+        if screening.sha256 != delivered.sha256:
+            raise ScreenedFileChanged("go on with the file that the screening began with")
+    _to_file(screenings, screening, plain, file_layout(plain, screening.number_column), target, progress)
+    return screening.id
+
+
+def what_if(
+    screenings: Screenings,
+    caller: Caller,
+    wanted: Wanted,
+    *,
+    source: Path,
+    target: Path,
+    at: datetime,
+    progress: Progress | None = None,
+) -> Summary:
+    """Write what a screening would say at ``at`` of what is known now; record nothing. Raises as ``screen_file``."""
+    plain = plain_at(source)
+    store = screenings.store
+    with store.reading() as session:
+        campaign = campaign_asked(session, caller, wanted.campaign, at)
+    engine = Engine(store, screenings.listed_of, campaign, next_hour=wanted.next_hour)
+    how = file_layout(plain, wanted.number_column)
+    summary = Summary()
+    with _appearing(target) as file, opened_rows(plain, how) as rows:
+        output = output_for(file, how)
+        parts = parts_of_rows(rows, plain.size, is_workbook=how.is_workbook, part_rows=screenings.part_rows)
+        for told, places in run_parts(engine, parts, output, screening=None, at=at, progress=progress):
+            for one, place in zip(told, range(len(told)), strict=True):
+                summary.add(one.verdict, one.reasons, one.source, int((places == place).sum()))
+        output.close()
+    return summary
+
+
+def work_on(screenings: Screenings, shelf: Shelf, screening_id: str) -> None:
+    """Work through a screening whose file, if it has one, and whose result are kept on ``shelf``.
+
+    What it cannot be read for is put on record with it; if it was cancelled, or the database does not serve, what is
+    on record stands. Idempotent.
+
+    Raises:
+        StorageUnavailable: try again later.
+    """
+    store = screenings.store
+    with store.reading() as session:
+        screening = session.get(Screening, screening_id)
+    if screening is None or screening.state != ScreeningState.RUNNING:
+        return
+    try:
+        _to_shelf(screenings, shelf, screening)
+    except (ScreeningNotRunning, ScreeningBusy):
+        return
+    except ServiceError as error:
+        if error.kind is Kind.UNAVAILABLE:
+            raise
+        with store.writing() as session:
+            fail_screening(session, screening_id, error.code, store.clock.now())
+
+
+def _to_file(
+    screenings: Screenings,
+    screening: Screening,
+    plain: PlainFile,
+    how: FileLayout,
+    target: Path,
+    progress: Progress | None,
+) -> None:
+    with _appearing(target) as file:
+        _write(screenings, screening, plain, how, file, spool_dir=None, progress=progress)
+    with screenings.store.writing() as session:
+        finish_screening(session, screening.id, screenings.store.clock.now())
+
+
+def _to_shelf(screenings: Screenings, shelf: Shelf, screening: Screening) -> None:
+    store = screenings.store
+    with shelf.temporary_file() as file:
+        if screening.subject == Subject.CAMPAIGN:
+            _write(screenings, screening, None, None, file, spool_dir=shelf.directory, progress=None)
+            name = f"screening-{screening.id}.csv"
+        else:
+            origin = KeptFile(*shelf.located(screening.kept or ""))
+            how = file_layout(origin, screening.number_column, spool_dir=shelf.directory)
+            _write(screenings, screening, origin, how, file, spool_dir=shelf.directory, progress=None)
+            name = f"screening-{screening.id}.{'xlsx' if how.is_workbook else 'csv'}"
+        file.seek(0)
+        place = shelf.receive(file).place
+    with store.writing() as session:
+        finish_screening(session, screening.id, store.clock.now(), result_kept=place, result_name=name)
+
+
+def _write(
+    screenings: Screenings,
+    screening: Screening,
+    origin: Origin | None,
+    how: FileLayout | None,
+    file: BinaryIO,
+    *,
+    spool_dir: Path | None,
+    progress: Progress | None,
+) -> None:
+    """Work through all parts and write the whole result to ``file``."""
+    store = screenings.store
+    with store.reading() as session:
+        campaign = campaign_of(session, screening, store.clock.now())
+    engine = Engine(store, screenings.listed_of, campaign, next_hour=screening.next_hour)
+    output = output_for(file, how, spool_dir=None if spool_dir is None else str(spool_dir))
+    with ExitStack() as opened:
+        parts: Iterator[Part]
+        if origin is not None and how is not None:
+            rows = opened.enter_context(opened_rows(origin, how, spool_dir=spool_dir))
+            size = screening.size or 1
+            parts = parts_of_rows(rows, size, is_workbook=how.is_workbook, part_rows=screenings.part_rows)
+        else:
+            parts = _campaign_parts(screenings, screening)
+        for _ in run_parts(engine, parts, output, screening=screening, progress=progress):
+            pass
+    output.close()
+    file.flush()
+
+
+def _campaign_parts(screenings: Screenings, screening: Screening) -> Iterator[Part]:
+    sources = None if screening.sources is None else json.loads(screening.sources)
+    recorded: list[Ints] = []
+    with screenings.store.reading() as session:
+        total = session.execute(count_lead_numbers(screening.seller_id, sources)).scalar_one()
+        recorded = [recorded_part(session, screening.id, no).values for no in range(screening.parts)]
+    return parts_of_campaign(screenings.store, screening.seller_id, sources, total, recorded, screenings.part_rows)
+
+
+@contextmanager
+def _appearing(target: Path) -> Iterator[BinaryIO]:
+    """Give a file that takes its place as ``target``, durable, when the block ends well; else nothing is left."""
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(target)
+    except OSError as error:
+        raise StorageUnavailable(f"the result could not be written ({error.strerror})") from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)

@@ -1,0 +1,96 @@
+"""A seller's leads a column at a time, for whoever asks about them by the hundred thousand."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import polars as pl
+from sqlalchemy import BigInteger, Connection, String, cast, func, literal_column, select, text
+from sqlalchemy.sql import Select
+
+from core.columns import read_columns
+from core.database import any_of, any_of_value
+from core.standing import NUMBERS
+from leads.models import Lead, LeadFile, Source, Supplier
+
+LEADS = Lead.__tablename__
+"""The table of leads."""
+AT_ONCE = 250_000
+"""Rows of the table read by one statement, where all are read."""
+LEAD_COLUMNS = {
+    "number": pl.Int64,
+    "source_no": pl.Int32,
+    "file_no": pl.Int32,
+    "row_no": pl.Int32,
+    "collected_at": pl.Int64,
+    "expires_at": pl.Int64,
+    "birth_date": pl.String,
+}
+"""Instants are microseconds since 1970, days ISO 8601."""
+
+
+def lead_columns(connection: Connection, seller_id: str, numbers: Sequence[int] | None) -> Iterator[pl.DataFrame]:
+    """Yield the seller's leads as ``LEAD_COLUMNS``: on the numbers, by pk_leads; or all, from one end to the other."""
+    sources = [row[0] for row in connection.execute(select(Source.no).where(Source.seller_id == seller_id))]
+    if not sources:
+        return
+    columns: dict[str, Any] = {
+        "number": Lead.number,
+        "source_no": Lead.source_no,
+        "file_no": Lead.file_no,
+        "row_no": Lead.row_no,
+        "collected_at": Lead.collected_at,
+        "expires_at": Lead.expires_at,
+        "birth_date": cast(Lead.birth_date, String),
+    }
+    leads = select(*(column.label(name) for name, column in columns.items())).where(Lead.source_no.in_(sources))
+    if numbers is not None:
+        values = {"numbers": any_of_value(connection.dialect.name, numbers)}
+        yield from read_columns(connection, leads.where(any_of(Lead.number, NUMBERS)), LEAD_COLUMNS, values)
+    elif connection.dialect.name == "sqlite":
+        place: Any = literal_column("leads.rowid", BigInteger)
+        last = connection.execute(text("SELECT max(rowid) FROM leads")).scalar() or 0
+        for start in range(0, last + 1, AT_ONCE):
+            yield from read_columns(connection, leads.where(place > start, place <= start + AT_ONCE), LEAD_COLUMNS, {})
+    else:
+        yield from read_columns(connection, leads, LEAD_COLUMNS, {})
+
+
+def file_columns(connection: Connection) -> pl.DataFrame:
+    """Return every lead file's ``file_no``, ``file_id`` and whether it is ``paused``. A row a delivery."""
+    rows = connection.execute(select(LeadFile.no, LeadFile.id, LeadFile.paused_at.is_not(None))).all()
+    schema = {"file_no": pl.Int32, "file_id": pl.String, "paused": pl.Boolean}
+    return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+
+
+def lead_numbers(seller_id: str, sources: Sequence[str] | None, after: int, limit: int) -> Select[int]:
+    """Return the next ``limit`` numbers after ``after`` that the seller has a lead on, in order, each once.
+
+    ``sources``: ids of the sources looked at; None means all of the seller's. By pk_leads.
+    """
+    found = select(Source.no).where(Source.seller_id == seller_id)
+    if sources is not None:
+        found = found.where(Source.id.in_(sources))
+    return (
+        select(Lead.number)
+        .where(Lead.number > after, Lead.source_no.in_(found))
+        .distinct()
+        .order_by(Lead.number)
+        .limit(limit)
+    )
+
+
+def count_lead_numbers(seller_id: str, sources: Sequence[str] | None) -> Select[int]:
+    """Return how many leads the seller's sources have: as many numbers at most."""
+    found = select(Source.no).where(Source.seller_id == seller_id)
+    if sources is not None:
+        found = found.where(Source.id.in_(sources))
+    return select(func.count()).select_from(Lead).where(Lead.source_no.in_(found))
+
+
+def sources_of_seller(seller_id: str) -> Select[str, str, str]:
+    """Return each of the seller's sources: its id, its slug, and its supplier's kind."""
+    return (
+        select(Source.id, Source.slug, Supplier.kind)
+        .join(Supplier, Supplier.id == Source.supplier_id)
+        .where(Source.seller_id == seller_id)
+    )
