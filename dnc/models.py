@@ -25,7 +25,12 @@ class Campaign(Base):
 
 
 class RegisterVersion(Base):
-    """One dated copy of a national register; its snapshot lies in the data folder under its SHA-256."""
+    """One dated copy of a national register; its snapshot lies in the data folder under its SHA-256.
+
+    ``kind`` is that of the file; ``base_version_id`` the version that a change list was applied to. ``layout`` is the
+    JSON by which the file was read, None for what was loaded before layouts. ``covered`` counts the numbers that a wash
+    answered for, None where the register speaks for every number.
+    """
 
     __tablename__ = "register_versions"
 
@@ -39,16 +44,24 @@ class RegisterVersion(Base):
     rejected_lines: Mapped[int] = mapped_column(BigInteger)
     loaded_at: Mapped[datetime]
     loaded_by: Mapped[str] = mapped_column(String(120))
+    kind: Mapped[str] = mapped_column(String(10), server_default="full")
+    base_version_id: Mapped[str | None] = mapped_column(String(36))
+    layout: Mapped[str | None] = mapped_column(Text)
+    covered: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Register(Base):
-    """A national register and the version in force: replacing ``version_id`` is the whole swap."""
+    """A national register and the version in force: replacing ``version_id`` is the whole swap.
+
+    ``layout`` is the JSON of the layout that was set for its files, None for the one that comes with the service.
+    """
 
     __tablename__ = "registers"
 
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
     country: Mapped[str] = mapped_column(String(2), unique=True)
     version_id: Mapped[str | None] = mapped_column(ForeignKey("register_versions.id"))
+    layout: Mapped[str | None] = mapped_column(Text)
 
 
 class OptOut(Base):

@@ -1,7 +1,8 @@
 """The inbox of registers: files that somebody drops in a folder are loaded, and none is ever deleted.
 
-A file is named ``nix-2026-11-15.txt`` (or ``.csv``, perhaps followed by ``.gz`` or ``.zip``): register and date of its
-contents. Loaded, it moves to ``done/``; refused, to ``refused/`` with the reason beside it.
+A file is named ``nix-2026-11-15.txt`` (or ``.csv`` or ``.xml``, perhaps followed by ``.gz`` or ``.zip``): register and
+date of its contents; ``us-2026-11-15.changes.txt`` holds changes. Loaded, it moves to ``done/``; refused, to
+``refused/`` with the reason beside it.
 """
 
 import logging
@@ -16,10 +17,13 @@ from core.config import Settings
 from core.errors import Kind, ServiceError
 from core.store import Store
 from dnc.registers.errors import RegisterDateMissing
+from dnc.registers.layouts import FileKind
 from dnc.registers.loading import load_register
 from jobs.inbox import DONE, REFUSED, SETTLE_SECONDS, WatchedFolder
 
-_NAME = re.compile(r"([a-z0-9][a-z0-9-]*?)-([0-9]{4}-[0-9]{2}-[0-9]{2})\.(?:(?:txt|csv)(?:\.gz|\.zip)?|gz|zip)")
+_NAME = re.compile(
+    r"([a-z0-9][a-z0-9-]*?)-([0-9]{4}-[0-9]{2}-[0-9]{2})(\.changes)?\.(?:(?:txt|csv|xml)(?:\.gz|\.zip)?|gz|zip)"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +76,7 @@ class RegisterInbox:
                 as_of=_date_of(named[2]),
                 file_name=path.name,
                 now=now,
+                kind=FileKind.CHANGES if named[3] else FileKind.FULL,
             )
         except ServiceError as error:
             if error.kind is Kind.UNAVAILABLE:

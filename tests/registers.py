@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from core.access import Caller, operator
 from core.clock import Clock, FixedClock
 from core.config import Settings
-from dnc.registers.loading import LoadedVersion, ensure_registers, in_force, load_register
+from dnc.registers.layouts import FileKind
+from dnc.registers.loading import LoadedVersion, Standing, in_force, load_register
 
 if TYPE_CHECKING:
     from service import Service
@@ -71,24 +72,37 @@ def load(
     *,
     accept: str | None = None,
     accept_unreadable: str | None = None,
+    name: str = "nix",
+    kind: FileKind = FileKind.FULL,
+    base: date | None = None,
+    layout: str | None = None,
 ) -> LoadedVersion:
     """Load the file as the operator would."""
     return load_register(
         service.store,
         service.settings.registers_dir,
         OPERATOR,
+        name=name,
         path=path,
         as_of=as_of,
         file_name=path.name,
         now=service.clock.now(),
+        kind=kind,
+        base_as_of=base,
+        layout_json=layout,
         accept_shrunken_reason=accept,
         accept_unreadable_reason=accept_unreadable,
     )
 
 
-def in_force_id(service: "Service") -> str | None:
+def of_register(stands: Iterable[Standing], name: str = "nix") -> Standing:
+    """Return how the one register stands."""
+    (one,) = (one for one in stands if one.register == name)
+    return one
+
+
+def in_force_id(service: "Service", name: str = "nix") -> str | None:
     """Return the id of the version in force."""
-    with service.store.writing() as session:
-        ensure_registers(session)
-        version = in_force(session, "nix")
+    with service.store.reading() as session:
+        version = in_force(session, name)
     return version.version_id if version else None

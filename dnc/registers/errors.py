@@ -109,3 +109,45 @@ class RegisterOlder(ServiceError):
     """Its date is before that of the version in force."""
 
     kind, code, title = Kind.CONFLICT, "register-older", "A newer version is in force"
+
+
+class RegisterLayoutInvalid(ServiceError):
+    """The layout is not one that files can be read by."""
+
+    kind, code, title = Kind.INVALID, "register-layout-invalid", "The register's layout cannot be used"
+
+
+class RegisterCountryTaken(ServiceError):
+    """Another register answers for the country: there is one for each."""
+
+    kind, code, title = Kind.CONFLICT, "register-country-taken", "The country has another register"
+
+
+class RegisterColumnMissing(ServiceError):
+    """The file has no column, or two, of a name that the register's layout reads."""
+
+    kind, code, title = Kind.INVALID, "register-column-missing", "The register file lacks a column"
+
+
+class RegisterXmlRefused(ServiceError):
+    """It is XML that is broken off, not well-formed, too deep, or declares entities."""
+
+    kind, code, title = Kind.INVALID, "register-xml-refused", "The register's XML cannot be read"
+
+
+class RegisterChangesNotTaken(ServiceError):
+    """The register's layout knows no change lists."""
+
+    kind, code, title = Kind.INVALID, "register-changes-not-taken", "The register takes no change lists"
+
+
+class RegisterBaseMissing(ServiceError):
+    """There is no version for the changes to be made to, or its snapshot cannot be read here."""
+
+    kind, code, title = Kind.CONFLICT, "register-base-missing", "There is no version to change"
+
+
+class RegisterBaseOther(ServiceError):
+    """The changes are to another version than the one in force: what lies between would be lost."""
+
+    kind, code, title = Kind.CONFLICT, "register-base-other", "The changes are to another version"

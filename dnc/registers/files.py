@@ -1,81 +1,73 @@
-"""Reading a delivered register file: one number a line, in any spelling, plain or packed.
+"""Reading a delivered register file by its layout: what it lists, and an account of every line in it.
 
-Streamed in blocks of fixed size, so that memory does not grow with the file, and read by ``core.numbers`` alone.
-Numbers never appear in what is reported: a line is named by its place and its fault.
+Streamed in blocks, so that memory does not grow with the file beyond the numbers themselves. Numbers never appear in
+what is reported: a line is named by its place and its fault.
 """
 
-import gzip
 import hashlib
 import os
-import re
-import stat
-import zipfile
-import zlib
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from io import BufferedReader
+from datetime import date
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
+import numpy as np
+import numpy.typing as npt
 import phonenumbers
 from pyroaring import BitMap64
 
-from core.numbers import Number, NumberFault, read_number
+from core.clock import from_microseconds
+from dnc.registers.archives import members, opened
 from dnc.registers.errors import (
-    RegisterArchiveDamaged,
-    RegisterArchiveMembers,
-    RegisterArchiveNested,
-    RegisterFileBinary,
+    RegisterChangesNotTaken,
+    RegisterColumnMissing,
     RegisterFileChanged,
     RegisterFileEmpty,
-    RegisterFileEncoding,
-    RegisterFileNotFound,
-    RegisterFileNotReadable,
     RegisterFileTooLarge,
     RegisterLinesRejected,
-    RegisterLineTooLong,
     RegisterOfAnotherCountry,
 )
+from dnc.registers.layouts import NIX, FileKind, Key, Layout
+from dnc.registers.plain_lines import PlainLines
+from dnc.registers.rows import Fault, Row, RowReader, cells_of, is_heading, is_named, places_of
+from dnc.registers.texts import Decoder, line_blocks
 
 MAX_REJECTED_SHARE = 0.01
 """Policy: how large a share of a file's lines somebody may accept as unreadable, and how large a share may be of
 another country; above it the file is refused. A line that cannot be read is a person who would not be listed."""
 
-MAX_LINES = 20_000_000
-MAX_BYTES = 1 << 30
-MAX_RATIO = 50
-FREE_OF_RATIO = 1 << 20  # a small file may be as repetitive as it likes
-LONGEST_LINE = 10_000
-BLOCK = 1 << 20
 LINES_SHOWN = 20
-HEADING_DIGITS = 4  # a line with more of them may hold a number
 HOPELESS_LINES = 10_000  # this many unreadable lines, and a tenth of all: no need to read on
 
-_BOM = b"\xef\xbb\xbf"
-_GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
-_BEYOND_FIRST = re.compile(r'(?:^|[;,\t])[ "]*((?:\+|0|46)[0-9 ()/.-]{6,18})(?=[ "]*(?:[;,\t]|$))')
-_BETWEEN = re.compile(r"[;,\t/|&]|\s+(?=\+|0[1-9])")
-_DATE = re.compile(r"[0-9]{2}([-/.])[0-9]{2}\1[0-9]{4} *")
+Values = npt.NDArray[np.int64]
+Moments = npt.NDArray[np.int64]
+Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class RegisterFile:
     """What a register file holds.
 
-    ``lines`` counts the lines that should hold a number: not the blank ones, nor a heading. ``rejected`` counts those
-    that could not be read, by fault, and ``first_rejected`` names the first of them by line number, from 1.
-    ``foreign`` counts the distinct numbers of other countries than the register's.
+    ``numbers`` are those that it lists; of a change list those that it adds, and ``removed`` those that it takes away.
+    ``covered`` are all that a wash answered for, None where the register speaks for every number.
+    ``lines`` counts the lines that should hold a number: not the blank ones, nor a heading. Each of them is a distinct
+    number, one of the ``duplicates``, or ``rejected``, which counts by fault; ``first_rejected`` names the first of
+    these by line number, from 1. ``foreign`` counts the distinct numbers of other countries than the register's.
+    ``first_change`` is the day of the earliest change, where changes have dates.
     """
 
     numbers: BitMap64
+    removed: BitMap64
+    covered: BitMap64 | None
     lines: int
     duplicates: int
     foreign: int
-    rejected: Mapping[NumberFault, int]
-    first_rejected: tuple[tuple[int, NumberFault], ...]
+    rejected: Mapping[Fault, int]
+    first_rejected: tuple[tuple[int, Fault], ...]
+    first_change: date | None
     sha256: str
 
 
@@ -85,293 +77,227 @@ def file_sha256(path: Path) -> str:
     Raises:
         RegisterFileNotFound, RegisterFileNotReadable: it cannot be read.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_register_file(path: Path, *, country: str = "SE", accept_unreadable: bool = False) -> RegisterFile:
-    """Return what the file holds; ``country`` (ISO 3166) is where numbers without a country code are dialled.
+def read_register_file(
+    path: Path, layout: Layout = NIX, *, kind: FileKind = FileKind.FULL, accept_unreadable: bool = False
+) -> RegisterFile:
+    """Return what the file holds, read by its layout.
 
-    The file is text in UTF-8 or Windows-1252, as it is or in gzip or a zip of one member; of a CSV (``;``, ``,`` or
-    tab) the first column is read, and a line that has a number in another column too is rejected as ambiguous.
     One rejected line refuses the file, unless ``accept_unreadable`` (never beyond ``MAX_REJECTED_SHARE``); every number
-    that is found in an ambiguous line is then taken.
+    that is found in a rejected line is then taken as listed, or, in a wash, as not answered for. Of several changes of
+    one number the last one counts, and of those at the same time the one that adds it.
 
     Raises:
         ServiceError: one of ``dnc.registers.errors``; nothing of the file is then to be used.
     """
-    lines = _Lines(country, accept_unreadable=accept_unreadable)
-    with _opened(path) as file:
+    if layout.columns_of(kind) is None:
+        raise RegisterChangesNotTaken("load a full file; or set a layout with change_columns, adds and deletes")
+    reading = _Reading(layout, kind, accept_unreadable=accept_unreadable)
+    with opened(path) as file:
         before = os.fstat(file.fileno())
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
-        for block in _text_blocks(_unpacked(file, before.st_size)):
-            lines.read(block)
+        for member in members(file, layout):
+            reading.read(line_blocks(member, layout, reading.decoder))
         after = os.fstat(file.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise RegisterFileChanged("send the file again once it is complete")
-    return lines.ended(sha256)
+    return reading.ended(sha256)
 
 
-class _Lines:
-    """Reads lines, one block after the other."""
+class _Reading:
+    """What was read so far."""
 
-    def __init__(self, country: str, *, accept_unreadable: bool) -> None:
-        self.country, self.accept_unreadable = country, accept_unreadable
-        self.numbers, self.of_ambiguous = BitMap64(), BitMap64()
-        self.place = self.lines = self.accepted = 0
-        self.rejected: Counter[NumberFault] = Counter()
-        self.first_rejected: list[tuple[int, NumberFault]] = []
-        self._may_be_headed = True
+    def __init__(self, layout: Layout, kind: FileKind, *, accept_unreadable: bool) -> None:
+        self.layout, self.kind, self.accept_unreadable = layout, kind, accept_unreadable
+        self.decoder = Decoder(layout.encoding)
+        self._listed, self._others, self._of_rejected = BitMap64(), BitMap64(), BitMap64()
+        self._changes: list[tuple[Values, Marks, Moments]] = []
+        self._place = self._lines = self._accepted = 0
+        self._rejected: Counter[Fault] = Counter()
+        self._first_rejected: list[tuple[int, Fault]] = []
 
-    def read(self, block: str) -> None:
-        """Take in the whole lines of ``block``."""
-        batch = array("Q")
-        add, country, place = batch.append, self.country, self.place
-        if place + block.count("\n") >= MAX_LINES:
-            raise RegisterFileTooLarge(f"it has more than {MAX_LINES} lines")
-        for line in block.split("\n"):
-            place += 1
-            if not line:
-                continue
-            if ";" in line or "," in line or "\t" in line:
-                found = _first_column(line, country)
-            else:
-                found = read_number(line, region=country)
-            if not isinstance(found, NumberFault):
-                add(found.value)
-            elif not line.isspace():
-                if self._may_be_headed and not batch and _is_heading(line):
-                    self._may_be_headed = False
-                else:
-                    self._reject(place, found)
-                    if found is NumberFault.AMBIGUOUS and self.accept_unreadable:
-                        self.of_ambiguous.update(_numbers_in(line, country))
-        self.place = place
-        self._may_be_headed = self._may_be_headed and not batch
-        self.lines += len(batch)
-        self.accepted += len(batch)
-        self.numbers.update(batch)
+    def read(self, blocks: Iterator[bytes]) -> None:
+        """Take in the lines of one member; it may begin with a heading."""
+        plain: PlainLines | None = None
+        for block in blocks:
+            if self._place + block.count(b"\n") > self.layout.max_lines:
+                raise RegisterFileTooLarge(f"it has more than {self.layout.max_lines} lines")
+            content = block
+            if plain is None:
+                rows, content = self._headed(block)
+                if rows is None:
+                    continue
+                plain = PlainLines(rows)
+            self._read(content, plain)
+
+    def _headed(self, block: bytes) -> tuple[RowReader | None, bytes]:
+        """Return how to read the rows, and those in the block, once the first line that is not blank has been seen."""
+        start, line = 0, ""
+        while (end := block.find(b"\n", start)) >= 0:
+            line = self.decoder.text(block[start:end])
+            if line and not line.isspace():
+                break
+            self._place += 1
+            start = end + 1
+        else:
+            return None, b""
+        columns = self.layout.columns_of(self.kind) or self.layout.columns
+        if is_named(columns):
+            if not is_heading(line):
+                raise RegisterColumnMissing("the layout finds its columns by their headings, and the file has none")
+            headings = cells_of(line, self.layout.delimiter or ",")
+            rows = RowReader(self.layout, self.kind, places_of(columns, self.kind, headings))
+        else:
+            rows = RowReader(self.layout, self.kind, places_of(columns, self.kind))
+            if isinstance(rows.read(line), Row) or not is_heading(line):
+                return rows, block[start:]
+        self._place += 1
+        return rows, block[end + 1 :]
+
+    def _read(self, block: bytes, plain: PlainLines) -> None:
+        read = plain.read(block)
+        self._take(read.values, read.is_listed, read.at)
+        if len(read.left):
+            self._read_left(block, read.left, plain.rows)
+        self._place += block.count(b"\n")
         self._see_that_it_can_end_well()
 
-    def _reject(self, place: int, fault: NumberFault) -> None:
-        self._may_be_headed = False
-        self.lines += 1
-        self.rejected[fault] += 1
-        if len(self.first_rejected) < LINES_SHOWN:
-            self.first_rejected.append((place, fault))
+    def _read_left(self, block: bytes, left: Iterable[int], rows: RowReader) -> None:
+        """Read one by one the lines that need care."""
+        lines = block.split(b"\n")
+        taken: list[Row] = []
+        for place, line in zip(left, self._decoded([lines[place] for place in left]), strict=True):
+            if line.isspace():
+                continue
+            found = rows.read(line)
+            if isinstance(found, Row):
+                taken.append(found)
+                continue
+            self._lines += 1
+            self._rejected[found] += 1
+            if len(self._first_rejected) < LINES_SHOWN:
+                self._first_rejected.append((self._place + int(place) + 1, found))
+            if self.accept_unreadable:
+                self._of_rejected.update(rows.numbers_in(line))
+        self._take(
+            np.array([row.value for row in taken], np.int64),
+            np.array([row.is_listed for row in taken], np.bool_),
+            np.array([row.at for row in taken], np.int64),
+        )
+
+    def _decoded(self, lines: list[bytes]) -> list[str]:
+        return self.decoder.text(b"\n".join(lines)).split("\n")
+
+    def _take(self, values: Values, is_listed: Marks, at: Moments) -> None:
+        self._lines += len(values)
+        self._accepted += len(values)
+        if self.kind is FileKind.CHANGES:
+            self._changes.append((values, is_listed, at))
+        elif is_listed.all():
+            _add(self._listed, values)
+        else:
+            _add(self._listed, values[is_listed])
+            _add(self._others, values[~is_listed])
 
     def _see_that_it_can_end_well(self) -> None:
-        rejected = self.rejected.total()
-        if rejected > HOPELESS_LINES and rejected * 10 > self.lines:
+        rejected = self._rejected.total()
+        if rejected > HOPELESS_LINES and rejected * 10 > self._lines:
             self._refuse_rejected(rejected)
 
     def _refuse_rejected(self, rejected: int) -> NoReturn:
         raise RegisterLinesRejected(
-            f"{rejected} of the first {self.lines} lines cannot be read as one number each, so whoever is meant there "
-            f"would not be listed; the first: {', '.join(str(line) for line, _ in self.first_rejected)}. Mend them, or "
-            f"say why they may be left out (at most {MAX_REJECTED_SHARE:.0%} of the lines)",
+            f"{rejected} of the first {self._lines} lines cannot be read as one number each, so whoever is meant there "
+            f"would not be listed; the first: {', '.join(str(line) for line, _ in self._first_rejected)}. Mend them, "
+            f"or say why they may be left out (at most {MAX_REJECTED_SHARE:.0%} of the lines)",
             extra={
                 "rejected_lines": rejected,
-                "faults": {fault.value: count for fault, count in sorted(self.rejected.items())},
-                "first_rejected": [{"line": line, "fault": fault.value} for line, fault in self.first_rejected],
+                "faults": {fault.value: count for fault, count in sorted(self._rejected.items())},
+                "first_rejected": [{"line": line, "fault": fault.value} for line, fault in self._first_rejected],
             },
         )
 
     def ended(self, sha256: str) -> RegisterFile:
         """Return what was read, or refuse the file as a whole."""
-        if self.lines == 0:
+        if self._lines == 0:
             raise RegisterFileEmpty("it holds no number")
-        rejected = self.rejected.total()
-        if rejected > (self.lines * MAX_REJECTED_SHARE if self.accept_unreadable else 0):
+        rejected = self._rejected.total()
+        if rejected > (self._lines * MAX_REJECTED_SHARE if self.accept_unreadable else 0):
             self._refuse_rejected(rejected)
-        duplicates = self.accepted - len(self.numbers)
-        self.numbers |= self.of_ambiguous
-        foreign = len(self.numbers) - _count_of_country(self.numbers, self.country)
-        if foreign > len(self.numbers) * MAX_REJECTED_SHARE:
-            raise RegisterOfAnotherCountry(f"{foreign} of {len(self.numbers)} numbers are not of {self.country}")
+        first_change = self._settle_changes() if self.kind is FileKind.CHANGES else None
+        known = self._listed | self._others
+        duplicates = self._accepted - len(known)
+        is_wash = self.layout.key is Key.WASH
+        if is_wash:
+            known -= self._of_rejected - self._listed
+        else:
+            self._listed |= self._of_rejected
+        removed = self._others - self._listed if self.kind is FileKind.CHANGES else BitMap64()
+        if not self._listed and not is_wash and not removed:
+            raise RegisterFileEmpty("it lists no number")
+        everyone = known | self._listed
+        foreign = len(everyone) - count_of_country(everyone, self.layout.country)
+        if foreign > len(everyone) * MAX_REJECTED_SHARE:
+            raise RegisterOfAnotherCountry(f"{foreign} of {len(everyone)} numbers are not of {self.layout.country}")
         return RegisterFile(
-            numbers=self.numbers,
-            lines=self.lines,
+            numbers=self._listed,
+            removed=removed,
+            covered=known if is_wash else None,
+            lines=self._lines,
             duplicates=duplicates,
             foreign=foreign,
-            rejected=dict(self.rejected),
-            first_rejected=tuple(self.first_rejected),
+            rejected=dict(self._rejected),
+            first_rejected=tuple(self._first_rejected),
+            first_change=first_change,
             sha256=sha256,
         )
 
-
-def _is_heading(line: str) -> bool:
-    """Say whether a line before all others names the columns rather than holds a number."""
-    return line.lstrip(' "#')[:1].isalpha() and sum(map(str.isdigit, line)) <= HEADING_DIGITS
-
-
-def _numbers_in(line: str, country: str) -> list[int]:
-    """Return every number that a line of several holds: on a register one too many is better than one too few."""
-    parts = (read_number(part.strip(' "'), region=country) for part in _BETWEEN.split(line))
-    return [part.value for part in parts if isinstance(part, Number)]
-
-
-def _first_column(line: str, country: str) -> Number | NumberFault:
-    """Return the number in the first column; ambiguous if another column holds one too."""
-    if line.startswith('"'):
-        cell, _, rest = line[1:].partition('"')
-    else:
-        cell = re.split("[;,\t]", line, maxsplit=1)[0]
-        rest = line[len(cell) :]
-    for other in _BEYOND_FIRST.findall(rest):
-        if not _DATE.fullmatch(other) and isinstance(read_number(other, region=country), Number):
-            return NumberFault.AMBIGUOUS
-    return read_number(cell, region=country)
+    def _settle_changes(self) -> date | None:
+        """Sort the numbers by what their last change made of them; return the day of the earliest change."""
+        if not self._accepted:
+            return None
+        values, adds, at = (np.concatenate(parts) for parts in zip(*self._changes, strict=True))
+        order = np.lexsort((adds, at, values))
+        values, adds = values[order], adds[order]
+        is_last = np.append(values[1:] != values[:-1], [True])
+        _add(self._listed, values[is_last & adds])
+        _add(self._others, values[is_last & ~adds])
+        if (self.layout.change_columns or self.layout.columns).date is None:
+            return None
+        return from_microseconds(int(at.min())).astimezone(self.layout.time_zone).date()
 
 
-def _count_of_country(numbers: BitMap64, country: str) -> int:
-    """Return how many of ``numbers`` begin with the country's calling code."""
+def _add(numbers: BitMap64, values: Values) -> None:
+    if len(values):
+        batch = array("Q")
+        batch.frombytes(np.sort(values).astype(np.uint64).tobytes())
+        numbers.update(batch)
+
+
+_NORTH_AMERICA = 1
+_AREAS = range(200, 1000)
+
+
+def count_of_country(numbers: BitMap64, country: str) -> int:
+    """Return how many of ``numbers`` are of the country, by calling code, and in North America by area code."""
     code = phonenumbers.country_code_for_region(country)
-    return sum(numbers.range_cardinality(code * 10**digits, (code + 1) * 10**digits) for digits in range(4, 15))
+    if code != _NORTH_AMERICA:
+        return _count_within(numbers, code)
+    return sum(_count_within(numbers, 1000 + area) for area in _AREAS if _is_area_of(area, country))
 
 
-def _text_blocks(chunks: Iterator[bytes]) -> Iterator[str]:
-    r"""Yield the text in blocks of whole lines, ended by ``\n`` alone whatever ended them in the file."""
-    decoder = _Decoder()
-    rest = b""
-    first = True
-    for chunk in chunks:
-        if b"\x00" in chunk:
-            raise RegisterFileBinary("it holds NUL bytes; save it as plain text in UTF-8")
-        block = rest + chunk
-        if first:
-            if block.startswith(_BOM):
-                block = block[len(_BOM) :]
-                decoder.is_certain = True
-            first = False
-        end = max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1
-        block, rest = block[:end], block[end:]
-        if len(rest) > LONGEST_LINE:
-            raise RegisterLineTooLong(f"a line has more than {LONGEST_LINE} bytes")
-        if block:
-            yield decoder.text(block).removesuffix("\n")
-    if rest:
-        yield decoder.text(rest).removesuffix("\n")
+def _count_within(numbers: BitMap64, prefix: int) -> int:
+    return sum(
+        numbers.range_cardinality(prefix * 10**digits, (prefix + 1) * 10**digits)
+        for digits in range(4, 15 - len(str(prefix)) + 1)
+    )
 
 
-class _Decoder:
-    """Strict UTF-8, or else Windows-1252 for the whole file; a file is never taken for both."""
-
-    def __init__(self) -> None:
-        self.is_certain = False
-        self._encoding = "utf-8"
-
-    def text(self, block: bytes) -> str:
-        """Return the block's text with line ends as ``\n``."""
-        try:
-            text = block.decode(self._encoding)
-            self.is_certain = self.is_certain or not text.isascii()
-        except UnicodeDecodeError:
-            text = self._text_otherwise(block)
-        return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-    def _text_otherwise(self, block: bytes) -> str:
-        if not self.is_certain:
-            self._encoding, self.is_certain = "cp1252", True
-            try:
-                return block.decode("cp1252")
-            except UnicodeDecodeError:
-                pass
-        raise RegisterFileEncoding("it is neither UTF-8 nor Windows-1252 throughout; save it as UTF-8")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[BufferedReader]:
-    """Give the regular file open for reading, with every fault of the file system as a refusal."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would be waited for
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        raise RegisterFileNotFound("there is no such file") from error
-    except OSError as error:
-        raise RegisterFileNotReadable(f"the system refused: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb", closefd=False) if _is_regular(descriptor) else nullcontext() as file:
-        try:
-            if file is None:
-                raise RegisterFileNotReadable("it is a folder, or something else that is not a regular file")
-            yield file
-        except OSError as error:
-            raise RegisterFileNotReadable(f"the system refused: {error.strerror}") from error
-        finally:
-            os.close(descriptor)
-
-
-def _is_regular(descriptor: int) -> bool:
-    return stat.S_ISREG(os.fstat(descriptor).st_mode)
-
-
-def _unpacked(file: BufferedReader, size: int) -> Iterator[bytes]:
-    """Yield the contents, unpacked once if they are packed, within the limits."""
-    head = file.read(4)
-    file.seek(0)
-    if head.startswith(_GZIP):
-        yield from _within_limits(_of_gzip(file), size)
-    elif head.startswith(_ZIP):
-        yield from _within_limits(_of_zip(file), size)
-    elif size > MAX_BYTES:
-        raise RegisterFileTooLarge(f"it has more than {MAX_BYTES} bytes")
-    else:
-        yield from _chunks(file)
-
-
-def _within_limits(chunks: Iterator[bytes], packed: int) -> Iterator[bytes]:
-    unpacked = 0
-    for chunk in chunks:
-        if not unpacked and chunk.startswith((_GZIP, *_ZIP)):
-            raise RegisterArchiveNested("pack the text file itself")
-        unpacked += len(chunk)
-        if unpacked > MAX_BYTES:
-            raise RegisterFileTooLarge(f"it unpacks to more than {MAX_BYTES} bytes")
-        if unpacked > FREE_OF_RATIO and unpacked > packed * MAX_RATIO:
-            raise RegisterFileTooLarge(f"it unpacks to more than {MAX_RATIO} times its size")
-        yield chunk
-
-
-def _of_gzip(file: BufferedReader) -> Iterator[bytes]:
-    try:
-        with gzip.GzipFile(fileobj=file) as archive:
-            yield from _chunks(archive)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise RegisterArchiveDamaged("the gzip file is cut short or corrupt") from error
-
-
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
-class _ShortReads:
-    """A file that refuses to be read in one piece, as ``zipfile`` does with the list of a hostile archive's members."""
-
-    def __init__(self, file: BufferedReader) -> None:
-        self._file = file
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
-
-    def read(self, size: int = -1) -> bytes:
-        content = self._file.read(BLOCK + 1 if size < 0 else min(size, BLOCK + 1))
-        if len(content) > BLOCK:
-            raise zipfile.BadZipFile
-        return content
-
-
-def _of_zip(file: BufferedReader) -> Iterator[bytes]:
-    try:
-        with zipfile.ZipFile(_ShortReads(file)) as archive:
-            members = archive.infolist()
-            if len(members) != 1 or members[0].is_dir():
-                raise RegisterArchiveMembers(f"it holds {len(members)} members; send the register alone")
-            if members[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise RegisterArchiveDamaged("only the usual compression of zip files (deflate) is read")
-            with archive.open(members[0]) as member:
-                yield from _chunks(member)
-    except (EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError) as error:
-        raise RegisterArchiveDamaged("the zip file is cut short, corrupt or encrypted") from error
-
-
-def _chunks(file: _Readable) -> Iterator[bytes]:
-    while chunk := file.read(BLOCK):
-        yield chunk
+def _is_area_of(area: int, country: str) -> bool:
+    """Say whether a North American area code is the country's; codes of no one country, as 800, are everybody's."""
+    number = phonenumbers.PhoneNumber(country_code=1, national_number=area * 10_000_000 + 2_345_678)
+    region = phonenumbers.region_code_for_number(number)
+    return region in (country, None) or not phonenumbers.is_number_geographical(number)

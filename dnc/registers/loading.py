@@ -4,10 +4,10 @@ The file is read and written as a snapshot outside any transaction; replacing ``
 swap. Whatever is refused, fails or is killed on the way leaves the version in force as it was.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from enum import StrEnum
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy import update
@@ -20,8 +20,18 @@ from core.ledger import Event, put_on_record
 from core.store import Store
 from dnc.models import Register, RegisterVersion
 from dnc.policy import policy_for
-from dnc.registers.errors import RegisterDateInFuture, RegisterDateMissing, RegisterOlder, RegisterShrunken
+from dnc.registers.deltas import applied, base_of
+from dnc.registers.errors import (
+    RegisterBaseOther,
+    RegisterDateInFuture,
+    RegisterDateMissing,
+    RegisterOlder,
+    RegisterShrunken,
+)
 from dnc.registers.files import RegisterFile, file_sha256, read_register_file
+from dnc.registers.layouts import FileKind, Key, Layout, layout_text
+from dnc.registers.outcomes import Changed, LoadedVersion, LoadWarning, already_loaded, warnings_of
+from dnc.registers.saved_layouts import layout_given, layout_of
 from dnc.registers.shelf import RegisterShelf
 from dnc.registers.snapshots import SnapshotUnreadable, read_snapshot, sweep_unfinished, write_snapshot
 from dnc.registers.standing import (
@@ -30,12 +40,13 @@ from dnc.registers.standing import (
     State,
     Version,
     VersionInForce,
-    country_of,
     ensure_registers,
     in_force,
+    of_concern,
     standing,
     state_of,
     valid_until,
+    validity_text,
     versions,
 )
 
@@ -50,9 +61,11 @@ __all__ = [
     "ensure_registers",
     "in_force",
     "load_register",
+    "of_concern",
     "standing",
     "state_of",
     "valid_until",
+    "validity_text",
     "versions",
 ]
 
@@ -60,47 +73,10 @@ MAX_SHRINK_SHARE = 0.10
 """Policy: by how large a share a register may shrink between two versions before the newer one is refused."""
 
 REASON_LENGTH = 500
-
-
-class LoadWarning(StrEnum):
-    """What the loader of a version ought to know although it was taken."""
-
-    STALE = "stale"
-    SAME_CONTENTS = "same_contents"
-    SHRUNKEN = "shrunken"
-    REJECTED_LINES = "rejected_lines"
-    FOREIGN_NUMBERS = "foreign_numbers"
-
-
 _ACCEPTED_BECAUSE = {
     LoadWarning.SHRUNKEN: "accepted_shrunken_because",
     LoadWarning.REJECTED_LINES: "accepted_unreadable_because",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedVersion:
-    """The outcome of a load: the version now in force.
-
-    ``already_loaded``: the same file with the same date was in force before, and nothing was changed.
-    ``rejected`` counts unreadable lines by fault; ``first_rejected`` are line numbers and faults.
-    """
-
-    register: str
-    version_id: str
-    as_of: date
-    count: int
-    valid_until: datetime | None
-    state: State
-    already_loaded: bool
-    count_before: int | None
-    duplicates: int
-    rejected_lines: int
-    rejected: Mapping[str, int]
-    first_rejected: tuple[tuple[int, str], ...]
-    warnings: tuple[LoadWarning, ...]
-    snapshot_sha256: str
-    file_sha256: str
 
 
 def load_register(
@@ -113,52 +89,70 @@ def load_register(
     as_of: date | None,
     file_name: str,
     now: datetime,
+    kind: FileKind = FileKind.FULL,
+    base_as_of: date | None = None,
+    layout_json: str | None = None,
     accept_shrunken_reason: str | None = None,
     accept_unreadable_reason: str | None = None,
 ) -> LoadedVersion:
     """Put the register file at ``path`` in force, and return what is in force now.
 
     ``as_of`` is the day that the contents are from, by the register's local date: the version's validity runs from it.
-    A version already past its validity is taken but stands as stale. Two reasons are kept on record:
-    ``accept_shrunken_reason`` is why a register that shrank more than ``MAX_SHRINK_SHARE`` is right, and
-    ``accept_unreadable_reason`` why lines that cannot be read (at most 1 %) may be left out; without it, one refuses
-    the file. Atomic, and idempotent: the same file with the same date again changes nothing (it restores a snapshot
-    that was lost). Opens its own unit of work, in the end.
+    A version already past its validity is taken but stands as stale. A change list (``kind``) is applied to the version
+    in force, which must be of ``base_as_of`` if that is given. ``layout_json`` describes this file alone; without it,
+    it is read by the register's layout. Two reasons are kept on record: ``accept_shrunken_reason`` is why a register
+    that shrank more than ``MAX_SHRINK_SHARE`` is right, and ``accept_unreadable_reason`` why lines that cannot be read
+    (at most 1 %) may be left out; without it, one refuses the file. Atomic, and idempotent: the same file with the same
+    date again changes nothing (it restores a snapshot that was lost). Opens its own unit of work, in the end.
 
     Raises:
         Forbidden: the caller may not load registers, or acts for one seller only.
         ServiceError: one of ``dnc.registers.errors``; the version in force stays in force.
     """
-    caller.require(Right.LOAD_REGISTERS)
-    if caller.seller_id is not None:
-        raise Forbidden("a register speaks for every seller: who acts for one may not replace it")
+    _require_right(caller)
     if accept_shrunken_reason is not None and not accept_shrunken_reason.strip():
         raise InvalidInput("say why the shrunken register is right")
     if accept_unreadable_reason is not None and not accept_unreadable_reason.strip():
         raise InvalidInput("say why the lines that cannot be read may be left out")
+    if base_as_of is not None and kind is not FileKind.CHANGES:
+        raise InvalidInput("only a change list has a version that it changes")
     with store.writing() as session:
-        ensure_registers(session)
+        ensure_registers(session, [name])
     with store.reading() as session:
-        country = country_of(session, name)
+        layout = layout_of(session, name)
         before = in_force(session, name)
-    as_of = _require_date(country, as_of, now)
-    same = _if_same(before, file_sha256(path), as_of)
+    layout = layout_given(layout, layout_json)
+    as_of = _require_date(layout, as_of, now)
+    delivery = _Delivery(kind, as_of, layout_text(layout))
+    same = delivery.if_same(before, file_sha256(path))
     if same is not None and _is_whole(registers_dir, same):
-        return _already_loaded(same, now)
+        return already_loaded(same, layout, now)
     _require_newer(before, as_of)
-    read = read_register_file(path, country=country, accept_unreadable=accept_unreadable_reason is not None)
-    _require_size(before, len(read.numbers), accept_shrunken_reason)
+    base = None
+    if kind is FileKind.CHANGES:
+        with store.reading() as session:
+            base = base_of(session, _version_changed(same, before), base_as_of)
+    read = read_register_file(path, layout, kind=kind, accept_unreadable=accept_unreadable_reason is not None)
+    numbers, changed = read.numbers, None
+    if base is not None:
+        numbers, changed = applied(registers_dir, base, read, base_as_of)
+    is_wash = layout.key is Key.WASH
+    if not is_wash:
+        _require_size(before, len(numbers), accept_shrunken_reason)
     sweep_unfinished(registers_dir)
-    snapshot = write_snapshot(registers_dir, read.numbers)
+    covered = None if read.covered is None else write_snapshot(registers_dir, read.covered)
+    snapshot = write_snapshot(registers_dir, numbers, covered=covered)
     with store.writing() as session:
         lock_key(session, REGISTER_LOCK)
         before = in_force(session, name)  # again: another load may have been faster
-        same = _if_same(before, read.sha256, as_of)
+        same = delivery.if_same(before, read.sha256)
         if same is not None and same.snapshot_sha256 == snapshot.sha256:
-            return _already_loaded(same, now)
+            return already_loaded(same, layout, now)
         _require_newer(before, as_of)
-        warnings = _warnings(before, read, as_of=as_of, country=country, now=now)
-        if _require_size(before, len(snapshot), accept_shrunken_reason):
+        if base is not None and (before is None or before.version_id != base.version_id):
+            raise RegisterBaseOther("another version was put in force while the changes were read; try again")
+        warnings = warnings_of(before, read, layout, as_of=as_of, now=now)
+        if not is_wash and _require_size(before, len(snapshot), accept_shrunken_reason):
             warnings = (*warnings, LoadWarning.SHRUNKEN)
         version = RegisterVersion(
             id=new_id(),
@@ -171,6 +165,10 @@ def load_register(
             rejected_lines=sum(read.rejected.values()),
             loaded_at=now,
             loaded_by=caller.actor,
+            kind=kind.value,
+            base_version_id=base.version_id if base else None,
+            layout=delivery.layout,
+            covered=None if covered is None else len(covered),
         )
         session.add(version)
         session.flush()
@@ -179,32 +177,42 @@ def load_register(
             LoadWarning.SHRUNKEN: accept_shrunken_reason,
             LoadWarning.REJECTED_LINES: accept_unreadable_reason,
         }
-        put_on_record(session, _event(version, before, warnings, caller, reasons))
+        put_on_record(session, _event(version, before, read, changed, warnings, caller, reasons))
     return LoadedVersion(
         register=name,
         version_id=version.id,
         as_of=as_of,
         count=version.count,
-        valid_until=valid_until(country, as_of, now),
-        state=state_of(country, as_of, now),
+        valid_until=valid_until(layout.country, as_of, now, layout),
+        state=state_of(layout.country, as_of, now, layout),
         already_loaded=False,
         count_before=before.count if before else None,
+        kind=kind,
+        lines=read.lines,
         duplicates=read.duplicates,
         rejected_lines=version.rejected_lines,
         rejected={fault.value: count for fault, count in sorted(read.rejected.items())},
         first_rejected=tuple((line, fault.value) for line, fault in read.first_rejected),
+        covered=version.covered,
+        changed=changed,
         warnings=warnings,
         snapshot_sha256=snapshot.sha256,
         file_sha256=read.sha256,
     )
 
 
-def _require_date(country: str, as_of: date | None, now: datetime) -> date:
+def _require_right(caller: Caller) -> None:
+    caller.require(Right.LOAD_REGISTERS)
+    if caller.seller_id is not None:
+        raise Forbidden("a register speaks for every seller: who acts for one may not replace it")
+
+
+def _require_date(layout: Layout, as_of: date | None, now: datetime) -> date:
     """Return the date, which must be there and have come where the register is kept."""
     if as_of is None:
         raise RegisterDateMissing("say which day the contents are from")
-    policy = policy_for(country, now)
-    if as_of > now.astimezone(policy.zone if policy else UTC).date():
+    policy = policy_for(layout.country, now)
+    if as_of > now.astimezone(policy.zone if policy else layout.time_zone).date():
         raise RegisterDateInFuture("the contents cannot be from a day that has not come")
     return as_of
 
@@ -226,34 +234,44 @@ def _require_size(before: VersionInForce | None, count: int, accepted: str | Non
     return True
 
 
-def _if_same(before: VersionInForce | None, sha256: str, as_of: date) -> VersionInForce | None:
-    """Return the version in force if it was made from this very file, with this date."""
-    return before if before is not None and (before.file_sha256, before.as_of) == (sha256, as_of) else None
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """What makes two deliveries of one file the same."""
+
+    kind: FileKind
+    as_of: date
+    layout: str
+
+    def if_same(self, before: VersionInForce | None, sha256: str) -> VersionInForce | None:
+        """Return the version in force if it was made from this very file, of this kind, date and layout."""
+        if before is None or (before.file_sha256, before.as_of, before.kind) != (sha256, self.as_of, self.kind.value):
+            return None
+        return before if before.layout in (None, self.layout) else None
+
+
+def _version_changed(same: VersionInForce | None, before: VersionInForce | None) -> str | None:
+    """Return the version that a change list is for: the one in force, or that which it was applied to already."""
+    if same is not None:
+        return same.base_version_id
+    return None if before is None else before.version_id
 
 
 def _is_whole(registers_dir: Path, version: VersionInForce) -> bool:
     try:
-        read_snapshot(registers_dir, version.snapshot_sha256)
+        snapshot = read_snapshot(registers_dir, version.snapshot_sha256)
+        snapshot.verify()
+        if snapshot.coverage is not None:
+            read_snapshot(registers_dir, snapshot.coverage).verify()
     except SnapshotUnreadable:
         return False
     return True
 
 
-def _warnings(
-    before: VersionInForce | None, read: RegisterFile, *, as_of: date, country: str, now: datetime
-) -> tuple[LoadWarning, ...]:
-    found = {
-        LoadWarning.STALE: state_of(country, as_of, now) is State.STALE,
-        LoadWarning.SAME_CONTENTS: before is not None and before.file_sha256 == read.sha256,
-        LoadWarning.REJECTED_LINES: bool(read.rejected),
-        LoadWarning.FOREIGN_NUMBERS: bool(read.foreign),
-    }
-    return tuple(warning for warning, holds in found.items() if holds)
-
-
 def _event(
     version: RegisterVersion,
     before: VersionInForce | None,
+    read: RegisterFile,
+    changed: Changed | None,
     warnings: tuple[LoadWarning, ...],
     caller: Caller,
     accepted: Mapping[LoadWarning, str | None],
@@ -266,36 +284,24 @@ def _event(
         "snapshot_sha256": version.snapshot_sha256,
         "file_sha256": version.file_sha256,
         "file_name": version.file_name,
+        "lines": read.lines,
+        "duplicates": read.duplicates,
         "rejected_lines": version.rejected_lines,
         "version_before": before.version_id if before else None,
         "count_before": before.count if before else None,
+        "kind": version.kind,
+        "base_version": version.base_version_id,
+        "layout": json.loads(version.layout or "null"),
+        "covered": version.covered,
         "warnings": [warning.value for warning in warnings],
     }
+    if changed is not None:
+        payload["changed"] = asdict(changed)
     for warning, name in _ACCEPTED_BECAUSE.items():
         reason = accepted[warning]
         if warning in warnings and reason is not None:
             payload[name] = reason.strip()[:REASON_LENGTH]
     return Event("register.loaded", version.register, caller.actor, None, payload)
-
-
-def _already_loaded(version: VersionInForce, now: datetime) -> LoadedVersion:
-    return LoadedVersion(
-        register=version.register,
-        version_id=version.version_id,
-        as_of=version.as_of,
-        count=version.count,
-        valid_until=valid_until(version.country, version.as_of, now),
-        state=state_of(version.country, version.as_of, now),
-        already_loaded=True,
-        count_before=version.count,
-        duplicates=0,
-        rejected_lines=0,
-        rejected={},
-        first_rejected=(),
-        warnings=(),
-        snapshot_sha256=version.snapshot_sha256,
-        file_sha256=version.file_sha256,
-    )
 
 
 def _shown_name(file_name: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 
@@ -14,20 +15,27 @@ from dnc.registers.errors import (
     RegisterArchiveDamaged,
     RegisterArchiveMembers,
     RegisterArchiveNested,
+    RegisterBaseMissing,
+    RegisterBaseOther,
+    RegisterChangesNotTaken,
+    RegisterColumnMissing,
     RegisterDateInFuture,
     RegisterDateMissing,
     RegisterFileBinary,
     RegisterFileEmpty,
     RegisterFileEncoding,
     RegisterFileTooLarge,
+    RegisterLayoutInvalid,
     RegisterLinesRejected,
     RegisterLineTooLong,
     RegisterOfAnotherCountry,
     RegisterOlder,
     RegisterShrunken,
+    RegisterXmlRefused,
     UnknownRegister,
 )
-from dnc.registers.loading import LoadWarning, State, load_register, standing
+from dnc.registers.layouts import LONGEST_LAYOUT, FileKind
+from dnc.registers.loading import LoadWarning, State, load_register, standing, validity_text
 from web.endpoint import Api, Document
 from web.uploads import Upload
 
@@ -43,6 +51,22 @@ class NewVersion(Document):
     accept_unreadable: str | None = Field(
         default=None, min_length=1, max_length=500, description="Why lines that cannot be read may be left out."
     )
+    kind: FileKind = Field(default=FileKind.FULL, description="A full file, or changes to the version in force.")
+    base: str | None = Field(
+        default=None, pattern=_DATE.pattern, description="The day of the version that the changes go on from."
+    )
+    layout: str | None = Field(
+        default=None, min_length=1, max_length=LONGEST_LAYOUT, description="How this file is laid out, in JSON."
+    )
+
+
+class ChangedDocument(Document):
+    """What a change list did to the version before."""
+
+    added: int
+    removed: int
+    unlisted: int
+    listed_before: int
 
 
 class VersionDocument(Document):
@@ -56,9 +80,13 @@ class VersionDocument(Document):
     valid_until: datetime | None
     state: State
     already_loaded: bool
+    kind: FileKind
+    lines: int
     duplicates: int
     rejected_lines: int
     rejected: dict[str, int]
+    covered: int | None
+    changed: ChangedDocument | None
     warnings: list[LoadWarning]
 
 
@@ -73,6 +101,8 @@ class RegisterDocument(Document):
     count: int | None
     loaded_at: datetime | None
     valid_until: datetime | None
+    validity: str | None = Field(description="How long a version may be gone by.")
+    covered: int | None = Field(description="How many numbers a wash answered for.")
 
 
 class RegisterList(Document):
@@ -97,6 +127,12 @@ PROBLEMS = (
     RegisterOfAnotherCountry,
     RegisterShrunken,
     RegisterOlder,
+    RegisterLayoutInvalid,
+    RegisterColumnMissing,
+    RegisterXmlRefused,
+    RegisterChangesNotTaken,
+    RegisterBaseMissing,
+    RegisterBaseOther,
 )
 
 
@@ -120,9 +156,12 @@ def registers_api(store: Store, registers_dir: Path, is_readable: Callable[[str]
             caller,
             name=name,
             path=upload.path,
-            as_of=_date_in(form.as_of),
+            as_of=_date_in(form.as_of, "as_of"),
             file_name=upload.name,
             now=store.clock.now(),
+            kind=form.kind,
+            base_as_of=None if form.base is None else _date_in(form.base, "base"),
+            layout_json=form.layout,
             accept_shrunken_reason=form.accept_shrunken,
             accept_unreadable_reason=form.accept_unreadable,
         )
@@ -135,9 +174,13 @@ def registers_api(store: Store, registers_dir: Path, is_readable: Callable[[str]
             valid_until=loaded.valid_until,
             state=loaded.state,
             already_loaded=loaded.already_loaded,
+            kind=loaded.kind,
+            lines=loaded.lines,
             duplicates=loaded.duplicates,
             rejected_lines=loaded.rejected_lines,
             rejected=dict(loaded.rejected),
+            covered=loaded.covered,
+            changed=None if loaded.changed is None else ChangedDocument(**asdict(loaded.changed)),
             warnings=list(loaded.warnings),
         )
 
@@ -155,6 +198,8 @@ def registers_api(store: Store, registers_dir: Path, is_readable: Callable[[str]
                     count=one.count,
                     loaded_at=one.loaded_at,
                     valid_until=one.valid_until,
+                    validity=validity_text(one.validity),
+                    covered=one.covered,
                 )
                 for one in standing(session, store.clock.now(), is_readable=is_readable)
             ]
@@ -163,8 +208,8 @@ def registers_api(store: Store, registers_dir: Path, is_readable: Callable[[str]
     return api
 
 
-def _date_in(text: str) -> date:
+def _date_in(text: str, field: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise RegisterDateMissing("as_of is not a day of the calendar, YYYY-MM-DD") from error
+        raise RegisterDateMissing(f"{field} is not a day of the calendar, YYYY-MM-DD") from error

@@ -278,7 +278,7 @@ def _without_roots_rights() -> Iterator[None]:
 @contextmanager
 def _appending_when_read(path: Path) -> Iterator[None]:
     """Have a slow sender add to the file between two blocks."""
-    import dnc.registers.files
+    import dnc.registers.rows
 
     def slow(raw: object, *, region: str = "SE") -> object:
         with path.open("a", encoding="utf-8") as file:
@@ -286,5 +286,5 @@ def _appending_when_read(path: Path) -> Iterator[None]:
         return read_number(raw, region=region)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dnc.registers.files, "read_number", slow)
+        patch.setattr(dnc.registers.rows, "read_number", slow)
         yield

@@ -23,7 +23,7 @@ from dnc.registers.errors import RegisterOlder, RegisterShrunken, UnknownRegiste
 from dnc.registers.loading import LoadWarning, State, load_register, standing, versions
 from dnc.registers.snapshots import snapshot_path
 from service import Service
-from tests.registers import LISTED, NOON, OPERATOR, in_force_id, load, service_for, written_file
+from tests.registers import LISTED, NOON, OPERATOR, in_force_id, load, of_register, service_for, written_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -191,7 +191,7 @@ def test_a_version_ages_and_ends_two_calendar_months_after_its_date_in_stockholm
     load(service, written_file(tmp_path / "a.txt"))
 
     with service.store.reading() as session:
-        (nix,) = standing(session, now)
+        nix = of_register(standing(session, now))
 
     assert nix.state is state
     assert nix.valid_until == datetime(2027, 1, 14, 23, 0, tzinfo=UTC)
@@ -199,7 +199,7 @@ def test_a_version_ages_and_ends_two_calendar_months_after_its_date_in_stockholm
 
 def test_a_register_never_loaded_is_missing(service: Service) -> None:
     with service.store.reading() as session:
-        (nix,) = standing(session, NOON)
+        nix = of_register(standing(session, NOON))
 
     assert (nix.register, nix.country, nix.state, nix.version_id) == ("nix", "SE", State.MISSING, None)
 
@@ -209,7 +209,7 @@ def test_a_register_whose_snapshot_is_lost_stands_as_unreadable(service: Service
     snapshot_path(service.settings.registers_dir, loaded.snapshot_sha256).unlink()
 
     with service.store.reading() as session:
-        (nix,) = standing(session, NOON, is_readable=service.shelf.is_readable)
+        nix = of_register(standing(session, NOON, is_readable=service.shelf.is_readable))
 
     assert nix.state is State.UNREADABLE
 
@@ -283,7 +283,7 @@ def test_of_loads_at_the_same_time_the_newest_date_is_in_force_in_the_end(servic
         thread.join()
 
     with service.store.reading() as session:
-        (nix,) = standing(session, NOON)
+        nix = of_register(standing(session, NOON))
         count = session.scalar(select(func.count()).select_from(RegisterVersion))
     assert nix.as_of == dates[0]
     assert {type(error) for error in refused} <= {RegisterOlder}

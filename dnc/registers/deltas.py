@@ -1,0 +1,75 @@
+"""Change lists: to which version they belong, and what they make of it."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from pyroaring import BitMap64
+from sqlalchemy.orm import Session
+
+from dnc.models import RegisterVersion
+from dnc.registers.errors import RegisterBaseMissing, RegisterBaseOther
+from dnc.registers.files import RegisterFile
+from dnc.registers.outcomes import Changed
+from dnc.registers.snapshots import SnapshotUnreadable, read_snapshot
+
+GAP = timedelta(days=1)
+"""How long after the base's date the first change may be: a list that begins later may have a list before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The version that a change list is applied to."""
+
+    version_id: str
+    as_of: date
+    snapshot_sha256: str
+
+
+def base_of(session: Session, version_id: str | None, base_as_of: date | None) -> Base:
+    """Return the version to be changed; ``base_as_of`` is the date that the list itself is said to go on from.
+
+    Raises:
+        RegisterBaseMissing: there is none.
+        RegisterBaseOther: it is of another date.
+    """
+    version = None if version_id is None else session.get(RegisterVersion, version_id)
+    if version is None:
+        raise RegisterBaseMissing("load a full file first")
+    if base_as_of is not None and version.as_of != base_as_of:
+        raise RegisterBaseOther(
+            f"they change the version of {base_as_of}, the one in force is of {version.as_of}; load what is between",
+            extra={"in_force_as_of": str(version.as_of)},
+        )
+    return Base(version.id, version.as_of, version.snapshot_sha256)
+
+
+def applied(registers_dir: Path, base: Base, read: RegisterFile, base_as_of: date | None) -> tuple[BitMap64, Changed]:
+    """Return the numbers of the base with the changes made to them, and how many there were of each kind.
+
+    Raises:
+        RegisterBaseOther: nobody said which version the list goes on from, and its first change is later than the day
+            after the base's: changes between the two would be lost.
+        RegisterBaseMissing: the base's snapshot cannot be read here.
+    """
+    if base_as_of is None and read.first_change is not None and read.first_change > base.as_of + GAP:
+        raise RegisterBaseOther(
+            f"their first change is of {read.first_change}, and the version in force of {base.as_of}; load what is "
+            "between, or say that the list goes on from that version",
+            extra={"in_force_as_of": str(base.as_of)},
+        )
+    try:
+        numbers = read_snapshot(registers_dir, base.snapshot_sha256).numbers()
+    except SnapshotUnreadable as error:
+        raise RegisterBaseMissing("its snapshot cannot be read here; load a full file") from error
+    removed = read.removed.intersection_cardinality(numbers)
+    added = len(read.numbers) - read.numbers.intersection_cardinality(numbers)
+    changed = Changed(
+        added=added,
+        removed=removed,
+        unlisted=len(read.removed) - removed,
+        listed_before=len(read.numbers) - added,
+    )
+    numbers -= read.removed
+    numbers |= read.numbers
+    return numbers, changed
