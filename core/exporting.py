@@ -186,10 +186,15 @@ def export_ledger(session: Session, public_key: str, target: IO[bytes], part: Pa
 def read_export(path: Path) -> Iterator[Line]:
     """Yield the lines of an export; one that is not JSON in its one form is yielded as ``{"type": "unreadable"}``."""
     with path.open("rb") as file:
-        while written := file.readline(MOST_OF_A_LINE):
-            try:
-                line = json.loads(written.decode())
-                is_canonical = isinstance(line, dict) and canonical(line).encode() + b"\n" == written
-            except (ValueError, RecursionError):
-                line, is_canonical = None, False
-            yield line if is_canonical and line is not None else {"type": "unreadable"}
+        yield from read_lines(file)
+
+
+def read_lines(file: IO[bytes]) -> Iterator[Line]:
+    """Yield the lines of an export that is open already; as ``read_export``."""
+    while written := file.readline(MOST_OF_A_LINE):
+        try:
+            line = json.loads(written.decode())
+            is_canonical = isinstance(line, dict) and canonical(line).encode() + b"\n" == written
+        except (ValueError, RecursionError):
+            line, is_canonical = None, False
+        yield line if is_canonical and line is not None else {"type": "unreadable"}

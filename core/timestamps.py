@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, func, select
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.access import operator
@@ -79,36 +79,36 @@ def stamp_newest(store: Store, authority: Authority, now: datetime) -> int | Non
         TimestampFailed: the authority did not answer in time, refused, or its answer does not verify.
     """
     with store.reading() as session:
-        checkpoint = session.scalar(select(LedgerCheckpoint).order_by(LedgerCheckpoint.no.desc()).limit(1))
-        last = session.scalar(
-            select(LedgerCheckpoint.at).where(
-                LedgerCheckpoint.no == select(func.max(CheckpointTimestamp.checkpoint_no)).scalar_subquery()
-            )
-        )
-        newest = session.scalar(select(func.max(CheckpointTimestamp.checkpoint_no)))
-    if checkpoint is None or checkpoint.no == newest or (last is not None and now < last + authority.every):
+        newest = session.execute(
+            select(LedgerCheckpoint.no, LedgerCheckpoint.payload).order_by(LedgerCheckpoint.no.desc()).limit(1)
+        ).one_or_none()
+        last = session.execute(
+            select(LedgerCheckpoint.no, LedgerCheckpoint.at)
+            .join(CheckpointTimestamp, CheckpointTimestamp.checkpoint_no == LedgerCheckpoint.no)
+            .order_by(LedgerCheckpoint.no.desc())
+            .limit(1)
+        ).one_or_none()
+    if newest is None or (last is not None and (last.no == newest.no or now < last.at + authority.every)):
         return None
-    payload = checkpoint.payload.encode()
+    no, payload = newest.no, newest.payload.encode()
     response, stamped_at = request_stamp(authority, payload)
     with store.writing() as session:
-        if session.get(CheckpointTimestamp, checkpoint.no) is not None:
+        if session.get(CheckpointTimestamp, no) is not None:
             return None
         session.add(
-            CheckpointTimestamp(
-                checkpoint_no=checkpoint.no, stamped_at=stamped_at, authority=authority.name, response=response
-            )
+            CheckpointTimestamp(checkpoint_no=no, stamped_at=stamped_at, authority=authority.name, response=response)
         )
         put_on_record(
             session,
             Event(
                 STAMPED,
-                str(checkpoint.no),
+                str(no),
                 operator("jobs").actor,
                 None,
                 stamped_payload(authority.name, payload, response, stamped_at),
             ),
         )
-    return checkpoint.no
+    return int(no)
 
 
 def stamped_payload(authority: str, stamped: bytes, response: bytes, stamped_at: datetime) -> dict[str, object]:
@@ -160,6 +160,9 @@ def _posted(authority: Authority, body: bytes) -> bytes:
         try:
             with urllib.request.urlopen(request, timeout=authority.timeout) as answer:  # noqa: S310
                 got.append(answer.read(ANSWER_LIMIT + 1))
+        except urllib.error.HTTPError as error:
+            error.close()
+            got.append(error)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, there is no answer
             got.append(error)
 

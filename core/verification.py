@@ -160,8 +160,8 @@ class _Verifier:
         if kind not in ORDER:
             self.find("changed", None, None, "a line cannot be read")
             return
-        if line.keys() != MEMBERS[kind]:
-            self.find("changed", None, None, "a line has other members than it was written with")
+        if line.keys() != MEMBERS[kind] or not _is_plain(list(line.values())):
+            self.find("changed", None, None, "a line has other members, or of another kind, than it was written with")
         match kind:
             case "header":
                 self.header(line)
@@ -353,6 +353,11 @@ class _Verifier:
             self.find("inserted", no, chain.end[0], "the chain goes on after its head")
         elif self.wanted.to is not None and (chain.newest is None or stated != (chain.newest.seq, chain.newest.head)):
             self.find("inserted", no, chain.end[0], "the part goes on after what its last checkpoint signed")
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether there is nothing but texts, whole numbers and nulls in it: 1.0 and true would pass for 1."""
+    return all(map(_is_plain, value)) if isinstance(value, list) else type(value) in (str, int, type(None))
 
 
 def _whole(value: object) -> int:
