@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
+from core.ledger import Position
 from core.numbers import Number
 from dnc.facts import (
     AttemptsFact,
@@ -28,7 +29,14 @@ from dnc.facts import (
     RestrictionKind,
 )
 from dnc.gathering import LOOK_BACK, Listed
-from dnc.history.rows import Past, PastBlock, PastCampaign, PastRegisterVersion, campaigns_with, past_of
+from dnc.history.campaigns import PastCampaign, campaigns_with
+from dnc.history.rows import (
+    Past,
+    PastBlock,
+    PastPermission,
+    PastRegisterVersion,
+    past_of,
+)
 from dnc.policy import policy_for
 
 
@@ -36,13 +44,19 @@ from dnc.policy import policy_for
 class Asked:
     """May this number have been called for this campaign (by id) ``at`` that moment, by what was on record then?
 
-    ``number`` None: none could be read.
+    ``number`` None: none could be read. ``asker``, of a check on record, is who asked (its ``asked_by``): an attempt
+    that it held itself did not stand in its way. ``entry`` is the check's ledger entry, and tells what came before it
+    of what has the very same time. ``counts_held`` False: it was asked before attempts were held at all, as facts
+    recorded in form 1 were.
     """
 
     number: Number | None
     campaign_id: str
     at: datetime
     known_at: datetime
+    asker: str | None = None
+    entry: Position | None = None
+    counts_held: bool = True
 
 
 def facts_at(
@@ -69,7 +83,8 @@ def facts_asked(connection: Connection, listed: Listed, asked: Sequence[Asked]) 
         return []
     campaigns = campaigns_with(connection, {one.campaign_id for one in asked})
     numbers = {one.number.value for one in asked if one.number is not None}
-    past = past_of(connection, numbers, contacts_since=min(one.at for one in asked) - LOOK_BACK)
+    first = min(one.at for one in asked)
+    past = past_of(connection, numbers, contacts_since=first - LOOK_BACK, permissions_since=first)
     return [facts_from(past, campaigns.get(one.campaign_id), one, listed) for one in asked]
 
 
@@ -80,7 +95,8 @@ def facts_from(past: Past, campaign: PastCampaign | None, asked: Asked, listed: 
     if campaign is None or campaign.created_at > min(at, known_at):
         return CallFacts(written, None, None, None, None, None, None, None, None, None)
     is_open = campaign.closed_at is None or campaign.closed_at > min(at, known_at)
-    campaign_fact = CampaignFact(campaign.product, campaign.channel, is_open, campaign.opens_weekends)
+    rules = campaign.rules_at(min(at, known_at))
+    campaign_fact = CampaignFact(campaign.product, campaign.channel, is_open, campaign.opens_weekends, rules)
     if number is None:
         return CallFacts(None, campaign_fact, None, None, None, None, None, None, None, None)
     value, seller_id = number.value, campaign.seller_id
@@ -96,7 +112,7 @@ def facts_from(past: Past, campaign: PastCampaign | None, asked: Asked, listed: 
         leads=_leads(past, value, seller_id, at, known_at),
         consents=_consents(past, value, seller_id, at, known_at),
         relations=_relations(past, value, seller_id, at, known_at),
-        attempts=_attempts(past, value, campaign.id, at, known_at),
+        attempts=AttemptsFact(_attempts(past, value, campaign.id, at, known_at), _held_until(past, value, asked)),
     )
 
 
@@ -204,7 +220,7 @@ def _relations(past: Past, number: int, seller_id: str, at: datetime, known_at: 
     return tuple(facts)
 
 
-def _attempts(past: Past, number: int, campaign_id: str, at: datetime, known_at: datetime) -> AttemptsFact:
+def _attempts(past: Past, number: int, campaign_id: str, at: datetime, known_at: datetime) -> tuple[datetime, ...]:
     """Return the calls made by ``at``; those that were on record by then count even if dated later, as in a check."""
     since = at - LOOK_BACK
     started = [
@@ -215,4 +231,32 @@ def _attempts(past: Past, number: int, campaign_id: str, at: datetime, known_at:
         and one.recorded_at <= known_at
         and (one.recorded_at <= at or one.started_at <= at)
     ]
-    return AttemptsFact(tuple(sorted(started, reverse=True)))
+    return tuple(sorted(started, reverse=True))
+
+
+def _held_until(past: Past, number: int, asked: Asked) -> datetime | None:
+    """Return until when another asker's answer held the next attempt: the newest that allowed a call for the campaign.
+
+    A contact on that check settles it.
+    """
+    moment = min(asked.at, asked.known_at)
+    before = [
+        one
+        for one in past.permissions.get(number, ())
+        if one.campaign_id == asked.campaign_id and _came_before(one, asked, moment)
+    ]
+    if not before or not asked.counts_held:
+        return None
+    newest = max(before, key=lambda one: (one.checked_at, one.entry.chain, one.entry.seq, one.id))
+    if newest.asked_by == asked.asker or newest.valid_until <= asked.at:
+        return None
+    contacts = past.contacts.get(number, ())
+    is_settled = any(one.check_id == newest.id and one.recorded_at <= moment for one in contacts)
+    return None if is_settled else newest.valid_until
+
+
+def _came_before(one: PastPermission, asked: Asked, moment: datetime) -> bool:
+    """Say whether the check was answered before the question; of two at one instant, the same chain tells."""
+    if one.checked_at != moment or asked.entry is None:
+        return one.checked_at <= moment
+    return one.entry.chain == asked.entry.chain and one.entry.seq < asked.entry.seq

@@ -1,20 +1,20 @@
 """Everything on record on some numbers, whenever it was true or recorded, read with a handful of statements."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from operator import attrgetter
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, literal_column, select
 
 from consent.past import PastConsent, PastRelation, past_consents, past_relations
 from consent.terms import Channel, read_channels
 from core.database import UtcDateTime, any_of, any_of_value
+from core.ledger import Position
 from core.prepared import Prepared, instant_value, read_date_or_none, read_instant, read_instant_or_none
 from core.standing import NUMBERS
 from dnc.models import (
-    Campaign,
+    Check,
     Complaint,
     Contact,
     Hold,
@@ -71,10 +71,23 @@ class PastContact:
     id: str
     seller_id: str
     campaign_id: str
+    check_id: str
     outcome: str
     started_at: datetime
     recorded_at: datetime
     logged_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastPermission:
+    """A check that allowed a call, and so held the attempt for whoever asked; ``entry`` is its ledger entry."""
+
+    id: str
+    campaign_id: str
+    asked_by: str
+    checked_at: datetime
+    valid_until: datetime
+    entry: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +116,6 @@ class PastComplaint:
 
 
 @dataclass(frozen=True, slots=True)
-class PastCampaign:
-    """A campaign with its whole life; once closed it stays so."""
-
-    id: str
-    slug: str
-    seller_id: str
-    product: str
-    channel: Channel
-    opens_weekends: bool
-    created_at: datetime
-    closed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class PastRegisterVersion:
     """A version of a country's register: contents as of a day, in force from ``loaded_at`` until the next one."""
 
@@ -140,6 +139,7 @@ class Past:
     holds: dict[int, list[PastBlock]] = field(default_factory=dict)
     restrictions: dict[int, list[PastBlock]] = field(default_factory=dict)
     contacts: dict[int, list[PastContact]] = field(default_factory=dict)
+    permissions: dict[int, list[PastPermission]] = field(default_factory=dict)
     leads: dict[int, list[PastLead]] = field(default_factory=dict)
     consents: dict[int, list[PastConsent]] = field(default_factory=dict)
     relations: dict[int, list[PastRelation]] = field(default_factory=dict)
@@ -189,11 +189,28 @@ _CONTACTS = Prepared(
         Contact.id,
         Contact.seller_id,
         Contact.campaign_id,
+        Contact.check_id,
         Contact.outcome,
         Contact.started_at,
         Contact.recorded_at,
         Contact.logged_by,
     ).where(any_of(Contact.number, NUMBERS), Contact.started_at >= bindparam("since", type_=UtcDateTime()))
+)
+_PERMISSIONS = Prepared(
+    select(
+        Check.number,
+        Check.id,
+        Check.campaign_id,
+        Check.asked_by,
+        Check.checked_at,
+        Check.valid_until,
+        Check.chain,
+        Check.seq,
+    ).where(
+        any_of(Check.number, NUMBERS),
+        Check.verdict == literal_column("'allow'"),
+        Check.valid_until > bindparam("since", type_=UtcDateTime()),
+    )
 )
 _REPEATS = Prepared(
     select(
@@ -220,16 +237,6 @@ _COMPLAINTS = Prepared(
         Complaint.recorded_by,
     ).where(any_of(Complaint.number, NUMBERS))
 )
-_CAMPAIGNS = select(
-    Campaign.id,
-    Campaign.slug,
-    Campaign.seller_id,
-    Campaign.product,
-    Campaign.channel,
-    Campaign.opens_weekends,
-    Campaign.created_at,
-    Campaign.closed_at,
-)
 _VERSIONS = Prepared(
     select(
         Register.name,
@@ -245,11 +252,16 @@ _VERSIONS = Prepared(
 )
 
 
-def past_of(connection: Connection, numbers: Collection[int], *, contacts_since: datetime) -> Past:
+def past_of(
+    connection: Connection, numbers: Collection[int], *, contacts_since: datetime, permissions_since: datetime
+) -> Past:
     """Return what is on record on the numbers; of contacts, those that started at ``contacts_since`` or later.
 
+    Of checks, those that allowed a call until after ``permissions_since``.
+
     Each part is one statement however many numbers there are: by ix_opt_outs_number, ix_holds_number,
-    ix_restrictions_number, ix_contacts_number_started_at, and those of ``leads.past`` and ``consent.past``.
+    ix_restrictions_number, ix_contacts_number_started_at, ix_checks_number, and those of ``leads.past`` and
+    ``consent.past``.
     """
     name = connection.dialect.name
     given: dict[str, object] = {"numbers": any_of_value(name, numbers)}
@@ -275,13 +287,20 @@ def past_of(connection: Connection, numbers: Collection[int], *, contacts_since:
                 id_, seller_id, kind, read_instant(made_at), made_by, read_instant_or_none(ended_at), ended_by
             )
             part.setdefault(number, []).append(block)
-    for number, id_, seller_id, campaign_id, outcome, started_at, recorded_at, by in _CONTACTS.rows(
-        connection, given | {"since": instant_value(name, contacts_since)}
-    ):
+    since = {"since": instant_value(name, contacts_since)}
+    for number, id_, seller_id, campaign_id, check_id, outcome, *row in _CONTACTS.rows(connection, given | since):
+        started_at, recorded_at, by = row
         contact = PastContact(
-            id_, seller_id, campaign_id, outcome, read_instant(started_at), read_instant(recorded_at), by
+            id_, seller_id, campaign_id, check_id, outcome, read_instant(started_at), read_instant(recorded_at), by
         )
         found.contacts.setdefault(number, []).append(contact)
+    since = {"since": instant_value(name, permissions_since)}
+    for number, id_, campaign_id, by, checked_at, valid_until, chain, seq in _PERMISSIONS.rows(
+        connection, given | since
+    ):
+        entry = Position(chain, seq)
+        permission = PastPermission(id_, campaign_id, by, read_instant(checked_at), read_instant(valid_until), entry)
+        found.permissions.setdefault(number, []).append(permission)
     for opt_outs in found.opt_outs.values():
         opt_outs.sort(key=attrgetter("id"))
     for blocks in (*found.holds.values(), *found.restrictions.values()):
@@ -316,32 +335,3 @@ def register_versions(connection: Connection) -> dict[str, list[PastRegisterVers
         version = PastRegisterVersion(register, country, id_, snapshot, day, read_instant(loaded_at), loaded_by)
         found.setdefault(country, []).append(version)
     return found
-
-
-def campaigns_with(connection: Connection, ids: Iterable[str]) -> dict[str, PastCampaign]:
-    """Return the campaigns with these ids, by id."""
-    rows = connection.execute(_CAMPAIGNS.where(Campaign.id.in_(list(ids))))
-    return {row.id: _campaign(row) for row in rows}
-
-
-def campaigns_at(connection: Connection, seller_id: str | None, at: datetime) -> list[PastCampaign]:
-    """Return the campaigns of a seller (of all sellers for None) that were open at ``at``, by slug."""
-    query = _CAMPAIGNS.where(
-        Campaign.created_at <= at, Campaign.closed_at.is_(None) | (Campaign.closed_at > at)
-    ).order_by(Campaign.slug)
-    if seller_id is not None:
-        query = query.where(Campaign.seller_id == seller_id)
-    return [_campaign(row) for row in connection.execute(query)]
-
-
-def _campaign(row: Any) -> PastCampaign:  # Any: a row of _CAMPAIGNS
-    return PastCampaign(
-        row.id,
-        row.slug,
-        row.seller_id,
-        row.product,
-        Channel(row.channel),
-        row.opens_weekends,
-        row.created_at,
-        row.closed_at,
-    )

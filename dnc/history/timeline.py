@@ -12,14 +12,13 @@ from core.numbers import Number
 from dnc.calendar import MIDNIGHT, local_instant
 from dnc.decision import decide
 from dnc.gathering import Listed
+from dnc.history.campaigns import PastCampaign, campaigns_at
 from dnc.history.differences import CampaignStanding, Difference, differences
 from dnc.history.events import EventKind, OriginNames, PastEvent, events_of, in_order
 from dnc.history.facts import Asked, facts_from, version_at
 from dnc.history.rows import (
     Past,
-    PastCampaign,
     PastRegisterVersion,
-    campaigns_at,
     past_of,
     read_unweighed,
 )
@@ -69,7 +68,7 @@ def timeline(
     if caller.role is Role.SALES:
         return Timeline(at, known, (), (), ())
     connection, value = session.connection(), number.value
-    past = past_of(connection, [value], contacts_since=EPOCH)
+    past = past_of(connection, [value], contacts_since=EPOCH, permissions_since=at)
     read_unweighed(connection, past, [value])
     standings = [
         _standing(past, campaign, number, listed, at, known, now)

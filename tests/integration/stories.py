@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from consent.grounds import record_consent, record_relation, withdraw_consent
 from consent.terms import Channel
-from core.ledger import LedgerEntry
+from core.ledger import LedgerEntry, Position
 from core.numbers import Number, read_number
 from dnc.campaigns import close_campaign
 from dnc.contacts import Outcome, log_contact
@@ -324,5 +324,12 @@ def stored_checks(seeded: Seeded, *, after: datetime) -> Iterator[Stored]:
             document = json.loads(payload)
             decision = document["decisions"][document["rows"][check.place][2]]
             number = None if check.number is None else Number(check.number)
-            asked = Asked(number, check.campaign_id, check.checked_at, check.checked_at)
+            asked = Asked(
+                number,
+                check.campaign_id,
+                check.checked_at,
+                check.checked_at,
+                asker=check.asked_by,
+                entry=Position(check.chain, check.seq),
+            )
             yield Stored(check.id, asked, facts_from_record(decision["facts"]))
