@@ -16,6 +16,7 @@ from dnc.arrival_routes import arrivals_api
 from dnc.canary_routes import exports_api
 from dnc.history.routes import lookups_api
 from dnc.oversight.routes import oversight_api
+from dnc.registers.change_routes import register_changes_api
 from dnc.registers.routes import registers_api
 from dnc.routes import checks_api, dnc_api
 from dnc.seller_rules.routes import seller_rules_api
@@ -66,6 +67,7 @@ def all_apis(service: Service) -> list[Api]:
         dnc_api(store),
         lookups_api(store, service.shelf.listed),
         registers_api(store, service.settings.registers_dir, service.shelf.is_readable),
+        register_changes_api(store, service.settings.registers_dir),
         lead_files_api(
             store, service.lead_files, partial(read_beside, service.settings), partial(screen_arrival, service)
         ),

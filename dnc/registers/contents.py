@@ -1,6 +1,7 @@
 """What one register version says of numbers, many at once: listed, not listed, or not known because not covered."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
@@ -18,7 +19,7 @@ from dnc.registers.standing import country_of
 
 CHUNK = 100_000
 """Numbers looked at in one step: what a comparison holds beside the snapshots themselves."""
-Numbers = npt.NDArray[np.uint64]
+Numbers = npt.NDArray[np.int64]
 Answers = npt.NDArray[np.bool_]
 
 
@@ -45,7 +46,6 @@ class VersionCard:
     count: int
     loaded_at: datetime
     snapshot_sha256: str
-    coverage_sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +57,50 @@ class VersionContents:
     covered: Snapshot | None
 
     def lists(self, numbers: Numbers) -> Answers:
-        """Return of each number whether it is listed."""
-        return _within(self.listed, numbers)
+        """Return of each number whether it is listed. Raises VersionUnreadable."""
+        with _readable(self.card):
+            return self.listed.listed_of(numbers)
 
     def knows(self, numbers: Numbers) -> Answers:
-        """Return of each number whether the version says anything of it: one outside is not known, listed or not."""
+        """Return of each number whether the version says anything of it: one outside is not known, listed or not.
+
+        Raises VersionUnreadable.
+        """
         if self.covered is None:
             return np.ones(len(numbers), dtype=np.bool_)
-        return _within(self.covered, numbers) | self.lists(numbers)
+        with _readable(self.card):
+            return self.covered.listed_of(numbers) | self.listed.listed_of(numbers)
+
+    def verify(self) -> None:
+        """See that all of what the version lists is as it was written. Raises VersionUnreadable."""
+        with _readable(self.card):
+            self.listed.verify()
 
     def chunks(self) -> Iterator[Numbers]:
-        """Yield the numbers listed in ascending order, ``CHUNK`` at a time."""
-        listed = iter(self.listed)
-        while len(chunk := np.fromiter(islice(listed, CHUNK), dtype=np.uint64)):
+        """Yield the numbers listed in ascending order, ``CHUNK`` at a time. Raises VersionUnreadable."""
+        with _readable(self.card):
+            listed = iter(self.listed)
+        while len(chunk := np.fromiter(islice(listed, CHUNK), dtype=np.int64)):
             yield chunk
 
 
-def _within(snapshot: Snapshot, numbers: Numbers) -> Answers:
-    return np.fromiter((int(number) in snapshot for number in numbers), dtype=np.bool_, count=len(numbers))
+@contextmanager
+def _readable(card: VersionCard) -> Iterator[None]:
+    try:
+        yield
+    except SnapshotUnreadable as error:
+        raise VersionUnreadable(f"the version of {card.as_of} is missing or damaged on disk") from error
 
 
 def read_contents(registers_dir: Path, card: VersionCard) -> VersionContents:
-    """Return what the version says.
+    """Return what the version says; what it has to read later is checked then.
 
     Raises:
         VersionUnreadable: a snapshot of it is missing or damaged.
     """
-    try:
+    with _readable(card):
         listed = read_snapshot(registers_dir, card.snapshot_sha256)
-        covered = None if card.coverage_sha256 is None else read_snapshot(registers_dir, card.coverage_sha256)
-    except SnapshotUnreadable as error:
-        raise VersionUnreadable(f"the version of {card.as_of} is missing or damaged on disk") from error
+        covered = None if listed.coverage is None else read_snapshot(registers_dir, listed.coverage)
     return VersionContents(card, listed, covered)
 
 
@@ -128,5 +141,4 @@ def _card(row: RegisterVersion, country: str) -> VersionCard:
         count=row.count,
         loaded_at=row.loaded_at,
         snapshot_sha256=row.snapshot_sha256,
-        coverage_sha256=getattr(row, "coverage_sha256", None),
     )

@@ -107,7 +107,7 @@ def _follow(store: Store, registers_dir: Path, following: Following, now: dateti
         in_force = session.scalars(select(Register.version_id).where(Register.name == following.register)).one()
     before = _was(registers_dir, cards.get(following.version_id or ""))
     toward = cards.get(following.toward_id or "")
-    if toward is not None and toward.id != in_force and not _is_readable(registers_dir, toward):
+    if toward is not None and toward.id != in_force and _whole(registers_dir, toward) is None:
         toward = None  # it was replaced since, and whoever joined with it and stays has joined with the newer one
     if toward is None:
         toward = cards[in_force or ""]
@@ -123,18 +123,17 @@ def _follow(store: Store, registers_dir: Path, following: Following, now: dateti
 
 def _was(registers_dir: Path, card: VersionCard | None) -> VersionContents | None:
     """Return the version before; None if there was none or it cannot be read: then all that are listed have joined."""
+    return None if card is None else _whole(registers_dir, card)
+
+
+def _whole(registers_dir: Path, card: VersionCard) -> VersionContents | None:
+    """Return the version if every part of it can be read."""
     try:
-        return None if card is None else read_contents(registers_dir, card)
+        contents = read_contents(registers_dir, card)
+        contents.verify()
     except VersionUnreadable:
         return None
-
-
-def _is_readable(registers_dir: Path, card: VersionCard) -> bool:
-    try:
-        read_contents(registers_dir, card)
-    except VersionUnreadable:
-        return False
-    return True
+    return contents
 
 
 def _slices(store: Store, numbers: list[int], after: int | None) -> Iterator[list[tuple[int, str]]]:

@@ -17,7 +17,7 @@ KEY = f"{MARKER} {NUMBER}"
 """A field that no schema knows, and that tells of a person."""
 ECHOES = (MARKER, "46701740666", "0701740666", "701740666")
 BODY_LIMIT = 4 * 1024 * 1024
-NOW = "2026-11-24T08:30:00Z"
+NOW, LATER = "2026-11-24T08:30:00Z", "2026-11-24T09:30:00Z"
 
 VALID: dict[str, tuple[Role, Json]] = {
     "/v1/checks": (Role.DIALER, {"number": NUMBER, "campaign": CAMPAIGN, "region": "SE", "reference": MARKER}),
@@ -124,6 +124,13 @@ VALID: dict[str, tuple[Role, Json]] = {
         Role.COMPLIANCE,
         {"number": NUMBER, "region": "SE", "seen_at": NOW, "how": MARKER},
     ),
+    f"/v1/sellers/{NOBODYS_ID}/rules": (
+        Role.COMPLIANCE,
+        {
+            "rules": {"SE": {"opens": "10:00", "attempts_day": 2, "prohibited_products": ["insurance"]}},
+            "because": MARKER,
+        },
+    ),
     "/v1/complaints": (
         Role.CUSTOMER_SERVICE,
         {
@@ -151,6 +158,10 @@ VALID: dict[str, tuple[Role, Json]] = {
             "lead_file": None,
             "reason": MARKER,
         },
+    ),
+    "/v1/rematches": (
+        Role.COMPLIANCE,
+        {"name": "nix", "since": NOW, "until": LATER, "version": None, "cursor": NOBODYS_ID, "limit": 10},
     ),
 }
 """Each route that takes JSON, who may use it, and a body with every field set; none of them is sent as it is."""
@@ -182,7 +193,18 @@ NULLABLE = {
     "withdrawn_at",
     "fulfilled_at",
 }
-INSTANTS = {"at", "started_at", "ended_at", "received_at", "asked_by_person_at", "as_of", "known_at", "seen_at"} | {
+INSTANTS = {
+    "since",
+    "until",
+    "at",
+    "started_at",
+    "ended_at",
+    "received_at",
+    "asked_by_person_at",
+    "as_of",
+    "known_at",
+    "seen_at",
+} | {
     "given_at",
     "expires_at",
     "withdrawn_at",

@@ -16,7 +16,7 @@ from core.access import RIGHTS, Role
 from dnc.arrivals import screen_arrivals
 from dnc.recipients import add_recipient
 from leads.arriving import finished_files
-from tests.api.calling import Json, Ringklar, answered
+from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered
 from tests.api.test_roles import delivery
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPERATOR, OPTED_OUT, PARTNER_SOURCE, SELLER
 from web.endpoint import Download
@@ -165,8 +165,18 @@ def test_answers_fit_their_declared_models(ringklar: Ringklar) -> None:
     form = {"as_of": "2026-11-20", "file": (io.BytesIO(f"{LISTED}\n".encode()), "nix.txt")}
     loaded = ringklar.ask("POST", "/v1/registers/nix/versions", role=Role.COMPLIANCE, data=form)
     fits("POST /v1/registers/{name}/versions", loaded)
+    _try_register_changes(ringklar, fits)
 
     assert tried == models.keys()
+
+
+def _try_register_changes(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json]) -> None:
+    """Ask how the register changed, and hold the contacts against it again, page by page."""
+    role, versions = Role.COMPLIANCE, "from=2026-11-15&to=2026-11-20"
+    fits("GET /v1/registers/{name}/changes", ringklar.get(f"/v1/registers/nix/changes?{versions}", role))
+    question = {"name": "nix", "since": "2026-11-01T00:00:00Z", "until": "2026-12-01T00:00:00Z"}
+    for more in ({}, {"version": "2026-11-20"}, {"cursor": NOBODYS_ID}):
+        fits("POST /v1/rematches", ringklar.post("/v1/rematches", {**question, **more}, role))
 
 
 def _try_custody(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json], file_id: str) -> None:

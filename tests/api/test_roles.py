@@ -28,6 +28,8 @@ EXPECTED: dict[str, set[Role]] = {
     "GET /v1/changes": {D, O},
     "POST /v1/registers/{name}/versions": {O},
     "GET /v1/registers": {D, S, C, L, O, A},
+    "GET /v1/registers/{name}/changes": {L, O},
+    "POST /v1/rematches": {O},
     "POST /v1/lead-files": {L},
     "GET /v1/lead-files/{lead_file_id}": {L},
     "GET /v1/lead-files/{lead_file_id}/rows": {L},
