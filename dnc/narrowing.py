@@ -26,7 +26,7 @@ LONGEST = 10_000  # no count, month or day of a rule is larger: a typing error, 
 
 
 class UnreadableRules(ValueError):
-    """The rules cannot be read. ``mistakes`` names each that is wrong, by country and rule."""
+    """The rules cannot be read. ``mistakes`` names each that is wrong, by country and rule; no input is repeated."""
 
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("; ".join(mistakes))
@@ -196,7 +196,7 @@ def rules_from_record(version: int, record: object) -> SellerRules:
     read: list[tuple[str, Narrowing]] = []
     for country, rules in sorted(record.items(), key=lambda item: str(item[0])):
         if not (isinstance(country, str) and _COUNTRY.fullmatch(country)):
-            mistakes.append(f"{str(country)[:20]!r} is no country's two letters")
+            mistakes.append("a country is named by its two letters, in capitals")
         elif not isinstance(rules, Mapping):
             mistakes.append(f"{country}: rules are an object with the name of a rule for each name")
         else:
@@ -212,7 +212,7 @@ def _mistakes(rules: Mapping[str, object]) -> Iterator[str]:
     for name, value in rules.items():
         known = _READ.get(name)
         if known is None:
-            yield f"{str(name)[:40]}: there is no such rule; there are {', '.join(_READ)}"
+            yield f"?: there is no such rule; there are {', '.join(_READ)}"
             continue
         try:
             known(value)

@@ -206,6 +206,9 @@ def _try_oversight(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json]
         fits("POST /v1/walk-backs", ringklar.post("/v1/walk-backs", question, role))
     for asked_by in (Role.CUSTOMER_SERVICE, role):
         fits("POST /v1/walk-backs", ringklar.post("/v1/walk-backs", {"number": FROM_PARTNER}, asked_by))
+    rules = {"rules": {"SE": {"attempts_day": 2, "closed_weekdays": ["sunday"]}}, "because": "x"}
+    fits("POST /v1/sellers/{slug}/rules", ringklar.post(f"/v1/sellers/{SELLER}/rules", rules, role))
+    fits("GET /v1/sellers/{slug}/rules", ringklar.get(f"/v1/sellers/{SELLER}/rules", role))
     fits("GET /v1/league", ringklar.get("/v1/league", role))
     stopped = {"number": FROM_PARTNER, "seller": SELLER, "reason": "x"}
     for _once_more in range(2):

@@ -64,6 +64,8 @@ EXPECTED: dict[str, set[Role]] = {
     "POST /v1/walk-backs": {C, O},
     "POST /v1/quarantines": {O},
     "GET /v1/league": {L, O},
+    "GET /v1/sellers/{slug}/rules": {L, O},
+    "POST /v1/sellers/{slug}/rules": {O},
 }
 """Which roles may call which endpoint: a change of rights must be seen in review, here."""
 

@@ -113,7 +113,7 @@ def test_a_what_if_is_held_to_the_sellers_rules_too_whatever_the_policy(seeded: 
     [
         ({"SE": {"opens": "07:00"}}, "SE.opens: 07:00 would be wider than the law's 08:00"),
         ({"SE": {"minor_age": 15}}, "SE.minor_age: 15 would be wider than the law's 16"),
-        ({"SE": {"closed_red_days": False}}, "SE.closed_red_days: there is no such rule"),
+        ({"SE": {"closed_red_days": False}}, "SE.?: there is no such rule"),
         ({"DE": {"opens": "10:00"}}, "DE: no policy is in force there"),
         ({"IM": {}}, "IM: no policy is in force there"),
         ([], "rules are an object"),
@@ -157,9 +157,9 @@ def test_setting_rules_is_on_record_with_who_and_why(seeded: Seeded) -> None:
 
     with seeded.service.store.reading() as session:
         entry = session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "seller_rules.set")).one()
-    assert entry.payload is not None
-    assert json.loads(entry.payload) == {"version": 1, "rules": AFTERNOONS, "because": "the board"}
-    assert (entry.actor, entry.seller_id) == (made.set_by, seeded.seller_id)
+        assert entry.payload is not None
+        assert json.loads(entry.payload) == {"version": 1, "rules": AFTERNOONS, "because": "the board"}
+        assert (entry.actor, entry.seller_id) == (made.set_by, seeded.seller_id)
 
 
 @pytest.mark.parametrize("change", ["UPDATE seller_rules SET rules = '{}'", "DELETE FROM seller_rules"])

@@ -132,7 +132,7 @@ def test_rules_that_a_later_version_wrote_are_refused_rather_than_guessed() -> N
     record = facts_to_record(replace(FULL, campaign=CAMPAIGN))
     record["campaign"] = ["energy", "voice", True, False, [1, {"SE": {"moon_phase": "full"}}]]
 
-    with pytest.raises(ValueError, match="moon_phase"):
+    with pytest.raises(ValueError, match="no such rule"):
         facts_from_record(record)
 
 

@@ -282,10 +282,10 @@ def test_a_rule_that_the_law_has_overtaken_is_without_effect() -> None:
     ("record", "mistake"),
     [
         ([], "rules are an object with a country's two letters for each name"),
-        ({"Sweden": {}}, "'Sweden' is no country's two letters"),
-        ({"se": {}}, "'se' is no country's two letters"),
+        ({"Sweden": {}}, "a country is named by its two letters, in capitals"),
+        ({"se": {}}, "a country is named by its two letters, in capitals"),
         ({"SE": 3}, "SE: rules are an object"),
-        ({"SE": {"moon_phase": "full"}}, "SE.moon_phase: there is no such rule; there are opens, closes"),
+        ({"SE": {"moon_phase": "full"}}, "SE.?: there is no such rule; there are opens, closes"),
         ({"SE": {"opens": "8"}}, "SE.opens: a time of day is written as 09:30"),
         ({"SE": {"opens": "24:00"}}, "SE.opens: a time of day"),
         ({"SE": {"opens": None}}, "SE.opens: a time of day"),
@@ -319,7 +319,7 @@ def test_every_mistake_is_told_at_once() -> None:
         rules_from_record(1, {"SE": {"opens": "x", "minor_age": "y"}, "Norge": {}})
 
     assert [mistake.partition(":")[0] for mistake in refused.value.mistakes] == [
-        "'Norge' is no country's two letters",
+        "a country is named by its two letters, in capitals",
         "SE.opens",
         "SE.minor_age",
     ]

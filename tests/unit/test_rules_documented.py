@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dnc.policy import POLICIES
+from dnc.narrowing import SELLER_RULE, Narrowing
+from dnc.policies.denmark import EXCEPTED_PRODUCTS
+from dnc.policy import HYPOTHETICAL, POLICIES, Policy
 from dnc.reasons import ReasonCode, reason_for
+from tests.unit.policies_written import values_of
 
 ROOT = Path(__file__).parents[2]
 RULES = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -18,6 +21,63 @@ ROWS = {
     if line.startswith("| `")
     for cells in [[cell.strip() for cell in line.strip("|").split("|")]]
 }
+
+
+def table_under(heading: str) -> dict[str, list[str]]:
+    """Return the cells of each row of the first table under a heading, by the first cell."""
+    lines = RULES.partition(f"\n{heading}\n")[2].splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("| "))
+    rows = []
+    for line in lines[first + 2 :]:
+        if not line.startswith("| "):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    assert len({row[0] for row in rows}) == len(rows)
+    return {row[0]: row[1:] for row in rows}
+
+
+def heading_of(policy: Policy) -> str:
+    """Return the heading under which a policy's values stand."""
+    found = [line for line in RULES.splitlines() if line.startswith("### ") and f"`{policy.version}`" in line]
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.version)
+def test_every_value_of_every_policy_stands_in_the_document_as_it_is(policy: Policy) -> None:
+    table = table_under(heading_of(policy))
+
+    assert {name: cells[0] for name, cells in table.items()} == values_of(policy)
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.version)
+def test_every_value_names_its_source_or_is_said_to_be_assumed(policy: Policy) -> None:
+    for name, (value, source) in table_under(heading_of(policy)).items():
+        is_known = "](https://" in source or "assumption" in source or "From memory" in source
+        assert is_known or value == "none" or name in {"zone", "weekend_hours", "opt_out_products"}, name
+
+
+def test_every_product_word_of_the_law_is_explained() -> None:
+    used = EXCEPTED_PRODUCTS.union(*(policy.prohibited_products | policy.opt_out_products for policy in POLICIES))
+
+    assert table_under("## Products").keys() == used
+
+
+def test_every_rule_that_a_seller_may_set_is_explained() -> None:
+    named = {name for names in table_under("## A seller's own rules") for name in names.split(", ")}
+
+    assert named == set(Narrowing.__dataclass_fields__)
+    assert SELLER_RULE in RULES
+
+
+def test_every_law_that_was_only_proposed_is_explained() -> None:
+    table = table_under("## Laws that were only proposed")
+
+    assert table.keys() == {policy.version for policy in HYPOTHETICAL}
+    for policy in HYPOTHETICAL:
+        other = set(policy.rules.values()) | {policy.consent_rule}
+        law = {rule for one in POLICIES for rule in (*one.rules.values(), one.consent_rule)}
+        assert all(rule in table[policy.version][0] for rule in other - law)
 
 
 def test_every_reason_has_one_row_and_every_row_a_reason() -> None:
@@ -34,7 +94,7 @@ def test_a_row_gives_the_category_and_every_rule_id_of_its_reason(code: ReasonCo
     named = set(re.findall(r"[A-Z]{2}-[A-Z]+-\d+", rules))
     used = {policy.rules.get(code, reason.rule) for policy in POLICIES} | {reason.rule}
     if code is ReasonCode.NO_LAWFUL_BASIS:
-        used |= {policy.consent_channel_rule for policy in POLICIES}
+        used |= {policy.consent_rule for policy in POLICIES}
     assert named == used
 
 
