@@ -4,14 +4,15 @@ SQLAlchemy writes the SQL from the mapped tables; running it goes straight to th
 the forms of ``core.database``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, FromClause, Table, bindparam, cast, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql import ClauseElement, Select
 
 from core.clock import from_microseconds, to_microseconds
 
@@ -41,6 +42,15 @@ class Prepared:
         finally:
             cursor.close()
 
+    def run_each(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> int:
+        """Run with each of the rows, given in the order of the statement's own parameters; return the row count."""
+        text, _names = self._text(connection.dialect)
+        cursor = self._opened(connection, text, lambda cursor: cursor.executemany(text, rows))
+        try:
+            return int(cursor.rowcount)
+        finally:
+            cursor.close()
+
     def rows(self, connection: Connection, values: Values) -> list[tuple[Any, ...]]:
         """Run and return every row, as the driver gives it; see ``read_instant`` and its neighbours."""
         cursor = self._cursor(connection, values)
@@ -51,20 +61,57 @@ class Prepared:
 
     def _cursor(self, connection: Connection, values: Values | Sequence[Values]) -> Any:  # Any: the driver's cursor
         text, names = self._text(connection.dialect)
+        if isinstance(values, dict):
+            one = values if names is None else tuple([values[name] for name in names])
+            return self._opened(connection, text, lambda cursor: cursor.execute(text, one))
+        each = values if names is None else [tuple([row[name] for name in names]) for row in values]
+        return self._opened(connection, text, lambda cursor: cursor.executemany(text, each))
+
+    def _opened(self, connection: Connection, text: str, run: Callable[[Any], object]) -> Any:  # Any: as above
         if not connection.in_transaction():
             connection.begin()
         cursor = connection.connection.cursor()
         try:
-            if isinstance(values, dict):
-                cursor.execute(text, values if names is None else tuple([values[name] for name in names]))
-            else:
-                cursor.executemany(
-                    text, values if names is None else [tuple([row[name] for name in names]) for row in values]
-                )
+            run(cursor)
         except Exception as error:
             cursor.close()
             raise as_sqlalchemy_says(error, text, connection) from error
         return cursor
+
+
+class PreparedRows:
+    """One statement that writes any number of rows of a table, given as tuples in the order of its columns.
+
+    PostgreSQL takes them as one array a column, in one statement; SQLite row by row, within the driver.
+    """
+
+    def __init__(self, table: FromClause, made: "MakesInsert | None" = None) -> None:
+        assert isinstance(table, Table)  # noqa: S101 - what a mapped class has
+        names = [column.name for column in table.columns]
+        self.names = tuple(names)
+        finish = made or (lambda insert: insert)
+        arrays = (postgresql.insert(table)).from_select(names, _unnested(table))
+        self._arrays = Prepared(finish(arrays))
+        self._each = Prepared(finish(sqlite.insert(table).values({name: bindparam(name) for name in names})))
+
+    def run(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> int:
+        """Write the rows in the connection's transaction, in order; return how many were written."""
+        if connection.dialect.name == "postgresql":
+            columns = zip(*rows, strict=True)
+            return self._arrays.run(connection, dict(zip(self.names, map(list, columns), strict=True)))
+        return self._each.run_each(connection, rows)
+
+
+MakesInsert = Callable[[Any], Any]
+"""What finishes an INSERT of either dialect, such as with ON CONFLICT; Any: SQLAlchemy's two classes of it."""
+
+
+def _unnested(table: Table) -> Select[Any]:
+    """Return a SELECT of one row for each place in the arrays that are given by the columns' names."""
+    arrays = [cast(bindparam(column.name), postgresql.ARRAY(column.type)) for column in table.columns]
+    names = [column.name for column in table.columns]
+    given = func.unnest(*arrays).table_valued(*names, name="given").render_derived()
+    return select(*(given.c[name] for name in names))
 
 
 def as_sqlalchemy_says(error: Exception, text: str, connection: Connection) -> BaseException:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
@@ -19,6 +19,7 @@ from dnc.holds import make_hold
 from dnc.models import Campaign, Check, Contact
 from dnc.permits import CLOCK_SLACK, fault_of_check, fault_of_stops, stops_on
 from dnc.recorded import UnknownCheck
+from dnc.reservations import settle
 
 CONTACT_LOCKS, LOCKS = 0x52494E47_010000, 509  # PostgreSQL advisory locks: the calls on one number, one after the other
 
@@ -54,8 +55,8 @@ class CallIdTaken(ServiceError):
 class LoggedContact:
     """A contact on record.
 
-    ``permitted``: its check allowed the call and was valid when the call started, no other call was made on it, and no
-    opt-out, hold or restriction had come in between.
+    ``permitted``: its check allowed the call, was valid when the call started and held the attempt then (no newer check
+    did), no other call was made on it, and no opt-out, hold or restriction had come in between.
     """
 
     contact: Contact
@@ -120,6 +121,7 @@ def log_contact(
         logged_by=caller.actor,
     )
     insert_named(session, contact, "another call with this call_id is being logged now")
+    settle(session, number=check.number, campaign_id=check.campaign_id, check_id=check_id, contact_id=contact.id)
     put_on_record(session, _logged(contact, caller, keyring, permitted))
     hold_id = None
     if outcome in HOLDING:
@@ -146,9 +148,22 @@ def _was_permitted(session: Session, check: Check, started_at: datetime, own_id:
         earlier = earlier.where(Contact.id < own_id)
     if session.scalar(earlier.limit(1)) is not None:
         return False
+    if session.scalar(_taken_over(check, started_at)) is not None:
+        return False
     channel = session.scalars(select(Campaign.channel).where(Campaign.id == check.campaign_id)).one()
     stops = stops_on(session, [check.number], check.seller_id).get(check.number, ())
     return fault_of_stops(stops, channel, started_at) is None
+
+
+def _taken_over(check: Check, at: datetime) -> Select[str]:
+    """Return a select of a newer check by which the attempt was held at ``at``. By ix_checks_number."""
+    is_newer = (Check.checked_at > check.checked_at) | ((Check.checked_at == check.checked_at) & (Check.id > check.id))
+    return (
+        select(Check.id)
+        .where(Check.number == check.number, Check.campaign_id == check.campaign_id, Check.verdict == "allow")
+        .where(is_newer, Check.checked_at <= at)
+        .limit(1)
+    )
 
 
 def _logged(contact: Contact, caller: Caller, keyring: Keyring, permitted: bool) -> Event:

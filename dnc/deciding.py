@@ -70,11 +70,16 @@ class Decider:
         self._policies: dict[str | None, Policy | None] = {}
         self._made: dict[tuple[Any, ...], Decided] = {}
 
-    def known(self, number: Number | NumberFault, campaign: CampaignCard) -> tuple[Known | None, tuple[Any, ...]]:
-        """Return what is known of the number, and the key that is equal in this group exactly when the facts are."""
+    def known(
+        self, number: Number | NumberFault, campaign: CampaignCard, asker: str | None = None
+    ) -> tuple[Known | None, tuple[Any, ...]]:
+        """Return what is known of the number, and the key that is equal in this group exactly when the facts are.
+
+        An attempt that ``asker`` holds does not stand in its own way.
+        """
         if isinstance(number, NumberFault):
             return None, (campaign.id, number)
-        known = known_of(self._found, number.value, campaign)
+        known = known_of(self._found, number.value, campaign, asker)
         plan = number.plan
         card = self._found.registers.get(plan[0] or "")
         listed = self._kept.listed(card.snapshot, number.value) if card and card.snapshot else None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from prometheus_client import Counter
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from core.access import Caller
@@ -21,7 +21,7 @@ from core.errors import InvalidInput, NotFound, Overloaded, StorageUnavailable
 from core.ids import new_ids
 from core.ledger import Event, Position
 from core.numbers import Number, NumberFault, metadata_version, read_number
-from core.prepared import Prepared, instant_value
+from core.prepared import PreparedRows, instant_value
 from core.store import Store, storage_faults
 from dnc.answers import Answer
 from dnc.deciding import Decided, Decider, Kept, encode, readable_or_none
@@ -29,13 +29,16 @@ from dnc.decision import Decision
 from dnc.gathering import CampaignCard, Listed, Standing, read_standing
 from dnc.models import Check
 from dnc.policy import policy_named
+from dnc.reservations import Attempts
 
 BATCH_LIMIT = 10_000
 GROUP_LIMIT = 1_000  # questions a transaction: a batch is answered in parts, so that no lone check waits for all of it
 WAITING_LIMIT = 512
+TRIES = 20  # each time some other process got ahead; then what it took is a fact
 RECORD_FORM = 1
 ANSWERED = Counter("ringklar_checks_total", "Checks on record", ["verdict"])
-_INSERT_CHECK = Prepared(insert(Check))
+_INSERT_CHECKS = PreparedRows(Check.__table__)
+_VERDICT = _INSERT_CHECKS.names.index("verdict")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,7 @@ class Gate:
             decider = Decider(self._kept, connection, found, at)
             answers: list[Simulated] = []
             for number in numbers:
-                known, key = decider.known(number, card)
+                known, key = decider.known(number, card, caller.actor)
                 decided = decider.decided(number, card, known, key, chosen)
                 answers.append((readable_or_none(number), decided.decision, decided.common))
         return answers
@@ -215,32 +218,49 @@ class Gate:
                 return
 
     def _answer(self, group: list[_Request], connection: Connection) -> None:
-        """Read, decide, record and commit for the group as one transaction; raise if it could not be recorded."""
-        connection.begin()  # in SQLite this may wait for another writer, so the time is read after it
-        now = self._store.clock.now()
+        """Answer the group as one transaction; again from the start whenever others took an attempt in between."""
+        for _ in range(TRIES):
+            connection.begin()  # in SQLite this may wait for another writer, so the time is read after it
+            if self._answered(group, connection):
+                return
+            connection.rollback()
+        raise StorageUnavailable("others ask for the same numbers all the time; try again")
+
+    def _answered(self, group: list[_Request], connection: Connection) -> bool:
+        """Read, decide, record and commit for the group; False if nothing was written.
+
+        Nothing is if an attempt was taken by others since the facts were read, or if no request could be answered.
+        """
+        now, name = self._store.clock.now(), connection.dialect.name
         values = {n.value for request in group for n in request.numbers if isinstance(n, Number)}
         found = read_standing(connection, campaigns={request.campaign for request in group}, numbers=values, now=now)
-        decider = Decider(self._kept, connection, found, now)
+        decider, attempts = Decider(self._kept, connection, found, now), Attempts(found.rows, now, name)
         drafts: list[_Draft] = []
         for request in group:
+            request.error = None
             try:
-                drafts.append(_draft(decider, request, _campaign_of(found, request.caller, request.campaign)))
+                draft = _draft(decider, request, _campaign_of(found, request.caller, request.campaign))
             except SQLAlchemyError:
                 raise
             except Exception as error:  # noqa: BLE001 - one request's fault is its own: the others are answered
                 request.error = error
+            else:
+                draft.take(attempts)
+                drafts.append(draft)
         if not drafts:
             connection.rollback()
-            return
+            return True
+        if not attempts.written(connection):
+            return False
         with self._store.ledger.appending(connection, [draft.event(self._store) for draft in drafts]) as places:
-            name = connection.dialect.name
             rows = [row for draft, place in zip(drafts, places, strict=True) for row in draft.rows(place, now, name)]
-            _INSERT_CHECK.run(connection, rows if len(rows) > 1 else rows[0])
+            _INSERT_CHECKS.run(connection, rows)
             connection.commit()
         for draft in drafts:
             draft.request.answers = draft.answers
-        for verdict, count in Tally(row["verdict"] for row in rows).items():
+        for verdict, count in Tally(row[_VERDICT] for row in rows).items():
             ANSWERED.labels(verdict).inc(count)
+        return True
 
 
 def _campaign_of(found: Standing, caller: Caller, slug: str) -> CampaignCard:
@@ -281,33 +301,44 @@ class _Draft:
         head = f'"form":{RECORD_FORM},"phonenumbers":"{metadata_version()}"'
         return f'{{{head},"decisions":[{",".join(records)}],"rows":[{",".join(rows)}]}}'
 
-    def rows(self, position: Position, now: datetime, dialect: str) -> list[dict[str, object]]:
-        """Return the rows of the table ``checks``, tied to the ledger entry at ``position``."""
-        checked_at = instant_value(dialect, now)
+    def take(self, attempts: Attempts) -> None:
+        """Hold the attempt of each number that was allowed."""
+        campaign, asker = self.campaign, self.request.caller.actor
+        for answer in self.answers:
+            until = answer.decision.valid_until
+            if until is not None and answer.number is not None:
+                attempts.take(
+                    answer.number.value, campaign.id, campaign.seller_id, check_id=answer.id, asker=asker, until=until
+                )
+
+    def rows(self, position: Position, now: datetime, dialect: str) -> list[tuple[object, ...]]:
+        """Return the rows of the table ``checks``, in the order of its columns, tied to the entry at ``position``."""
+        checked_at, asker = instant_value(dialect, now), self.request.caller.actor
+        seller_id, campaign_id, chain, seq = self.campaign.seller_id, self.campaign.id, position.chain, position.seq
         return [
-            {
-                "id": answer.id,
-                "seller_id": self.campaign.seller_id,
-                "campaign_id": self.campaign.id,
-                "number": None if answer.number is None else answer.number.value,
-                "verdict": answer.decision.verdict.value,
-                "checked_at": checked_at,
-                "valid_until": instant_value(dialect, answer.decision.valid_until),
-                "asked_by": self.request.caller.actor,
-                "reference": answer.reference,
-                "chain": position.chain,
-                "seq": position.seq,
-                "place": place,
-            }
+            (
+                answer.id,
+                seller_id,
+                campaign_id,
+                None if answer.number is None else answer.number.value,
+                answer.decision.verdict.value,
+                checked_at,
+                instant_value(dialect, answer.decision.valid_until),
+                asker,
+                answer.reference,
+                chain,
+                seq,
+                place,
+            )
             for place, answer in enumerate(self.answers)
         ]
 
 
 def _draft(decider: Decider, request: _Request, campaign: CampaignCard) -> _Draft:
-    draft = _Draft(request, campaign, [], [], [])
+    draft, asker = _Draft(request, campaign, [], [], []), request.caller.actor
     ids = new_ids(len(request.questions))
     for id_, question, number in zip(ids, request.questions, request.numbers, strict=True):
-        known, key = decider.known(number, campaign)
+        known, key = decider.known(number, campaign, asker)
         decided = decider.decided(number, campaign, known, key)
         draft.answers.append(
             Answer(id_, readable_or_none(number), question.reference, decided.decision, decided.common)

@@ -35,6 +35,7 @@ from dnc.facts import (
 )
 from dnc.models import Campaign, Contact, Hold, OptOut, OptOutRelease, Register, RegisterVersion, Restriction
 from dnc.policy import POLICIES
+from dnc.reservations import reservations_standing
 from dnc.seller_rules.reading import read_rules, with_newest_rules
 from leads.standing import leads_standing
 from leads.terms import SourceKind
@@ -72,6 +73,7 @@ class Standing:
     campaigns: dict[str, CampaignCard] = field(default_factory=dict)
     registers: dict[str, RegisterCard] = field(default_factory=dict)
     rows: dict[int, dict[str, list[Row]]] = field(default_factory=dict)
+    at: Any = None  # the moment, in the driver's form
 
 
 def _campaigns() -> Select[Any]:
@@ -156,6 +158,7 @@ _STANDING = Prepared(
         consents_standing(),
         relations_standing(),
         _attempts(),
+        reservations_standing(),
     )
 )
 
@@ -170,7 +173,7 @@ def read_standing(
         "numbers": any_of_value(name, set(numbers)),
         "since": instant_value(name, now - LOOK_BACK),
     }
-    found = Standing()
+    found = Standing(at=instant_value(name, now))
     for row in _STANDING.rows(connection, values):
         kind, number = row[0], row[1]
         if number is not None:
@@ -210,18 +213,25 @@ _PLACES = {
     "consent": 4,
     "relation": 5,
     "attempt": 6,
+    "reservation": 7,
 }
 _NONE: tuple[Any, ...] = ((),) * len(_PLACES)
 _NOTHING = Known(_NONE, {})
 
 
-def known_of(found: Standing, number: int, campaign: CampaignCard) -> Known:
-    """Return what bears on ``number`` for the campaign's seller: other sellers' rows are left out."""
+def known_of(found: Standing, number: int, campaign: CampaignCard, asker: str | None = None) -> Known:
+    """Return what bears on ``number`` for the campaign's seller: other sellers' rows are left out.
+
+    So is an attempt that ``asker`` (an actor, as the ledger names it) holds already.
+    """
     kinds = found.rows.get(number)
     if kinds is None:
         return _NOTHING
     seller_id, parts, ids = campaign.seller_id, list(_NONE), {}
     for kind, all_rows in kinds.items():
+        if kind == "reservation":
+            parts[_PLACES[kind]] = _held_by_others(all_rows, campaign.id, asker, found.at)
+            continue
         rows = [row for row in all_rows if row[3] == seller_id or row[3] is None]
         if kind == "attempt":
             rows = [row for row in rows if row[4] == campaign.id]
@@ -233,13 +243,18 @@ def known_of(found: Standing, number: int, campaign: CampaignCard) -> Known:
     return Known(tuple(parts), ids)
 
 
+def _held_by_others(rows: list[Row], campaign_id: str, asker: str | None, at: Any) -> Row:  # Any: the driver's instant
+    """Return until when others hold the next attempt for the campaign: of rows that neither lapsed nor are settled."""
+    return tuple([row[8] for row in rows if row[4] == campaign_id and row[5] != asker and not row[11] and row[8] > at])
+
+
 def facts_of(
     number: Number | None, campaign: CampaignCard, known: Known | None, register: RegisterFact | None
 ) -> CallFacts:
     """Return the facts; without a number nothing else could be learnt, and that is what they say."""
     if number is None or known is None:
         return CallFacts(None, campaign.fact, None, None, None, None, None, None, None, None)
-    opt_outs, holds, restrictions, leads, consents, relations, attempts = known.key
+    opt_outs, holds, restrictions, leads, consents, relations, attempts, held = known.key
     return CallFacts(
         number=NumberFact(number.country, number.kind.value, number.is_valid),
         campaign=campaign.fact,
@@ -255,7 +270,10 @@ def facts_of(
         relations=tuple(
             RelationFact(str(i), r[1], read_instant(r[5]), read_instant_or_none(r[6])) for i, r in enumerate(relations)
         ),
-        attempts=AttemptsFact(tuple(sorted((read_instant(r[5]) for r in attempts), reverse=True))),
+        attempts=AttemptsFact(
+            tuple(sorted((read_instant(r[5]) for r in attempts), reverse=True)),
+            read_instant(held[0]) if held else None,
+        ),
     )
 
 

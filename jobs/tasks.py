@@ -23,6 +23,7 @@ from dnc.registers.loading import State, ensure_registers, standing
 from dnc.registers.retractions import retract_joined
 from dnc.registers.shelf import RegisterShelf
 from dnc.registers.snapshots import sweep_unfinished
+from dnc.reservations import forget_reservations
 from jobs.beside import Readers
 from jobs.inbox import SETTLE_SECONDS
 from jobs.lead_inbox import LEFT_ALONE, LeadInbox
@@ -182,8 +183,9 @@ def forget_runs(store: Store, now: datetime) -> int:
 
 
 def sweep_expired(store: Store, now: datetime) -> str:
-    """Remove what may not be used any more: answers kept for repeated requests, and sign-in sessions."""
+    """Remove what is used no more: answers kept for repeated requests, sign-in sessions, and reservations."""
     with store.writing() as session:
         answers = forget_answers(session, now)
         gone = session.execute(delete(WebSession).where(WebSession.expires_at <= now))
-        return f"{answers} answers, {gone.rowcount} sessions"  # type: ignore[attr-defined] # a DELETE has a row count
+        held = forget_reservations(session, now)
+        return f"{answers} answers, {gone.rowcount} sessions, {held} reservations"  # type: ignore[attr-defined] # a DELETE has a row count

@@ -10,6 +10,7 @@ import core.sellers
 import dnc.models
 import dnc.screenings.models
 import dnc.registers.retractions
+import dnc.reservations
 import dnc.seller_rules.models
 import jobs.models
 import leads.mappings

@@ -67,7 +67,7 @@ def test_once_a_day_what_is_over_is_removed_and_nothing_else(service: Service, l
     [task] = [task for task in tasks_for(service.settings) if task.name == "sweep_expired"]
 
     assert enqueue(leadership.store, task)
-    assert run_due(leadership.store, [task]) == {"sweep_expired": "1 answers, 1 sessions"}
+    assert run_due(leadership.store, [task]) == {"sweep_expired": "1 answers, 1 sessions, 0 reservations"}
 
     assert kept(service) == (["in use"], ["in use"])
     assert isinstance(service.clock, FixedClock)

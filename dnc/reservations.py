@@ -1,0 +1,151 @@
+"""Reservations: an answer that allows a call holds the attempt, so that no other dialer is given the same one.
+
+A reservation belongs to whoever asked, and lives until the answer's ``valid_until`` or until a contact on that check
+settles it. The same asker asking again takes it over: the newest check holds it. Where others ask, it is a fact like
+any other, and ``decide`` says what follows.
+
+Taking one is a compare-and-set: the row must be the one that the facts were read from. Whoever lost reads again and
+decides again, so two processes never both give the same attempt.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, Connection, CursorResult, String, delete, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.sql import Select
+
+from core.database import Base, any_of
+from core.prepared import PreparedRows, instant_value
+from core.standing import NUMBERS, standing
+
+KEPT = timedelta(days=1)
+"""How long a reservation stays after its end: longer than any check takes from reading its facts to writing."""
+
+Row = tuple[Any, ...]  # the columns of core.standing
+
+
+class Reservation(Base):
+    """Who holds the next attempt to call a number in a campaign: one row for both, moved from holder to holder.
+
+    ``held_until`` and ``taken_at`` are by the clock of the process that took it. ``moved_by`` is the check that took
+    it, or the contact that settled it; ``moved_after`` what it was before, None if there was no row.
+    It has no foreign keys: it is a lock that is swept away, not a record.
+    """
+
+    __tablename__ = "reservations"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own name
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    campaign_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    seller_id: Mapped[str] = mapped_column(String(36))
+    held_by: Mapped[str] = mapped_column(String(120))
+    taken_at: Mapped[datetime]
+    held_until: Mapped[datetime]
+    settled: Mapped[bool]
+    moved_by: Mapped[str] = mapped_column(String(36))
+    moved_after: Mapped[str | None] = mapped_column(String(36))
+
+
+def reservations_standing() -> Select[Any]:
+    """Reservations, lapsed and settled ones too: id what moved it, a campaign, b holder, t1 end, flag settled.
+
+    By pk_reservations.
+    """
+    return standing(
+        "reservation",
+        id=Reservation.moved_by,
+        number=Reservation.number,
+        seller_id=Reservation.seller_id,
+        a=Reservation.campaign_id,
+        b=Reservation.held_by,
+        t1=Reservation.held_until,
+        flag=Reservation.settled,
+    ).where(any_of(Reservation.number, NUMBERS))
+
+
+def _moved(insert: Any) -> Any:  # Any: the INSERT of either dialect
+    """Take the row over if it is the one that was read, or the asker's own and alive still; else leave it."""
+    new = insert.excluded
+    is_as_read = Reservation.moved_by == new.moved_after
+    is_own = (Reservation.held_by == new.held_by) & ~Reservation.settled & (Reservation.held_until > new.taken_at)
+    return insert.on_conflict_do_update(
+        index_elements=["number", "campaign_id"],
+        set_={name: new[name] for name in _MOVED},
+        where=is_as_read | is_own,
+    )
+
+
+_MOVED = ("held_by", "taken_at", "held_until", "settled", "moved_by", "moved_after")
+_TAKE = PreparedRows(Reservation.__table__, _moved)
+
+
+class Attempts:
+    """The attempts that one group of checks takes, before they are written. Not safe for several threads."""
+
+    def __init__(self, rows: dict[int, dict[str, list[Row]]], now: datetime, dialect: str) -> None:
+        self._rows, self._dialect = rows, dialect
+        self._now = instant_value(dialect, now)
+        self._taken: dict[tuple[int, str], Row] = {}
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+    def take(
+        self, number: int, campaign_id: str, seller_id: str, *, check_id: str, asker: str, until: datetime
+    ) -> None:
+        """Hold the attempt for a check that was allowed; whoever asks after it in this group finds it so."""
+        key = (number, campaign_id)
+        before = self._taken.get(key)
+        if before is not None and before[7] > check_id:
+            return  # two checks of one asker at one moment: the greater id is the newer one
+        kinds = self._rows.setdefault(number, {})
+        held = kinds.get("reservation", ())
+        after = before[8] if before is not None else next((row[2] for row in held if row[4] == campaign_id), None)
+        ends = instant_value(self._dialect, until)
+        self._taken[key] = (number, campaign_id, seller_id, asker, self._now, ends, False, check_id, after)
+        mine = (
+            "reservation",
+            number,
+            check_id,
+            seller_id,
+            campaign_id,
+            asker,
+            None,
+            None,
+            ends,
+            None,
+            None,
+            False,
+            None,
+        )
+        kinds["reservation"] = [mine, *(row for row in held if row[4] != campaign_id)]
+
+    def written(self, connection: Connection) -> bool:
+        """Write them, in the order of their keys; False if one had been moved by others since the facts were read.
+
+        The order keeps two processes that take the same ones from waiting for each other.
+        """
+        if not self._taken:
+            return True
+        rows = [self._taken[key] for key in sorted(self._taken)]
+        return _TAKE.run(connection, rows) == len(rows)
+
+
+def settle(session: Session, *, number: int, campaign_id: str, check_id: str, contact_id: str) -> None:
+    """End the reservation that the check holds, if it still does: its attempt was made, and counts as such now."""
+    session.execute(
+        update(Reservation)
+        .where(
+            Reservation.number == number,
+            Reservation.campaign_id == campaign_id,
+            Reservation.moved_by == check_id,
+        )
+        .values(settled=True, moved_by=contact_id, moved_after=check_id)
+    )
+
+
+def forget_reservations(session: Session, now: datetime) -> int:
+    """Remove the reservations that ended more than a day ago; return how many."""
+    gone = session.execute(delete(Reservation).where(Reservation.held_until < now - KEPT))
+    return cast("CursorResult[Any]", gone).rowcount

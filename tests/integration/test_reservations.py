@@ -1,0 +1,214 @@
+"""An answer that allows a call holds the attempt: for whoever asked, until its end or until the call is logged."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from core.access import Caller
+from dnc.answers import Answer
+from dnc.contacts import LoggedContact, Outcome, log_contact
+from dnc.gate import Question
+from dnc.models import Contact
+from dnc.recorded import replay
+from dnc.reservations import Reservation, forget_reservations
+from service import Service
+from tests.integration.seeds import KINDS, beside, dialer_of, seeded_service, verified
+from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, Seeded
+
+
+@pytest.fixture(params=KINDS)
+def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    with seeded_service(request, request.param, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def node(seeded: Seeded) -> Iterator[Service]:
+    """Return another node, where another dialer asks."""
+    other = beside(seeded)
+    yield other
+    other.close()
+
+
+def dialers(seeded: Seeded) -> tuple[Caller, Caller]:
+    one = dialer_of(seeded)
+    return one, replace(one, id="dialer-2", name="another dialer")
+
+
+def ask(service: Service, caller: Caller, number: str = FROM_PARTNER) -> Answer:
+    return service.gate.ask(caller, CAMPAIGN, Question(number))
+
+
+def codes(answer: Answer) -> list[str]:
+    return [reason.code.value for reason in answer.decision.reasons]
+
+
+def log(service: Service, caller: Caller, answer: Answer, call_id: str, started_at: datetime) -> LoggedContact:
+    with service.store.writing() as session:
+        return log_contact(
+            session,
+            caller,
+            service.keyring,
+            check_id=answer.id,
+            call_id=call_id,
+            started_at=started_at,
+            ended_at=None,
+            outcome=Outcome.NO_ANSWER,
+            agent=None,
+            source_disclosed=None,
+            now=service.clock.now(),
+        )
+
+
+def test_while_one_dialer_holds_the_attempt_no_other_is_allowed_it_on_any_node(seeded: Seeded, node: Service) -> None:
+    one, other = dialers(seeded)
+    held = ask(seeded.service, one)
+    refused = ask(node, other)
+
+    assert held.decision.may_call
+    assert (codes(refused), refused.decision.retry_at) == (["attempts_gap"], held.decision.valid_until)
+    assert ask(node, other, FROM_LIST).decision.may_call
+
+
+def test_whoever_holds_the_attempt_may_ask_again_and_the_newest_check_alone_permits_the_call(
+    seeded: Seeded, node: Service
+) -> None:
+    one, other = dialers(seeded)
+    first = ask(seeded.service, one)
+    seeded.clock.at += timedelta(minutes=2)
+    second = ask(node, one)
+    refused = ask(seeded.service, other)
+
+    assert second.decision.may_call
+    assert refused.decision.retry_at == second.decision.valid_until
+    now = seeded.clock.now()
+    assert not log(node, one, first, "on the first", now).permitted
+    assert log(node, one, second, "on the second", now).permitted
+
+
+def test_a_call_made_before_the_newer_check_was_permitted_by_the_older(seeded: Seeded) -> None:
+    one, _ = dialers(seeded)
+    first, started_at = ask(seeded.service, one), seeded.clock.now()
+    seeded.clock.at += timedelta(minutes=2)
+    ask(seeded.service, one)
+
+    assert log(seeded.service, one, first, "logged late", started_at).permitted
+
+
+def test_an_attempt_that_is_not_used_is_free_when_the_answer_ends(seeded: Seeded, node: Service) -> None:
+    one, other = dialers(seeded)
+    held = ask(seeded.service, one)
+    assert held.decision.valid_until is not None
+
+    seeded.clock.at = held.decision.valid_until - timedelta(microseconds=1)
+    assert codes(ask(node, other)) == ["attempts_gap"]
+    seeded.clock.at = held.decision.valid_until
+    taken = ask(node, other)
+    assert taken.decision.may_call
+    assert codes(ask(seeded.service, one)) == ["attempts_gap"]
+    assert log(node, other, taken, "of the other", seeded.clock.now()).permitted
+
+
+def test_a_contact_settles_the_attempt_and_the_call_itself_counts_from_then_on(seeded: Seeded, node: Service) -> None:
+    one, other = dialers(seeded)
+    held = ask(seeded.service, one)
+    assert log(seeded.service, one, held, "the call", seeded.clock.now()).permitted
+    refused = ask(node, other)
+
+    assert codes(refused) == ["attempts_gap"]
+    assert refused.decision.retry_at == seeded.clock.now() + timedelta(hours=4)
+    assert codes(ask(seeded.service, one)) == ["attempts_gap"]
+
+
+def test_a_contact_on_an_older_check_leaves_the_newer_ones_attempt_held(seeded: Seeded) -> None:
+    one, _ = dialers(seeded)
+    first = ask(seeded.service, one)
+    seeded.clock.at += timedelta(minutes=1)
+    second = ask(seeded.service, one)
+    log(seeded.service, one, first, "on the older", seeded.clock.now())
+
+    with seeded.service.store.reading() as session:
+        row = session.scalars(select(Reservation)).one()
+        assert (row.moved_by, row.settled) == (second.id, False)
+
+
+def test_the_held_attempt_counts_towards_the_day(seeded: Seeded, node: Service) -> None:
+    one, other = dialers(seeded)
+    for place in range(2):
+        log(seeded.service, one, ask(seeded.service, one), f"call {place}", seeded.clock.now())
+        seeded.clock.at += timedelta(hours=4)
+    assert ask(seeded.service, one).decision.may_call
+    assert codes(ask(node, other)) == ["attempts_day", "attempts_gap"]
+
+
+def test_what_may_not_be_called_is_not_held(seeded: Seeded) -> None:
+    one, _ = dialers(seeded)
+    ask(seeded.service, one, LISTED)
+    seeded.service.gate.simulate(one, CAMPAIGN, Question(FROM_PARTNER), at=seeded.clock.now())
+
+    with seeded.service.store.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Reservation)) == 0
+
+
+def test_what_if_sees_what_others_hold_and_not_what_the_asker_holds(seeded: Seeded) -> None:
+    one, other = dialers(seeded)
+    ask(seeded.service, one)
+    gate, now = seeded.service.gate, seeded.clock.now()
+
+    _number, own, _common = gate.simulate(one, CAMPAIGN, Question(FROM_PARTNER), at=now)
+    _number, of_others, _common = gate.simulate(other, CAMPAIGN, Question(FROM_PARTNER), at=now)
+    assert own.may_call
+    assert [reason.code for reason in of_others.reasons] == ["attempts_gap"]
+
+
+def test_a_batch_holds_its_attempts_too_and_of_a_number_asked_twice_the_later_check_holds_it(
+    seeded: Seeded, node: Service
+) -> None:
+    one, other = dialers(seeded)
+    questions = [Question(number) for number in (FROM_PARTNER, LISTED, FROM_LIST, FROM_PARTNER)]
+    answers = seeded.service.gate.ask_many(one, CAMPAIGN, questions)
+    refused = node.gate.ask_many(other, CAMPAIGN, questions)
+
+    assert [answer.decision.may_call for answer in answers] == [True, False, True, True]
+    assert [codes(answer) for answer in refused] == [["attempts_gap"], ["on_register"], *[["attempts_gap"]] * 2]
+    now = seeded.clock.now()
+    assert not log(node, one, answers[0], "the earlier", now).permitted
+    assert log(node, one, answers[3], "the later", now).permitted
+
+
+def test_what_others_held_is_on_record_and_is_decided_the_same_again(seeded: Seeded, node: Service) -> None:
+    one, other = dialers(seeded)
+    ask(seeded.service, one)
+    ask(node, other)
+
+    with seeded.service.store.reading() as session:
+        again = replay(session)
+    assert (again.checks, again.differences) == (2, ())
+    assert verified(seeded.service).findings == ()
+
+
+def test_an_attempt_held_for_another_campaign_or_by_a_settled_row_is_nobodys_obstacle(seeded: Seeded) -> None:
+    one, other = dialers(seeded)
+    held = ask(seeded.service, one)
+    log(seeded.service, one, held, "the call", seeded.clock.now())
+    seeded.clock.at += timedelta(hours=4)
+
+    assert ask(seeded.service, other).decision.may_call
+    with seeded.service.store.reading() as session:
+        row = session.scalars(select(Reservation)).one()
+        contact = session.scalars(select(Contact)).one()
+        assert (row.held_by, row.moved_after) == (other.actor, contact.id)
+
+
+def test_held_attempts_are_forgotten_a_day_after_their_end(seeded: Seeded) -> None:
+    one, _ = dialers(seeded)
+    held = ask(seeded.service, one)
+    assert held.decision.valid_until is not None
+
+    for moment, gone in ((timedelta(days=1), 0), (timedelta(days=1, seconds=1), 1)):
+        with seeded.service.store.writing() as session:
+            assert forget_reservations(session, held.decision.valid_until + moment) == gone
