@@ -37,7 +37,8 @@ from dnc.models import (
     Restriction,
 )
 from dnc.oversight.complaints import origins_of, written
-from dnc.policy import POLICIES
+from dnc.registers.layouts import stored_text
+from dnc.registers.standing import known_registers
 from leads.arriving import arrived_file
 from leads.audit import RECORDED as OF_LEADS
 from leads.audit import SWITCHED as SWITCHED_IN_LEADS
@@ -213,6 +214,10 @@ RECORDED = (
             "file_name": row.file_name,
             "file_sha256": row.file_sha256,
             "rejected_lines": row.rejected_lines,
+            "kind": None if row.layout is None else row.kind,  # neither was on record before layouts
+            "base_version": row.base_version_id,
+            "layout": None if row.layout is None else _read(row.layout),
+            "covered": row.covered,
         },
         "loaded_by",
         keyed_by="version_id",
@@ -303,7 +308,7 @@ def _contacts_beside_checks(session: Session) -> list[Finding]:
 
 
 def _registers(session: Session) -> list[Finding]:
-    """Return a finding for each register whose version in force, or country, is not the one on record.
+    """Return a finding for each register whose version in force, country or layout is not one on record.
 
     Each entry names the version before it, so the newest is the one that no other names, whatever the clocks said.
     """
@@ -314,7 +319,11 @@ def _registers(session: Session) -> list[Finding]:
             loaded.setdefault(said["register"], set()).add(said["version_id"])
             replaced.add(said["version_before"])
     rows = {row.name: row for row in session.scalars(select(Register))}
-    countries = {policy.register: policy.country for policy in POLICIES}
+    countries, layouts = known_registers(), dict[str, set[str | None]]()
+    for entries in entries_of(session, "register.layout_set"):
+        for said in (json.loads(entry.payload) for entry in entries if entry.payload is not None):
+            countries.setdefault(said["register"], said["country"])
+            layouts.setdefault(said["register"], set()).add(stored_text(said["layout"]))
     findings = []
     for name in sorted(rows.keys() | loaded.keys()):
         row, newest = rows.get(name), (loaded.get(name, set()) - replaced) or {None}
@@ -324,6 +333,8 @@ def _registers(session: Session) -> list[Finding]:
             findings.append(Finding("changed", None, None, f"the register {name} has another version in force"))
         elif row.country != countries.get(name):
             findings.append(Finding("changed", None, None, f"the register {name} has another country"))
+        elif row.layout not in layouts.get(name, {None}):
+            findings.append(Finding("changed", None, None, f"the register {name} has another layout"))
     return findings
 
 

@@ -270,7 +270,12 @@ def layout_document(layout: Layout) -> dict[str, object]:
 
 def layout_text(layout: Layout) -> str:
     """Return the layout as it is stored: canonical JSON."""
-    return json.dumps(layout_document(layout), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return stored_text(layout_document(layout))
+
+
+def stored_text(document: dict[str, object]) -> str:
+    """Return a layout's document as it is stored."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 _MARKS = frozenset({"listed", "not_listed", "adds", "deletes"})

@@ -156,8 +156,11 @@ COLUMNS = {
     "opt_out_repeats": "opt_out_id via received_at recorded_by",
     "opt_out_releases": "asked_by_person_at verified_by released_by",
     "recipients": "slug seller_id name contract_reference key_id",
-    "register_versions": ("register as_of count snapshot_sha256 file_name file_sha256 rejected_lines loaded_by"),
-    "registers": "name country version_id",
+    "register_versions": (
+        "register as_of count snapshot_sha256 file_name file_sha256 rejected_lines loaded_by "
+        "kind base_version_id layout covered"
+    ),
+    "registers": "name country version_id layout",
     "restrictions": "seller_id number kind made_by ended_at",
     "sellers": "slug name",
     "source_sellers": "name",
