@@ -10,8 +10,10 @@ from sqlalchemy import select
 
 from consent.grounds import record_consent, record_relation, withdraw_consent
 from consent.terms import Channel
+from core.access import Caller, Role
 from core.ledger import LedgerEntry, Position
 from core.numbers import Number, read_number
+from core.sellers import Seller
 from dnc.campaigns import close_campaign
 from dnc.contacts import Outcome, log_contact
 from dnc.facts import CallFacts, RestrictionKind, facts_from_record
@@ -21,6 +23,7 @@ from dnc.holds import close_hold
 from dnc.models import Campaign, Check
 from dnc.opt_outs import ALL_CHANNELS, add_opt_outs, release_opt_out
 from dnc.restrictions import end_restriction, restrict
+from dnc.seller_rules.setting import set_rules
 from leads.importer import import_lead_file
 from leads.models import LeadFile
 from leads.pauses import (
@@ -71,6 +74,7 @@ class Story:
 
     seeded: Seeded
     folder: Path
+    with_checks: bool = True
     moments: dict[str, datetime] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
 
@@ -85,16 +89,16 @@ class Story:
         happen()
         self.moments[name] = self.now
         self.seeded.clock.at += STEP
-        self.check_all()
+        if self.with_checks:
+            self.check_all()
 
-    def check_all(self) -> list[str]:
-        """Check every number, and one that cannot be read, for both sellers; return the ids."""
-        ids = []
+    def check_all(self) -> None:
+        """Check every number, and one that cannot be read, for both sellers; then two again for another dialer."""
         for campaign, seller in ((CAMPAIGN, self.seeded.seller_id), (OTHER_CAMPAIGN, self.seeded.other_seller_id)):
             questions = [Question(number) for number in (*EVERYONE, "no number")]
-            answers = self.seeded.service.gate.ask_many(dialer_of(self.seeded, seller), campaign, questions)
-            ids += [answer.id for answer in answers]
-        return ids
+            self.seeded.service.gate.ask_many(dialer_of(self.seeded, seller), campaign, questions)
+        other = Caller("dialer-2", "another dialer", "key", Role.DIALER, self.seeded.seller_id)
+        self.seeded.service.gate.ask_many(other, CAMPAIGN, [Question(FROM_LIST), Question(FROM_PARTNER)])
 
     def opt_out(self, written: str, *, all_sellers: bool = False, said_before: timedelta = timedelta()) -> str:
         """Record an opt-out that was said some time ago, by letter."""
@@ -266,6 +270,13 @@ class Story:
             source_slug=source,
         )
 
+    def set_rules(self, opens: str) -> None:
+        """Let the first seller narrow its calling hours."""
+        with self.seeded.service.store.writing() as session:
+            seller = session.get_one(Seller, self.seeded.seller_id)
+            rules = {"SE": {"opens": opens}}
+            set_rules(session, OPERATOR, seller=seller, rules=rules, because="neighbours", now=self.now)
+
     def close_campaign(self) -> None:
         """Close the other seller's campaign."""
         with self.seeded.service.store.writing() as session:
@@ -289,6 +300,7 @@ class Story:
         self.step("supplier paused", lambda: self.pause("pause supplier"))
         self.step("fulfilled", lambda: self.relation(WITHOUT_SOURCE, self.now - timedelta(days=400)))
         self.step("supplier resumed", lambda: self.pause("resume supplier"))
+        self.step("rules", lambda: self.set_rules("09:00"))
         self.step("file paused", lambda: self.pause("pause file"))
         self.step("withdrawn", self.withdraw)
         self.step("file resumed", lambda: self.pause("resume file"))
@@ -297,6 +309,7 @@ class Story:
         self.step("register", lambda: load_listed(self.seeded.service, folder, [LISTED, number], date(2026, 11, 20)))
         self.step("more leads", lambda: self.import_rows(LIST_SOURCE, [f"{number};2026-11-01;1980-02-03"]))
         self.step("child", lambda: self.import_rows(PARTNER_SOURCE, [f"{number};2026-11-01;2015-02-03"]))
+        self.step("other rules", lambda: self.set_rules("10:15"))
         self.step("own no", lambda: self.opt_out(number))
         self.step("closed", self.close_campaign)
 

@@ -60,6 +60,8 @@ def assert_varied(found: list[CallFacts]) -> None:
     assert {bool(one.withdrawn_at) for facts in found for one in facts.consents or ()} == {True, False}
     assert {bool(one.fulfilled_at) for facts in found for one in facts.relations or ()} == {True, False}
     assert {bool(facts.attempts.started_at) for facts in found if facts.attempts} == {True, False}
+    assert {bool(facts.attempts.reserved_until) for facts in found if facts.attempts} == {True, False}
+    assert {facts.campaign.rules.version for facts in found if facts.campaign and facts.campaign.rules} == {0, 1, 2}
     assert len({facts.register.version_id for facts in found if facts.register}) == 2
     assert {facts.register.listed for facts in found if facts.register} == {True, False}
     assert {facts.campaign.is_open for facts in found if facts.campaign} == {True, False}
