@@ -124,3 +124,31 @@ def test_checks_and_contacts_show_up_for_customer_service(ringklar: Ringklar) ->
     seen = look_up(ringklar, FROM_PARTNER, Role.CUSTOMER_SERVICE)
 
     assert [(past["id"], past["verdict"]) for past in seen["checks"]] == [(check["id"], "allow")]
+
+
+def test_why_was_this_callable_is_answered_twice(ringklar: Ringklar) -> None:
+    ringklar.opt_out(FROM_PARTNER)
+    moment = "2026-11-24T09:00:00Z"
+
+    seen = look_up(ringklar, FROM_PARTNER, Role.COMPLIANCE, as_of=moment, known_at="2026-11-24T08:59:59Z")
+
+    assert seen["known_then"] == "2026-11-24T08:59:59Z"
+    own_no = [one for one in seen["history"] if one["kind"] == "opt_out"]
+    assert [(one["was_true"], one["was_known"]) for one in own_no] == [(True, False)]
+    [answers] = [one for one in seen["standing"] if one["campaign"] == CAMPAIGN]
+    assert answers["as_known_then"]["may_call"] is False
+    assert "opted_out" not in answers["as_known_then"]["reasons"]
+    assert answers["as_known_now"] == {
+        "verdict": "deny",
+        "may_call": False,
+        "reasons": ["opted_out"],
+        "policy": "se-2026-1",
+    }
+    assert any("opted_out" in one["text"] for one in seen["differences"] if one["campaign"] == CAMPAIGN)
+    assert any(one["kind"] == "opt_out" for one in seen["differences"])
+
+
+def test_sales_are_told_nothing_of_a_numbers_past(ringklar: Ringklar) -> None:
+    seen = look_up(ringklar, OPTED_OUT, Role.SALES)
+
+    assert (seen["standing"], seen["history"], seen["differences"]) == ([], [], [])

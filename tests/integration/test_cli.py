@@ -181,6 +181,17 @@ def test_everything_on_a_number_is_shown_and_the_look_up_is_on_record(shell: She
     assert verified(shell.seeded.service).entries > before
 
 
+def test_a_numbers_past_is_told_in_words(shell: Shell) -> None:
+    shell.run("optout", "add", FROM_LIST, "--seller", SELLER, "--via", "letter")
+    told = shell.run("number", "show", FROM_LIST, "--as-of", "2030-01-02T09:00:00Z", "--known-at", "2020-01-02")
+
+    assert told.exit_code == 0
+    assert f"  {CAMPAIGN}: unknown" in told.stdout
+    assert "as known at 2020-01-02T00:00:00Z" in told.stdout
+    assert "an opt-out from all calls by letter" in told.stdout
+    assert "What was not known" in told.stdout
+
+
 def test_the_proof_verifies_exports_and_replays(shell: Shell, tmp_path: Path) -> None:
     shell.run("check", FROM_PARTNER, "--campaign", CAMPAIGN)
     export = tmp_path / "ledger.jsonl"
