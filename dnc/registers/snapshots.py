@@ -48,9 +48,9 @@ SUFFIX, OLD_SUFFIX = ".snapshot", ".roaring"
 UNFINISHED = ".unfinished-"
 LARGEST = 2**63
 
-_LOW = (1 << LOW_BITS) - 1
+_LOW, _IN_BLOCK = (1 << LOW_BITS) - 1, BLOCK - 1
 _PLACES_KEPT = 1 << 17  # containers whose place is at hand, some 15 MB at most; more are found again when asked
-_WINDOW = 128  # entries on either side of where a number is expected: four deviations of an even spread
+_ARRAY, _BITMAP = int(Kind.ARRAY), int(Kind.BITMAP)  # comparing with plain integers is faster
 _SPAN = 1 << 20  # bytes read at once when many blocks are wanted
 _NAME = re.compile(r"[0-9a-f]{64}")
 _Read = Callable[[int, int], bytes]
@@ -68,13 +68,24 @@ class Snapshot:
     speaks of, None if it speaks of all. ``file`` is the file's device and inode, None if it is held in memory.
     """
 
-    __slots__ = ("__weakref__", "_header", "_places", "_read", "coverage", "file", "sha256")
+    __slots__ = (
+        "__weakref__",
+        "_digests",
+        "_header",
+        "_payload_at",
+        "_places",
+        "_read",
+        "coverage",
+        "file",
+        "sha256",
+    )
 
     def __init__(self, sha256: str, header: Header, read: _Read, file: tuple[int, int] | None) -> None:
         self.sha256 = sha256
         self.coverage = header.coverage
         self.file = file
         self._header = header
+        self._digests, self._payload_at = header.digests, header.payload_at  # at hand for every look-up
         self._read = read
         self._places: dict[int, int] = {}
 
@@ -86,16 +97,11 @@ class Snapshot:
             place = self._find(number >> LOW_BITS)
         if not place:
             return False
-        start, low = place >> 18, number & _LOW
-        match place >> 16 & 3:
-            case Kind.BITMAP:
-                at = start + (low >> 3)
-                return self._checked(at, at + 1)[0] >> (low & 7) & 1 == 1
-            case Kind.ARRAY:
-                return self._entry(start, (place & _LOW) + 1, NUMBER_BYTES, low)[0] == low
-            case _:
-                first, more = self._entry(start, (place & _LOW) + 1, RUN_BYTES, low)
-                return first <= low <= first + more
+        start, kind, low = place >> 18, place >> LOW_BITS & 3, number & _LOW
+        if kind == _BITMAP:
+            at = start + (low >> 3)
+            return self._block(at >> BLOCK_BITS)[at & _IN_BLOCK] >> (low & 7) & 1 == 1
+        return (self._in_array if kind == _ARRAY else self._in_runs)(start, (place & _LOW) + 1, low)
 
     def __len__(self) -> int:
         return self._header.count
@@ -134,53 +140,82 @@ class Snapshot:
         self._places[key] = place
         return place
 
-    def _entry(self, start: int, count: int, width: int, low: int) -> tuple[int, int]:
-        """Return the last of ``count`` sorted entries of ``width`` bytes that begins at or below ``low``; -1 if none.
+    def _in_array(self, start: int, count: int, low: int) -> bool:
+        """Return whether ``low`` is among ``count`` sorted numbers.
 
-        The first guess is where ``low`` would be if the entries were evenly spread, so mostly one block is read.
+        It is sought where it would be if they were evenly spread, then in the blocks beside: mostly one is read.
         """
+        wanted = low.to_bytes(NUMBER_BYTES, "little")
         first, end, guess = 0, count, count * low >> LOW_BITS
-        while True:
-            left, right = max(first, guess - _WINDOW), min(end, guess + _WINDOW)
-            window = memoryview(self._checked(start + left * width, start + right * width)).cast("H")
-            begins = window[:: width // NUMBER_BYTES]
-            found = bisect_right(begins, low)
-            if found == 0 and left > first:
-                end = left
-            elif found == right - left and right < end:
-                first = right - 1  # the last of these may be the one
-            elif found == 0:
-                return -1, -1
+        while first < end:
+            left, right = _within_block(start, first, end, guess, NUMBER_BYTES)
+            window = self._checked(start + left * NUMBER_BYTES, start + right * NUMBER_BYTES)
+            at = window.find(wanted)
+            while at & 1 == 1 and at != -1:  # half of one number and half of the next
+                at = window.find(wanted, at + 1)
+            if at != -1:
+                return True
+            if low < window[0] | window[1] << 8:
+                end, guess = left, left - 1
+            elif low > window[-2] | window[-1] << 8:
+                first = guess = right
             else:
-                more = window[(found - 1) * 2 + 1] if width == RUN_BYTES else 0
-                return begins[found - 1], more
-            guess = (first + end) // 2
+                return False
+        return False
+
+    def _in_runs(self, start: int, count: int, low: int) -> bool:
+        """Return whether ``low`` is in one of ``count`` sorted runs, sought like in an array."""
+        first, end, guess = 0, count, count * low >> LOW_BITS
+        while first < end:
+            left, right = _within_block(start, first, end, guess, RUN_BYTES)
+            window = memoryview(self._checked(start + left * RUN_BYTES, start + right * RUN_BYTES)).cast("H")
+            found = bisect_right(window[::2], low)
+            if found == 0:
+                end, guess = left, left - 1
+            elif low <= window[found * 2 - 2] + window[found * 2 - 1]:
+                return True
+            elif found == right - left:
+                first = guess = right
+            else:
+                return False
+        return False
+
+    def _block(self, number: int) -> bytes:
+        """Return a block of the payload, after seeing that it is as written; the last one may be short."""
+        try:
+            content = self._read(BLOCK, self._payload_at + (number << BLOCK_BITS))
+        except OSError as error:
+            raise self._unreadable(error) from error
+        at = number * DIGEST
+        if _sha256(content).digest()[:DIGEST] != self._digests[at : at + DIGEST]:
+            raise self._damaged(number)
+        return content
 
     def _checked(self, start: int, end: int) -> bytes:
         """Return the payload's bytes from ``start`` to ``end``, after seeing that their blocks are as written."""
-        header = self._header
-        block, last = start >> BLOCK_BITS, (end - 1) >> BLOCK_BITS
-        aligned = block << BLOCK_BITS
+        first, last = start >> BLOCK_BITS, (end - 1) >> BLOCK_BITS
+        aligned = first << BLOCK_BITS
+        if first == last:
+            return self._block(first)[start - aligned : end - aligned]
         try:
-            content = self._read((last + 1 - block) << BLOCK_BITS, header.payload_at + aligned)
+            content = self._read((last + 1 - first) << BLOCK_BITS, self._payload_at + aligned)
         except OSError as error:
             raise self._unreadable(error) from error
-        if block == last:
-            if _sha256(content).digest()[:DIGEST] != header.digests[block * DIGEST : (block + 1) * DIGEST]:
-                raise SnapshotUnreadable(f"the snapshot {self.sha256[:12]}… is damaged in block {block}")
-            return content[start - aligned : end - aligned]
-        view = memoryview(content)
-        for number in range(block, last + 1):
-            at = (number - block) << BLOCK_BITS
+        view, digests = memoryview(content), self._digests
+        for number in range(first, last + 1):
+            at = (number - first) << BLOCK_BITS
             digest = _sha256(view[at : at + BLOCK]).digest()
-            if digest[:DIGEST] != header.digests[number * DIGEST : (number + 1) * DIGEST]:
-                raise SnapshotUnreadable(f"the snapshot {self.sha256[:12]}… is damaged in block {number}")
+            if digest[:DIGEST] != digests[number * DIGEST : (number + 1) * DIGEST]:
+                raise self._damaged(number)
         return content[start - aligned : end - aligned]
 
     def _spans(self) -> Iterator[bytes]:
         size = self._header.payload_bytes
         for start in range(0, size, _SPAN):
             yield self._checked(start, min(start + _SPAN, size))
+
+    def _damaged(self, block: int) -> SnapshotUnreadable:
+        return SnapshotUnreadable(f"the snapshot {self.sha256[:12]}… is damaged in block {block}")
 
     def _unreadable(self, error: OSError) -> SnapshotUnreadable:
         return SnapshotUnreadable(f"the snapshot {self.sha256[:12]}… cannot be read ({type(error).__name__})")
@@ -246,6 +281,12 @@ def read_snapshot(directory: Path, sha256: str) -> Snapshot:
         raise SnapshotUnreadable(f"the snapshot {sha256[:12]}… cannot be read ({type(error).__name__})") from error
     except (HeaderUnreadable, MemoryError) as error:
         raise SnapshotUnreadable(f"the snapshot {sha256[:12]}… cannot be used: {error}") from error
+
+
+def _within_block(start: int, first: int, end: int, guess: int, width: int) -> tuple[int, int]:
+    """Return from where to where the entries ``first`` to ``end`` lie in one block with ``guess``, itself included."""
+    at = (start + guess * width) & ~_IN_BLOCK
+    return max(first, -((start - at) // width)), max(guess + 1, min(end, (at + BLOCK - start) // width))
 
 
 def file_in_place(directory: Path, sha256: str) -> tuple[int, int] | None:
