@@ -81,6 +81,16 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def require_kind(layout: Layout, kind: FileKind) -> None:
+    """See that the register has such files.
+
+    Raises:
+        RegisterChangesNotTaken: it is a change list, and the layout has none.
+    """
+    if layout.columns_of(kind) is None:
+        raise RegisterChangesNotTaken("load a full file; or set a layout with change_columns, adds and deletes")
+
+
 def read_register_file(
     path: Path, layout: Layout = NIX, *, kind: FileKind = FileKind.FULL, accept_unreadable: bool = False
 ) -> RegisterFile:
@@ -93,8 +103,7 @@ def read_register_file(
     Raises:
         ServiceError: one of ``dnc.registers.errors``; nothing of the file is then to be used.
     """
-    if layout.columns_of(kind) is None:
-        raise RegisterChangesNotTaken("load a full file; or set a layout with change_columns, adds and deletes")
+    require_kind(layout, kind)
     reading = _Reading(layout, kind, accept_unreadable=accept_unreadable)
     with opened(path) as file:
         before = os.fstat(file.fileno())

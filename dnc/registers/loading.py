@@ -28,7 +28,7 @@ from dnc.registers.errors import (
     RegisterOlder,
     RegisterShrunken,
 )
-from dnc.registers.files import RegisterFile, file_sha256, read_register_file
+from dnc.registers.files import RegisterFile, file_sha256, read_register_file, require_kind
 from dnc.registers.layouts import FileKind, Key, Layout, layout_text
 from dnc.registers.outcomes import Changed, LoadedVersion, LoadWarning, already_loaded, warnings_of
 from dnc.registers.saved_layouts import layout_given, layout_of
@@ -130,6 +130,7 @@ def load_register(
     _require_newer(before, as_of)
     base = None
     if kind is FileKind.CHANGES:
+        require_kind(layout, kind)
         with store.reading() as session:
             base = base_of(session, _version_changed(same, before), base_as_of)
     read = read_register_file(path, layout, kind=kind, accept_unreadable=accept_unreadable_reason is not None)
