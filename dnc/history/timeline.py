@@ -55,6 +55,7 @@ def timeline(
 ) -> Timeline:
     """Return the number's past as far as the caller's role may see it: for sales, nothing of it.
 
+    That another dialer's answer held the attempt is left out: the question is whether the number could be called.
     ``as_of`` is now by default, and ``known_at`` is ``as_of``: as known then. Nothing goes on record here; whoever
     looks a number up for somebody puts that on record (``dnc.lookups.look_up``). A score of indexed statements, and at
     most three register snapshots are asked.
@@ -68,7 +69,7 @@ def timeline(
     if caller.role is Role.SALES:
         return Timeline(at, known, (), (), ())
     connection, value = session.connection(), number.value
-    past = past_of(connection, [value], contacts_since=EPOCH, permissions_since=at)
+    past = past_of(connection, [value], contacts_since=EPOCH, permissions_since=now)
     read_unweighed(connection, past, [value])
     standings = [
         _standing(past, campaign, number, listed, at, known, now)
@@ -91,7 +92,7 @@ def _standing(
 ) -> CampaignStanding:
     policy = policy_for(number.country, at)
     then, today = (
-        decide(facts_from(past, campaign, Asked(number, campaign.id, at, known), listed), policy, at)
+        decide(facts_from(past, campaign, Asked(number, campaign.id, at, known, counts_held=False), listed), policy, at)
         for known in (known_at, max(now, known_at))
     )
     return CampaignStanding(campaign.slug, then, today)
