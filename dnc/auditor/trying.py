@@ -1,0 +1,251 @@
+"""Try stored answers: against their own facts, their rows, and the tables as they were when they were given."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.orm import Session
+
+from core.clock import utc
+from core.ledger import LedgerEntry, Position
+from core.numbers import Number, metadata_version, read_number
+from core.secrets import Keyring
+from dnc.decision import Decision, decide
+from dnc.facts import CallFacts, facts_from_record
+from dnc.gathering import Listed
+from dnc.history.facts import Asked, facts_asked
+from dnc.models import Check
+from dnc.policy import policy_for
+from dnc.recorded import decided_otherwise
+
+IN_FLIGHT = timedelta(minutes=1)
+"""How far the moment that a row tells may be from when others could see it: a transaction's length, and two clocks."""
+UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, LookupError)
+
+
+class Against(StrEnum):
+    """What an answer was held against."""
+
+    FACTS = "facts"
+    ROW = "row"
+    TABLES = "tables"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An answer that is not what it was held against gives. It names no number."""
+
+    chain: int
+    seq: int
+    check_id: str | None
+    against: Against
+    what: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """How much was tried.
+
+    ``answers``: distinct stored decisions. ``tables``: checks decided again from the tables. ``unrebuilt``: those of
+    them whose past cannot be had whole any more. ``in_flight``: those that another transaction's last moments explain.
+    """
+
+    entries: int = 0
+    checks: int = 0
+    answers: int = 0
+    screened: int = 0
+    erased: int = 0
+    tables: int = 0
+    unrebuilt: int = 0
+    in_flight: int = 0
+    differences: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A check as its ledger entry has it."""
+
+    entry: Position
+    id: str
+    number_hash: str | None
+    campaign_id: str
+    decision: dict[str, Any]
+    phonenumbers: str
+    place: int
+
+
+class Trial:
+    """Tries entries one after another; give it the entries of a few thousand checks at a time."""
+
+    def __init__(self, session: Session, keyring: Keyring, listed: Listed) -> None:
+        self._session, self._keyring, self._listed = session, keyring, listed
+        self.counts = Counts()
+        self.differences: list[Difference] = []
+        self._given: list[_Given] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many checks wait for the tables to be read."""
+        return len(self._given)
+
+    def take(self, entry: LedgerEntry) -> None:
+        """Try an entry's answers against their facts, and note its checks for ``against_tables``."""
+        self.counts.entries += 1
+        place = Position(entry.chain, entry.seq)
+        if entry.payload is None:
+            self.counts.erased += 1
+            return
+        try:
+            document = json.loads(entry.payload)
+            decisions, rows = document["decisions"], document.get("rows")
+            given = list(self._checks(place, document)) if isinstance(rows, list) else []
+        except (*UNREADABLE, RecursionError) as error:
+            self._differ(place, None, Against.FACTS, f"the entry cannot be read ({type(error).__name__})")
+            return
+        self.counts.answers += len(decisions)
+        self.counts.checks += len(given)
+        self.counts.screened += rows if isinstance(rows, int) else 0
+        for number, stored in enumerate(decisions):
+            what = _decided_otherwise(stored)
+            if what is not None:
+                given = [one for one in given if one.decision is not stored]  # told; nothing of it can be relied on
+                ids = [row[0] for row in rows if row[2] == number] if isinstance(rows, list) else []
+                for check_id in ids or [None]:
+                    self._differ(place, check_id, Against.FACTS, what)
+        self._given += given
+
+    def _checks(self, entry: Position, document: dict[str, Any]) -> Iterator[_Given]:
+        for place, (id_, number_hash, decision, _ids, _reference) in enumerate(document["rows"]):
+            stored = document["decisions"][decision]
+            campaign_id, version = stored["campaign_id"], document["phonenumbers"]
+            yield _Given(entry, id_, number_hash, campaign_id, stored, version, place)
+
+    def _differ(self, place: Position, check_id: str | None, against: Against, what: str) -> None:
+        self.counts.differences += 1
+        self.differences.append(Difference(place.chain, place.seq, check_id, against, what))
+
+    def against_tables(self) -> None:
+        """Try the checks that wait against their rows and against the tables as they were."""
+        given, self._given = self._given, []
+        ids = [one.id for one in given]
+        rows: dict[str, Check] = {}
+        for start in range(0, len(ids), 500):
+            found = self._session.scalars(select(Check).where(Check.id.in_(ids[start : start + 500])))
+            rows |= {row.id: row for row in found}
+        whole = []
+        for one in given:
+            row = rows.get(one.id)
+            wrong = "the check's row is gone" if row is None else self._row_fault(one, row)
+            if wrong is not None or row is None:
+                self._differ(one.entry, one.id, Against.ROW, wrong or "")
+            else:
+                whole.append((one, row))
+        self._session.expunge_all()
+        self._rebuild(whole)
+
+    def _row_fault(self, one: _Given, row: Check) -> str | None:
+        """Return how the row differs from its entry, or None."""
+        answer = one.decision["answer"]
+        told = {
+            "number": one.number_hash,
+            "campaign_id": one.campaign_id,
+            "verdict": answer.get("verdict"),
+            "checked_at": answer.get("checked_at"),
+            "valid_until": answer.get("valid_until"),
+            "place": (one.entry.chain, one.entry.seq, one.place),
+        }
+        held = {
+            "number": None if row.number is None else self._keyring.number_hash(row.number),
+            "campaign_id": row.campaign_id,
+            "verdict": row.verdict,
+            "checked_at": utc(row.checked_at),
+            "valid_until": utc(row.valid_until),
+            "place": (row.chain, row.seq, row.place),
+        }
+        wrong = [name for name, value in told.items() if held[name] != value]
+        return f"the check's row differs in {', '.join(wrong)}" if wrong else None
+
+    def _rebuild(self, given: Sequence[tuple[_Given, Check]]) -> None:
+        connection = self._session.connection()
+        asked = [_asked(one, row) for one, row in given]
+        doubted = []
+        for (one, row), question, facts in zip(given, asked, facts_asked(connection, self._listed, asked), strict=True):
+            self.counts.tables += 1
+            what = _rebuilt_otherwise(one, row, facts)
+            if what is not None:
+                doubted.append((one, row, question, facts, what))
+        for one, row, question, facts, what in doubted:
+            if self._was_in_flight(connection, one, row, question):
+                self.counts.in_flight += 1
+            elif _is_partial(one, facts):
+                self.counts.unrebuilt += 1
+            else:
+                self._differ(one.entry, one.id, Against.TABLES, what)
+
+    def _was_in_flight(self, connection: Connection, one: _Given, row: Check, question: Asked) -> bool:
+        """Return whether what was known just before or just after gives the answer: a row tells when it was written,
+        not when others could see it."""
+        around = [replace(question, known_at=row.checked_at + slack) for slack in (-IN_FLIGHT, IN_FLIGHT)]
+        return any(
+            _rebuilt_otherwise(one, row, facts) is None for facts in facts_asked(connection, self._listed, around)
+        )
+
+
+def _decided_otherwise(stored: Any) -> str | None:  # Any: whatever the ledger's JSON holds
+    try:
+        return decided_otherwise(stored)
+    except UNREADABLE as error:
+        return f"the stored answer cannot be read ({type(error).__name__})"
+
+
+def _asked(one: _Given, row: Check) -> Asked:
+    number = None if row.number is None else read_number(f"+{row.number}")
+    return Asked(
+        number=number if isinstance(number, Number) else None,
+        campaign_id=row.campaign_id,
+        at=row.checked_at,
+        known_at=row.checked_at,
+        asker=row.asked_by,
+        entry=one.entry,
+        counts_held=one.decision["facts"].get("form") != 1,
+    )
+
+
+def _rebuilt_otherwise(one: _Given, row: Check, facts: CallFacts) -> str | None:
+    """Return what differs from the stored answer when ``facts`` are decided at its moment, or None. Pure."""
+    answer = one.decision["answer"]
+    stored = facts_from_record(one.decision["facts"])
+    if one.phonenumbers != metadata_version():  # the numbering plan itself has changed since
+        facts = replace(facts, number=stored.number)
+    country = None if facts.number is None else facts.number.country
+    decision = decide(facts, policy_for(country, row.checked_at), row.checked_at)
+    told = _told(decision)
+    said = {name: answer.get(name) for name in told} | {"reasons": [reason["code"] for reason in answer["reasons"]]}
+    wrong = [name for name in told if told[name] != said[name]]
+    if not wrong:
+        return None
+    differing = [name for name in CallFacts.__dataclass_fields__ if getattr(facts, name) != getattr(stored, name)]
+    return f"{', '.join(wrong)} would differ; the tables differ in {', '.join(differing) or 'nothing'}"
+
+
+def _told(decision: Decision) -> dict[str, object]:
+    return {
+        "verdict": decision.verdict.value,
+        "reasons": [reason.code.value for reason in decision.reasons],
+        "valid_until": utc(decision.valid_until),
+        "retry_at": utc(decision.retry_at),
+        "policy": decision.policy,
+    }
+
+
+def _is_partial(one: _Given, facts: CallFacts) -> bool:
+    """Return whether something is not known of the past any more that the check knew."""
+    stored = facts_from_record(one.decision["facts"])
+    if any(getattr(facts, name) is None is not getattr(stored, name) for name in CallFacts.__dataclass_fields__):
+        return True
+    register = (facts.register, stored.register)
+    return None not in register and facts.register.listed is None is not stored.register.listed  # type: ignore[union-attr] # just seen

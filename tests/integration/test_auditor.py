@@ -1,0 +1,316 @@
+"""The auditor finds each planted difference: in what was recorded, in the tables, in the rules; and nothing else."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select, text, update
+
+import dnc.recorded
+from core.erasure import erase_payloads
+from core.ledger import LedgerEntry, Position
+from core.numbers import Number, read_number
+from dnc.auditor import auditing, trying
+from dnc.auditor.auditing import AuditBusy, AuditReport, Scope, audit, audits, differences_of
+from dnc.auditor.models import Audit
+from dnc.auditor.trying import Against
+from dnc.gate import Question
+from dnc.models import Check
+from dnc.opt_outs import release_opt_out
+from dnc.policy import Policy, Regime, policy_named
+from tests.integration.seeds import KINDS, dialer_of, seeded_service, verified
+from tests.seeding import (
+    CAMPAIGN,
+    FROM_LIST,
+    FROM_PARTNER,
+    LISTED,
+    OPERATOR,
+    OPTED_OUT,
+    WITHOUT_SOURCE,
+    Seeded,
+    load_listed,
+    opt_out,
+)
+
+NUMBERS = [FROM_PARTNER, FROM_LIST, LISTED, OPTED_OUT, WITHOUT_SOURCE, "not a number"]
+
+
+@pytest.fixture(params=KINDS)
+def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    with seeded_service(request, request.param, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    with seeded_service(request, "sqlite", tmp_path) as found:
+        yield found
+
+
+def ask(seeded: Seeded, *numbers: str) -> list[str]:
+    questions = [Question(number) for number in numbers]
+    return [answer.id for answer in seeded.service.gate.ask_many(dialer_of(seeded), CAMPAIGN, questions)]
+
+
+def later(seeded: Seeded, **by: float) -> None:
+    seeded.clock.at += timedelta(**by)
+
+
+def audited(seeded: Seeded, scope: Scope = Scope.NEW, **how: object) -> AuditReport:
+    service = seeded.service
+    return audit(service.store, service.shelf.listed, OPERATOR, now=seeded.clock.now(), scope=scope, **how)  # type: ignore[arg-type] # as audit takes it
+
+
+def found(seeded: Seeded, report: AuditReport) -> list[tuple[Against, str | None]]:
+    with seeded.service.store.reading() as session:
+        return [(one.against, one.check_id) for one in differences_of(session, report.id)]
+
+
+def tamper(seeded: Seeded, statement: str, **values: object) -> None:
+    """Change the tables as one may who holds the database: with their triggers gone."""
+    with seeded.service.store.engine.begin() as connection:
+        _drop_triggers(connection)
+        assert connection.execute(text(statement), values).rowcount
+
+
+def _drop_triggers(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        for name in connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+            connection.execute(text(f"DROP TRIGGER {name}"))
+    else:
+        connection.execute(text("SET LOCAL session_replication_role = 'replica'"))
+
+
+def test_answers_that_stand_are_found_to_stand_whatever_has_changed_since(seeded: Seeded) -> None:
+    """Opt-outs, releases, a new register and time itself: each answer is tried by what was known when it was given."""
+    ask(seeded, *NUMBERS)
+    later(seeded, minutes=20)
+    opt_out(seeded.service, FROM_PARTNER, seeded.seller_id)
+    ask(seeded, *NUMBERS)
+    later(seeded, minutes=20)
+    with seeded.service.store.writing() as session:
+        release_opt_out(
+            session,
+            OPERATOR,
+            seeded.service.keyring,
+            opt_out_id=seeded.opt_out_id,
+            asked_by_person_at=seeded.clock.now(),
+            verified_by="called back",
+            note="",
+            now=seeded.clock.now(),
+        )
+    load_listed(seeded.service, seeded.service.settings.data_dir, [LISTED, FROM_LIST])
+    later(seeded, minutes=20)
+    for number in NUMBERS:
+        ask(seeded, number)
+
+    report = audited(seeded)
+    assert found(seeded, report) == []
+    counts = report.counts
+    assert (counts.checks, counts.tables, counts.differences, counts.unrebuilt, counts.in_flight) == (18, 18, 0, 0, 0)
+    assert report.finished_at is not None
+    assert verified(seeded.service).findings == ()
+
+
+def test_the_result_is_on_record_with_the_differences(seeded: Seeded) -> None:
+    [id_] = ask(seeded, OPTED_OUT)
+    tamper(seeded, "DELETE FROM opt_outs WHERE id = :id", id=seeded.opt_out_id)
+
+    report = audited(seeded)
+    with seeded.service.store.reading() as session:
+        payload = session.scalar(select(LedgerEntry.payload).where(LedgerEntry.kind == "audit.finished"))
+        assert [one.id for one in audits(session)] == [report.id]
+    said = json.loads(str(payload))
+    assert said["counts"]["differences"] == 1
+    [[check_id, _chain, _seq, against, what]] = said["first"]
+    assert (check_id, against) == (id_, "tables")
+    assert what == "verdict, reasons, valid_until would differ; the tables differ in opt_outs"
+    assert OPTED_OUT[1:] not in str(payload)
+
+
+REMOVED = {
+    "an opt-out that was removed": (OPTED_OUT, "DELETE FROM opt_outs"),
+    "an opt-out that was given to another number": (OPTED_OUT, "UPDATE opt_outs SET number = number + 50"),
+    "an opt-out that was dated later": (
+        OPTED_OUT,
+        "UPDATE opt_outs SET recorded_at = (SELECT max(checked_at) FROM checks)",
+    ),
+    "a lead that was removed": (FROM_PARTNER, "DELETE FROM leads"),
+    "a source whose balancing test was removed": (FROM_PARTNER, "UPDATE sources SET assessment = NULL"),
+    "a campaign that was closed earlier": (
+        FROM_PARTNER,
+        "UPDATE campaigns SET closed_at = created_at WHERE slug = 'vinterel'",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", REMOVED)
+def test_a_table_that_was_changed_is_found(seeded: Seeded, change: str) -> None:
+    number, statement = REMOVED[change]
+    [id_] = ask(seeded, number)
+    later(seeded, hours=2)
+    ask(seeded, WITHOUT_SOURCE)
+    tamper(seeded, statement)
+
+    assert (Against.TABLES, id_) in found(seeded, audited(seeded))
+
+
+ROWS = {
+    "number": "UPDATE checks SET number = number + 1",
+    "verdict": "UPDATE checks SET verdict = 'allow'",
+    "campaign": "UPDATE checks SET campaign_id = (SELECT id FROM campaigns WHERE slug = 'hemskydd')",
+    "place": "UPDATE checks SET place = 7",
+    "removed": "DELETE FROM checks",
+}
+
+
+@pytest.mark.parametrize("change", ROWS)
+def test_a_checks_row_that_was_changed_or_removed_is_found(seeded: Seeded, change: str) -> None:
+    [id_] = ask(seeded, OPTED_OUT)
+    tamper(seeded, ROWS[change])
+
+    assert found(seeded, audited(seeded)) == [(Against.ROW, id_)]
+
+
+def _rewrite(seeded: Seeded, change: Callable[[str], str]) -> None:
+    with seeded.service.store.engine.begin() as connection:
+        _drop_triggers(connection)
+        payload = str(connection.scalar(text("SELECT payload FROM ledger_entries WHERE kind = 'checks'")))
+        assert change(payload) != payload
+        connection.execute(text("UPDATE ledger_entries SET payload = :p WHERE kind = 'checks'"), {"p": change(payload)})
+
+
+WRITTEN: dict[str, tuple[Callable[[str], str], bool]] = {
+    "the answer": (lambda payload: payload.replace('"verdict":"deny"', '"verdict":"allow"'), True),
+    "the facts": (lambda payload: payload.replace('"opt_outs":[["0"', '"opt_outs":[],"x":[["0"'), True),
+    "the facts' form": (lambda payload: payload.replace('"facts":{"form":', '"facts":{"form":9'), True),
+    "the answer's reasons": (lambda payload: payload.replace('"reasons":', '"raisons":'), True),
+    "the rows": (lambda payload: payload.replace('"rows":[[', '"rows":[['[:-1]), False),
+    "everything": (lambda _payload: "[]", False),
+}
+
+
+@pytest.mark.parametrize("change", WRITTEN)
+def test_an_entry_that_was_rewritten_is_found(on_sqlite: Seeded, change: str) -> None:
+    [id_] = ask(on_sqlite, OPTED_OUT)
+    how, is_of_check = WRITTEN[change]
+    _rewrite(on_sqlite, how)
+
+    assert found(on_sqlite, audited(on_sqlite)) == [(Against.FACTS, id_ if is_of_check else None)]
+
+
+def test_a_policy_that_was_edited_is_found(on_sqlite: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy that has decided a call is never edited: each answer that it would now give otherwise shows."""
+    ids = ask(on_sqlite, FROM_PARTNER, OPTED_OUT)
+
+    def edited(version: str) -> Policy:
+        return replace(policy_named(version), regime=Regime.PROHIBITED)
+
+    monkeypatch.setattr(dnc.recorded, "policy_named", edited)
+    report = audited(on_sqlite)
+    assert {id_ for _against, id_ in found(on_sqlite, report)} == set(ids)
+    with on_sqlite.service.store.reading() as session:
+        assert {"reasons" in one.what for one in differences_of(session, report.id)} == {True}
+
+
+def test_a_rule_that_was_changed_is_found_from_the_tables_too(
+    on_sqlite: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [id_] = ask(on_sqlite, FROM_PARTNER)
+    monkeypatch.setattr(trying, "policy_for", lambda _country, _at: None)
+
+    assert found(on_sqlite, audited(on_sqlite)) == [(Against.TABLES, id_)]
+
+
+def test_a_no_that_was_written_in_the_same_moments_is_told_and_is_no_difference(seeded: Seeded) -> None:
+    """Its row tells when it was written, not when others could see it."""
+    later(seeded, hours=1)
+    ask(seeded, FROM_PARTNER)
+    later(seeded, seconds=-1)
+    opt_out(seeded.service, FROM_PARTNER, seeded.seller_id)
+
+    counts = audited(seeded).counts
+    assert (counts.in_flight, counts.differences) == (1, 0)
+
+
+def test_a_past_that_cannot_be_had_any_more_is_counted_and_is_no_difference(on_sqlite: Seeded) -> None:
+    ask(on_sqlite, FROM_PARTNER)
+    for snapshot in on_sqlite.service.settings.registers_dir.iterdir():
+        snapshot.unlink()
+    report = audit(on_sqlite.service.store, lambda _snapshot, _number: None, OPERATOR, now=on_sqlite.clock.now())
+
+    assert (report.counts.unrebuilt, report.counts.differences) == (1, 0)
+
+
+def test_each_audit_takes_what_came_since_the_one_before_and_all_of_it_on_demand(seeded: Seeded) -> None:
+    ask(seeded, *NUMBERS)
+    since = seeded.clock.now() + timedelta(minutes=1)
+    assert audited(seeded).counts.checks == 6
+    later(seeded, minutes=5)
+    assert audited(seeded).counts.checks == 0
+    ask(seeded, FROM_PARTNER, LISTED)
+    later(seeded, minutes=5)
+    assert audited(seeded, Scope.SINCE, since=since).counts.checks == 2
+    assert audited(seeded, Scope.ALL).counts.checks == 8
+    assert audited(seeded).counts.checks == 0
+
+
+def test_an_audit_that_was_stopped_is_gone_on_with_and_counts_nothing_twice(
+    seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditing, "CHECKS_A_STEP", 2)
+    monkeypatch.setattr(auditing, "READ_AT_ONCE", 2)
+    for number in NUMBERS * 2:
+        ask(seeded, number)
+    tamper(seeded, "DELETE FROM opt_outs WHERE id = :id", id=seeded.opt_out_id)
+    reports: list[AuditReport] = []
+    while not reports or reports[-1].finished_at is None:
+        reports.append(audited(seeded, is_over=lambda: True))
+
+    assert len(reports) > 3
+    assert len({report.id for report in reports}) == 1
+    assert reports[-1].counts.checks == 12
+    assert len(found(seeded, reports[-1])) == 2
+    assert all(one.counts.checks <= other.counts.checks for one, other in pairwise(reports))
+
+
+def test_two_that_go_on_with_the_same_audit_do_not_both_keep_what_they_found(
+    on_sqlite: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(on_sqlite, *NUMBERS)
+    take = trying.Trial.take
+
+    def overtaken(trial: trying.Trial, entry: LedgerEntry) -> None:
+        with on_sqlite.service.store.engine.begin() as connection:
+            connection.execute(update(Audit).values(chain=1, seq=entry.seq))
+        take(trial, entry)
+
+    monkeypatch.setattr(trying.Trial, "take", overtaken)
+    with pytest.raises(AuditBusy):
+        audited(on_sqlite)
+
+
+def test_an_erased_answer_is_counted(on_sqlite: Seeded) -> None:
+    [id_] = ask(on_sqlite, FROM_PARTNER)
+    with on_sqlite.service.store.writing() as session:
+        check = session.get_one(Check, id_)
+        erase_payloads(session, OPERATOR, [Position(check.chain, check.seq)], "retention has ended")
+
+    counts = audited(on_sqlite).counts
+    assert (counts.checks, counts.erased, counts.differences) == (0, 1, 0)
+
+
+def test_numbers_of_a_former_plan_are_judged_by_the_plan_of_their_time(
+    on_sqlite: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(on_sqlite, FROM_PARTNER)
+    number = read_number(FROM_PARTNER)
+    assert isinstance(number, Number)
+    monkeypatch.setattr(trying, "metadata_version", lambda: "another")
+    monkeypatch.setattr(Number, "is_valid", property(lambda _number: False))
+
+    assert audited(on_sqlite).counts.differences == 0
