@@ -7,6 +7,8 @@ import core.changes
 import core.installation
 import core.ledger
 import core.sellers
+import core.timestamps
+import dnc.auditor.models
 import dnc.models
 import dnc.screenings.models
 import dnc.registers.retractions
