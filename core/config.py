@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ class Settings:
     secure_cookies: bool
     trusted_proxies: int
     prepared_statements: bool = True
+    timestamp_url: str = ""
+    timestamp_ca: Path | None = None
+    timestamp_minutes: int = 60
 
     @property
     def registers_dir(self) -> Path:
@@ -77,6 +81,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     secure_cookies = reader.choice("SECURE_COOKIES", "no", ("yes", "no")) == "yes"
     trusted_proxies = reader.integer("TRUSTED_PROXIES", 0, 0, 10)
     prepared_statements = reader.choice("PREPARED_STATEMENTS", "yes", ("yes", "no")) == "yes"
+    timestamp_url, timestamp_ca = reader.authority("TIMESTAMP_URL", "TIMESTAMP_CA")
+    timestamp_minutes = reader.integer("TIMESTAMP_MINUTES", 60, 1, 7 * 24 * 60)
     secret = reader.secret(secret_text) if secret_text else b""
     reader.refuse_unknown()
     if reader.mistakes:
@@ -93,6 +99,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         secure_cookies=secure_cookies,
         trusted_proxies=trusted_proxies,
         prepared_statements=prepared_statements,
+        timestamp_url=timestamp_url,
+        timestamp_ca=timestamp_ca,
+        timestamp_minutes=timestamp_minutes,
     )
 
 
@@ -184,6 +193,15 @@ class _Reader:
             return host, int(port)
         self.mistakes.append(f"{PREFIX}{name} must be HOST:PORT")
         return "127.0.0.1", 8000
+
+    def authority(self, url_name: str, ca_name: str) -> tuple[str, Path | None]:
+        """Return the address of whom to ask over the network and the file by which to believe it, or neither."""
+        url, ca = self.text(url_name, "", secret=True), self.text(ca_name, "")
+        if url and not re.fullmatch(r"https?://[^/\s]\S*", url):
+            self.mistakes.append(f"{PREFIX}{url_name} must begin with http:// or https://")
+        if bool(url) != bool(ca):
+            self.mistakes.append(f"{PREFIX}{url_name} and {PREFIX}{ca_name} are set together or not at all")
+        return url, Path(ca).absolute() if ca else None
 
     def secret(self, text: str) -> bytes:
         try:
