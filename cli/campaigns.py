@@ -16,12 +16,12 @@ def campaign() -> None:
 @campaign.command("add")
 @click.argument("slug")
 @click.option("--seller", required=True, help="The seller's slug.")
-@click.option("--product", required=True, help="Product type, by which customer relations are matched.")
+@click.option("--product", required=True, help="Product type, by which customer relations and rules match.")
 @click.option(
     "--channel", type=click.Choice([channel.value for channel in Channel]), default="voice", show_default=True
 )
 @click.option("--name", help="What people see; the slug if left out.")
-@click.option("--open-weekends", is_flag=True, help="Call on Saturdays and Sundays too, within the country's hours.")
+@click.option("--open-weekends", is_flag=True, help="Call on Saturdays and Sundays too, where the law leaves it.")
 @json_option
 @refusals
 def add(

@@ -28,8 +28,9 @@ def add_campaign(
 ) -> Campaign:
     """Return the new campaign, open from the start.
 
-    ``product`` is the product type by which customer relations and prohibited products are matched.
-    ``opens_weekends`` opens Saturdays and Sundays within the country's own hours; it can open no other hour.
+    ``product`` is the product type by which customer relations, prohibited products and exceptions are matched; the
+    words that a law knows stand in ``docs/rules.md``, and any other is an ordinary product.
+    ``opens_weekends`` opens what a policy leaves to the seller to open (Sweden's weekends); it can open no other hour.
 
     Raises:
         InvalidInput: slug, name or product cannot be used.

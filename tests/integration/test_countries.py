@@ -1,0 +1,58 @@
+"""A check is decided by the policy of the number's own country, and by its register."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dnc.gate import Question
+from dnc.recorded import replay
+from tests.integration.seeds import KINDS, seeded_service
+from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, Seeded
+
+BRITISH = "+442079460123"
+"""One of Ofcom's numbers for drama."""
+AMERICAN = "+12125550123"
+
+
+@pytest.fixture(params=KINDS)
+def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    """A service that is asked by a Swedish seller."""
+    with seeded_service(request, request.param, tmp_path) as found:
+        yield found
+
+
+def checked(seeded: Seeded, number: str) -> dict[str, Any]:
+    """The answer to a check, as the dialer hears it."""
+    found: dict[str, Any] = json.loads(seeded.service.gate.ask(OPERATOR, CAMPAIGN, Question(number)).json)
+    return found
+
+
+def test_a_number_is_answered_by_its_own_countrys_policy_whoever_the_seller_is(seeded: Seeded) -> None:
+    assert (checked(seeded, FROM_PARTNER)["policy"], checked(seeded, FROM_PARTNER)["verdict"]) == ("se-2026-1", "allow")
+
+    british = checked(seeded, BRITISH)
+
+    reasons = {reason["code"]: reason for reason in british["reasons"]}
+    assert (british["policy"], british["verdict"]) == ("gb-2026-1", "deny")
+    assert reasons.keys() == {"register_missing", "no_source"}
+    assert (reasons["register_missing"]["register"], reasons["register_missing"]["rule"]) == ("tps", "GB-TPS-2")
+
+
+def test_a_country_without_a_policy_is_unknown_whatever_else_is(seeded: Seeded) -> None:
+    american = checked(seeded, AMERICAN)
+
+    assert american["policy"] is None
+    assert "no_policy" in [reason["code"] for reason in american["reasons"]]
+    assert american["may_call"] is False
+
+
+def test_answers_of_every_country_are_decided_again_the_same(seeded: Seeded) -> None:
+    for number in (FROM_PARTNER, BRITISH, AMERICAN):
+        checked(seeded, number)
+
+    with seeded.service.store.reading() as session:
+        found = replay(session)
+    assert (found.checks, found.differences) == (3, ())
