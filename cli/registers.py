@@ -1,12 +1,26 @@
 """Registers at the command line: load a version, see how each stands."""
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from cli.context import FINDING, answer, caller, json_option, refusals, service
-from dnc.registers.loading import LoadedVersion, Standing, State, load_register, standing, versions
+from cli.register_changes import compare, rematch_
+from cli.register_layouts import layout, layout_json
+from dnc.registers.layouts import FileKind
+from dnc.registers.loading import (
+    LoadedVersion,
+    Standing,
+    State,
+    Version,
+    load_register,
+    of_concern,
+    standing,
+    validity_text,
+    versions,
+)
 
 
 @click.group()
@@ -14,21 +28,45 @@ def register() -> None:
     """Load national registers and see how fresh they are."""
 
 
+register.add_command(compare)
+register.add_command(rematch_)
+register.add_command(layout)
+
+
 @register.command("import")
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--as-of", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The day that the contents are from.")
+@click.option("--change-list", is_flag=True, help="FILE holds changes to the version in force.")
+@click.option(
+    "--base", type=click.DateTime(["%Y-%m-%d"]), help="The day of the version that a change list goes on from."
+)
+@click.option(
+    "--layout",
+    "layout_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="How this file is laid out, if not by the register's layout.",
+)
 @click.option("--accept-shrunken", metavar="REASON", help="Why a register that shrank a lot is right; kept on record.")
 @click.option("--accept-unreadable", metavar="REASON", help="Why lines that cannot be read may be left out; on record.")
 @json_option
 @refusals
 def import_(
-    name: str, file: Path, as_of: datetime, accept_shrunken: str | None, accept_unreadable: str | None, as_json: bool
+    name: str,
+    file: Path,
+    as_of: datetime,
+    change_list: bool,
+    base: datetime | None,
+    layout_file: Path | None,
+    accept_shrunken: str | None,
+    accept_unreadable: str | None,
+    as_json: bool,
 ) -> None:
     """Put FILE in force as the newest version of the register NAME.
 
-    FILE holds one number a line (or in the first column of a CSV), plain, in gzip or in a zip of one member. A file
-    that is refused leaves the version in force as it was.
+    FILE is laid out as `ringklar register layout NAME` shows, plain, in gzip or in a zip. A file that is refused leaves
+    the version in force as it was.
     """
     with service() as built:
         loaded = load_register(
@@ -40,6 +78,9 @@ def import_(
             as_of=as_of.date(),
             file_name=file.name,
             now=built.clock.now(),
+            kind=FileKind.CHANGES if change_list else FileKind.FULL,
+            base_as_of=base.date() if base else None,
+            layout_json=layout_json(layout_file),
             accept_shrunken_reason=accept_shrunken,
             accept_unreadable_reason=accept_unreadable,
         )
@@ -51,7 +92,10 @@ def import_(
 @refusals
 @click.pass_context
 def list_(context: click.Context, as_json: bool) -> None:
-    """Show how each register stands, and every version loaded. Exit code 1 if one of them cannot be asked."""
+    """Show how each register stands, and every version loaded.
+
+    Exit code 1 if one that was loaded cannot be asked, or none was ever loaded.
+    """
     with service() as built, built.store.reading() as session:
         stands = standing(session, built.clock.now(), is_readable=built.shelf.is_readable)
         loaded = versions(session)
@@ -65,6 +109,8 @@ def list_(context: click.Context, as_json: bool) -> None:
                 "count": version.count,
                 "file_name": version.file_name,
                 "rejected_lines": version.rejected_lines,
+                "kind": version.kind,
+                "covered": version.covered,
                 "loaded_at": version.loaded_at.isoformat(),
                 "loaded_by": version.loaded_by,
             }
@@ -72,9 +118,9 @@ def list_(context: click.Context, as_json: bool) -> None:
         ],
     }
     lines = [_standing_text(one) for one in stands]
-    lines += [f"  {version.as_of}  {version.count:>9} numbers  {version.file_name}" for version in loaded]
+    lines += [_version_text(version) for version in loaded]
     answer(as_json, document, "\n".join(lines))
-    if any(one.state not in (State.OK, State.AGEING) for one in stands):
+    if any(one.state is not State.AGEING for one in of_concern(stands)):
         context.exit(FINDING)
 
 
@@ -89,6 +135,8 @@ def standing_document(one: Standing) -> dict[str, object]:
         "count": one.count,
         "loaded_at": one.loaded_at.isoformat() if one.loaded_at else None,
         "valid_until": one.valid_until.isoformat() if one.valid_until else None,
+        "validity": validity_text(one.validity),
+        "covered": one.covered,
     }
 
 
@@ -103,10 +151,14 @@ def loaded_document(loaded: LoadedVersion) -> dict[str, object]:
         "valid_until": loaded.valid_until.isoformat() if loaded.valid_until else None,
         "state": loaded.state.value,
         "already_loaded": loaded.already_loaded,
+        "kind": loaded.kind.value,
+        "lines": loaded.lines,
         "duplicates": loaded.duplicates,
         "rejected_lines": loaded.rejected_lines,
         "rejected": dict(loaded.rejected),
         "first_rejected": [{"line": line, "fault": fault} for line, fault in loaded.first_rejected],
+        "covered": loaded.covered,
+        "changed": asdict(loaded.changed) if loaded.changed else None,
         "warnings": [warning.value for warning in loaded.warnings],
         "snapshot_sha256": loaded.snapshot_sha256,
     }
@@ -115,13 +167,25 @@ def loaded_document(loaded: LoadedVersion) -> dict[str, object]:
 def _loaded_text(loaded: LoadedVersion) -> str:
     verb = "was in force already" if loaded.already_loaded else "is in force"
     text = f"{loaded.register} of {loaded.as_of} {verb}: {loaded.count} numbers, {loaded.state.value}"
+    if loaded.covered is not None:
+        text += f", {loaded.covered} answered for"
+    if loaded.changed:
+        done = loaded.changed
+        text += f"\n  {done.added} added, {done.removed} removed"
+        text += f", {done.listed_before} to add were listed, {done.unlisted} to remove were not"
     if loaded.rejected_lines:
         text += f", {loaded.rejected_lines} lines unreadable"
     return text + "".join(f"\n  warning: {warning.value.replace('_', ' ')}" for warning in loaded.warnings)
 
 
 def _standing_text(one: Standing) -> str:
-    if one.as_of is None:
-        return f"{one.register} ({one.country}): {one.state.value}"
-    held = f"of {one.as_of}, {one.count} numbers, until {one.valid_until}"
-    return f"{one.register} ({one.country}): {one.state.value}, {held}"
+    held = f", of {one.as_of}, {one.count} numbers, until {one.valid_until}" if one.as_of else ""
+    if one.covered is not None:
+        held += f"; {one.covered} answered for"
+    lasts = f"; valid {said}" if (said := validity_text(one.validity)) else ""
+    return f"{one.register} ({one.country}): {one.state.value}{held}{lasts}"
+
+
+def _version_text(version: Version) -> str:
+    kind = "" if version.kind == FileKind.FULL else f"  {version.kind}"
+    return f"  {version.as_of}  {version.count:>9} numbers  {version.file_name}{kind}"

@@ -19,10 +19,11 @@ from core.store import Store
 from dnc.arrivals import screen_arrivals
 from dnc.canaries import look_for_canaries
 from dnc.oversight.pausing import oversee
-from dnc.registers.loading import State, ensure_registers, standing
+from dnc.registers.loading import of_concern, standing
 from dnc.registers.retractions import retract_joined
 from dnc.registers.shelf import RegisterShelf
 from dnc.registers.snapshots import sweep_unfinished
+from dnc.screenings.kept import forget_screened_files
 from dnc.reservations import forget_reservations
 from jobs.beside import Readers
 from jobs.inbox import SETTLE_SECONDS
@@ -30,6 +31,7 @@ from jobs.lead_inbox import LEFT_ALONE, LeadInbox
 from jobs.leader import FencedStore
 from jobs.models import JobRun
 from jobs.register_inbox import RegisterInbox
+from jobs.screenings import ScreeningWork
 from leads.importer import waiting_files
 from leads.kept_files import forget_kept_files
 from leads.shelf import Shelf
@@ -62,6 +64,7 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
     """Return every task of this installation."""
     shelf = RegisterShelf(settings.registers_dir)
     lead_files = Shelf(settings.lead_files_dir, keyring(settings.secret).lead_file_key)
+    screened_files = Shelf(settings.data_dir / "screenings", keyring(settings.secret).lead_file_key)
     readers = Readers(settings)
     inbox = RegisterInbox(settings, settle_seconds=settle_seconds)
     lead_inbox = LeadInbox(settings, lead_files, readers, settle_seconds=settle_seconds)
@@ -74,6 +77,7 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
 
     def sweep(store: FencedStore, now: datetime) -> str:
         files = sweep_unfinished(settings.registers_dir) + lead_files.sweep_unfinished(now)
+        files += screened_files.sweep_unfinished(now)
         return f"{files} files, {forget_runs(store, now)} runs"
 
     def forget(store: FencedStore, now: datetime) -> str:
@@ -88,6 +92,9 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
     def look(store: FencedStore, now: datetime) -> str:
         return f"{look_for_canaries(store, now)} sightings"
 
+    def forget_screened(store: FencedStore, now: datetime) -> str:
+        return f"{forget_screened_files(store, screened_files, now)} files"
+
     return (
         Task("registers.pick_up", timedelta(seconds=15), pick_up, looks_twice=True),
         Task("lead_files.pick_up", timedelta(seconds=15), pick_up_leads, looks_twice=True),
@@ -99,6 +106,8 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
         Task("arrivals.screen", timedelta(minutes=1), screen),
         Task("canaries.look", timedelta(hours=1), look),
         Task("oversight.pause", timedelta(hours=1), pause_the_worst),
+        Task("screenings.work", timedelta(seconds=15), ScreeningWork(settings).go_on),
+        Task("screenings.forget", timedelta(days=1), forget_screened),
         Task("sweep", timedelta(hours=1), sweep),
         Task("sweep_expired", timedelta(days=1), sweep_expired),
     )
@@ -137,16 +146,13 @@ def checkpoint(store: FencedStore, _now: datetime) -> str:
 
 
 def warn_of_registers(store: Store, now: datetime) -> str:
-    """Say once a day, in the log and on record, which registers are missing, stale or soon will be."""
+    """Say once a day, in the log and on record, which registers are stale or soon will be, or if there is none."""
     day = datetime.combine(now.date(), time(0), tzinfo=UTC)
     warned = []
     with store.writing() as session:
-        ensure_registers(session)
-        for one in standing(session, now):
+        for one in of_concern(standing(session, now)):
             mark = f"warned.{one.register}.{one.state.value}"
-            if one.state is State.OK or session.scalar(
-                select(JobRun.task).where(JobRun.task == mark, JobRun.due_at == day)
-            ):
+            if session.scalar(select(JobRun.task).where(JobRun.task == mark, JobRun.due_at == day)):
                 continue
             warning = JobRun(task=mark, due_at=day, epoch=0, enqueued_at=now, outcome="warned")
             warning.started_at = warning.ended_at = now
