@@ -91,7 +91,7 @@ def facts_asked(connection: Connection, listed: Listed, asked: Sequence[Asked]) 
 def facts_from(past: Past, campaign: PastCampaign | None, asked: Asked, listed: Listed) -> CallFacts:
     """Return the facts of one question from rows that were read; reads nothing but the register's snapshot."""
     number, at, known_at = asked.number, asked.at, asked.known_at
-    written = None if number is None else NumberFact(number.country, number.kind.value, number.is_valid)
+    written = None if number is None else _number(number)
     if campaign is None or campaign.created_at > min(at, known_at):
         return CallFacts(written, None, None, None, None, None, None, None, None, None)
     is_open = campaign.closed_at is None or campaign.closed_at > min(at, known_at)
@@ -108,12 +108,17 @@ def facts_from(past: Past, campaign: PastCampaign | None, asked: Asked, listed: 
         restrictions=tuple(
             RestrictionKind(one.kind) for one in _standing(past.restrictions.get(value, ()), seller_id, at, known_at)
         ),
-        register=_register(past, number, at, known_at, listed),
+        register=_register(past, value, written.country if written is not None else None, asked, listed),
         leads=_leads(past, value, seller_id, at, known_at),
         consents=_consents(past, value, seller_id, at, known_at),
         relations=_relations(past, value, seller_id, at, known_at),
         attempts=AttemptsFact(_attempts(past, value, campaign.id, at, known_at), _held_until(past, value, asked)),
     )
+
+
+def _number(number: Number) -> NumberFact:
+    country, kind, is_valid = number.plan
+    return NumberFact(country, kind.value, is_valid)
 
 
 def _opt_outs(past: Past, number: int, seller_id: str, at: datetime, known_at: datetime) -> tuple[OptOutFact, ...]:
@@ -155,11 +160,11 @@ def version_at(versions: Sequence[PastRegisterVersion], at: datetime, known_at: 
     )
 
 
-def _register(past: Past, number: Number, at: datetime, known_at: datetime, listed: Listed) -> RegisterFact | None:
-    version = version_at(past.versions.get(number.country or "", ()), at, known_at)
+def _register(past: Past, number: int, country: str | None, asked: Asked, listed: Listed) -> RegisterFact | None:
+    version = version_at(past.versions.get(country or "", ()), asked.at, asked.known_at)
     if version is None:
         return None
-    return RegisterFact(version.register, version.id, version.as_of, listed(version.snapshot, number.value))
+    return RegisterFact(version.register, version.id, version.as_of, listed(version.snapshot, number))
 
 
 def _leads(past: Past, number: int, seller_id: str, at: datetime, known_at: datetime) -> tuple[LeadFact, ...] | None:
