@@ -66,6 +66,8 @@ class Right(StrEnum):
     EXPORT_LEADS = "export_leads"
     REPORT_CANARIES = "report_canaries"
     READ_CANARIES = "read_canaries"
+    READ_AUDITS = "read_audits"
+    REPLAY = "replay"
     READ_SELLER_RULES = "read_seller_rules"
     SET_SELLER_RULES = "set_seller_rules"
     COMPARE_REGISTERS = "compare_registers"
@@ -103,6 +105,8 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.REPORT_CANARIES: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
     # Who makes exports does not see which canaries are in them, nor where they were seen.
     Right.READ_CANARIES: frozenset({Role.COMPLIANCE}),
+    Right.READ_AUDITS: frozenset({Role.COMPLIANCE}),
+    Right.REPLAY: frozenset({Role.COMPLIANCE}),
     Right.READ_SELLER_RULES: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),
     Right.SET_SELLER_RULES: frozenset({Role.COMPLIANCE}),
     Right.COMPARE_REGISTERS: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),
