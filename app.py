@@ -13,19 +13,22 @@ from consent.routes import grounds_api
 from console.blueprint import console_blueprint, install_console, session_check, static_blueprint
 from core.database import is_ready
 from dnc.arrival_routes import arrivals_api
+from dnc.call_records.routes import call_records_api
 from dnc.canary_routes import exports_api
 from dnc.history.routes import lookups_api
 from dnc.oversight.routes import oversight_api
 from dnc.registers.change_routes import register_changes_api
 from dnc.registers.routes import registers_api
 from dnc.routes import checks_api, dnc_api
+from dnc.screenings.routes import screenings_api
 from dnc.seller_rules.routes import seller_rules_api
+from dnc.tokens import CheckTokens
 from leads.mapping_routes import mappings_api
 from leads.receipt_routes import receipts_api
 from leads.routes import lead_files_api
 from leads.supplier_routes import suppliers_api
 from migrations.revisions import current, head
-from service import Service, read_beside, screen_arrival
+from service import Service, read_beside, screen_arrival, screen_beside
 from web.auth import Auth, install_auth, register
 from web.endpoint import Api, Operation
 from web.observe import install_observation, metrics
@@ -76,20 +79,27 @@ def all_apis(service: Service) -> list[Api]:
         suppliers_api(store),
         grounds_api(store),
         oversight_api(store),
+        call_records_api(store, service.settings.data_dir / "uploads"),
         seller_rules_api(store),
         arrivals_api(store),
         exports_api(store, service.shelf.listed),
+        screenings_api(service.screenings, service.screened_files, partial(screen_beside, service.settings)),
     ]
 
 
 def _open_blueprint(service: Service, operations: list[Operation]) -> Blueprint:
-    """Return what is open to all: health, metrics and the description of the API. None of it tells of a person."""
+    """Return what is open to all: health, metrics, the API's description, the keys of tokens. None is of a person."""
     blueprint = Blueprint("open", __name__)
     description = describe(operations, version=version("ringklar"))
+    key_set = CheckTokens(service.keyring.token_key).key_set
 
     @blueprint.get("/openapi.json")
     def openapi() -> Response:
         return jsonify(description)
+
+    @blueprint.get("/v1/keys")
+    def keys() -> Response:
+        return jsonify(key_set)
 
     @blueprint.get("/health/live")
     def live() -> Response:

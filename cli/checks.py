@@ -11,6 +11,7 @@ from cli.context import FINDING, answer, caller, json_option, refusals, service
 from cli.times import INSTANT
 from dnc.gate import Question
 from dnc.rendering import simulated_json
+from dnc.tokens import CheckTokens
 from service import Service
 
 
@@ -18,23 +19,30 @@ from service import Service
 @click.argument("number")
 @click.option("--campaign", required=True, help="The campaign's slug.")
 @click.option("--at", type=INSTANT, help="What if it were this moment? Then nothing is recorded.")
+@click.option("--token", "with_token", is_flag=True, help="Give a signed permission, to be verified offline.")
 @json_option
 @refusals
-def check(number: str, campaign: str, at: datetime | None, as_json: bool) -> None:
+def check(number: str, campaign: str, at: datetime | None, with_token: bool, as_json: bool) -> None:
     """May NUMBER, in any spelling, be called now? On record before it is answered; exit code 1 unless it may."""
+    if with_token and at is not None:
+        raise click.UsageError("a what-if is no permission: it has no token")
     with service() as built:
-        document = _ask(built, campaign, [number], at)[0]
+        document = _ask(built, campaign, number, at, with_token=with_token)
     answer(as_json, document, _in_words(document))
     if not document["may_call"]:
         sys.exit(FINDING)
 
 
-def _ask(built: Service, campaign: str, numbers: list[str], at: datetime | None) -> list[dict[str, Any]]:
-    questions = [Question(number) for number in numbers]
-    if at is None:
-        return [json.loads(one.json) for one in built.gate.ask_many(caller(), campaign, questions)]
-    found = built.gate.simulate_many(caller(), campaign, questions, at=at)
-    return [json.loads(simulated_json(number, common).json) for number, _decision, common in found]
+def _ask(built: Service, campaign: str, number: str, at: datetime | None, *, with_token: bool) -> dict[str, Any]:
+    question = Question(number)
+    if at is not None:
+        found, _decision, common = built.gate.simulate(caller(), campaign, question, at=at)
+        text = simulated_json(found, common).json
+    else:
+        given = built.gate.ask(caller(), campaign, question)
+        text = CheckTokens(built.keyring.token_key).with_token(given) if with_token else given.json
+    document: dict[str, Any] = json.loads(text)
+    return document
 
 
 def _in_words(document: dict[str, Any]) -> str:
@@ -42,6 +50,8 @@ def _in_words(document: dict[str, Any]) -> str:
     lines += [f"  {reason['code']} ({reason['rule']}): {reason['text']}" for reason in document["reasons"]]
     if document["may_call"]:
         lines.append(f"  until {document['valid_until']}")
+        if document.get("token"):
+            lines.append(f"  token: {document['token']}")
     elif document["retry_at"]:
         lines.append(f"  hours and attempts allow it from {document['retry_at']}")
     source = document["source"]

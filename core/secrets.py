@@ -18,11 +18,13 @@ def derive(secret: bytes, use: str) -> bytes:
 class Keyring:
     """The installation's keys: numbers and personal identity numbers are known by a keyed hash, each its own.
 
-    ``lead_file_key`` seals the files as received, ``identity_key`` personal identity numbers.
+    ``token_key`` signs check tokens, ``lead_file_key`` seals the files as received, ``identity_key`` personal identity
+    numbers.
     """
 
     number_key: bytes
     ledger_key: Ed25519PrivateKey
+    token_key: Ed25519PrivateKey
     fingerprint: str
     lead_file_key: bytes
     identity_key: bytes
@@ -39,6 +41,7 @@ def keyring(secret: bytes) -> Keyring:
     return Keyring(
         number_key=derive(secret, "number-hash"),
         ledger_key=Ed25519PrivateKey.from_private_bytes(derive(secret, "ledger-signature")),
+        token_key=Ed25519PrivateKey.from_private_bytes(derive(secret, "check-tokens")),
         fingerprint=fingerprint,
         lead_file_key=derive(secret, "lead-files"),
         identity_key=derive(secret, "identity"),

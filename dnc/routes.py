@@ -34,12 +34,14 @@ from dnc.schemas import (
     SimulatedDocument,
     WhatIfQuestion,
 )
+from dnc.tokens import CheckTokens
 from web.endpoint import Api, Rendered
 
 
 def checks_api(store: Store, gate: Gate) -> Api:
     """Return the endpoints that ask and read checks."""
     api = Api("checks", store)
+    tokens = CheckTokens(store.keyring.token_key)
 
     @api.post(
         "/v1/checks",
@@ -51,7 +53,8 @@ def checks_api(store: Store, gate: Gate) -> Api:
     def create_check(body: CheckQuestion, caller: Caller) -> Rendered:
         """Answer whether this number may be called now; the answer is on record before it is given."""
         question = Question(body.number, body.region, body.reference)
-        return Rendered(gate.ask(caller, body.campaign, question).json)
+        answer = gate.ask(caller, body.campaign, question)
+        return Rendered(tokens.with_token(answer) if body.token else answer.json)
 
     @api.post(
         "/v1/checks/batch",
@@ -64,7 +67,8 @@ def checks_api(store: Store, gate: Gate) -> Api:
         """Answer for up to 10,000 numbers, one check a number, in order, bad numbers included."""
         region = body.region
         answers = gate.ask_many(caller, body.campaign, [Question(number, region) for number in body.numbers])
-        return Rendered('{"results":[' + ",".join([answer.json for answer in answers]) + "]}")
+        texts = map(tokens.with_token, answers) if body.token else [answer.json for answer in answers]
+        return Rendered('{"results":[' + ",".join(texts) + "]}")
 
     @api.get(
         "/v1/checks/<check_id>",

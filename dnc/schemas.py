@@ -19,6 +19,7 @@ class CheckQuestion(Document):
     campaign: Slug
     region: Region = "SE"
     reference: Short | None = None
+    token: bool = False
 
 
 class BatchQuestion(Document):
@@ -27,6 +28,7 @@ class BatchQuestion(Document):
     campaign: Slug
     numbers: Annotated[list[RawNumber], Field(min_length=1, max_length=10_000)]
     region: Region = "SE"
+    token: bool = False
 
 
 class WhatIfQuestion(Document):
@@ -111,6 +113,9 @@ class CheckDocument(AnswerDocument):
 
     id: str
     reference: str | None
+    token: str | None = Field(
+        default=None, description="Only if it was asked for: a signed permission, null unless the call may be made."
+    )
 
 
 class BatchDocument(Document):
