@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from dnc.calendar import (
     EARLIEST,
@@ -96,8 +97,11 @@ def decide(facts: CallFacts, policy: Policy | None, now: datetime) -> Decision:
     narrowing = rules.of(policy.country) if policy is not None else None
     if policy is None or narrowing is None:
         return replace(lawful, seller_rules=rules.version)
-    own = _held_to(facts, narrowed(policy, narrowing), now)
+    own = _held_to(facts, _narrowed(policy, narrowing), now)
     return replace(_stricter(lawful, own), seller_rules=rules.version)
+
+
+_narrowed = lru_cache(maxsize=256)(narrowed)
 
 
 def _stricter(lawful: Decision, own: Decision) -> Decision:

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, time, timedelta
-from functools import lru_cache
 from typing import Any
 
 from consent.terms import Channel
@@ -78,7 +77,6 @@ class SellerRules:
 NO_RULES = SellerRules(0, ())
 
 
-@lru_cache(maxsize=256)
 def narrowed(policy: Policy, narrowing: Narrowing) -> Policy:
     """Return the policy with the stricter of its own value and the seller's in each place.
 
@@ -104,6 +102,15 @@ def narrowed(policy: Policy, narrowing: Narrowing) -> Policy:
         prohibited_channels=policy.prohibited_channels
         | (frozenset() if narrowing.automated_voice else {Channel.AUTOMATED_VOICE}),
     )
+
+
+def policy_under(policy: Policy, rules: SellerRules | None) -> Policy:
+    """Return the policy that a seller with these rules is held to: to ask the calendar by, as ``decide`` does itself.
+
+    Rules that could not be read (None) leave the policy as it is; ``decide`` then answers unknown.
+    """
+    narrowing = rules.of(policy.country) if rules is not None else None
+    return policy if narrowing is None else narrowed(policy, narrowing)
 
 
 def _closed(law: Week, narrowing: Narrowing) -> Week:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dnc.decision import Decision, Verdict
+from dnc.decision import Decision, Verdict, _stricter
 from dnc.facts import Basis, Channel
 from dnc.narrowing import (
     NO_RULES,
@@ -14,11 +14,12 @@ from dnc.narrowing import (
     SellerRules,
     UnreadableRules,
     narrowed,
+    policy_under,
     rules_from_record,
     rules_to_record,
     widening,
 )
-from dnc.policy import DK_2026_1, FI_2026_1, GB_2026_1, NO_2026_1, SE_2026_1, SE_BAN_PROPOSAL, Policy, Regime
+from dnc.policy import DK_2026_1, FI_2026_1, GB_2026_1, NO_2026_1, SE_2026_1, SE_BAN_PROPOSAL, Policy, Regime, Validity
 from tests.unit.calls import (
     BY_MACHINE,
     CAMPAIGN,
@@ -34,6 +35,7 @@ from tests.unit.calls import (
     codes,
 )
 
+LAW, MORNING, EARLY = (time(8), time(21)), (time(9), time(21)), (time(8), time(20))
 EVERY_RULE = {
     "SE": {
         "opens": "10:00",
@@ -191,6 +193,55 @@ def test_a_seller_may_ask_for_consent_where_the_law_does_not() -> None:
     assert narrowed(SE_BAN_PROPOSAL, only).regime is Regime.PROHIBITED
 
 
+@pytest.mark.parametrize(
+    ("rule", "changed"),
+    [
+        (Narrowing(opens=time(9)), {"hours": (MORNING, MORNING, MORNING, MORNING, MORNING, None, None)}),
+        (Narrowing(closes=time(20)), {"hours": (EARLY, EARLY, EARLY, EARLY, EARLY, None, None)}),
+        (Narrowing(closed_weekdays=frozenset({0, 6})), {"hours": (None, LAW, LAW, LAW, LAW, None, None)}),
+        (Narrowing(attempts_day=2), {"attempts_day": 2}),
+        (Narrowing(attempts_gap_minutes=241), {"attempts_gap": timedelta(minutes=241)}),
+        (Narrowing(attempts_period=29), {"attempts_period": 29}),
+        (Narrowing(minor_age=17), {"minor_age": 17}),
+        (Narrowing(consent_months=2), {"consent_ground_months": 2, "consent_lift_months": 2}),
+        (Narrowing(consent_months=4), {"consent_ground_months": 4}),
+        (Narrowing(relation_months=0), {"relation_months": 0}),
+        (Narrowing(register_days=0), {"register_validity": Validity(months=2, days=0)}),
+        (
+            Narrowing(prohibited_products=frozenset({"books"})),
+            {"prohibited_products": frozenset({"books", "premium_pension"})},
+        ),
+        (Narrowing(automated_voice=False), {"prohibited_channels": MACHINE}),
+        (Narrowing(consent_only=True), {"regime": Regime.OPT_IN}),
+    ],
+)
+def test_each_rule_narrows_its_own_value_and_no_other(rule: Narrowing, changed: dict[str, Any]) -> None:
+    strict = narrowed(SE_2026_1, rule)
+    weekends: dict[str, Any] = {"weekend_hours": strict.weekend_hours} if "hours" in changed else {}
+
+    assert strict == replace(SE_2026_1, **changed, **weekends)
+    assert policy_under(SE_2026_1, SellerRules(1, (("SE", rule),))) == strict
+    for elsewhere in (NO_RULES, None, SellerRules(1, (("NO", rule),))):
+        assert policy_under(SE_2026_1, elsewhere) is SE_2026_1
+
+
+def test_hours_and_weekdays_hold_for_a_seller_that_opens_weekends_too() -> None:
+    strict = narrowed(SE_2026_1, Narrowing(opens=time(9), closed_weekdays=frozenset({6})))
+
+    assert strict.weekend_hours == (*[MORNING] * 6, None)
+
+
+def test_an_answer_by_the_law_is_never_replaced_by_a_wider_one() -> None:
+    """No rule gives one: this is the guard that would hold if one did."""
+    denied, allowed = ask(holds=("hold",)), ask()
+
+    assert _stricter(denied, allowed) == denied
+    assert _stricter(allowed, denied).reasons[0].rule == "RK-SELLER-1"
+    longer = replace(allowed, valid_until=at("2026-11-18T20:00"))
+    assert _stricter(allowed, longer) == allowed
+    assert _stricter(longer, allowed) == allowed
+
+
 def test_a_relation_without_end_never_outlasts_the_lead_that_the_law_would_call_on() -> None:
     """The law calls on the lead, which ends in a minute; the seller's rules leave only the endless relation."""
     lead = replace(LEAD, basis=None, expires_at=at("2026-11-18T12:01"))
@@ -240,7 +291,11 @@ def test_rules_that_ask_for_nothing_change_nothing(policy: Policy) -> None:
         (NO_2026_1, Narrowing(opens=time(8)), "opens: 08:00 would be wider than the law's 09:00 (no-2026-1)"),
         (SE_2026_1, Narrowing(closes=time(21, 1)), "closes: 21:01 would be wider than the law's 21:00 (se-2026-1)"),
         (SE_2026_1, Narrowing(attempts_day=4), "attempts_day: 4 would be wider than the law's 3 (se-2026-1)"),
-        (SE_2026_1, Narrowing(attempts_gap_minutes=239), "attempts_gap_minutes: 239 would be wider than the law's 240"),
+        (
+            SE_2026_1,
+            Narrowing(attempts_gap_minutes=239),
+            "attempts_gap_minutes: 239 would be wider than the law's 240 (se",
+        ),
         (SE_2026_1, Narrowing(attempts_period=31), "attempts_period: 31 would be wider than the law's 30 (se-2026-1)"),
         (SE_2026_1, Narrowing(minor_age=15), "minor_age: 15 would be wider than the law's 16 (se-2026-1)"),
         (GB_2026_1, Narrowing(minor_age=16), "minor_age: 16 would be wider than the law's 18 (gb-2026-1)"),
@@ -291,7 +346,10 @@ def test_a_rule_that_the_law_has_overtaken_is_without_effect() -> None:
         ({"SE": {"opens": None}}, "SE.opens: a time of day"),
         ({"SE": {"opens": "18:00", "closes": "10:00"}}, "SE.opens: calling must open before it closes"),
         ({"SE": {"opens": "10:00", "closes": "10:00"}}, "SE.opens: calling must open before it closes"),
-        ({"SE": {"closed_weekdays": ["lördag"]}}, "SE.closed_weekdays: a list of monday"),
+        ({"SE": {"opens": "23:59"}}, "SE.opens: calling must open before it closes"),
+        ({"SE": {"closes": "00:00"}}, "SE.opens: calling must open before it closes"),
+        ({"SE": {"closed_weekdays": ["lördag"]}}, "SE.closed_weekdays: a list of monday, tuesday, wednesday"),
+        ({1: {}, "SE": {}}, "a country is named by its two letters"),
         ({"SE": {"closed_weekdays": "monday"}}, "SE.closed_weekdays: a list of monday"),
         ({"SE": {"attempts_day": 0}}, "SE.attempts_day: a whole number from 1"),
         ({"SE": {"attempts_period": 0}}, "SE.attempts_period: a whole number from 1"),
@@ -316,13 +374,15 @@ def test_rules_that_cannot_be_read_are_refused_by_name(record: object, mistake: 
 
 def test_every_mistake_is_told_at_once() -> None:
     with pytest.raises(UnreadableRules) as refused:
-        rules_from_record(1, {"SE": {"opens": "x", "minor_age": "y"}, "Norge": {}})
+        rules_from_record(1, {"SE": {"moon_phase": "full", "opens": "x", "minor_age": "y"}, "Norge": {}, "DK": {}})
 
     assert [mistake.partition(":")[0] for mistake in refused.value.mistakes] == [
         "a country is named by its two letters, in capitals",
+        "SE.?",
         "SE.opens",
         "SE.minor_age",
     ]
+    assert str(refused.value) == "; ".join(refused.value.mistakes)
 
 
 def test_a_product_is_written_as_campaigns_write_it() -> None:
