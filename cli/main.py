@@ -25,6 +25,7 @@ _COMMANDS = Places(
         "optout": "cli.opt_outs:optout",
         "complaint": "cli.oversight:complaint",
         "oversight": "cli.oversight:oversight",
+        "calls": "cli.call_records:calls",
         "check": "cli.checks:check",
         "screen": "cli.screenings:screen",
         "screening": "cli.screenings:screening",

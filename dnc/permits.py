@@ -7,14 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session
 
 from consent.terms import read_channels
 from core.database import any_of, any_of_value
-from dnc.models import Check, Hold, OptOut, OptOutRelease, Restriction
+from dnc.models import Hold, OptOut, OptOutRelease, Restriction
 
 CLOCK_SLACK = timedelta(minutes=5)
 """By how much the clocks of a dialer and of this service may differ."""
@@ -47,7 +47,26 @@ class Stop:
         return within and (self.channels is None or channel in self.channels)
 
 
-def fault_of_check(check: Check, started_at: datetime) -> Fault | None:
+class CheckAnswer(Protocol):
+    """A check, as far as it speaks of the calls that it permits."""
+
+    @property
+    def verdict(self) -> str:
+        """Its verdict."""
+        ...
+
+    @property
+    def checked_at(self) -> datetime:
+        """When it was made."""
+        ...
+
+    @property
+    def valid_until(self) -> datetime | None:
+        """The instant from which it permits no call; None if it never did."""
+        ...
+
+
+def fault_of_check(check: CheckAnswer, started_at: datetime) -> Fault | None:
     """Return why the check by itself did not permit a call at ``started_at``, or None if it did. Pure."""
     if check.verdict != "allow" or check.valid_until is None:
         return Fault.DENIED_CHECK

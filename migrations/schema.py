@@ -9,6 +9,7 @@ import core.ledger
 import core.sellers
 import core.timestamps
 import dnc.auditor.models
+import dnc.call_records.models
 import dnc.models
 import dnc.screenings.models
 import dnc.registers.retractions

@@ -213,6 +213,7 @@ INSTANTS = {
 UPLOADS: dict[str, tuple[Role, dict[str, str]]] = {
     "/v1/lead-files": (Role.LEAD_MANAGER, {"source": PARTNER_SOURCE}),
     "/v1/registers/nix/versions": (Role.COMPLIANCE, {"as_of": "2026-11-23"}),
+    "/v1/call-records": (Role.COMPLIANCE, {"seller": SELLER}),
 }
 """Each route that takes a file, who may use it, and the form that goes with it."""
 

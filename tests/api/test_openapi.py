@@ -18,7 +18,17 @@ from dnc.recipients import add_recipient
 from leads.arriving import finished_files
 from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered
 from tests.api.test_roles import delivery
-from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPERATOR, OPTED_OUT, PARTNER_SOURCE, SELLER
+from tests.seeding import (
+    CAMPAIGN,
+    FROM_LIST,
+    FROM_PARTNER,
+    LISTED,
+    OPERATOR,
+    OPTED_OUT,
+    PARTNER_SOURCE,
+    SELLER,
+    WITHOUT_SOURCE,
+)
 from web.endpoint import Download
 
 EXAMPLES = 25
@@ -166,6 +176,7 @@ def test_answers_fit_their_declared_models(ringklar: Ringklar) -> None:
     loaded = ringklar.ask("POST", "/v1/registers/nix/versions", role=Role.COMPLIANCE, data=form)
     fits("POST /v1/registers/{name}/versions", loaded)
     _try_register_changes(ringklar, fits)
+    _try_call_records(ringklar, fits)
 
     assert tried == models.keys()
 
@@ -177,6 +188,19 @@ def _try_register_changes(ringklar: Ringklar, fits: Callable[[str, TestResponse]
     question = {"name": "nix", "since": "2026-11-01T00:00:00Z", "until": "2026-12-01T00:00:00Z"}
     for more in ({}, {"version": "2026-11-20"}, {"cursor": NOBODYS_ID}):
         fits("POST /v1/rematches", ringklar.post("/v1/rematches", {**question, **more}, role))
+
+
+def _try_call_records(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json]) -> None:
+    """Send call records, a call and a row that is none, and ask for all that came of them."""
+    role, content = Role.COMPLIANCE, f"start;to\n2026-11-24T09:00:00Z;{WITHOUT_SOURCE}\nx;y\n".encode()
+    form = {"seller": SELLER, "file": (io.BytesIO(content), "calls.csv")}
+    sent = fits("POST /v1/call-records", ringklar.ask("POST", "/v1/call-records", role=role, data=form))
+    fits("GET /v1/call-records", ringklar.get("/v1/call-records", role))
+    path = f"/v1/call-records/{sent['id']}"
+    fits("GET /v1/call-records/{file_id}", ringklar.get(path, role))
+    fits("GET /v1/call-records/{file_id}/rows", ringklar.get(f"{path}/rows", role))
+    missing = ringklar.get(f"{path}/missing-contacts", role)
+    assert len(fits("GET /v1/call-records/{file_id}/missing-contacts", missing)["contacts"]) == 1
 
 
 def _try_custody(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json], file_id: str) -> None:

@@ -1,0 +1,178 @@
+"""Match the calls on one number to the checks and contacts of a seller. Pure.
+
+A call belongs to the newest check that allowed one at or before its start, as a dialer uses them; where that gives no
+permission, to one made within the clocks' slack after. One check carries one call. The rules by which a check permits a
+call are those for contacts (``dnc.permits``).
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from dnc.call_records.states import CallState, state_of
+from dnc.permits import CLOCK_SLACK, Fault, Stop, fault_of_check, fault_of_stops
+
+SAME_CALL = timedelta(days=1)
+"""How far apart a call and a contact of the same call id may be: a call id is used again some day."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """A call as it was read; ``key`` stands for its call id, 0 for none."""
+
+    started_at: datetime
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheck:
+    """A check of the number, as far as it speaks of calls."""
+
+    id: str
+    channel: str
+    verdict: str
+    checked_at: datetime
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedCall:
+    """A contact on the number, as a dialer logged it."""
+
+    id: str
+    check_id: str
+    key: int
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierCall:
+    """A call record of the number that was matched before, from another file."""
+
+    started_at: datetime
+    key: int
+    check_id: str | None
+    contact_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What became of a call, the check that it was held against and the contact that was logged of it, if any."""
+
+    state: CallState
+    check_id: str | None = None
+    contact_id: str | None = None
+
+
+@dataclass(slots=True)
+class NumberHistory:
+    """What is on record of one number for the seller: checks by time, contacts, earlier call records, and every no."""
+
+    checks: list[StoredCheck] = field(default_factory=list)
+    contacts: list[LoggedCall] = field(default_factory=list)
+    earlier: list[EarlierCall] = field(default_factory=list)
+    stops: Sequence[Stop] = ()
+
+
+def match_calls(calls: Sequence[RecordedCall], known: NumberHistory, channel: str) -> list[Match]:
+    """Return what became of each of the number's calls, which come in order of their start.
+
+    ``channel`` is that of a call without a check.
+    """
+    seen: dict[datetime, set[int]] = defaultdict(set)
+    for one in known.earlier:
+        seen[one.started_at].add(one.key)
+    repeated = []
+    for call in calls:
+        keys = seen[call.started_at]
+        repeated.append(bool(keys) and (call.key == 0 or 0 in keys or call.key in keys))
+        keys.add(call.key)
+    own = [call for call, is_repeated in zip(calls, repeated, strict=True) if not is_repeated]
+    taken = {one.contact_id for one in known.earlier if one.contact_id is not None}
+    matcher = _Matcher(known, channel, _contacts_of(own, known.contacts, taken))
+    places = iter(range(len(own)))
+    return [
+        Match(CallState.REPEATED) if again else matcher.match(next(places), call)
+        for call, again in zip(calls, repeated, strict=True)
+    ]
+
+
+def _contacts_of(
+    calls: Sequence[RecordedCall], contacts: Sequence[LoggedCall], taken: Collection[str]
+) -> dict[int, LoggedCall]:
+    """Return by place the contact of each call: the one with its call id, else the nearest within the clocks' slack."""
+    free = {one.id: one for one in contacts if one.id not in taken}
+    found: dict[int, LoggedCall] = {}
+    for by_key in (True, False):
+        for place, call in enumerate(calls):
+            if place in found or (by_key and call.key == 0):
+                continue
+            within = SAME_CALL if by_key else CLOCK_SLACK
+            near = [
+                one
+                for one in free.values()
+                if abs(one.started_at - call.started_at) <= within and (not by_key or one.key == call.key)
+            ]
+            if near:
+                nearest = min(near, key=lambda one: (abs(one.started_at - call.started_at), one.id))
+                found[place] = free.pop(nearest.id)
+    return found
+
+
+class _Matcher:
+    """Holds the calls on one number against its checks, each check used once."""
+
+    def __init__(self, known: NumberHistory, channel: str, contacts: Mapping[int, LoggedCall]) -> None:
+        self._known = known
+        self._channel = channel
+        self._contacts = contacts
+        self._checked_at = [one.checked_at for one in known.checks]
+        claimed = {one.id for one in contacts.values()} | {one.contact_id for one in known.earlier}
+        self._used = {one.check_id for one in known.earlier if one.check_id is not None}
+        self._logged: dict[str, list[LoggedCall]] = defaultdict(list)  # on a check, and not known to be another call
+        for one in known.contacts:
+            if one.id not in claimed:
+                self._logged[one.check_id].append(one)
+        self._claimed_on = {one.check_id: one.id for one in contacts.values()}
+
+    def match(self, place: int, call: RecordedCall) -> Match:
+        """Return what became of the call at this place."""
+        contact = self._contacts.get(place)
+        check, state = self._check_for(call, contact)
+        if contact is None and check is not None and self._logged[check.id]:
+            contact = self._logged[check.id].pop(0)
+        channel = self._channel if check is None else check.channel
+        stop = fault_of_stops(self._known.stops, channel, call.started_at)
+        if state is CallState.MATCHED and check is not None:
+            self._used.add(check.id)
+        if stop is not None:
+            state = state_of(stop)
+        return Match(state, None if check is None else check.id, None if contact is None else contact.id)
+
+    def _check_for(self, call: RecordedCall, contact: LoggedCall | None) -> tuple[StoredCheck | None, CallState]:
+        """Return the check that the call is held against, and what that says."""
+        checks = self._known.checks
+        now = bisect_right(self._checked_at, call.started_at)
+        soon = bisect_right(self._checked_at, call.started_at + CLOCK_SLACK)
+        allowed = next((checks[place] for place in range(now - 1, -1, -1) if checks[place].verdict == "allow"), None)
+        is_valid = allowed is not None and fault_of_check(allowed, call.started_at) is None
+        if allowed is not None and is_valid and self._is_free(allowed, contact):
+            return allowed, CallState.MATCHED
+        for one in checks[now:soon]:
+            if fault_of_check(one, call.started_at) is None and self._is_free(one, contact):
+                return one, CallState.MATCHED
+        if allowed is not None and is_valid:
+            return allowed, CallState.CHECK_USED
+        if now:
+            newest = checks[now - 1]
+            return newest, state_of(fault_of_check(newest, call.started_at) or Fault.CHECK_USED)
+        return None, CallState.BEFORE_CHECK if checks else CallState.WITHOUT_CHECK
+
+    def _is_free(self, check: StoredCheck, contact: LoggedCall | None) -> bool:
+        """Return whether no other call is known to have been made on the check."""
+        if check.id in self._used:
+            return False
+        claimed = self._claimed_on.get(check.id)
+        return claimed is None or (contact is not None and contact.id == claimed)
