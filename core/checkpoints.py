@@ -1,15 +1,24 @@
 """Signed checkpoints: where every chain stood, and the keys by which an outsider can tell."""
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import select, update
+from datetime import datetime, timedelta
 
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import and_, func, select, update
+from sqlalchemy.orm import Session
+
+from core.access import operator
+from core.clock import utc
 from core.database import lock_key
-from core.ledger import LedgerChain, LedgerCheckpoint, canonical, payload_digest
+from core.ledger import Event, LedgerChain, LedgerCheckpoint, LedgerEntry, canonical, payload_digest, put_on_record
 from core.secrets import Keyring
 from core.store import Store
 
 CHECKPOINT_LOCK = 0x52494E47_434B50  # PostgreSQL advisory lock: one checkpoint at a time
 FORM = 1
+LATE = "checkpoint.late"
+"""The kind of the entry that says that entries were left unsigned for long."""
+SIGNED_WITHIN = timedelta(minutes=15)
+"""How long an entry may wait for the checkpoint that signs it before that is an alarm; the jobs make one a minute."""
 
 
 def public_key(keyring: Keyring) -> str:
@@ -47,3 +56,31 @@ def make_checkpoint(store: Store) -> int | None:
                 execution_options={"synchronize_session": False},
             )
         return no
+
+
+def unsigned_since(session: Session) -> datetime | None:
+    """Return when the oldest entry that no checkpoint signs yet was written; None if all are signed. By pk."""
+    first = and_(LedgerEntry.chain == LedgerChain.no, LedgerEntry.seq == func.coalesce(LedgerChain.signed_seq, -1) + 1)
+    found: datetime | None = session.scalar(
+        select(LedgerEntry.at)
+        .join(LedgerChain, first)
+        .where(LedgerChain.signed_seq.is_distinct_from(LedgerChain.seq))
+        .order_by(LedgerEntry.at)
+        .limit(1)
+    )
+    return found
+
+
+def note_late(store: Store, now: datetime) -> datetime | None:
+    """Put on record that entries were left unsigned for long; return since when, or None if they were not.
+
+    The next checkpoint then signs them, and this entry the one after.
+    """
+    with store.reading() as session:
+        since = unsigned_since(session)
+    if since is None or now - since <= SIGNED_WITHIN:
+        return None
+    with store.writing() as session:
+        said = {"since": utc(since), "seconds": int((now - since).total_seconds())}
+        put_on_record(session, Event(LATE, "ledger", operator("jobs").actor, None, said))
+    return since

@@ -9,12 +9,13 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from core.checkpoints import SIGNED_WITHIN
 from core.clock import to_microseconds
 from core.exporting import FORM, Line, Part, ledger_lines, opened_after, read_export
 from core.ledger import ERASED, GENESIS, NEVER_ERASED, Event, Position, entry_hash, payload_digest
@@ -33,8 +34,6 @@ MEMBERS = {
     "timestamp": {"type", "checkpoint", "authority", "stamped_at", "response"},
     "end": {"type", "chains", "entries", "checkpoints", "timestamps"},
 }
-SIGNED_WITHIN = timedelta(minutes=15)
-"""How long an entry may wait for the checkpoint that signs it before that is told; the jobs make one each minute."""
 
 StampFault = Callable[[bytes, bytes], str | None]
 """Says what is wrong with an authority's answer over a SHA-256; ``core.timestamps.StampVerifier.fault`` is one."""

@@ -11,9 +11,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
-from core.access import Caller
+from core.access import Caller, Right
 from core.clock import utc
-from core.errors import Kind, ServiceError
+from core.errors import Forbidden, Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, LedgerChain, LedgerEntry, put_on_record
 from core.store import Store
@@ -240,9 +240,29 @@ def _finish(store: Store, audit_id: str) -> AuditReport:
     return report
 
 
-def audits(session: Session, *, limit: int = 50) -> list[AuditReport]:
-    """Return the newest audits, the newest first."""
+def audits(session: Session, caller: Caller, *, limit: int = 50) -> list[AuditReport]:
+    """Return the newest audits, the newest first.
+
+    Raises:
+        Forbidden: the caller may not read them: they speak of every seller.
+    """
+    _require(caller)
     return [report_of(row) for row in session.scalars(select(Audit).order_by(Audit.id.desc()).limit(limit))]
+
+
+def audit_named(session: Session, caller: Caller, audit_id: str) -> AuditReport:
+    """Return one audit; raises as ``audits``, and NotFound if there is none of that id."""
+    _require(caller)
+    row = session.get(Audit, audit_id)
+    if row is None:
+        raise NotFound("there is no such audit")
+    return report_of(row)
+
+
+def _require(caller: Caller) -> None:
+    caller.require(Right.READ_AUDITS)
+    if caller.seller_id is not None:
+        raise Forbidden("an audit speaks of every seller: who acts for one may not read it")
 
 
 def differences_of(session: Session, audit_id: str, *, after: int = 0, limit: int = 100) -> list[Difference]:

@@ -123,7 +123,7 @@ def test_the_result_is_on_record_with_the_differences(seeded: Seeded) -> None:
     report = audited(seeded)
     with seeded.service.store.reading() as session:
         payload = session.scalar(select(LedgerEntry.payload).where(LedgerEntry.kind == "audit.finished"))
-        assert [one.id for one in audits(session)] == [report.id]
+        assert [one.id for one in audits(session, OPERATOR)] == [report.id]
     said = json.loads(str(payload))
     assert said["counts"]["differences"] == 1
     [[check_id, _chain, _seq, against, what]] = said["first"]

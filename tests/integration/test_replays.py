@@ -1,0 +1,214 @@
+"""A past period under another policy: by source, campaign and reason, over checks and over calls."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from core.access import Caller, Role
+from core.erasure import erase_payloads
+from core.errors import Forbidden, InvalidInput, NotFound
+from core.ledger import LedgerEntry, Position
+from dnc import replays
+from dnc.contacts import Outcome, log_contact
+from dnc.gate import Question
+from dnc.models import Check
+from dnc.policy import Policy, Regime, policy_named
+from dnc.replays import By, PeriodReplay, TooMuchToReplay, replay_period
+from tests.integration.seeds import KINDS, beside, dialer_of, seeded_service
+from tests.seeding import (
+    CAMPAIGN,
+    FROM_LIST,
+    FROM_PARTNER,
+    LIST_SOURCE,
+    LISTED,
+    OF_OTHER_SELLER,
+    OPERATOR,
+    OPTED_OUT,
+    OTHER_CAMPAIGN,
+    PARTNER_SOURCE,
+    TUESDAY_AT_TEN,
+    Seeded,
+)
+
+PROPOSED = "se-optin-2027-proposal"
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(params=KINDS)
+def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    with seeded_service(request, request.param, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    with seeded_service(request, "sqlite", tmp_path) as found:
+        yield found
+
+
+def ask(seeded: Seeded, *numbers: str) -> list[str]:
+    return [
+        answer.id
+        for answer in seeded.service.gate.ask_many(dialer_of(seeded), CAMPAIGN, [Question(one) for one in numbers])
+    ]
+
+
+def call(seeded: Seeded, check_id: str) -> None:
+    now = seeded.clock.now()
+    with seeded.service.store.writing() as session:
+        log_contact(
+            session,
+            dialer_of(seeded),
+            seeded.service.keyring,
+            check_id=check_id,
+            call_id=f"call-{check_id}",
+            started_at=now,
+            ended_at=None,
+            outcome=Outcome.NO_ANSWER,
+            agent=None,
+            source_disclosed=True,
+            now=now,
+        )
+
+
+def replayed(
+    seeded: Seeded,
+    policy: Policy | str | None = PROPOSED,
+    *,
+    since: datetime = TUESDAY_AT_TEN - HOUR,
+    until: datetime = TUESDAY_AT_TEN + 48 * HOUR,
+    caller: Caller = OPERATOR,
+    by: By = By.SOURCE,
+    campaign: str | None = None,
+    limit: int | None = None,
+) -> PeriodReplay:
+    with seeded.service.store.snapshot() as session:
+        return replay_period(
+            session, caller, since=since, until=until, policy=policy, campaign=campaign, by=by, limit=limit
+        )
+
+
+def test_what_another_law_would_have_denied_is_told_by_source(seeded: Seeded) -> None:
+    ids = ask(seeded, FROM_PARTNER, FROM_LIST, LISTED, OPTED_OUT)
+    for id_ in ids[:2]:
+        call(seeded, id_)
+
+    done = replayed(seeded)
+    everything = done.all
+    assert (everything.checks.total, everything.checks.allowed, everything.checks.allow) == (4, 2, 0)
+    assert (everything.calls.total, everything.calls.lost, everything.calls.denied_share) == (2, 2, 1.0)
+    assert done.policy == PROPOSED
+    assert set(done.groups) == {PARTNER_SOURCE, LIST_SOURCE}
+    assert (done.groups[PARTNER_SOURCE].checks.total, done.groups[PARTNER_SOURCE].checks.lost) == (3, 1)
+    assert (done.groups[LIST_SOURCE].calls.total, done.groups[LIST_SOURCE].calls.lost) == (1, 1)
+
+
+def test_under_the_policies_of_their_time_nothing_is_otherwise(seeded: Seeded) -> None:
+    ask(seeded, FROM_PARTNER, FROM_LIST, LISTED, OPTED_OUT, "not a number")
+
+    for policy in (None, "se-2026-1"):
+        checks = replayed(seeded, policy).all.checks
+        assert (checks.total, checks.allowed, checks.allow, checks.deny, checks.unknown) == (5, 2, 2, 2, 1)
+        assert (checks.lost, checks.gained) == (0, 0)
+
+
+def test_a_policy_of_ones_own_can_gain_calls_and_lose_them(on_sqlite: Seeded) -> None:
+    ask(on_sqlite, FROM_PARTNER, OPTED_OUT, LISTED)
+    banned = replace(policy_named("se-2026-1"), version="banned", regime=Regime.PROHIBITED)
+
+    done = replayed(on_sqlite, banned, by=By.REASON)
+    assert (done.all.checks.lost, done.policy) == (1, "banned")
+    assert done.groups["product_prohibited"].checks.total == 3
+    assert done.groups["opted_out"].checks.total == 1
+
+
+def test_by_campaign_and_for_one_campaign_alone(on_sqlite: Seeded) -> None:
+    ask(on_sqlite, FROM_PARTNER)
+    other = dialer_of(on_sqlite, on_sqlite.other_seller_id)
+    on_sqlite.service.gate.ask(other, OTHER_CAMPAIGN, Question(OF_OTHER_SELLER))
+
+    done = replayed(on_sqlite, by=By.CAMPAIGN)
+    assert {name: one.checks.total for name, one in done.groups.items()} == {CAMPAIGN: 1, OTHER_CAMPAIGN: 1}
+    assert list(replayed(on_sqlite, campaign=CAMPAIGN, by=By.CAMPAIGN).groups) == [CAMPAIGN]
+    assert len(replayed(on_sqlite).groups) == 2
+
+
+def test_who_acts_for_one_seller_replays_that_sellers_alone(on_sqlite: Seeded) -> None:
+    [id_] = ask(on_sqlite, FROM_PARTNER)
+    call(on_sqlite, id_)
+    other = Caller("c", "c", "key", Role.COMPLIANCE, on_sqlite.other_seller_id)
+
+    done = replayed(on_sqlite, caller=other)
+    assert (done.all.checks.total, done.all.calls.total, done.groups) == (0, 0, {})
+    with pytest.raises(NotFound):
+        replayed(on_sqlite, caller=other, campaign=CAMPAIGN)
+    with pytest.raises(Forbidden):
+        replayed(on_sqlite, caller=dialer_of(on_sqlite))
+
+
+def test_a_period_begins_and_ends_where_it_is_said(seeded: Seeded) -> None:
+    """Over several chains, each halved to where the period begins."""
+    other = beside(seeded)
+    moments = []
+    for _ in range(6):
+        seeded.clock.at += timedelta(hours=3)
+        moments.append(seeded.clock.at)
+        ask(seeded, FROM_PARTNER, LISTED)
+        other.gate.ask(dialer_of(seeded), CAMPAIGN, Question(OPTED_OUT))
+    other.close()
+
+    assert replayed(seeded).all.checks.total == 18
+    assert replayed(seeded, since=moments[2], until=moments[4]).all.checks.total == 6
+    assert replayed(seeded, since=moments[5]).all.checks.total == 3
+    assert replayed(seeded, until=moments[0]).all.checks.total == 0
+
+
+def test_large_batches_are_counted_by_their_rows_and_calls_by_their_own(
+    seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replays, "CALLS_AT_ONCE", 2)
+    monkeypatch.setattr(replays, "ENTRIES_KEPT", 1)
+    ids = ask(seeded, *[FROM_PARTNER, OPTED_OUT] * 700)
+    seeded.clock.at += timedelta(hours=5)
+    ids += ask(seeded, FROM_LIST)
+    for place in (0, 1, 2, 1399, 1400):
+        call(seeded, ids[place])
+
+    done = replayed(seeded)
+    assert done.all.checks.total == 1401
+    assert (done.all.calls.total, done.all.calls.deny) == (5, 5)
+
+
+def test_more_than_a_request_may_take_is_refused(on_sqlite: Seeded) -> None:
+    ask(on_sqlite, FROM_PARTNER, OPTED_OUT)
+
+    assert replayed(on_sqlite, limit=2).all.checks.total == 2
+    with pytest.raises(TooMuchToReplay):
+        replayed(on_sqlite, limit=1)
+
+
+def test_a_period_or_policy_that_is_none_is_refused(on_sqlite: Seeded) -> None:
+    with pytest.raises(InvalidInput):
+        replayed(on_sqlite, since=TUESDAY_AT_TEN, until=TUESDAY_AT_TEN)
+    with pytest.raises(InvalidInput):
+        replayed(on_sqlite, "no-such-policy")
+
+
+def test_nothing_is_recorded_and_what_is_erased_is_counted(on_sqlite: Seeded) -> None:
+    [id_] = ask(on_sqlite, FROM_PARTNER)
+    with on_sqlite.service.store.writing() as session:
+        check = session.get_one(Check, id_)
+        erase_payloads(session, OPERATOR, [Position(check.chain, check.seq)], "retention has ended")
+
+    def rows() -> list[int | None]:
+        with on_sqlite.service.store.reading() as session:
+            return [session.scalar(select(func.count()).select_from(one)) for one in (LedgerEntry, Check)]
+
+    before = rows()
+    done = replayed(on_sqlite)
+    assert (done.erased, done.all.checks.total) == (1, 0)
+    assert rows() == before
