@@ -32,7 +32,8 @@ def send(
 
 def stands(ringklar: Ringklar, role: Role = Role.DIALER) -> Any:  # Any: JSON
     """Return how NIX stands."""
-    [nix] = answered(ringklar.get("/v1/registers", role), 200)["registers"]
+    registers = answered(ringklar.get("/v1/registers", role), 200)["registers"]
+    [nix] = [one for one in registers if one["name"] == "nix"]
     return nix
 
 
@@ -134,3 +135,43 @@ def test_a_register_ages_and_then_answers_nothing(ringklar: Ringklar) -> None:
 
     assert seen == ["ok", "ageing", "stale"]
     assert "register_stale" in [reason["code"] for reason in ringklar.check(FROM_PARTNER)["reasons"]]
+
+
+def test_a_change_list_and_a_layout_for_one_file_go_with_the_form(ringklar: Ringklar) -> None:
+    full = answered(send(ringklar, b"202,5550142\n202,5550143\n", name="us"), 201)
+
+    changed = answered(send(ringklar, b"202,5550199,A,2026-11-20\n", name="us", kind="changes", base="2026-11-20"), 201)
+    marked = answered(
+        send(
+            ringklar,
+            "".join(f"{number};J\n" for number in NUMBERS).encode(),
+            layout='{"delimiter": ";", "columns": {"number": 1, "result": 2}, "listed": ["J"]}',
+        ),
+        201,
+    )
+
+    assert (full["kind"], full["lines"], full["changed"]) == ("full", 2, None)
+    assert (changed["kind"], changed["count"]) == ("changes", 3)
+    assert changed["changed"] == {"added": 1, "removed": 0, "unlisted": 0, "listed_before": 0}
+    assert (marked["count"], marked["lines"]) == (495, 495)
+    registers = {one["name"]: one for one in answered(ringklar.get("/v1/registers", Role.SALES), 200)["registers"]}
+    assert (registers["us"]["validity"], registers["us"]["count"]) == ("31 days", 3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [
+        ({"kind": "changes"}, 422, "register-changes-not-taken"),
+        ({"layout": "{"}, 422, "register-layout-invalid"),
+        ({"layout": '{"country": "NO"}'}, 422, "register-layout-invalid"),
+        ({"base": "2026-11-20"}, 422, None),
+        ({"base": "2026-11-31", "kind": "changes"}, 422, "register-date-missing"),
+        ({"kind": "delta"}, 422, None),
+    ],
+)
+def test_a_form_that_cannot_be_followed_is_refused(
+    shared: Ringklar, fields: dict[str, str], status: int, code: str | None
+) -> None:
+    problem = refused(send(shared, **fields), status)
+
+    assert code is None or problem["code"] == code
