@@ -234,10 +234,15 @@ def layout_from(text: str, *, base: Layout) -> Layout:
         return _ADAPTER.validate_python({**_ADAPTER.dump_python(base, mode="json"), **said})
     except ValidationError as error:
         mistakes = [
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" if one["loc"] else one["msg"]
+            f"{where}: {one['msg']}" if (where := _shown(one["loc"])) else one["msg"]
             for one in error.errors(include_url=False, include_input=False, include_context=False)
         ]
         raise RegisterLayoutInvalid("; ".join(mistakes)[:1000]) from error
+
+
+def _shown(place: tuple[int | str, ...]) -> str:
+    """Return where in the object a mistake is, without repeating what only looks like the name of a member."""
+    return ".".join(part if re.fullmatch(r"[a-z_]{1,30}", part := str(each)) else "…" for each in place)
 
 
 def country_in(text: str) -> str | None:

@@ -87,7 +87,7 @@ def places_of(columns: Columns, kind: FileKind, headings: Sequence[str] = ()) ->
         elif known.count(folded(place)) == 1:
             found[name] = known.index(folded(place))
         else:
-            raise RegisterColumnMissing(f"the layout reads the column {place!r}, which is not there exactly once")
+            raise RegisterColumnMissing(f"the column that the layout names for {name!r} is not there exactly once")
     has_dates = kind is FileKind.CHANGES
     return Places(
         number=found.get("number"),

@@ -133,3 +133,11 @@ def test_every_mistake_in_a_layout_is_told() -> None:
         layout_from('{"zone": "Mars/Olympus", "encoding": "ebcdic", "surplus": 1}', base=NIX)
 
     assert all(name in refused.value.detail for name in ("zone", "encoding", "surplus"))
+
+
+def test_a_member_that_is_no_name_is_not_repeated() -> None:
+    with pytest.raises(RegisterLayoutInvalid) as refused:
+        layout_from('{"<b>0701740605": 1, "columns": {"0701740606": 1}}', base=NIX)
+
+    assert "070" not in refused.value.detail
+    assert "<" not in refused.value.detail
