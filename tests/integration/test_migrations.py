@@ -43,6 +43,7 @@ GUARDED = (
     "pause_marks",
     "register_versions",
     "relation_versions",
+    "seller_rules",
     "source_sellers",
     "source_terms",
 )
@@ -200,6 +201,9 @@ ROWS = {
     "recipients": (
         "(id, slug, seller_id, name, contract_reference, created_at) VALUES ('m', 'm', 's', 'M', 'PUB-1', {at})"
     ),
+    "seller_rules": (
+        "(id, seller_id, version, rules, because, set_at, set_by) VALUES ('o', 's', 1, 'r', 'b', {at}, 'a')"
+    ),
     "source_sellers": "(terms_id, name) VALUES ('h', 'S')",
     "source_terms": (
         "(id, source_id, version, text, sha256, added_at, added_by) VALUES ('h', 'q', 1, 'T', 'x', {at}, 'a')"
@@ -230,6 +234,7 @@ CHANGED = {
     "pause_marks": "became = 'resumed'",
     "register_versions": "count = 2",
     "relation_versions": "version = 2",
+    "seller_rules": "rules = 'x'",
     "source_sellers": "name = 'other'",
     "source_terms": "text = 'other'",
 }

@@ -1,15 +1,18 @@
 """Sellers' own rules: who may set them, when they bite, and that they stay on record."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from cli.main import main
 from core.access import Caller, Role
 from core.errors import Forbidden, InvalidInput, NotFound
 from core.ledger import LedgerEntry
@@ -186,3 +189,38 @@ def test_rules_that_this_version_cannot_read_leave_every_answer_unknown(seeded: 
     answer = checked(seeded)
     assert (answer["verdict"], reasons(answer)) == ("unknown", [("fact_missing", "RK-FACT-1")])
     assert answer["reasons"][0]["missing"] == ["seller_rules"]
+
+
+def test_the_command_sets_and_shows_rules_and_refuses_a_file_with_a_plain_word(seeded: Seeded, tmp_path: Path) -> None:
+    settings = seeded.service.settings
+    environment = {
+        "RINGKLAR_DATABASE_URL": settings.database_url,
+        "RINGKLAR_DATA_DIR": str(settings.data_dir),
+        "RINGKLAR_SECRET": b64encode(settings.secret).decode(),
+    }
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(main, ["seller", "rules", *words], env=environment)
+
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps(AFTERNOONS))
+    assert run(SELLER).stdout == f"{SELLER} has no rules of its own: the law alone\n"
+
+    done = run(SELLER, "--set", str(file), "--because", "the board")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.endswith(': the board\n  SE opens: "13:00"\n  SE attempts_day: 2\n')
+    shown = json.loads(run(SELLER, "--json").stdout)["versions"]
+    assert [(one["version"], one["rules"], one["because"]) for one in shown] == [(1, AFTERNOONS, "the board")]
+
+    for content, words in (
+        (b'{"SE": {"closes": "22:00"}}', "SE.closes: 22:00 would be wider than the law's 21:00"),
+        (b"{", "the file is not JSON"),
+        (b"\xff", "the file is not JSON"),
+    ):
+        file.write_bytes(content)
+        refused = run(SELLER, "--set", str(file), "--because", "the board")
+        assert refused.exit_code == 2
+        assert words in refused.stderr
+    file.write_text("{}")
+    assert run(SELLER, "--set", str(file)).exit_code == 2
+    assert run("ingen").exit_code == 2
