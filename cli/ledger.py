@@ -1,18 +1,22 @@
-"""``ringklar ledger`` and ``ringklar replay``: the proof."""
+"""``ringklar ledger``: the record, verified and handed out."""
 
 import os
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from cli.context import FINDING, answer, json_option, refusals, service
+from cli.times import INSTANT
 from core.checkpoints import make_checkpoint, public_key
-from core.exporting import export_ledger, ledger_lines, read_export
-from core.verification import verify
+from core.exporting import export_ledger, ledger_lines, part_between, read_export
+from core.timestamps import StampVerifier
+from core.verification import Verified, verify
 from dnc.audit import compare_records
-from dnc.recorded import replay as replay_checks
+
+CERTIFICATES = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -28,60 +32,93 @@ def ledger() -> None:
     help="Verify this export, with --public-key and nothing else.",
 )
 @click.option("--public-key", "key", help="The Ed25519 public key of 64 hex digits.")
+@click.option("--stamps-ca", type=CERTIFICATES, help="Try time stamps against these certificates (PEM).")
 @json_option
 @refusals
-def verify_ledger(export: Path | None, key: str | None, as_json: bool) -> None:
+def verify_ledger(export: Path | None, key: str | None, stamps_ca: Path | None, as_json: bool) -> None:
     """Find any changed, removed, reordered or inserted row; exit code 1 if there is one.
 
     Of the database itself, the rows that the ledger speaks of are compared with it too.
     """
+    fault = None if stamps_ca is None else _stamp_verifier(stamps_ca).fault
     if export is not None:
         if key is None:
             raise click.UsageError("an export is verified with --public-key, had from elsewhere than the export")
         if len(key) != 64 or not all(letter in "0123456789abcdef" for letter in key):  # noqa: PLR2004 - Ed25519
             raise click.UsageError("a public key has 64 hex digits")
-        verified = verify(read_export(export), key)
+        verified = verify(read_export(export), key, fault)
         findings = list(verified.findings)
     else:
         with service() as built, built.store.snapshot() as session:
             own = public_key(built.keyring)
-            verified = verify(ledger_lines(session, own), key or own)
+            verified = verify(ledger_lines(session, own), key or own, fault)
             findings = list(dict.fromkeys([*verified.findings, *compare_records(session, built.keyring)]))
-    document = {
-        "chains": verified.chains,
-        "entries": verified.entries,
-        "erased": verified.erased,
-        "checkpoints": verified.checkpoints,
+    document = asdict(verified) | {
         "findings": [asdict(finding) for finding in findings],
+        "late": [
+            {"checkpoint": one.checkpoint, "since": one.since.isoformat(), "signed_at": one.signed_at.isoformat()}
+            for one in verified.late
+        ],
     }
     outcome = f"{len(findings)} findings" if findings else "nothing is wrong"
     lines = [
         f"{verified.entries} entries in {verified.chains} chains under {verified.checkpoints} checkpoints: {outcome}"
     ]
-    if verified.erased:
-        lines.append(f"  the payloads of {verified.erased} entries are erased")
+    lines += _beside(verified)
     lines += [f"  {one.what}: chain {one.chain}, entry {one.seq}: {one.detail}" for one in findings]
     answer(as_json, document, "\n".join(lines))
     if findings:
         sys.exit(FINDING)
 
 
+def _stamp_verifier(certificates: Path) -> StampVerifier:
+    try:
+        return StampVerifier(certificates.read_bytes())
+    except ValueError as error:
+        raise click.UsageError("the certificates are not PEM, or there is no root among them") from error
+
+
+def _beside(verified: Verified) -> list[str]:
+    """Return what is told beside the findings, and is none."""
+    lines = []
+    if verified.erased:
+        lines.append(f"  the payloads of {verified.erased} entries are erased")
+    if verified.timestamps:
+        lines.append(f"  {verified.timestamps} checkpoints have a time stamp")
+    if verified.unsigned:
+        lines.append(f"  {verified.unsigned} entries are newer than the newest checkpoint")
+    lines += [
+        f"  late: checkpoint {one.checkpoint} of {one.signed_at} is the first to sign what was written at {one.since}"
+        for one in verified.late
+    ]
+    return lines
+
+
 @ledger.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--since", type=INSTANT, help="From the newest checkpoint made at this moment or before.")
+@click.option("--until", type=INSTANT, help="Up to the first checkpoint made at this moment or after.")
 @json_option
 @refusals
-def export(file: Path, as_json: bool) -> None:
-    """Write the whole ledger to FILE as JSON lines, under a fresh signed checkpoint; numbers are keyed hashes in it."""
+def export(file: Path, since: datetime | None, until: datetime | None, as_json: bool) -> None:
+    """Write the ledger to FILE as JSON lines, under a fresh signed checkpoint; numbers are keyed hashes in it.
+
+    The whole of it, or the part that was signed from one moment to another; either verifies by itself.
+    """
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError("the part ends before it begins")
     unfinished = file.with_name(file.name + ".part")
     with service() as built:
         make_checkpoint(built.store)
         key = public_key(built.keyring)
         with built.store.snapshot() as session, unfinished.open("wb") as target:
-            lines = export_ledger(session, key, target)
+            part = part_between(session, since, until)
+            lines = export_ledger(session, key, target, part)
             target.flush()
             os.fsync(target.fileno())
     unfinished.replace(file)
-    answer(as_json, {"lines": lines, "public_key": key}, f"{lines} lines; the public key is {key}")
+    document = {"lines": lines, "public_key": key, "after": part.after, "to": part.to}
+    answer(as_json, document, f"{lines} lines; the public key is {key}")
 
 
 @ledger.command("checkpoint")
@@ -94,18 +131,3 @@ def checkpoint(as_json: bool) -> None:
         key = public_key(built.keyring)
     text = f"checkpoint {no}" if no is not None else "nothing has moved since the last checkpoint"
     answer(as_json, {"checkpoint": no, "public_key": key}, text)
-
-
-@click.command()
-@json_option
-@refusals
-def replay(as_json: bool) -> None:
-    """Decide every check on record again from its stored facts; exit code 1 if one differs."""
-    with service() as built, built.store.snapshot() as session:
-        done = replay_checks(session)
-    text = f"{done.checks} checks decided again: {len(done.differences)} differ"
-    for difference in done.differences:
-        text += f"\n  chain {difference.chain}, entry {difference.seq}: {difference.what}"
-    answer(as_json, asdict(done), text)
-    if done.differences:
-        sys.exit(FINDING)
