@@ -16,6 +16,7 @@ from dnc.arrival_routes import arrivals_api
 from dnc.call_records.routes import call_records_api
 from dnc.canary_routes import exports_api
 from dnc.history.routes import lookups_api
+from dnc.auditor.routes import auditor_api
 from dnc.oversight.routes import oversight_api
 from dnc.registers.change_routes import register_changes_api
 from dnc.registers.routes import registers_api
@@ -79,6 +80,7 @@ def all_apis(service: Service) -> list[Api]:
         suppliers_api(store),
         grounds_api(store),
         oversight_api(store),
+        auditor_api(store),
         call_records_api(store, service.settings.data_dir / "uploads"),
         seller_rules_api(store),
         arrivals_api(store),

@@ -31,7 +31,8 @@ _COMMANDS = Places(
         "screening": "cli.screenings:screening",
         "number": "cli.numbers:number",
         "ledger": "cli.ledger:ledger",
-        "replay": "cli.ledger:replay",
+        "audit": "cli.audits:audit_command",
+        "replay": "cli.replays:replay",
     }
 )
 

@@ -30,6 +30,7 @@ from jobs.inbox import SETTLE_SECONDS
 from jobs.lead_inbox import LEFT_ALONE, LeadInbox
 from jobs.leader import FencedStore
 from jobs.models import JobRun
+from jobs.proof import auditing, checkpoint, stamping
 from jobs.register_inbox import RegisterInbox
 from jobs.screenings import ScreeningWork
 from leads.importer import waiting_files
@@ -103,6 +104,8 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
         Task("registers.warn", timedelta(hours=1), warn_of_registers),
         Task("registers.retract", timedelta(minutes=1), retract),
         Task("ledger.checkpoint", timedelta(minutes=1), checkpoint),
+        Task("ledger.stamp", timedelta(minutes=5), stamping(settings)),
+        Task("ledger.audit", timedelta(minutes=1), auditing(shelf.listed)),
         Task("arrivals.screen", timedelta(minutes=1), screen),
         Task("canaries.look", timedelta(hours=1), look),
         Task("oversight.pause", timedelta(hours=1), pause_the_worst),

@@ -159,6 +159,10 @@ VALID: dict[str, tuple[Role, Json]] = {
             "reason": MARKER,
         },
     ),
+    "/v1/replays": (
+        Role.COMPLIANCE,
+        {"since": NOW, "until": LATER, "policy": "se-2026-1", "campaign": CAMPAIGN, "by": "reason"},
+    ),
     "/v1/rematches": (
         Role.COMPLIANCE,
         {"name": "nix", "since": NOW, "until": LATER, "version": None, "cursor": NOBODYS_ID, "limit": 10},

@@ -171,6 +171,7 @@ def test_answers_fit_their_declared_models(ringklar: Ringklar) -> None:
     _try_custody(ringklar, fits, file_id)
     _try_mappings(ringklar, fits)
     _try_oversight(ringklar, fits)
+    _try_proof(ringklar, fits)
     _try_sources(ringklar, fits, file_id)
     form = {"as_of": "2026-11-20", "file": (io.BytesIO(f"{LISTED}\n".encode()), "nix.txt")}
     loaded = ringklar.ask("POST", "/v1/registers/nix/versions", role=Role.COMPLIANCE, data=form)
@@ -218,6 +219,18 @@ def _try_mappings(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json])
     fits("POST /v1/suppliers/{slug}/mapping", ringklar.post(path, saved, key=role))
     fits("GET /v1/suppliers/{slug}/mapping", ringklar.get(path, key=role))
     fits("POST /v1/suppliers/{slug}/mapping/forget", ringklar.ask("POST", f"{path}/forget", key=role))
+
+
+def _try_proof(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json]) -> None:
+    """Audit what was answered so far, ask for what was found, and for the same answers under another policy."""
+    service, role = ringklar.service, Role.COMPLIANCE
+    audit(service.store, service.shelf.listed, operator("tests"), now=service.clock.now())
+    [one] = fits("GET /v1/audits", ringklar.get("/v1/audits", role))["audits"]
+    path = f"/v1/audits/{one['id']}/differences"
+    fits("GET /v1/audits/{audit_id}/differences", ringklar.get(path, role))
+    question = {"since": "2026-11-01T00:00:00Z", "until": "2026-12-01T00:00:00Z", "policy": "se-optin-2027-proposal"}
+    for by in ("source", "campaign", "reason"):
+        fits("POST /v1/replays", ringklar.post("/v1/replays", {**question, "by": by}, role))
 
 
 def _try_oversight(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json]) -> None:

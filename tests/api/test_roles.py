@@ -69,6 +69,9 @@ EXPECTED: dict[str, set[Role]] = {
     "POST /v1/walk-backs": {C, O},
     "POST /v1/quarantines": {O},
     "GET /v1/league": {L, O},
+    "GET /v1/audits": {O},
+    "GET /v1/audits/{audit_id}/differences": {O},
+    "POST /v1/replays": {O},
     "GET /v1/sellers/{slug}/rules": {L, O},
     "POST /v1/sellers/{slug}/rules": {O},
 }
