@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from core.access import RIGHTS, Role
 from dnc.arrivals import screen_arrivals
+from dnc.auditor.auditing import audit
 from dnc.recipients import add_recipient
 from leads.arriving import finished_files
 from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered
@@ -224,7 +225,7 @@ def _try_mappings(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json])
 def _try_proof(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json]) -> None:
     """Audit what was answered so far, ask for what was found, and for the same answers under another policy."""
     service, role = ringklar.service, Role.COMPLIANCE
-    audit(service.store, service.shelf.listed, operator("tests"), now=service.clock.now())
+    audit(service.store, service.shelf.listed, OPERATOR, now=service.clock.now())
     [one] = fits("GET /v1/audits", ringklar.get("/v1/audits", role))["audits"]
     path = f"/v1/audits/{one['id']}/differences"
     fits("GET /v1/audits/{audit_id}/differences", ringklar.get(path, role))
