@@ -81,6 +81,12 @@ def test_the_version_is_told_of_numbers_in_other_countries_too_though_their_rule
     assert (decision.may_call, decision.seller_rules) == (True, 2)
 
 
+def test_without_a_policy_there_is_nothing_to_narrow() -> None:
+    decision = ask(policy=None, campaign=replace(CAMPAIGN, rules=SellerRules(2, (("SE", Narrowing(opens=time(13))),))))
+
+    assert (codes(decision), decision.seller_rules) == (["no_policy"], 2)
+
+
 def test_rules_that_could_not_be_read_leave_the_answer_unknown() -> None:
     decision = ask(campaign=replace(CAMPAIGN, rules=None))
 
