@@ -13,6 +13,7 @@ from consent.routes import grounds_api
 from console.blueprint import console_blueprint, install_console, session_check, static_blueprint
 from core.database import is_ready
 from dnc.arrival_routes import arrivals_api
+from dnc.auditor.routes import auditor_api
 from dnc.call_records.routes import call_records_api
 from dnc.canary_routes import exports_api
 from dnc.history.routes import lookups_api

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, time, timedelta
 from sqlalchemy import delete, select
 
 from core.access import WebSession, operator
-from core.checkpoints import make_checkpoint
 from core.config import Settings
 from core.ledger import Event, put_on_record
 from core.secrets import keyring
@@ -140,12 +139,6 @@ class LeadFileReading:
 
 def _told(outcomes: Mapping[str, str]) -> str:
     return f"{len(outcomes)} files: {', '.join(sorted(set(outcomes.values())))}" if outcomes else "no file"
-
-
-def checkpoint(store: FencedStore, _now: datetime) -> str:
-    """Sign where the ledger stands."""
-    no = make_checkpoint(store)
-    return "nothing new" if no is None else f"checkpoint {no}"
 
 
 def warn_of_registers(store: Store, now: datetime) -> str:
