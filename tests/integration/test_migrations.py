@@ -24,6 +24,7 @@ from tests.registers import NOON
 GUARDED = (
     "assessments",
     "audit_differences",
+    "call_records",
     "canaries",
     "canary_sightings",
     "changes",
@@ -133,6 +134,11 @@ ROWS = {
         "(id, reference, seller_id, title, file_name, size, sha256, added_at, added_by) "
         "VALUES ('b', 'LIA-1', 's', 'T', 'f', 1, 'x', {at}, 'a')"
     ),
+    "call_record_files": (
+        "(id, seller_id, sha256, asked, file_name, size, received_at, received_by) "
+        "VALUES ('cf', 's', 'x', 'y', 'f', 1, {at}, 'a')"
+    ),
+    "call_records": "(file_id, row_no, state) VALUES ('cf', 1, 'matched')",
     "canaries": "(number, export_id, recipient_id, seeded_at) VALUES (46701740605, 'e', 'm', {at})",
     "canary_sightings": (
         "(id, seller_id, export_id, recipient_id, number, how, subject, note, seen_at, recorded_at, recorded_by) "
@@ -216,6 +222,7 @@ ROWS = {
 }
 CHANGED = {
     "assessments": "title = 'other'",
+    "call_records": "state = 'repeated'",
     "canaries": "number = number + 1",
     "canary_sightings": "note = 'other'",
     "changes": "kind = 'release'",
@@ -240,6 +247,7 @@ CHANGED = {
 }
 FILED = ("suppliers", "sources", "lead_files")
 PARENTS = {
+    "call_records": ("call_record_files",),
     "canaries": ("recipients", "exports"),
     "canary_sightings": ("recipients", "exports"),
     "complaint_origins": (*FILED, "complaints"),
