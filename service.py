@@ -18,6 +18,7 @@ from core.store import Store
 from dnc.arrivals import report_arrival
 from dnc.gate import Gate
 from dnc.registers.shelf import RegisterShelf
+from dnc.screenings.work import Screenings
 from leads.shelf import Shelf
 from migrations.revisions import current, head
 
@@ -41,7 +42,13 @@ class Service:
     store: Store
     shelf: RegisterShelf
     lead_files: Shelf
+    screened_files: Shelf
     gate: Gate
+
+    @property
+    def screenings(self) -> Screenings:
+        """What screenings are worked on with."""
+        return Screenings(self.store, self.shelf.listed_of)
 
     def require_schema(self) -> None:
         """See that the schema is current and the secret is this database's own.
@@ -67,7 +74,8 @@ def build_service(settings: Settings, clock: Clock) -> Service:
     store = Store(engine, keys, clock)
     shelf = RegisterShelf(settings.registers_dir)
     lead_files = Shelf(settings.lead_files_dir, keys.lead_file_key)
-    return Service(settings, clock, keys, store, shelf, lead_files, Gate(store, shelf.listed))
+    screened_files = Shelf(settings.data_dir / "screenings", keys.lead_file_key)
+    return Service(settings, clock, keys, store, shelf, lead_files, screened_files, Gate(store, shelf.listed))
 
 
 def screen_arrival(service: Service, lead_file_id: str) -> None:
@@ -92,6 +100,21 @@ def read_beside(settings: Settings, lead_file_id: str) -> None:
         start_new_session=True,
     )
     _started.append(started)
+
+
+def screen_beside(settings: Settings, screening_id: str) -> None:
+    """Have a screening worked through by a process of its own; if it is killed, the jobs go on with it."""
+    _started[:] = [one for one in _started if one.poll() is None]
+    _started.append(
+        subprocess.Popen(
+            [sys.executable, "-m", "jobs.screenings", screening_id],
+            cwd=Path(__file__).parent,
+            env=environment_for(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    )
 
 
 def environment_for(settings: Settings) -> dict[str, str]:

@@ -13,7 +13,7 @@ from dnc.lookups import readable
 from dnc.screenings.reports import answers_on, report_screening
 from dnc.screenings.schemas import screening_document
 from dnc.screenings.service import cancel_screening
-from dnc.screenings.work import Screenings, Wanted, resume_file, screen_file, what_if
+from dnc.screenings.work import Wanted, resume_file, screen_file, what_if
 from service import Service
 
 _FILE_IN = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -46,19 +46,14 @@ def screen(
     with service() as built:
         if at is not None:
             counts = what_if(
-                screenings(built), caller(), wanted, source=source, target=target, at=at, progress=_progress()
+                built.screenings, caller(), wanted, source=source, target=target, at=at, progress=_progress()
             ).whole.record()
             answer(as_json, {**counts, "simulated": True}, _in_words(counts))
             return
         screening_id = screen_file(
-            screenings(built), caller(), wanted, source=source, target=target, begun=_begun, progress=_progress()
+            built.screenings, caller(), wanted, source=source, target=target, begun=_begun, progress=_progress()
         )
-        _tell(built, screening_id, as_json)
-
-
-def screenings(built: Service) -> Screenings:
-    """Return what the service's screenings are worked on with."""
-    return Screenings(built.store, built.shelf.listed_of)
+        _tell(built, screening_id, as_json, in_short=True)
 
 
 def _begun(screening_id: str) -> None:
@@ -75,10 +70,13 @@ def _progress() -> Callable[[int, float], None] | None:
     return told
 
 
-def _tell(built: Service, screening_id: str, as_json: bool) -> None:
+def _tell(built: Service, screening_id: str, as_json: bool, *, in_short: bool = False) -> None:
     with built.store.reading() as session:
         document = screening_document(report_screening(session, caller(), screening_id)).model_dump(mode="json")
     text = _in_words({"verdicts": document["verdicts"], "reasons": document["reasons"]})
+    if in_short:
+        answer(as_json, document, text)
+        return
     lines = [f"{document['state']}: {document['rows']} rows, {text}"]
     lines += [f"  {reason}: {count}" for reason, count in document["reasons"].items()]
     lines += [f"  source {name}: {_in_words(counts)}" for name, counts in document["sources"].items()]
@@ -143,5 +141,5 @@ def cancel(screening_id: str, as_json: bool) -> None:
 def resume(screening_id: str, source: Path, target: Path, as_json: bool) -> None:
     """Go on with the screening ID of the file IN and write OUT: rows on record as they were answered, then the rest."""
     with service() as built:
-        resume_file(screenings(built), caller(), screening_id, source=source, target=target, progress=_progress())
+        resume_file(built.screenings, caller(), screening_id, source=source, target=target, progress=_progress())
         _tell(built, screening_id, as_json)

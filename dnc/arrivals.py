@@ -25,7 +25,8 @@ from core.store import Store
 from dnc.canaries import canaries_out, see_in_lead_file
 from dnc.gathering import Listed, RegisterCard
 from dnc.models import LeadArrival
-from dnc.screening import Screening, Tally, hypothetical_campaign
+from dnc.screenings.arrived import Arrived, tally_file
+from dnc.screenings.engine import Screener, hypothetical_campaign, one_by_one
 from leads.arriving import ArrivedFile, arrived_file, finished_files
 from leads.receipts import LeadFileUnfinished
 from leads.suppliers import source_of
@@ -135,9 +136,11 @@ def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id
         if file.state is not FileState.FINISHED:
             raise LeadFileUnfinished("import the file to its end first")
         canaries = canaries_out(session)
-        screening = Screening(session.connection(), listed, hypothetical_campaign(file.seller_id), now)
-        tally = screening.tally(file, frozenset(canary.number for canary in canaries))
-        report = _report(file, screening, tally, now)
+        connection = session.connection()
+        campaign = hypothetical_campaign(file.seller_id)
+        screener = Screener(connection, one_by_one(listed), campaign, now, next_hour=True)
+        arrived = tally_file(connection, screener, file.no, frozenset(canary.number for canary in canaries))
+        report = _report(file, screener, arrived, now)
     with store.writing() as session:
         _keep(session, caller, file, report)
         see_in_lead_file(
@@ -146,15 +149,15 @@ def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id
             store.keyring,
             lead_file_id=file.id,
             received_at=file.received_at,
-            numbers=tally.watched,
+            numbers=arrived.watched,
             now=now,
         )
     return report
 
 
-def _report(file: ArrivedFile, screening: Screening, tally: Tally, now: datetime) -> ArrivalReport:
-    home = screening.moment("SE")
-    card = screening.registers.get("SE")
+def _report(file: ArrivedFile, screener: Screener, arrived: Arrived, now: datetime) -> ArrivalReport:
+    home = screener.moment("SE")
+    card, counts = screener.registers.get("SE"), arrived.counts
     return ArrivalReport(
         id=new_id(),
         lead_file_id=file.id,
@@ -163,25 +166,25 @@ def _report(file: ArrivedFile, screening: Screening, tally: Tally, now: datetime
         register_name=card.register if card is not None else None,
         register_version_id=card.version_id if card is not None else None,
         register_as_of=card.as_of if card is not None else None,
-        leads=tally.leads,
-        callable=tally.verdicts["allow"],
+        leads=counts.rows,
+        callable=counts.verdicts["allow"],
         rows={
             "accepted": file.accepted,
             "invalid": file.rejected,
             "duplicate": file.duplicate,
             "ambiguous": file.ambiguous,
         },
-        verdicts={verdict: tally.verdicts[verdict] for verdict in ("allow", "deny", "unknown")},
-        reasons=dict(sorted(tally.reasons.items())),
-        wash=_wash(file, screening.registers, tally),
+        verdicts={verdict: counts.verdicts[verdict] for verdict in ("allow", "deny", "unknown")},
+        reasons=dict(sorted(counts.reasons.items())),
+        wash=_wash(file, screener.registers, arrived),
     )
 
 
-def _wash(file: ArrivedFile, registers: Mapping[str, RegisterCard], tally: Tally) -> Wash:
+def _wash(file: ArrivedFile, registers: Mapping[str, RegisterCard], arrived: Arrived) -> Wash:
     card = next((one for one in registers.values() if one.register == file.wash_register), None)
-    if card is None or card.snapshot is None or tally.unread[card.register]:
+    if card is None or card.snapshot is None or arrived.unread[card.register]:
         return compare_wash(file.wash_register, file.wash_version, None, None)
-    return compare_wash(file.wash_register, file.wash_version, card.as_of, tally.listed[card.register])
+    return compare_wash(file.wash_register, file.wash_version, card.as_of, arrived.listed[card.register])
 
 
 def _keep(session: Session, caller: Caller, file: ArrivedFile, report: ArrivalReport) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime
 from itertools import islice
 from typing import IO
 
+import numpy as np
 from pyroaring import BitMap64
 from sqlalchemy.orm import Session
 
@@ -25,12 +26,14 @@ from core.store import Store
 from dnc.canaries import chosen, fiction, keyed, sets_out
 from dnc.gate import UnknownCampaign
 from dnc.gathering import CampaignCard, Listed, read_standing
-from dnc.grounds import GroundKind
 from dnc.models import Canary, Export
 from dnc.recipients import recipient_of
-from dnc.screening import Screening
+from dnc.screenings.added import source_of
+from dnc.screenings.engine import Screener, one_by_one
 from leads.arriving import PAGE, numbers_for_seller, people_on
 
+AT_ONCE = 1_000_000
+"""Numbers decided at once."""
 COLUMNS = ("number", "name", "reference", "say", "check_before_calling")
 EXPORT_LOCK = 0x52494E47_455850  # PostgreSQL advisory lock: exports are seeded one after the other
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -169,19 +172,24 @@ def _rows(
     session: Session, listed: Listed, campaign: CampaignCard, numbers: BitMap64, now: datetime
 ) -> Iterator[ExportedRow]:
     """Yield the numbers whose lead could carry a call of the campaign, in order, with whom the lead is of."""
-    screening = Screening(session.connection(), listed, campaign, now)
+    screener = Screener(session.connection(), one_by_one(listed), campaign, now, next_hour=True)
     each = iter(numbers)
-    while page := list(islice(each, PAGE)):
-        sources = {
-            number: decision.ground.source_id
-            for number, _known, decision in screening.decided(page)
-            if decision.may_call and decision.ground is not None and decision.ground.kind is GroundKind.LEAD
-        }
-        people = people_on(session, sources, campaign.seller_id)
-        for number, source_id in sources.items():
-            person = people.get((number, source_id or ""))
-            if person is not None:
-                yield ExportedRow(number, _harmless(person.name or ""), person.say)
+    while len(some := np.fromiter(islice(each, AT_ONCE), dtype=np.int64)):
+        screened = screener.screen(some)
+        sources = [source_of(one.decision.ground) for one in screened.decided]
+        is_taken = [
+            one.decision.may_call and source is not None for one, source in zip(screened.decided, sources, strict=True)
+        ]
+        places = np.flatnonzero(np.array(is_taken)[screened.codes])
+        for start in range(0, len(places), PAGE):
+            page = places[start : start + PAGE]
+            codes = screened.codes[page].tolist()
+            named = {number: sources[code] for number, code in zip(some[page].tolist(), codes, strict=True)}
+            people = people_on(session, named, campaign.seller_id)
+            for number, source_id in named.items():
+                person = people.get((number, source_id or ""))
+                if person is not None:
+                    yield ExportedRow(number, _harmless(person.name or ""), person.say)
 
 
 def _seeded(rows: Iterator[ExportedRow], canaries: Sequence[int], key: bytes, export_id: str) -> Iterator[ExportedRow]:

@@ -4,7 +4,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
-from sqlalchemy import BigInteger, Connection, String, cast, func, literal_column, select, text
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Connection,
+    String,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.sql import Select
 
 from core.columns import read_columns
@@ -12,6 +23,7 @@ from core.database import any_of, any_of_value
 from core.standing import NUMBERS
 from leads.models import Lead, LeadFile, Source, Supplier
 
+SOURCES: BindParameter[Any] = bindparam("sources")
 LEADS = Lead.__tablename__
 """The table of leads."""
 AT_ONCE = 250_000
@@ -42,17 +54,21 @@ def lead_columns(connection: Connection, seller_id: str, numbers: Sequence[int] 
         "expires_at": Lead.expires_at,
         "birth_date": cast(Lead.birth_date, String),
     }
-    leads = select(*(column.label(name) for name, column in columns.items())).where(Lead.source_no.in_(sources))
+    leads = select(*(column.label(name) for name, column in columns.items())).where(any_of(Lead.source_no, SOURCES))
+    name = connection.dialect.name
+    values = {"sources": any_of_value(name, sources)}
     if numbers is not None:
-        values = {"numbers": any_of_value(connection.dialect.name, numbers)}
+        values["numbers"] = any_of_value(name, numbers)
         yield from read_columns(connection, leads.where(any_of(Lead.number, NUMBERS)), LEAD_COLUMNS, values)
-    elif connection.dialect.name == "sqlite":
+    elif name == "sqlite":
         place: Any = literal_column("leads.rowid", BigInteger)
         last = connection.execute(text("SELECT max(rowid) FROM leads")).scalar() or 0
         for start in range(0, last + 1, AT_ONCE):
-            yield from read_columns(connection, leads.where(place > start, place <= start + AT_ONCE), LEAD_COLUMNS, {})
+            yield from read_columns(
+                connection, leads.where(place > start, place <= start + AT_ONCE), LEAD_COLUMNS, values
+            )
     else:
-        yield from read_columns(connection, leads, LEAD_COLUMNS, {})
+        yield from read_columns(connection, leads, LEAD_COLUMNS, values)
 
 
 def file_columns(connection: Connection) -> pl.DataFrame:

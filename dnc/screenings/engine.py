@@ -19,7 +19,7 @@ from dnc.deciding import Decided, Decider, Kept
 from dnc.facts import CampaignFact
 from dnc.gathering import CampaignCard, Listed, RegisterCard, Standing, read_standing
 from dnc.screenings.numbers import Ints, Plan, countries_of, plans_of
-from dnc.screenings.standing import Moment, moment_of, standing_keys
+from dnc.screenings.standing import RESERVATION, Moment, moment_of, standing_keys
 
 GATHERED_AT_ONCE = 10_000
 """Numbers gathered by one statement, of those that stand for others."""
@@ -64,7 +64,8 @@ class Screened:
 class Screener:
     """Decides numbers for one campaign, by one state of the database: give it a snapshot's connection.
 
-    ``next_hour``: each is asked for when calling next opens in its country, now if it is open; else for ``now``.
+    ``next_hour``: each is asked for when calling next opens in its country, now if it is open; else for ``now``. Who
+    holds the next attempt just now says nothing of that hour, and is left out.
     """
 
     def __init__(
@@ -96,7 +97,13 @@ class Screener:
         return found
 
     def screen(self, numbers: Ints) -> Screened:
-        """Return the answer to each of ``numbers``, which are in order, each once."""
+        """Return the answer to each of ``numbers``.
+
+        Raises:
+            ValueError: they are not in order, or one comes twice.
+        """
+        if not (numbers[1:] > numbers[:-1]).all():
+            raise ValueError("numbers are screened in order, each once")
         plan, plans = plans_of(numbers)
         countries, place = _places(countries_of(plans))
         moments = [self.moment(country) for country in countries]
@@ -131,6 +138,9 @@ class Screener:
     def _found(self, numbers: Sequence[int]) -> Standing:
         found = read_standing(self._connection, campaigns=(), numbers=numbers, now=self._now)
         found.registers = dict(self.registers)
+        if self._next_hour:
+            for kinds in found.rows.values():
+                kinds.pop(RESERVATION, None)
         return found
 
     def _decided(

@@ -58,7 +58,8 @@ def _cut(held: list[Rows], no: int, part_rows: int, size: int, *, is_workbook: b
     values = [row for some in held for row in some.values] if is_workbook else []
     last = held[-1]
     rest = Rows(lines[part_rows:], cells[part_rows:], values[part_rows:], last.position)
-    progress = 0.0 if is_workbook else min(last.position / size, 1.0)
+    through, seen = no * part_rows + min(len(cells), part_rows), no * part_rows + len(cells)
+    progress = 0.0 if is_workbook else min(last.position / size * through / seen, 1.0)
     part = Part(no, no * part_rows + 1, read_cells(cells[:part_rows]), lines[:part_rows], values[:part_rows], progress)
     return part, [rest] if len(rest) else []
 

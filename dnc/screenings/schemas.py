@@ -7,7 +7,7 @@ from pydantic import Field
 from dnc.screenings.reports import ScreeningReport
 from dnc.screenings.terms import ScreeningState, Subject
 from web.endpoint import Document
-from web.fields import Instant, Slug
+from web.fields import Instant, RawNumber, Region, Slug
 
 
 class ScreeningForm(Document):
@@ -26,6 +26,28 @@ class NewScreening(Document):
     campaign: Slug
     sources: Annotated[list[Slug], Field(min_length=1, max_length=1000)] | None = None
     next_opening: bool = False
+
+
+class AskedNumber(Document):
+    """A number of which the answers are asked."""
+
+    number: RawNumber
+    region: Region = "SE"
+
+
+class ScreenedRowDocument(Document):
+    """The answer to one row of a screening, in the wire form of a check."""
+
+    row: int
+    number: str
+    decided_at: Instant
+    answer: dict[str, object]
+
+
+class AnswersDocument(Document):
+    """The answers to each row of one number, in the order of the rows; none if the screening has no such row."""
+
+    answers: list[ScreenedRowDocument]
 
 
 class CountsDocument(Document):

@@ -111,7 +111,7 @@ def _facts(
     name = connection.dialect.name
     values: dict[str, Any] = {"since": now - LOOK_BACK}
     if _is_scanned(connection, part.selected_columns.number.element.table.name, len(numbers)):
-        part = cast_type(Select[Any], visitors.replacement_traverse(part, {}, lambda element, **_: _all(element)))
+        part = cast_type("Select[Any]", visitors.replacement_traverse(part, {}, lambda element, **_: _all(element)))
     else:
         values["numbers"] = any_of_value(name, numbers.tolist())
     rows = part.subquery()
@@ -174,7 +174,9 @@ def _leads(
         pl.Series("place", place),
         pl.Series("alone", np.bincount(leads["at"].to_numpy(), minlength=len(numbers))[leads["at"].to_numpy()] == 1),
     )
-    leads = leads.join(file_columns(connection), on="file_no", how="left").with_columns(_age(leads, moments))
+    leads = leads.join(file_columns(connection), on="file_no", how="left", maintain_order="left").with_columns(
+        _age(leads, moments)
+    )
     ends = pl.col("expires_at")
     horizon = HORIZON // timedelta(microseconds=1)
     leads = leads.with_columns(

@@ -164,6 +164,7 @@ def work_on(screenings: Screenings, shelf: Shelf, screening_id: str) -> None:
     store = screenings.store
     with store.reading() as session:
         screening = session.get(Screening, screening_id)
+        session.expunge_all()
     if screening is None or screening.state != ScreeningState.RUNNING:
         return
     try:

@@ -120,6 +120,11 @@ VALID: dict[str, tuple[Role, Json]] = {
         {"mapping": {"number": MARKER}, "encoding": "cp1252", "delimiter": ";", "has_headings": True},
     ),
     "/v1/exports": (Role.LEAD_MANAGER, {"campaign": CAMPAIGN, "recipient": "ingen"}),
+    "/v1/screenings/leads": (
+        Role.LEAD_MANAGER,
+        {"campaign": CAMPAIGN, "sources": [PARTNER_SOURCE], "next_opening": True},
+    ),
+    f"/v1/screenings/{NOBODYS_ID}/answers": (Role.LEAD_MANAGER, {"number": NUMBER, "region": "SE"}),
     "/v1/canaries/sightings": (
         Role.COMPLIANCE,
         {"number": NUMBER, "region": "SE", "seen_at": NOW, "how": MARKER},
@@ -218,6 +223,7 @@ UPLOADS: dict[str, tuple[Role, dict[str, str]]] = {
     "/v1/lead-files": (Role.LEAD_MANAGER, {"source": PARTNER_SOURCE}),
     "/v1/registers/nix/versions": (Role.COMPLIANCE, {"as_of": "2026-11-23"}),
     "/v1/call-records": (Role.COMPLIANCE, {"seller": SELLER}),
+    "/v1/screenings": (Role.DIALER, {"campaign": CAMPAIGN}),
 }
 """Each route that takes a file, who may use it, and the form that goes with it."""
 

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -282,6 +283,24 @@ def _try_exports(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json]) 
     seen = {"number": handed.splitlines()[-1].split(",")[0], "seen_at": now.isoformat(), "how": "annons"}
     fits("POST /v1/canaries/sightings", ringklar.post("/v1/canaries/sightings", seen, Role.COMPLIANCE))
     fits("GET /v1/canaries/sightings", ringklar.get("/v1/canaries/sightings", Role.COMPLIANCE))
+    _try_screenings(ringklar, fits)
+
+
+def _try_screenings(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json]) -> None:
+    """Ask each endpoint of screenings."""
+    form = {"campaign": CAMPAIGN, "file": (io.BytesIO(f"Telefon\n{FROM_PARTNER}\n".encode()), "ring.csv")}
+    made = fits("POST /v1/screenings", ringklar.ask("POST", "/v1/screenings", data=form))
+    place = f"/v1/screenings/{made['id']}"
+    fits("GET /v1/screenings/{screening_id}", ringklar.get(place))
+    fits("GET /v1/screenings/{screening_id}/result", ringklar.get(f"{place}/result"))
+    asked = {"number": FROM_PARTNER}
+    fits("POST /v1/screenings/{screening_id}/answers", ringklar.post(f"{place}/answers", asked))
+    fits("POST /v1/screenings/{screening_id}/resume", ringklar.post(f"{place}/resume", {}))
+    with pytest.MonkeyPatch.context() as patched:  # nobody works on it, or it might be over before it is cancelled
+        patched.setattr("service.subprocess.Popen", lambda *_args, **_kwargs: SimpleNamespace(poll=lambda: 0))
+        leads = ringklar.post("/v1/screenings/leads", {"campaign": CAMPAIGN})
+    running = f"/v1/screenings/{fits('POST /v1/screenings/leads', leads)['id']}"
+    fits("POST /v1/screenings/{screening_id}/cancel", ringklar.post(f"{running}/cancel", {}))
 
 
 def _try_sources(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json], file_id: str) -> None:

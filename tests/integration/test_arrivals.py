@@ -5,9 +5,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
-import dnc.screening
 from consent.terms import Basis
 from core.access import Caller, Role
 from core.errors import Forbidden, NotFound
@@ -22,21 +21,18 @@ from dnc.arrivals import (
     source_arrivals,
 )
 from dnc.facts import RestrictionKind
-from dnc.gathering import _PLACES
 from dnc.models import LeadArrival
 from dnc.restrictions import restrict
-from dnc.screening import SPOKEN_OF, Screening, hypothetical_campaign
+from dnc.screenings.arrived import Arrived, tally_file
+from dnc.screenings.engine import Screener
 from leads.models import Lead, LeadFile, Source
 from leads.receipts import LeadFileUnfinished
 from leads.sources import add_source
 from tests.integration.seeds import KINDS, dialer_of, seeded_service
 from tests.seeding import (
-    FROM_LIST,
-    FROM_PARTNER,
     LIST_SOURCE,
     LISTED,
     OPERATOR,
-    OPTED_OUT,
     PARTNER_SOURCE,
     REGISTER_AS_OF,
     Seeded,
@@ -319,14 +315,15 @@ def test_the_jobs_screen_what_was_not_and_one_bad_file_stops_no_other(
     service, now = seeded.service, seeded.clock.now()
     bad, good = file_of(seeded, [FIRST]), file_of(seeded, [FIRST + 1], no=91)
     unfinished = file_of(seeded, [FIRST + 2], no=92, state="reading")
-    tally = Screening.tally
+    with service.store.reading() as session:
+        bad_no = session.scalars(select(LeadFile.no).where(LeadFile.id == bad)).one()
 
-    def poisoned(self: Screening, file: object, watch: frozenset[int]) -> object:
-        if file.id == bad:  # type: ignore[attr-defined] # an ArrivedFile
+    def poisoned(connection: Connection, screener: Screener, file_no: int, watch: frozenset[int]) -> Arrived:
+        if file_no == bad_no:
             raise ValueError("the page cannot be read")
-        return tally(self, file, watch)  # type: ignore[arg-type] # as given
+        return tally_file(connection, screener, file_no, watch)
 
-    monkeypatch.setattr(Screening, "tally", poisoned)
+    monkeypatch.setattr("dnc.arrivals.tally_file", poisoned)
     screen_arrivals(service.store, service.shelf.listed, now)
     with service.store.reading() as session:
         seen = set(session.scalars(select(LeadArrival.lead_file_id)))
@@ -346,29 +343,10 @@ def test_pages_and_forgotten_decisions_change_no_count(seeded: Seeded, monkeypat
         opt_out(seeded.service, f"+{number}", None)
     whole = screened(seeded, file)
     monkeypatch.setattr("leads.arriving.PAGE", 7)
-    monkeypatch.setattr(dnc.screening, "PAGE", 5)
-    monkeypatch.setattr(dnc.screening, "SHAPES_KEPT", 3)
+    monkeypatch.setattr("dnc.screenings.arrived.AT_ONCE", 5)
+    monkeypatch.setattr("dnc.screenings.engine.GATHERED_AT_ONCE", 3)
 
     parts = screened(seeded, file)
 
     assert (parts.verdicts, parts.reasons) == (whole.verdicts, whole.reasons)
     assert whole.reasons["opted_out"] == len(numbers[::7])
-
-
-def test_every_kind_of_fact_on_a_number_is_looked_for(seeded: Seeded) -> None:
-    """A kind that is gathered for a check but not looked for here would be overlooked in numbers with one lead.
-
-    Attempts are left out: a campaign that does not exist has none.
-    """
-    assert set(_PLACES) - {"attempt"} == SPOKEN_OF
-    store, now = seeded.service.store, seeded.clock.now()
-    with store.snapshot() as session:
-        screening = Screening(
-            session.connection(), seeded.service.shelf.listed, hypothetical_campaign(seeded.seller_id), now
-        )
-        source = session.scalars(select(Source).where(Source.slug == PARTNER_SOURCE)).one()
-        numbers = [int(number[1:]) for number in (FROM_PARTNER, FROM_LIST, LISTED, OPTED_OUT)]
-
-        others = screening._others(numbers, source.no)
-
-    assert others == {int(FROM_PARTNER[1:]), int(FROM_LIST[1:]), int(OPTED_OUT[1:])}

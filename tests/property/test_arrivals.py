@@ -1,64 +1,15 @@
-"""Screening decides one lead for all that are like it: what it takes for alike must be alike to the decision."""
+"""Claims of a wash, and the numbers that exports are seeded with."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dnc.arrivals import WashVerdict, compare_wash
 from dnc.canaries import CANARIES, NoCanaryLeft, chosen, fiction
-from dnc.decision import Decision, decide
-from dnc.facts import CallFacts, LeadFact
-from dnc.policy import Policy
-from dnc.screening import Moment
-from tests.property.strategies_facts import (
-    any_facts,
-    leads,
-    near,
-    policies,
-    promising_facts,
-)
 
 KEY = bytes(range(32))
-birthdays = st.none() | st.dates(date(1900, 1, 1), date(2030, 1, 1))
-near_sixteen = st.builds(lambda days: date(2010, 11, 18) + timedelta(days=days), st.integers(-400, 400))
-stored = st.one_of(near, near, st.datetimes(timezones=st.just(UTC)))
-
-
-def alike_to_decide(decision: Decision) -> tuple[object, ...]:
-    """Return what a screening goes by, of a decision."""
-    ground = decision.ground
-    named = None if ground is None else (ground.kind, ground.source_id, ground.basis)
-    return decision.verdict, decision.reasons, decision.register, decision.policy, named
-
-
-@given(
-    facts=st.one_of(any_facts, promising_facts, promising_facts),
-    lead=leads,
-    instants=st.tuples(st.none() | stored, stored, st.none() | stored, stored),
-    days=st.tuples(st.one_of(birthdays, near_sixteen), st.one_of(birthdays, near_sixteen)),
-    policy=policies,
-    now=near,
-)
-def test_leads_on_the_same_side_of_the_moment_are_decided_alike(
-    facts: CallFacts,
-    lead: LeadFact,
-    instants: tuple[datetime | None, datetime, datetime | None, datetime],
-    days: tuple[date | None, date | None],
-    policy: Policy | None,
-    now: datetime,
-) -> None:
-    one = replace(lead, collected_at=instants[0], expires_at=instants[1], birth_date=days[0])
-    other = replace(lead, collected_at=instants[2], expires_at=instants[3], birth_date=days[1])
-    moment = Moment(now, policy, now)
-    sides = [moment.side(each.collected_at, each.expires_at, each.birth_date) for each in (one, other)]
-    assume(sides[0] == sides[1])
-
-    decisions = [decide(replace(facts, leads=(each,)), policy, now) for each in (one, other)]
-
-    assert alike_to_decide(decisions[0]) == alike_to_decide(decisions[1])
 
 
 @given(

@@ -1,0 +1,65 @@
+"""The leads of a file that has arrived, counted by what would be answered to a call."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from sqlalchemy import Connection
+
+from dnc.screenings.counts import Tally
+from dnc.screenings.engine import IS_LISTED, NOT_LISTED, Screened, Screener
+from dnc.screenings.numbers import Ints
+from leads.arriving import leads_in_file
+
+AT_ONCE = 1_000_000
+"""Leads decided at once."""
+
+
+@dataclass(slots=True)
+class Arrived:
+    """A file's leads counted: once by verdict, once for each of their reasons, and by the register that lists them.
+
+    ``unread`` counts by register the numbers that it could not be asked about; ``watched`` are those of the numbers
+    that were looked for.
+    """
+
+    counts: Tally = field(default_factory=Tally)
+    listed: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
+    watched: set[int] = field(default_factory=set)
+
+
+def tally_file(connection: Connection, screener: Screener, file_no: int, watch: frozenset[int]) -> Arrived:
+    """Return the file's leads, counted, and which of the numbers to ``watch`` for are among them."""
+    arrived = Arrived()
+    for numbers in _numbers(connection, file_no):
+        arrived.watched |= watch.intersection(numbers.tolist()) if watch else set()
+        screened = screener.screen(numbers)
+        for decided, count in zip(screened.decided, screened.counts(), strict=True):
+            decision = decided.decision
+            arrived.counts.add(decision.verdict.value, [reason.code.value for reason in decision.reasons], count)
+        _count_listed(arrived, screener, screened)
+    return arrived
+
+
+def _count_listed(arrived: Arrived, screener: Screener, screened: Screened) -> None:
+    for place, country in enumerate(screened.of_countries):
+        card = screener.registers.get(country or "")
+        if card is None:
+            continue
+        said = screened.listed[screened.countries == place]
+        arrived.listed[card.register] += int((said == IS_LISTED).sum())
+        arrived.unread[card.register] += int((said < NOT_LISTED).sum())
+
+
+def _numbers(connection: Connection, file_no: int) -> Iterator[Ints]:
+    """Yield the numbers of the file's leads in order, some at a time; a file has a lead on each number once."""
+    held: list[int] = []
+    for page in leads_in_file(connection, file_no):
+        held.extend(lead[0] for lead in page)
+        if len(held) >= AT_ONCE:
+            yield np.sort(np.array(held, dtype=np.int64))
+            held = []
+    if held:
+        yield np.sort(np.array(held, dtype=np.int64))

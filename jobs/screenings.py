@@ -1,0 +1,61 @@
+"""Screenings that are worked through by processes of their own. Started by itself, this module is such a process."""
+
+import subprocess
+import sys
+from contextlib import closing
+from datetime import datetime
+
+from core.clock import SystemClock
+from core.config import Settings, load_settings
+from core.errors import ServiceError
+from core.store import Store
+from dnc.screenings.kept import give_up_left, waiting_screenings
+from dnc.screenings.work import work_on
+from jobs.beside import ROOT
+from service import build_service, environment_for
+
+
+class ScreeningWork:
+    """Goes on with the screenings that nobody works on any more, one at a time. For one thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._running: subprocess.Popen[bytes] | None = None
+
+    def go_on(self, store: Store, now: datetime) -> str:
+        """Have the oldest such screening worked through, and say of those left by a command that they failed."""
+        with store.writing() as session:
+            left = give_up_left(session, now)
+        with store.reading() as session:
+            waiting = waiting_screenings(session, now)
+        is_busy = self._running is not None and self._running.poll() is None
+        if waiting and not is_busy:
+            self._running = subprocess.Popen(
+                [sys.executable, "-m", "jobs.screenings", waiting[0]],
+                cwd=ROOT,
+                env=environment_for(self._settings),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        return f"{len(waiting)} left alone, {left} given up"
+
+    def wait(self) -> None:
+        """Return when no screening is worked on any more."""
+        if self._running is not None:
+            self._running.wait()
+
+
+def main(screening_id: str) -> int:
+    """Work through the screening and return 0, or the exit code 1 if it is to be tried again."""
+    with closing(build_service(load_settings(), SystemClock())) as service:
+        try:
+            service.require_schema()
+            work_on(service.screenings, service.screened_files, screening_id)
+        except ServiceError:
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,222 @@
+"""What a screening takes for alike must be alike to the decision, and no row may be lost or changed on the way."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from core.numbers import Number, NumberFault, read_number
+from dnc.calendar import age_on
+from dnc.decision import Decision, decide
+from dnc.facts import CallFacts, LeadFact
+from dnc.policy import POLICIES, Policy
+from dnc.screenings.added import ADDED, FORMULA, added_headings, harmless
+from dnc.screenings.numbers import fault_of, plans_of, read_cells
+from dnc.screenings.packing import PackedRowsDamaged, pack_rows, unpack_rows
+from dnc.screenings.parts import parts_of_rows
+from dnc.screenings.rows import FileLayout, _of_text
+from dnc.screenings.standing import HORIZON
+from dnc.screenings.writing import CsvOutput
+from leads.headings import Field, read_headings
+from leads.layouts import Layout
+from leads.lines import LineBlocks
+from leads.terms import FileFormat
+from tests.property.strategies_facts import any_facts, leads, near, policies, promising_facts
+
+FIRST = 46701740605
+SPELLINGS = (
+    *("{0}", "+{0}", "00{0}", "0{1}", "0{2}-{3}", "0{2} {3}", " 0{1}", "(0{2}) {3}", "46 {1}", "0{1}.0", "{0}x"),
+    *("0{2}-{4} {5} {6}", "+46{2} {4} {5} {6}", "0{2}--{3}", "0{2}- {3}", "0{2}-{4}{5} {6}", "+460{2}{3}", "0{2}-{7}"),
+)
+written = st.one_of(
+    st.builds(
+        lambda value, way: way.format(
+            *(d := str(value), d[2:], d[2:4], d[4:], d[4:7], d[7:9], d[9:], f"{d[4:6]} {d[6:8]} {d[8:]}")
+        ),
+        st.integers(46_700_000_000, 46_799_999_999),
+        st.sampled_from(SPELLINGS),
+    ),
+    st.text(st.sampled_from("0123456789+- ()/.x\u0661\u00a0"), max_size=16),
+    st.sampled_from(["", "abc", "0700000000 / 0730000000", "112", "0846500400", "08-465 004 00", "+447700900123"]),
+)
+
+
+@given(cells=st.lists(written, min_size=1, max_size=30))
+def test_cells_are_read_as_a_check_reads_them(cells: list[str]) -> None:
+    values = read_cells(pl.Series(cells, dtype=pl.String))
+
+    for cell, value in zip(cells, values.tolist(), strict=True):
+        number = read_number(cell)
+        assert (fault_of(value) if value < 0 else Number(value)) == number
+
+
+@given(numbers=st.lists(st.integers(46_000_000_0, 46_999_999_999) | st.integers(1, 10**15), min_size=1, max_size=30))
+def test_numbers_have_the_plan_that_each_has_by_itself(numbers: list[int]) -> None:
+    codes, plans = plans_of(np.array(numbers, dtype=np.int64))
+
+    assert [plans[code] for code in codes] == [Number(number).plan for number in numbers]
+
+
+@given(rows=st.lists(st.tuples(st.integers(-len(NumberFault), 10**15), st.integers(0, 10**6))))
+def test_packed_rows_are_what_was_packed(rows: list[tuple[int, int]]) -> None:
+    values = np.array([value for value, _ in rows], dtype=np.int64)
+    places = np.array([place for _, place in rows], dtype=np.int64)
+
+    packed = pack_rows(values, places)
+
+    again = unpack_rows(packed.content, packed.sha256)
+    assert (again[0].tolist(), again[1].tolist()) == (values.tolist(), places.tolist())
+
+
+@given(at=st.integers(0, 60), flip=st.integers(1, 255))
+def test_no_changed_byte_of_packed_rows_passes(at: int, flip: int) -> None:
+    packed = pack_rows(np.arange(FIRST, FIRST + 40), np.zeros(40, dtype=np.int64))
+    changed = bytearray(packed.content)
+    changed[at] ^= flip
+
+    with pytest.raises(PackedRowsDamaged):
+        unpack_rows(bytes(changed), packed.sha256)
+
+
+def test_a_short_record_does_not_tell_its_number_by_its_hash() -> None:
+    one = np.array([FIRST], dtype=np.int64), np.array([0], dtype=np.int64)
+
+    assert pack_rows(*one).sha256 != pack_rows(*one).sha256
+
+
+def test_no_answer_may_be_relied_on_past_the_horizon() -> None:
+    assert all(policy.answer_cap < HORIZON for policy in POLICIES)
+
+
+def told(decision: Decision) -> tuple[object, ...]:
+    """Return all that a screening tells or records of a decision."""
+    ground = decision.ground
+    named = None if ground is None else (ground.kind, ground.source_id, ground.basis)
+    clocks = decision.valid_until, decision.retry_at
+    return decision.verdict, decision.reasons, decision.register, decision.policy, named, clocks
+
+
+def side(lead: LeadFact, now: datetime, policy: Policy | None) -> tuple[object, ...]:
+    """Return what counts of a lead's dates at the moment."""
+    ends = lead.expires_at or datetime.max.replace(tzinfo=UTC)
+    day = now.astimezone(policy.zone if policy is not None else UTC).date()
+    return (
+        lead.collected_at is None or lead.collected_at <= now,
+        0 if ends <= now else 1 if ends > now + HORIZON else ends,
+        None if lead.birth_date is None else age_on(lead.birth_date, day),
+    )
+
+
+stored = st.one_of(near, near, st.datetimes(timezones=st.just(UTC)))
+near_sixteen = st.builds(lambda days: date(2010, 11, 18) + timedelta(days=days), st.integers(-400, 400))
+birthdays = st.one_of(st.none(), st.dates(date(1900, 1, 1), date(2030, 1, 1)), near_sixteen)
+dates = st.tuples(st.none() | stored, stored, birthdays)
+
+
+@given(
+    facts=st.one_of(any_facts, promising_facts, promising_facts),
+    lead=leads,
+    dated=st.tuples(dates, dates),
+    policy=policies,
+    now=near,
+)
+def test_a_lead_stands_for_another_on_the_same_side_of_the_moment(
+    facts: CallFacts, lead: LeadFact, dated: tuple[tuple, tuple], policy: Policy | None, now: datetime
+) -> None:
+    assume(policy is None or policy.answer_cap <= HORIZON)
+    one, other = (replace(lead, collected_at=at, expires_at=until, birth_date=born) for at, until, born in dated)
+    assume(side(one, now, policy) == side(other, now, policy))
+
+    decisions = [decide(replace(facts, leads=(each,)), policy, now) for each in (one, other)]
+
+    assert told(decisions[0]) == told(decisions[1])
+
+
+@given(
+    facts=st.one_of(any_facts, promising_facts, promising_facts),
+    several=st.lists(st.tuples(leads, dates, dates), min_size=2, max_size=3),
+    policy=policies,
+    now=near,
+)
+def test_several_leads_stand_for_others_that_end_in_the_same_order(
+    facts: CallFacts, several: Sequence[tuple[LeadFact, tuple, tuple]], policy: Policy | None, now: datetime
+) -> None:
+    """Where no consent or relation on record may end before them."""
+    assume(policy is None or policy.answer_cap <= HORIZON)
+    facts = replace(facts, consents=(), relations=())
+    sets = []
+    for which in (1, 2):
+        made = []
+        for place, dated in enumerate(several):
+            at, until, born = dated[which]
+            lead = replace(dated[0], id=str(place), collected_at=at, expires_at=until, birth_date=born)
+            made.append(lead)
+        sets.append(tuple(made))
+    assume([side(lead, now, policy) for lead in sets[0]] == [side(lead, now, policy) for lead in sets[1]])
+    assume(order(sets[0]) == order(sets[1]))
+
+    decisions = [decide(replace(facts, leads=each), policy, now) for each in sets]
+
+    assert told(decisions[0]) == told(decisions[1])
+
+
+def order(several: Sequence[LeadFact]) -> list[int]:
+    """Return the place of each lead's end among the ends of all."""
+    ends = sorted({lead.expires_at for lead in several if lead.expires_at is not None})
+    return [ends.index(lead.expires_at) for lead in several if lead.expires_at is not None]
+
+
+HEADINGS = ("Kund", "Telefon", "Namn")
+cell = st.text(st.sampled_from('ab0; "\nå=+-'), max_size=6)
+
+
+def layout(*, width: int = 3) -> FileLayout:
+    """Return how a CSV with semicolons is read."""
+    columns = read_headings(HEADINGS[:width])
+    return FileLayout(
+        Layout(FileFormat.CSV, "none", "utf-8", ";", columns, True, 0), "\n", columns.places[Field.NUMBER]
+    )
+
+
+@given(rows=st.lists(st.lists(cell, min_size=1, max_size=4).filter(any), max_size=20), part_rows=st.integers(1, 7))
+def test_every_row_comes_out_once_in_order_with_the_cells_that_it_came_with(
+    rows: list[list[str]], part_rows: int
+) -> None:
+    given_text = io.StringIO(newline="")
+    csv.writer(given_text, delimiter=";", lineterminator="\n").writerows(rows)
+    how = layout()
+    blocks = LineBlocks(io.BytesIO(given_text.getvalue().encode()), "utf-8")
+    out = io.BytesIO()
+    output = CsvOutput(out, HEADINGS, delimiter=";", encoding="utf-8", line_end="\n")
+    seen = 0
+    for part in parts_of_rows(_of_text(blocks, how), 1, is_workbook=False, part_rows=part_rows):
+        assert part.first_row == seen + 1
+        seen += len(part)
+        output.write(part, [["v", "r", "", "g", "b", "s", "t", ""]], np.zeros(len(part), dtype=np.int64))
+
+    read = list(csv.reader(io.StringIO(out.getvalue().decode(), newline=""), delimiter=";", strict=True))
+
+    assert read[0] == [*HEADINGS, *ADDED]
+    assert all(len(row) == len(HEADINGS) + len(ADDED) and row[3:6] == ["v", "r", ""] for row in read[1:])
+    if all(len(row) <= 3 and "\n" not in "".join(row) for row in rows):
+        assert [row[:3] for row in read[1:]] == [[*row, *[""] * (3 - len(row))] for row in rows]
+
+
+@given(text=st.text(max_size=5))
+def test_what_is_added_is_never_a_formula(text: str) -> None:
+    assert not harmless(text).startswith(FORMULA)
+
+
+@given(headings=st.lists(st.sampled_from(["Verdict", "verdict1", "say", "Telefon", "retry_at2"])))
+def test_the_added_headings_are_new_to_the_file(headings: list[str]) -> None:
+    added = added_headings(headings)
+
+    assert not {name.casefold() for name in added} & {name.casefold() for name in headings}
+    assert len(set(added)) == len(ADDED)
