@@ -1,9 +1,10 @@
 """The ledger: an append-only, hash-chained record of checks, contacts and changes.
 
-Each writing process extends a chain of its own, inside the transaction that it records, so writers never wait for
-each other. A chain begins with the head of the chain before it. An entry's hash covers the hash before it, its place,
-and a digest of its payload; a number stands in a payload only as a keyed hash. So a payload can be erased when its
-retention ends and the chain still verifies. Signed checkpoints over all heads show a chain that was cut short.
+Each writing process extends chains of its own (one for checks, one for all else), inside the transactions that they
+record, so writers never wait for each other. A chain begins with the head of the chain before it. An entry's hash
+covers the hash before it, its place, and a digest of its payload; a number stands in a payload only as a keyed hash. So
+a payload can be erased when its retention ends and the chain still verifies. Signed checkpoints over all heads show a
+chain that was cut short.
 """
 
 import hashlib
@@ -14,14 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
 
-from sqlalchemy import BigInteger, Connection, String, Text, bindparam, insert, select, update
+from sqlalchemy import BigInteger, Connection, Engine, String, Text, bindparam, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.clock import Clock, to_microseconds
 from core.database import Base, select_lock
-from core.prepared import Prepared, instant_value
+from core.prepared import Prepared, PreparedRows, instant_value
 
 GENESIS = "0" * 64
 ERASED = "ledger.erased"
@@ -120,16 +120,33 @@ def entry_hash(previous: str, place: Position, at: datetime, event: Event, diges
     return hashlib.sha256(json.dumps(covered, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
 
 
-_INSERT = Prepared(insert(LedgerEntry))
-_ADVANCE = Prepared(
+ENTRIES = PreparedRows(LedgerEntry.__table__)
+"""Writes rows of entries as ``Extension.rows`` has them."""
+ADVANCE = (
     update(LedgerChain)
     .where(LedgerChain.no == bindparam("chain"), LedgerChain.seq == bindparam("from_seq"))
     .values(seq=bindparam("to_seq"), head=bindparam("to_head"))
 )
+"""Moves the chain's end, from where it is known to be; its values are ``Extension.move``."""
+_ADVANCE = Prepared(ADVANCE)
+Row = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class Extension:
+    """What is to be written for a chain to grow by some entries: ``rows`` in the order of the table's columns.
+
+    ``dropped`` is set by whoever finds that none of it was written.
+    """
+
+    places: list[Position]
+    rows: list[Row]
+    move: dict[str, object]
+    dropped: bool = False
 
 
 class LedgerWriter:
-    """Extends this process's chain. One per process; safe for many threads; a forked child opens a chain of its own."""
+    """Extends a chain of this process. Safe for many threads; a forked child opens a chain of its own."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -139,6 +156,41 @@ class LedgerWriter:
         self._seq = -1
         self._head = GENESIS
 
+    def open_chain(self, engine: Engine) -> None:
+        """Open a chain, in a transaction of its own, unless this process has one: for ``extending`` to go on from."""
+        with self._lock:
+            if self._pid == os.getpid() and self._chain is not None:
+                return
+            self._pid, self._chain = os.getpid(), None
+            try:
+                with engine.connect().execution_options(sqlite_begin="IMMEDIATE") as connection, connection.begin():
+                    self._open(connection, self._clock.now())
+            except BaseException:
+                self._chain = None  # if it came to be after all, it holds its first entry alone
+                raise
+
+    @contextmanager
+    def extending(self, connection: Connection, events: Sequence[Event]) -> Iterator[Extension]:
+        """Give what ``events`` add to the chain; the caller writes all of it and commits, inside the block."""
+        with self._lock:
+            self._recall(connection)
+            now = self._clock.now()
+            if self._chain is None:
+                self._open(connection, now)
+            assert self._chain is not None  # noqa: S101 - set by _open
+            rows, head = link(self._chain, self._seq, self._head, now, events, connection.dialect.name)
+            seq = self._seq + len(rows)
+            places = [Position(self._chain, number) for number in range(self._seq + 1, seq + 1)]
+            move = {"chain": self._chain, "from_seq": self._seq, "to_seq": seq, "to_head": head}
+            extension = Extension(places, rows, move)
+            try:
+                yield extension
+            except BaseException:
+                self._seq = -1  # the outcome is not known here: read the head again before the next entry
+                raise
+            if not extension.dropped:
+                self._seq, self._head = seq, head
+
     @contextmanager
     def appending(self, connection: Connection, events: Sequence[Event]) -> Iterator[list[Position]]:
         """Write ``events`` in the connection's transaction and give their places; the caller commits inside the block.
@@ -146,15 +198,23 @@ class LedgerWriter:
         Raises:
             RuntimeError: the chain's row was moved by somebody else, which only a fault or tampering can do.
         """
-        with self._lock:
-            self._recall(connection)
-            try:
-                places, seq, head = self._write(connection, events)
-                yield places
-            except BaseException:
-                self._seq = -1  # the outcome is not known here: read the head again before the next entry
-                raise
-            self._seq, self._head = seq, head
+        with self.extending(connection, events) as extension:
+            ENTRIES.run(connection, extension.rows)
+            if _ADVANCE.run(connection, extension.move) != 1:
+                self._chain = None
+                raise RuntimeError("the ledger chain of this process was moved by another writer")
+            yield extension.places
+
+    def require_unmoved(self, connection: Connection, extension: Extension) -> None:
+        """Do nothing if the chain still ends where the extension, which was not written, was to begin.
+
+        Raises:
+            RuntimeError: its row was moved by somebody else; the next entry opens another chain.
+        """
+        chain, seq = extension.move["chain"], extension.move["from_seq"]
+        if connection.scalar(select(LedgerChain.seq).where(LedgerChain.no == chain)) != seq:
+            self._chain = None
+            raise RuntimeError("the ledger chain of this process was moved by another writer")
 
     def _recall(self, connection: Connection) -> None:
         """Know where this process's chain stands, from memory or from its row; forget a chain that never came to be."""
@@ -169,21 +229,6 @@ class LedgerWriter:
             else:
                 self._seq, self._head = row
 
-    def _write(self, connection: Connection, events: Sequence[Event]) -> tuple[list[Position], int, str]:
-        now = self._clock.now()
-        if self._chain is None:
-            self._open(connection, now)
-        assert self._chain is not None  # noqa: S101 - set by _open
-        rows, head = link(self._chain, self._seq, self._head, now, events)
-        _INSERT.run(connection, _bound(connection, rows))
-        seq = self._seq + len(rows)
-        moved = _ADVANCE.run(connection, {"chain": self._chain, "from_seq": self._seq, "to_seq": seq, "to_head": head})
-        if moved != 1:
-            self._chain = None
-            raise RuntimeError("the ledger chain of this process was moved by another writer")
-        places = [Position(self._chain, number) for number in range(self._seq + 1, seq + 1)]
-        return places, seq, head
-
     def _open(self, connection: Connection, now: datetime) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(select_lock(OPEN_LOCK))
@@ -192,43 +237,25 @@ class LedgerWriter:
         ).one_or_none()
         no = 1 if last is None else last.no + 1
         before = None if last is None else {"chain": last.no, "seq": last.seq, "head": last.head}
-        rows, head = link(no, -1, GENESIS, now, [Event("chain.opened", str(no), "ledger", None, {"after": before})])
+        opened = [Event("chain.opened", str(no), "ledger", None, {"after": before})]
+        rows, head = link(no, -1, GENESIS, now, opened, connection.dialect.name)
         connection.execute(insert(LedgerChain), {"no": no, "opened_at": now, "seq": 0, "head": head})
-        _INSERT.run(connection, _bound(connection, rows))
+        ENTRIES.run(connection, rows)
         self._chain, self._seq, self._head = no, 0, head
 
 
-def link(chain: int, seq: int, head: str, at: datetime, events: Sequence[Event]) -> tuple[list[dict[str, object]], str]:
-    """Return the rows that follow ``seq`` and ``head`` in a chain, and the new head. Pure."""
-    rows: list[dict[str, object]] = []
+def link(chain: int, seq: int, head: str, at: datetime, events: Sequence[Event], dialect: str) -> tuple[list[Row], str]:
+    """Return the rows that follow ``seq`` and ``head`` in a chain, in the driver's form, and the new head. Pure."""
+    rows: list[Row] = []
+    written_at = instant_value(dialect, at)
     for event in events:
         seq += 1
         payload = event.payload if isinstance(event.payload, str) else canonical(event.payload)
         digest = payload_digest(payload)
         head = entry_hash(head, Position(chain, seq), at, event, digest)
-        rows.append(
-            {
-                "chain": chain,
-                "seq": seq,
-                "at": at,
-                "kind": event.kind,
-                "subject": event.subject,
-                "actor": event.actor,
-                "seller_id": event.seller_id,
-                "payload": payload,
-                "digest": digest,
-                "hash": head,
-            }
-        )
+        row = (chain, seq, written_at, event.kind, event.subject, event.actor, event.seller_id, payload, digest, head)
+        rows.append(row)
     return rows, head
-
-
-def _bound(connection: Connection, rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Put the rows' instants into the driver's form; they were all written at one moment."""
-    at = instant_value(connection.dialect.name, cast("datetime", rows[0]["at"]))
-    for row in rows:
-        row["at"] = at
-    return rows
 
 
 def put_on_record(session: Session, event: Event) -> None:

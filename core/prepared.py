@@ -9,14 +9,18 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
+from psycopg import RawCursor
 from sqlalchemy import Connection, Dialect, FromClause, Table, bindparam, cast, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement, Select
 
 from core.clock import from_microseconds, to_microseconds
 
 Values = dict[str, object]
+_SERVERS_OWN: Dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call] # SQLAlchemy's
+"""PostgreSQL with parameters as the server itself writes them: the driver need not read a statement's text."""
 
 
 class Prepared:
@@ -26,10 +30,11 @@ class Prepared:
         self._statement = statement
         self._text = lru_cache(maxsize=8)(self._make_text)
 
-    def _make_text(self, dialect: Dialect) -> tuple[str, tuple[str, ...] | None]:
-        compiled = self._statement.compile(dialect=dialect)
-        names = getattr(compiled, "positiontup", None)
-        return str(compiled), tuple(names) if names is not None else None
+    def _make_text(self, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+        if dialect.name == "postgresql":
+            dialect = _SERVERS_OWN
+        compiled: Any = self._statement.compile(dialect=dialect)  # Any: a compiler that knows positions
+        return str(compiled), tuple(compiled.positiontup or ())
 
     def run(self, connection: Connection, values: Values | Sequence[Values]) -> int:
         """Run with one set of values, or with each of several, in the connection's transaction; return the row count.
@@ -62,15 +67,16 @@ class Prepared:
     def _cursor(self, connection: Connection, values: Values | Sequence[Values]) -> Any:  # Any: the driver's cursor
         text, names = self._text(connection.dialect)
         if isinstance(values, dict):
-            one = values if names is None else tuple([values[name] for name in names])
+            one = [values[name] for name in names]
             return self._opened(connection, text, lambda cursor: cursor.execute(text, one))
-        each = values if names is None else [tuple([row[name] for name in names]) for row in values]
+        each = [[row[name] for name in names] for row in values]
         return self._opened(connection, text, lambda cursor: cursor.executemany(text, each))
 
     def _opened(self, connection: Connection, text: str, run: Callable[[Any], object]) -> Any:  # Any: as above
         if not connection.in_transaction():
             connection.begin()
-        cursor = connection.connection.cursor()
+        driver: Any = connection.connection.driver_connection  # Any: either driver's own
+        cursor = driver.cursor() if connection.dialect.name == "sqlite" else RawCursor(driver)
         try:
             run(cursor)
         except Exception as error:
@@ -85,30 +91,31 @@ class PreparedRows:
     PostgreSQL takes them as one array a column, in one statement; SQLite row by row, within the driver.
     """
 
-    def __init__(self, table: FromClause, made: "MakesInsert | None" = None) -> None:
+    def __init__(self, table: FromClause, finish: Callable[[Any], Any] = lambda insert: insert) -> None:
+        """``finish`` completes an INSERT of either dialect, such as with ON CONFLICT; Any: SQLAlchemy's two classes."""
         assert isinstance(table, Table)  # noqa: S101 - what a mapped class has
-        names = [column.name for column in table.columns]
-        self.names = tuple(names)
-        finish = made or (lambda insert: insert)
-        arrays = (postgresql.insert(table)).from_select(names, _unnested(table))
-        self._arrays = Prepared(finish(arrays))
-        self._each = Prepared(finish(sqlite.insert(table).values({name: bindparam(name) for name in names})))
+        self.names = tuple(column.name for column in table.columns)
+        self.arrays = finish(postgresql.insert(table).from_select(self.names, _unnested(table)))
+        """The INSERT as PostgreSQL takes it, to be part of a larger statement; its values come from ``columns``."""
+        self._prefix = table.name
+        self._alone = Prepared(self.arrays)
+        self._each = Prepared(finish(sqlite.insert(table).values({name: bindparam(name) for name in self.names})))
+
+    def columns(self, rows: Sequence[tuple[object, ...]]) -> Values:
+        """Return the rows as PostgreSQL takes them: a list for each column."""
+        lists = zip(*rows, strict=True) if rows else ((),) * len(self.names)
+        return {f"{self._prefix}_{name}": list(one) for name, one in zip(self.names, lists, strict=True)}
 
     def run(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> int:
         """Write the rows in the connection's transaction, in order; return how many were written."""
         if connection.dialect.name == "postgresql":
-            columns = zip(*rows, strict=True)
-            return self._arrays.run(connection, dict(zip(self.names, map(list, columns), strict=True)))
+            return self._alone.run(connection, self.columns(rows))
         return self._each.run_each(connection, rows)
 
 
-MakesInsert = Callable[[Any], Any]
-"""What finishes an INSERT of either dialect, such as with ON CONFLICT; Any: SQLAlchemy's two classes of it."""
-
-
 def _unnested(table: Table) -> Select[Any]:
-    """Return a SELECT of one row for each place in the arrays that are given by the columns' names."""
-    arrays = [cast(bindparam(column.name), postgresql.ARRAY(column.type)) for column in table.columns]
+    """Return a SELECT of one row for each place in the arrays that are given by the names of table and column."""
+    arrays = [cast(bindparam(f"{table.name}_{one.name}"), postgresql.ARRAY(one.type)) for one in table.columns]
     names = [column.name for column in table.columns]
     given = func.unnest(*arrays).table_valued(*names, name="given").render_derived()
     return select(*(given.c[name] for name in names))

@@ -77,7 +77,8 @@ def _moved(insert: Any) -> Any:  # Any: the INSERT of either dialect
 
 
 _MOVED = ("held_by", "taken_at", "held_until", "settled", "moved_by", "moved_after")
-_TAKE = PreparedRows(Reservation.__table__, _moved)
+TAKE = PreparedRows(Reservation.__table__, _moved)
+"""Takes attempts; of fewer than were given, others have taken some."""
 
 
 class Attempts:
@@ -121,15 +122,16 @@ class Attempts:
         )
         kinds["reservation"] = [mine, *(row for row in held if row[4] != campaign_id)]
 
-    def written(self, connection: Connection) -> bool:
-        """Write them, in the order of their keys; False if one had been moved by others since the facts were read.
+    def rows(self) -> list[tuple[object, ...]]:
+        """Return what is to be written, in the order of the keys.
 
         The order keeps two processes that take the same ones from waiting for each other.
         """
-        if not self._taken:
-            return True
-        rows = [self._taken[key] for key in sorted(self._taken)]
-        return _TAKE.run(connection, rows) == len(rows)
+        return [self._taken[key] for key in sorted(self._taken)]
+
+    def written(self, connection: Connection) -> bool:
+        """Write them; False if one had been moved by others since the facts were read."""
+        return not self._taken or TAKE.run(connection, self.rows()) == len(self._taken)
 
 
 def settle(session: Session, *, number: int, campaign_id: str, check_id: str, contact_id: str) -> None:

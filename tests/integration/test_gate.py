@@ -162,16 +162,37 @@ def test_another_sellers_campaign_is_as_unknown_as_one_that_does_not_exist(seede
 
 
 class _Refusal:
-    """Makes commits fail while ``on``."""
+    """Makes commits fail while ``on``: in PostgreSQL the one statement that is a transaction, by a trigger."""
 
     def __init__(self, seeded: Seeded) -> None:
-        self.on = False
-        self.failed = 0
-        event.listen(seeded.service.store.engine, "commit", self._refuse)
+        self._engine = seeded.service.store.engine
+        self._on = False
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine, "commit", self._refuse)
+        else:
+            with self._engine.begin() as connection:
+                connection.exec_driver_sql(
+                    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+                    "$$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = '53100'; END $$"
+                )
+
+    def __enter__(self) -> None:
+        self._on = True
+        if self._engine.dialect.name == "postgresql":
+            with self._engine.begin() as connection:
+                connection.exec_driver_sql(
+                    "CREATE CONSTRAINT TRIGGER refused AFTER INSERT ON checks DEFERRABLE INITIALLY DEFERRED "
+                    "FOR EACH ROW EXECUTE FUNCTION refuse()"
+                )
+
+    def __exit__(self, *_raised: object) -> None:
+        self._on = False
+        if self._engine.dialect.name == "postgresql":
+            with self._engine.begin() as connection:
+                connection.exec_driver_sql("DROP TRIGGER refused ON checks")
 
     def _refuse(self, connection: Any) -> None:  # Any: a SQLAlchemy connection
-        if self.on:
-            self.failed += 1
+        if self._on:
             driver = connection.dialect.loaded_dbapi
             raise DBAPIError.instance("COMMIT", None, driver.OperationalError("disk full"), driver.Error)
 
@@ -180,7 +201,6 @@ def test_when_the_record_cannot_be_kept_every_waiter_hears_so_and_the_next_ask_w
     gate, barrier = seeded.service.gate, threading.Barrier(16)
     ask(seeded, FROM_PARTNER)
     before, refusal = on_record(seeded), _Refusal(seeded)
-    refusal.on = True
 
     def at_once(_place: int) -> type[object]:
         barrier.wait()
@@ -189,12 +209,10 @@ def test_when_the_record_cannot_be_kept_every_waiter_hears_so_and_the_next_ask_w
         except StorageUnavailable as error:
             return type(error)
 
-    with ThreadPoolExecutor(16) as pool:
+    with refusal, ThreadPoolExecutor(16) as pool:
         assert list(pool.map(at_once, range(16))) == [StorageUnavailable] * 16
-    assert refusal.failed
     assert on_record(seeded) == before
 
-    refusal.on = False
     assert ask(seeded, FROM_PARTNER).decision.may_call
     assert on_record(seeded)[0] == before[0] + 1
     assert verified(seeded.service).findings == ()

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from core.ledger import LedgerEntry
 from core.numbers import metadata_version, read_number
-from dnc.gate import Question, _Request
+from dnc.drafts import Question, Request
 from tests.integration.seeds import dialer_of, seeded_service
 from tests.seeding import CAMPAIGN, FROM_PARTNER
 
@@ -19,7 +19,7 @@ def test_a_request_that_cannot_be_recorded_does_not_take_those_it_waits_with_alo
     with seeded_service(request, "postgresql", tmp_path) as seeded:
         dialer = dialer_of(seeded)
         good, poisoned, other = (
-            _Request(dialer, CAMPAIGN, [Question(FROM_PARTNER, reference=reference)], [read_number(FROM_PARTNER)])
+            Request(dialer, CAMPAIGN, [Question(FROM_PARTNER, reference=reference)], [read_number(FROM_PARTNER)])
             for reference in ("good", "a\x00b", "other")
         )
 

@@ -1,0 +1,139 @@
+"""Drafts: the answers to one request, before they are on record, and what they put there."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.access import Caller
+from core.errors import NotFound
+from core.ids import new_ids
+from core.ledger import Event, Position
+from core.numbers import Number, NumberFault, metadata_version
+from core.prepared import instant_value
+from core.secrets import Keyring
+from dnc.answers import Answer
+from dnc.deciding import Decided, Decider, encode, readable_or_none
+from dnc.gathering import CampaignCard, Standing
+from dnc.reservations import Attempts
+
+RECORD_FORM = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """May this number be called for this campaign? ``number`` in any spelling, ``region`` for national forms."""
+
+    number: object
+    region: str = "SE"
+    reference: str | None = None
+
+
+class UnknownCampaign(NotFound):
+    """No campaign of the caller's seller has this slug."""
+
+    code, title = "unknown-campaign", "There is no such campaign"
+
+
+@dataclass(eq=False, slots=True)
+class Request:
+    """Questions of one caller for one campaign, and what became of them."""
+
+    caller: Caller
+    campaign: str
+    questions: Sequence[Question]
+    numbers: list[Number | NumberFault]
+    turn: threading.Event = field(default_factory=threading.Event)
+    answers: list[Answer] | None = None
+    error: BaseException | None = None
+
+
+def campaign_of(found: Standing, caller: Caller, slug: str) -> CampaignCard:
+    """Return the campaign.
+
+    Raises:
+        UnknownCampaign: the caller's seller has none of that name.
+    """
+    card = found.campaigns.get(slug)
+    if card is None or caller.seller_id not in (None, card.seller_id):
+        raise UnknownCampaign("there is no campaign with that slug for your seller")
+    return card
+
+
+@dataclass(slots=True)
+class Draft:
+    """One request's answers, before they are on record."""
+
+    request: Request
+    campaign: CampaignCard
+    answers: list[Answer]
+    decided: list[Decided]
+    ids: list[dict[str, list[str]]]
+
+    def event(self, keyring: Keyring) -> Event:
+        """Return the ledger entry: the plan's version, each distinct decision once, and a row for each answer."""
+        caller, seller_id = self.request.caller, self.campaign.seller_id
+        return Event("checks", self.answers[0].id, caller.actor, seller_id, self._payload(keyring))
+
+    def _payload(self, keyring: Keyring) -> str:
+        places: dict[int, int] = {}
+        records: list[str] = []
+        rows: list[str] = []
+        number_hash = keyring.number_hash
+        for answer, decided, ids in zip(self.answers, self.decided, self.ids, strict=True):
+            place = places.get(id(decided))
+            if place is None:
+                place = places[id(decided)] = len(records)
+                records.append(decided.record)
+            number = "null" if answer.number is None else f'"{number_hash(answer.number.value)}"'
+            reference = "null" if answer.reference is None else encode(answer.reference)
+            rows.append(f'["{answer.id}",{number},{place},{encode(ids) if ids else "{}"},{reference}]')
+        head = f'"form":{RECORD_FORM},"phonenumbers":"{metadata_version()}"'
+        return f'{{{head},"decisions":[{",".join(records)}],"rows":[{",".join(rows)}]}}'
+
+    def take(self, attempts: Attempts) -> None:
+        """Hold the attempt of each number that was allowed."""
+        campaign, asker = self.campaign, self.request.caller.actor
+        for answer in self.answers:
+            until = answer.decision.valid_until
+            if until is not None and answer.number is not None:
+                attempts.take(
+                    answer.number.value, campaign.id, campaign.seller_id, check_id=answer.id, asker=asker, until=until
+                )
+
+    def rows(self, position: Position, now: datetime, dialect: str) -> list[tuple[object, ...]]:
+        """Return the rows of the table ``checks``, in the order of its columns, tied to the entry at ``position``."""
+        checked_at, asker = instant_value(dialect, now), self.request.caller.actor
+        seller_id, campaign_id, chain, seq = self.campaign.seller_id, self.campaign.id, position.chain, position.seq
+        return [
+            (
+                answer.id,
+                seller_id,
+                campaign_id,
+                None if answer.number is None else answer.number.value,
+                answer.decision.verdict.value,
+                checked_at,
+                instant_value(dialect, answer.decision.valid_until),
+                asker,
+                answer.reference,
+                chain,
+                seq,
+                place,
+            )
+            for place, answer in enumerate(self.answers)
+        ]
+
+
+def draft_for(decider: Decider, request: Request, campaign: CampaignCard) -> Draft:
+    """Return the answers to a request, decided now; nothing is on record yet."""
+    draft, asker = Draft(request, campaign, [], [], []), request.caller.actor
+    ids = new_ids(len(request.questions))
+    for id_, question, number in zip(ids, request.questions, request.numbers, strict=True):
+        known, key = decider.known(number, campaign, asker)
+        decided = decider.decided(number, campaign, known, key)
+        draft.answers.append(
+            Answer(id_, readable_or_none(number), question.reference, decided.decision, decided.common)
+        )
+        draft.decided.append(decided)
+        draft.ids.append(known.ids if known is not None else {})
+    return draft
