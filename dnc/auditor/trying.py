@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.clock import utc
@@ -22,7 +22,11 @@ from dnc.models import Check
 from dnc.policy import policy_for
 from dnc.recorded import decided_otherwise
 
-IN_FLIGHT = timedelta(minutes=1)
+IN_FLIGHT = tuple(
+    sign * slack
+    for slack in (timedelta(microseconds=1), timedelta(seconds=1), timedelta(seconds=10), timedelta(minutes=1))
+    for sign in (-1, 1)
+)
 """How far the moment that a row tells may be from when others could see it: a transaction's length, and two clocks."""
 UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, LookupError)
 
@@ -178,21 +182,16 @@ class Trial:
             what = _rebuilt_otherwise(one, row, facts)
             if what is not None:
                 doubted.append((one, row, question, facts, what))
-        for one, row, question, facts, what in doubted:
-            if self._was_in_flight(connection, one, row, question):
-                self.counts.in_flight += 1
+        around = [replace(one[2], known_at=one[2].at + slack) for one in doubted for slack in IN_FLIGHT]
+        rebuilt = facts_asked(connection, self._listed, around)
+        for place, (one, row, _question, facts, what) in enumerate(doubted):
+            tried = rebuilt[place * len(IN_FLIGHT) : (place + 1) * len(IN_FLIGHT)]
+            if any(_rebuilt_otherwise(one, row, each) is None for each in tried):
+                self.counts.in_flight += 1  # a row tells when it was written, not when others could see it
             elif _is_partial(one, facts):
                 self.counts.unrebuilt += 1
             else:
                 self._differ(one.entry, one.id, Against.TABLES, what)
-
-    def _was_in_flight(self, connection: Connection, one: _Given, row: Check, question: Asked) -> bool:
-        """Return whether what was known just before or just after gives the answer: a row tells when it was written,
-        not when others could see it."""
-        around = [replace(question, known_at=row.checked_at + slack) for slack in (-IN_FLIGHT, IN_FLIGHT)]
-        return any(
-            _rebuilt_otherwise(one, row, facts) is None for facts in facts_asked(connection, self._listed, around)
-        )
 
 
 def _decided_otherwise(stored: Any) -> str | None:  # Any: whatever the ledger's JSON holds

@@ -287,6 +287,7 @@ def readied(demo: Demo, folder: Path) -> Path:
     place = folder / "ringklar"
     shutil.copytree(demo.folder, place)
     (place / ".venv").symlink_to(sys.prefix)
+    (place / "docs").symlink_to(REPOSITORY / "docs")
     return place
 
 

@@ -93,3 +93,17 @@ def test_a_data_folder_that_cannot_be_used_is_a_mistake_like_any_other(tmp_path:
     (tmp_path / "file").write_text("in the way", encoding="ascii")
 
     assert "RINGKLAR_DATA_DIR" in mistakes(tmp_path, DATA_DIR=str(tmp_path / "file"))[0]
+
+
+def test_a_time_stamp_authority_is_an_address_with_certificates_or_none_at_all(tmp_path: Path) -> None:
+    assert load_settings(given(tmp_path)).timestamp_ca is None
+    settings = load_settings(given(tmp_path, TIMESTAMP_URL="https://tsa.example/", TIMESTAMP_CA="ca.pem"))
+    assert settings.timestamp_ca == Path("ca.pem").absolute()
+    assert settings.timestamp_minutes == 60
+    for values in (
+        {"TIMESTAMP_URL": "https://tsa.example/"},
+        {"TIMESTAMP_CA": "ca.pem"},
+        {"TIMESTAMP_URL": "file:///etc/passwd", "TIMESTAMP_CA": "ca.pem"},
+        {"TIMESTAMP_MINUTES": "0"},
+    ):
+        assert len(mistakes(tmp_path, **values)) == 1
