@@ -91,7 +91,7 @@ def import_file(data_dir: Path, path: Path, source: str, database_url: str | Non
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment_for(data_dir, database_url), stdout=subprocess.DEVNULL
     )
-    with _watched(process.pid) as most:
+    with watched(process.pid) as most:
         status = process.wait()
         seconds = time.perf_counter() - started
     if status != 0:
@@ -100,7 +100,7 @@ def import_file(data_dir: Path, path: Path, source: str, database_url: str | Non
 
 
 @contextmanager
-def _watched(pid: int) -> Iterator[list[int]]:
+def watched(pid: int) -> Iterator[list[int]]:
     most, over = [0], threading.Event()
 
     def watch() -> None:

@@ -68,7 +68,7 @@ def test_another_seller_s_key_learns_of_no_screening(ringklar: Ringklar) -> None
 def test_a_file_that_cannot_be_screened_is_refused_and_not_on_record(
     ringklar: Ringklar, content: bytes, fields: dict[str, str], code: str
 ) -> None:
-    refused(send(ringklar, content, **fields), 422, code)
+    refused(send(ringklar, content, Role.DIALER, **fields), 422, code)
 
 
 def test_a_campaign_s_leads_are_screened_and_may_be_cancelled_and_resumed(

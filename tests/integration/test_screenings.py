@@ -14,7 +14,6 @@ import pytest
 from sqlalchemy import func, select, update
 
 from core.access import Caller, Role
-from core.clock import utc
 from core.errors import Forbidden, NotFound
 from core.ids import new_id
 from core.ledger import LedgerEntry
@@ -149,7 +148,8 @@ def test_numbers_are_decided_together_as_each_would_be_alone(
     numbers.sort()
     _fill_at_random(seeded, numbers.tolist())
     store, now = seeded.service.store, seeded.clock.now()
-    results = []
+    results: list[list[tuple[object, ...]]] = []
+    alone: list[tuple[object, ...]] = []
     for looked_up in (10**6, 0):  # by index, then table by table
         monkeypatch.setattr("dnc.screenings.standing.LOOKED_UP_AT_MOST", looked_up)
         monkeypatch.setattr("dnc.screenings.standing.WORTH_A_SCAN", 10**6)
@@ -329,9 +329,9 @@ def _cut_off(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
 
         return run_or_end
 
-    from dnc.screenings import running
+    from dnc.screenings import recording, running
 
-    monkeypatch.setattr(running, "record_part", stepped(running.record_part))
+    monkeypatch.setattr(running, "record_part", stepped(recording.record_part))
     monkeypatch.setattr(CsvOutput, "write", stepped(CsvOutput.write))
 
 
@@ -444,7 +444,7 @@ def test_at_night_the_next_opening_can_be_asked_for(on_sqlite: Seeded, tmp_path:
 
     [first, *_] = rows_of(target)
     assert first["verdict"] == "allow"
-    assert first["valid_until"] > utc(on_sqlite.clock.now() + timedelta(hours=8))
+    assert datetime.fromisoformat(first["valid_until"]) > on_sqlite.clock.now() + timedelta(hours=8)
 
 
 def test_a_workbook_comes_back_as_a_workbook_of_texts(on_sqlite: Seeded, tmp_path: Path) -> None:
@@ -455,7 +455,13 @@ def test_a_workbook_comes_back_as_a_workbook_of_texts(on_sqlite: Seeded, tmp_pat
     source = tmp_path / "ring.xlsx"
     with xlsxwriter.Workbook(str(source)) as book:
         sheet = book.add_worksheet()
-        for at, row in enumerate([["Kund", "Telefon"], ["=2+2", FROM_PARTNER], ["b", ""], ["c", int(LISTED[1:])]]):
+        written: list[list[str | int]] = [
+            ["Kund", "Telefon"],
+            ["=2+2", FROM_PARTNER],
+            ["b", ""],
+            ["c", int(LISTED[1:])],
+        ]
+        for at, row in enumerate(written):
             for column, cell in enumerate(row):
                 sheet.write_string(at, column, cell) if isinstance(cell, str) else sheet.write(at, column, cell)
 

@@ -117,6 +117,7 @@ def side(lead: LeadFact, now: datetime, policy: Policy | None) -> tuple[object, 
 stored = st.one_of(near, near, st.datetimes(timezones=st.just(UTC)))
 near_sixteen = st.builds(lambda days: date(2010, 11, 18) + timedelta(days=days), st.integers(-400, 400))
 birthdays = st.one_of(st.none(), st.dates(date(1900, 1, 1), date(2030, 1, 1)), near_sixteen)
+Dated = tuple[datetime | None, datetime, date | None]
 dates = st.tuples(st.none() | stored, stored, birthdays)
 
 
@@ -128,7 +129,7 @@ dates = st.tuples(st.none() | stored, stored, birthdays)
     now=near,
 )
 def test_a_lead_stands_for_another_on_the_same_side_of_the_moment(
-    facts: CallFacts, lead: LeadFact, dated: tuple[tuple, tuple], policy: Policy | None, now: datetime
+    facts: CallFacts, lead: LeadFact, dated: tuple[Dated, Dated], policy: Policy | None, now: datetime
 ) -> None:
     assume(policy is None or policy.answer_cap <= HORIZON)
     one, other = (replace(lead, collected_at=at, expires_at=until, birth_date=born) for at, until, born in dated)
@@ -146,7 +147,7 @@ def test_a_lead_stands_for_another_on_the_same_side_of_the_moment(
     now=near,
 )
 def test_several_leads_stand_for_others_that_end_in_the_same_order(
-    facts: CallFacts, several: Sequence[tuple[LeadFact, tuple, tuple]], policy: Policy | None, now: datetime
+    facts: CallFacts, several: Sequence[tuple[LeadFact, Dated, Dated]], policy: Policy | None, now: datetime
 ) -> None:
     """Where no consent or relation on record may end before them."""
     assume(policy is None or policy.answer_cap <= HORIZON)
@@ -155,7 +156,7 @@ def test_several_leads_stand_for_others_that_end_in_the_same_order(
     for which in (1, 2):
         made = []
         for place, dated in enumerate(several):
-            at, until, born = dated[which]
+            at, until, born = dated[1] if which == 1 else dated[2]
             lead = replace(dated[0], id=str(place), collected_at=at, expires_at=until, birth_date=born)
             made.append(lead)
         sets.append(tuple(made))
