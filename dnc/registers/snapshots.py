@@ -3,9 +3,9 @@
 A file ``<name>.snapshot`` is a header (``dnc.registers.headers``), whose SHA-256 is the name, and a payload: a roaring
 bitmap of E.164 integers (46701740605) in the portable 64-bit form, which any roaring library reads. A process opens
 it by reading the header alone; a look-up then reads a block or two of the payload, which the machine holds once, in its
-page cache. **Every block is checked each time it is read**: no answer is taken from other bytes than were written,
-however and whenever the file was changed. What cannot be read, or is not what its name says, raises: it is never taken
-for an empty register.
+page cache. A payload of up to 16 MiB, some ten million numbers, each process holds for itself. **Every block is checked
+each time it is read**: no answer is taken from other bytes than were written, however and whenever the file was
+changed. What cannot be read, or is not what its name says, raises: it is never taken for an empty register.
 
 The file is written beside its place, synchronised and renamed, so that a file under a snapshot's name is whole or
 absent, through kill -9 and power cut. Files of earlier versions, ``<SHA-256 of the whole>.roaring``, are a payload
@@ -52,6 +52,7 @@ _LOW, _IN_BLOCK = (1 << LOW_BITS) - 1, BLOCK - 1
 _PLACES_KEPT = 1 << 17  # containers whose place is at hand, some 15 MB at most; more are found again when asked
 _ARRAY, _BITMAP = int(Kind.ARRAY), int(Kind.BITMAP)  # comparing with plain integers is faster
 _SPAN = 1 << 20  # bytes read at once when many blocks are wanted
+_HELD = 16 << 20  # bytes of a payload that a process holds itself: each system call lets other threads in, some ms each
 _NAME = re.compile(r"[0-9a-f]{64}")
 _Read = Callable[[int, int], bytes]
 
@@ -75,18 +76,19 @@ class Snapshot:
         "_payload_at",
         "_places",
         "_read",
+        "_read_file",
         "coverage",
         "file",
         "sha256",
     )
 
-    def __init__(self, sha256: str, header: Header, read: _Read, file: tuple[int, int] | None) -> None:
+    def __init__(self, sha256: str, header: Header, read_file: _Read, file: tuple[int, int] | None) -> None:
         self.sha256 = sha256
         self.coverage = header.coverage
         self.file = file
         self._header = header
         self._digests, self._payload_at = header.digests, header.payload_at  # at hand for every look-up
-        self._read = read
+        self._read_file = self._read = read_file
         self._places: dict[int, int] = {}
 
     def __contains__(self, number: int) -> bool:
@@ -122,8 +124,14 @@ class Snapshot:
 
     def verify(self) -> None:
         """Check every block of the file."""
-        for _ in self._spans():
+        for _ in self._spans(self._read_file):
             pass
+
+    def hold(self) -> None:
+        """Have all of the payload in this process's memory, so that a look-up needs no system call."""
+        content = self._read_file(self._header.payload_bytes, self._payload_at)
+        payload_at = self._payload_at
+        self._read = lambda length, at: content[at - payload_at : at - payload_at + length]
 
     def listed_of(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return for each of ``numbers``, in any order, whether it is listed. Memory grows with ``numbers`` alone."""
@@ -191,14 +199,14 @@ class Snapshot:
             raise self._damaged(number)
         return content
 
-    def _checked(self, start: int, end: int) -> bytes:
+    def _checked(self, start: int, end: int, read: _Read | None = None) -> bytes:
         """Return the payload's bytes from ``start`` to ``end``, after seeing that their blocks are as written."""
         first, last = start >> BLOCK_BITS, (end - 1) >> BLOCK_BITS
         aligned = first << BLOCK_BITS
-        if first == last:
+        if first == last and read is None:
             return self._block(first)[start - aligned : end - aligned]
         try:
-            content = self._read((last + 1 - first) << BLOCK_BITS, self._payload_at + aligned)
+            content = (read or self._read)((last + 1 - first) << BLOCK_BITS, self._payload_at + aligned)
         except OSError as error:
             raise self._unreadable(error) from error
         view, digests = memoryview(content), self._digests
@@ -209,10 +217,10 @@ class Snapshot:
                 raise self._damaged(number)
         return content[start - aligned : end - aligned]
 
-    def _spans(self) -> Iterator[bytes]:
+    def _spans(self, read: _Read | None = None) -> Iterator[bytes]:
         size = self._header.payload_bytes
         for start in range(0, size, _SPAN):
-            yield self._checked(start, min(start + _SPAN, size))
+            yield self._checked(start, min(start + _SPAN, size), read)
 
     def _damaged(self, block: int) -> SnapshotUnreadable:
         return SnapshotUnreadable(f"the snapshot {self.sha256[:12]}… is damaged in block {block}")
@@ -309,6 +317,8 @@ def _opened(path: Path, sha256: str) -> Snapshot:
         raise
     snapshot = Snapshot(sha256, header, read, (status.st_dev, status.st_ino))
     weakref.finalize(snapshot, os.close, descriptor)
+    if header.payload_bytes <= _HELD:
+        snapshot.hold()
     return snapshot
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pyroaring import BitMap64
 
+from dnc.registers import snapshots
 from dnc.registers.containers import BITMAP_BYTES
 from dnc.registers.headers import BLOCK
 from dnc.registers.shelf import RETRY_SECONDS, VERIFIED_SECONDS, RegisterShelf
@@ -33,6 +34,12 @@ FAR = SPREAD[-1]
 def shelf(tmp_path: Path) -> tuple[RegisterShelf, Seconds]:
     seconds = Seconds()
     return RegisterShelf(tmp_path, monotonic=seconds), seconds
+
+
+@pytest.fixture(autouse=True)
+def read_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read every snapshot from its file, however small: what is held in memory is not reached by what happens to it."""
+    monkeypatch.setattr(snapshots, "_HELD", 0)
 
 
 def _zero(path: Path) -> None:
@@ -64,6 +71,20 @@ def test_a_file_spoilt_in_place_while_it_is_open_is_noticed_by_the_next_look_up(
 
     assert shelf[0].listed(sha256, FIRST) is None
     assert shelf[0].listed(sha256, FIRST + 1) is None
+    assert shelf[0].is_readable(sha256) is False
+
+
+def test_a_small_snapshot_goes_on_answering_from_memory_though_its_file_is_seen_to_be_spoilt(
+    tmp_path: Path, shelf: tuple[RegisterShelf, Seconds], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    sha256 = write_snapshot(tmp_path, BitMap64(SPREAD)).sha256
+    assert shelf[0].listed(sha256, FIRST) is True
+
+    _zero(snapshot_path(tmp_path, sha256))
+
+    assert shelf[0].listed(sha256, FAR) is True
+    assert shelf[0].listed(sha256, FAR - 1) is False
     assert shelf[0].is_readable(sha256) is False
 
 
