@@ -18,6 +18,7 @@ from core.errors import Forbidden, NotFound
 from core.ids import new_id
 from core.ledger import LedgerEntry
 from core.numbers import Number
+from dnc.audit import compare_records
 from dnc.deciding import Decider, Kept
 from dnc.decision import Decision
 from dnc.gate import Question, UnknownCampaign
@@ -417,12 +418,17 @@ def test_the_answer_to_any_number_is_shown_and_decided_again_from_the_record(see
 def test_a_changed_record_is_never_told(on_sqlite: Seeded, tmp_path: Path) -> None:
     screening_id, _ = screened(on_sqlite, file_in(tmp_path))
     store = on_sqlite.service.store
+    with store.reading() as session:
+        assert compare_records(session, store.keyring) == []
     with store.engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER screening_parts_no_update")
         connection.exec_driver_sql("UPDATE screening_parts SET packed = CAST(packed || x'00' AS BLOB) WHERE no = 0")
 
     with store.reading() as session, pytest.raises(ScreeningDamaged):
         list(answers_on(session, OPERATOR, screening_id, int(FROM_PARTNER)))
+    with store.reading() as session:
+        [finding] = compare_records(session, store.keyring)
+    assert finding.detail == "a part of a screening was changed"
 
 
 def test_what_if_answers_for_its_moment_and_records_nothing(on_sqlite: Seeded, tmp_path: Path) -> None:
