@@ -41,6 +41,7 @@ from dnc.registers.layouts import stored_text
 from dnc.registers.standing import known_registers
 from dnc.screenings.audit import RECORDED as OF_SCREENINGS
 from dnc.screenings.audit import compare_parts
+from dnc.seller_rules.audit import RECORDED as OF_SELLER_RULES
 from leads.arriving import arrived_file
 from leads.audit import RECORDED as OF_LEADS
 from leads.audit import SWITCHED as SWITCHED_IN_LEADS
@@ -285,7 +286,7 @@ def compare_records(session: Session, keyring: Keyring) -> list[Finding]:
     An entry whose payload was erased openly still says that its row is there, whose it is and who made it, no more;
     one that was erased without a word is a finding itself.
     """
-    tables = (*OF_CORE, *OF_CONSENT, *OF_LEADS, *OF_SCREENINGS, *RECORDED)
+    tables = (*OF_CORE, *OF_CONSENT, *OF_LEADS, *OF_SCREENINGS, *OF_SELLER_RULES, *RECORDED)
     return [
         *silently_erased(session),
         *compare(session, keyring, tables, (*SWITCHED_IN_CORE, *SWITCHED_IN_LEADS, *SWITCHED)),

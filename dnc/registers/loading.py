@@ -164,7 +164,7 @@ def load_register(
             file_name=_shown_name(file_name),
             file_sha256=read.sha256,
             rejected_lines=sum(read.rejected.values()),
-            loaded_at=now,
+            loaded_at=store.clock.now(),  # the swap itself, not when the file began to be read
             loaded_by=caller.actor,
             kind=kind.value,
             base_version_id=base.version_id if base else None,

@@ -9,6 +9,7 @@ from consent.grounds import record_consent, record_relation, withdraw_consent
 from consent.terms import Channel
 from core.access import disable_user, revoke_key
 from core.numbers import Number, read_number
+from core.sellers import seller_named
 from dnc.arrivals import screen_arrivals
 from dnc.campaigns import close_campaign
 from dnc.canaries import canaries_out, report_sighting
@@ -21,6 +22,7 @@ from dnc.opt_outs import release_opt_out
 from dnc.oversight.complaints import ComplaintKind, record_complaint
 from dnc.recipients import add_recipient
 from dnc.restrictions import end_restriction, restrict
+from dnc.seller_rules.setting import set_rules
 from leads.assessments import add_assessment
 from leads.models import LeadFile
 from leads.pauses import (
@@ -43,6 +45,7 @@ from tests.seeding import (
     OPERATOR,
     OPTED_OUT,
     OTHER_CAMPAIGN,
+    OTHER_SELLER,
     PARTNER_SOURCE,
     SELLER,
     Seeded,
@@ -106,8 +109,22 @@ def fill(seeded: Seeded) -> None:
         withdraw_consent(
             session, OPERATOR, keyring=keyring, consent_id=consent.id, withdrawn_at=now, via="mail", note="", now=now
         )
+    _fill_rules(seeded)
     _fill_what_leads_bring(seeded, number)
     _fill_what_can_change(seeded, number)
+
+
+def _fill_rules(seeded: Seeded) -> None:
+    """Put a seller's own rules on record that change no answer of this hour."""
+    with seeded.service.store.writing() as session:
+        set_rules(
+            session,
+            OPERATOR,
+            seller=seller_named(session, OTHER_SELLER),
+            rules={"SE": {"closes": "20:00"}},
+            because="fewer complaints",
+            now=seeded.clock.now(),
+        )
 
 
 def _fill_what_leads_bring(seeded: Seeded, number: Number) -> None:

@@ -162,6 +162,7 @@ COLUMNS = {
     ),
     "registers": "name country version_id layout",
     "restrictions": "seller_id number kind made_by ended_at",
+    "seller_rules": "seller_id version rules because set_by",
     "sellers": "slug name",
     "source_sellers": "name",
     "source_terms": "source_id version text sha256 page_url shown_from shown_until added_by",
