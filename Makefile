@@ -39,15 +39,15 @@ check: dev-env ## the fast gates: format, lint, types, package boundaries, secur
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml .
 
 test: check browser ## everything that CI runs: the gates, then every test, on real databases and in a real browser
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n logical --dist worksteal $(PYTEST_ARGS)
 
-bench: dev-env ## measure; prints a table, and writes JSON to the file named by BENCH_JSON
+bench: dev-env ## measure; prints a table, and writes JSON to the file named by BENCH_JSON; SECTIONS="checks sizes" for some
 	@for tool in wrk sqlite3; do \
 		command -v $$tool >/dev/null || apt-get install -y --no-install-recommends $$tool >/dev/null 2>&1 \
 			|| sudo -n apt-get install -y --no-install-recommends $$tool >/dev/null 2>&1 \
 			|| { echo "make bench needs $$tool: apt install $$tool" >&2; exit 1; }; \
 	done
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(SECTIONS)
 
 mutate: dev-env ## change the rules of the decision one by one, and see that the tests notice each
 	$(BIN)/mutmut run --max-children 2

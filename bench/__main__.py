@@ -1,4 +1,4 @@
-"""``python -m bench``: measure the promises and print them as a table; BENCH_JSON=file keeps them as JSON.
+"""``python -m bench [SECTION …]``: measure the promises, as a table; BENCH_JSON=file keeps them as JSON.
 
 Every figure is a ratio of two things measured in turn in this run, so a slow or noisy machine changes both. Sizes can
 be made smaller for a quick look with BENCH_SCALE, from 0 to 1.
@@ -10,15 +10,15 @@ import platform
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import lead_files, seeds
+from bench import lead_files, ledger_size, screenings, seeds, snapshots
 from bench.figures import BATCH, SCALE, Figure, at_least, at_most, scaled
 from bench.server import Load, load, serving
-from tests.postgres import postgres_server
+from tests.postgres import PostgresServer, postgres_server
 
 ROUNDS, SECONDS = 5, 4
 
@@ -120,29 +120,74 @@ def machine() -> str:
     return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}"
 
 
-def main() -> int:
-    """Measure everything; return 0 if every promise is kept, else 1."""
+Section = Callable[[Path, PostgresServer], list[Figure]]
+
+
+def _of_checks(folder: Path, server: PostgresServer) -> list[Figure]:
+    server.create_database("bench")
+    return [
+        *single_checks("SQLite", folder / "sqlite", None),
+        *single_checks("PostgreSQL", folder / "postgresql", server.url_for("bench")),
+    ]
+
+
+def _of_leads(folder: Path, server: PostgresServer) -> list[Figure]:
+    return [
+        *lead_files.against_bulk_load("PostgreSQL", folder / "postgresql", server),
+        *lead_files.against_bulk_load("SQLite", folder / "sqlite", None),
+        *lead_files.workbook(folder / "workbook"),
+    ]
+
+
+def _of_registers(folder: Path, _server: PostgresServer) -> list[Figure]:
+    return [
+        *register_import(folder / "nix"),
+        *snapshots.at_scale(folder / "scale"),
+        *snapshots.swap_under_load(folder / "swap"),
+    ]
+
+
+def _of_screenings(folder: Path, server: PostgresServer) -> list[Figure]:
+    return [
+        *screenings.against_bare_join("SQLite", folder / "sqlite", None),
+        *screenings.against_bare_join("PostgreSQL", folder / "postgresql", server),
+    ]
+
+
+def _of_sizes(folder: Path, _server: PostgresServer) -> list[Figure]:
+    return [*empty_against_full(folder / "database"), *ledger_size.against_empty(folder / "ledger")]
+
+
+SECTIONS: dict[str, Section] = {
+    "checks": _of_checks,
+    "leads": _of_leads,
+    "registers": _of_registers,
+    "screenings": _of_screenings,
+    "sizes": _of_sizes,
+}
+
+
+def main(names: Sequence[str]) -> int:
+    """Measure the sections named, or everything; return 0 if every promise is kept, else 1."""
+    unknown = set(names) - SECTIONS.keys()
+    if unknown:
+        sys.stderr.write(f"there is no section {', '.join(sorted(unknown))}: {', '.join(SECTIONS)}\n")
+        return 2
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="ringklar-bench-") as name:
-        folder = Path(name)
-        figures += single_checks("SQLite", folder / "sqlite", None)
-        with postgres_server(durable=True) as server:
-            server.create_database("bench")
-            figures += single_checks("PostgreSQL", folder / "postgresql", server.url_for("bench"))
-            figures += lead_files.against_bulk_load("PostgreSQL", folder / "leads-postgresql", server)
-        figures += lead_files.against_bulk_load("SQLite", folder / "leads-sqlite", None)
-        figures += lead_files.workbook(folder / "workbook")
-        figures += register_import(folder / "register")
-        figures += empty_against_full(folder / "sizes")
     sys.stdout.write(f"\n{machine()}\n\n| what | measured | promised | |\n|---|---|---|---|\n")
-    for figure in figures:
-        sign = "kept" if figure.kept else "**not kept**"
-        sys.stdout.write(f"| {figure.what} | {figure.value:g} | {figure.bound} | {sign}: {figure.detail} |\n")
-    if os.environ.get("BENCH_JSON"):
-        document = {"machine": machine(), "scale": SCALE, "figures": [asdict(figure) for figure in figures]}
-        Path(os.environ["BENCH_JSON"]).write_text(json.dumps(document, ensure_ascii=False, indent=2), "utf-8")
+    for name in names or SECTIONS:
+        with tempfile.TemporaryDirectory(prefix="ringklar-bench-") as folder, postgres_server(durable=True) as server:
+            measured = SECTIONS[name](Path(folder), server)
+        for figure in measured:
+            sign = "kept" if figure.kept else "**not kept**"
+            sys.stdout.write(f"| {figure.what} | {figure.value:g} | {figure.bound} | {sign}: {figure.detail} |\n")
+        sys.stdout.flush()
+        figures += measured
+        if os.environ.get("BENCH_JSON"):
+            document = {"machine": machine(), "scale": SCALE, "figures": [asdict(figure) for figure in figures]}
+            Path(os.environ["BENCH_JSON"]).write_text(json.dumps(document, ensure_ascii=False, indent=2), "utf-8")
     return 0 if all(figure.kept for figure in figures) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
