@@ -60,9 +60,7 @@ def auditing(listed: Listed) -> Callable[[Store, datetime], str]:
         if not (is_left or is_due):
             return "not due"
         until = monotonic() + AUDIT_SECONDS
-        report = audit(
-            store, listed, operator("jobs"), now=now, scope=Scope.NEW, is_over=lambda: monotonic() > until
-        )
+        report = audit(store, listed, operator("jobs"), now=now, scope=Scope.NEW, is_over=lambda: monotonic() > until)
         left = "" if report.finished_at is not None else ", and goes on"
         return f"{report.counts.checks} checks decided again, {report.counts.differences} differences{left}"
 
