@@ -37,7 +37,8 @@ class Engine:
 
     def decide(self, parts: Sequence[Part], now: datetime) -> tuple[list[Told], list[Ints]]:
         """Return the distinct answers to the parts' rows, and for each part the places of its rows' answers."""
-        values = np.unique(np.concatenate([part.values for part in parts]))
+        values = np.sort(np.concatenate([part.values for part in parts]))
+        values = values[np.concatenate([[True], values[1:] != values[:-1]])]
         numbers, faults = values[values >= 0], values[values < 0]
         with self.store.snapshot() as session:
             screener = Screener(session.connection(), self.listed_of, self.campaign, now, next_hour=self.next_hour)

@@ -34,6 +34,8 @@ LOOKED_UP_AT_MOST = 20_000
 """So few numbers are looked up by index, whatever the tables hold."""
 WORTH_A_SCAN = 4
 """A table is read from one end to the other if it has at most so many rows for each number asked about."""
+SIDE = ("source_no", "paused", "collected", "ends", "age")
+DATES = ("collected_at", "expires_at", "birth_date")
 _FACT = ("seller_id", "a", "b", "c", "e", "t1", "t2", "t3", "flag", "day")
 
 
@@ -164,47 +166,48 @@ def _leads(
     for leads in lead_columns(connection, campaign.seller_id, None if is_scanned else numbers.tolist()):
         at, is_asked = _places(numbers, leads["number"].to_numpy())
         parts.append(leads.drop("number").with_columns(pl.Series("at", at)).filter(pl.Series(is_asked)))
-    if not parts or not (count := sum(map(len, parts))):
+    if not any(map(len, parts)):
         return keys
     leads = pl.concat(parts)
-    asked = np.array([to_microseconds(moment.at) for moment in moments], dtype=np.int64)
-    place = places[leads["at"].to_numpy()]
-    leads = leads.with_columns(
-        pl.Series("asked", asked[place]),
-        pl.Series("place", place),
-        pl.Series("alone", np.bincount(leads["at"].to_numpy(), minlength=len(numbers))[leads["at"].to_numpy()] == 1),
-    )
-    leads = leads.join(file_columns(connection), on="file_no", how="left", maintain_order="left").with_columns(
-        _age(leads, moments)
-    )
-    ends = pl.col("expires_at")
-    horizon = HORIZON // timedelta(microseconds=1)
-    leads = leads.with_columns(
-        collected=pl.col("collected_at").is_null() | (pl.col("collected_at") <= pl.col("asked")),
-        ends=pl.when(ends <= pl.col("asked")).then(0).when(ends > pl.col("asked") + horizon).then(1).otherwise(ends),
-    )
-    side = ["source_no", "paused", "collected", "ends", "age"]
-    alone = leads.filter("alone")
-    if len(alone):
-        keys[alone["at"].to_numpy()] = _codes(alone, side)
-    if len(alone) == count:
+    parts.clear()
+    at = leads["at"].to_numpy()
+    is_alone = np.bincount(at, minlength=len(numbers))[at] == 1
+    files = file_columns(connection)
+    if is_alone.all():
+        keys[at] = _codes(_sides(leads, places, moments, files), SIDE)
         return keys
-    several = leads.filter(~pl.col("alone"))
+    alone = _sides(leads.filter(pl.Series(is_alone)), places, moments, files)
+    keys[alone["at"].to_numpy()] = _codes(alone, SIDE)
+    several = leads.filter(pl.Series(~is_alone))
+    dated = several.select("row_no", "file_no", *DATES).join(
+        files.select("file_no", "file_id"), on="file_no", how="left", maintain_order="left"
+    )
+    several = pl.concat([_sides(several, places, moments, files), dated.drop("file_no")], how="horizontal")
     exact = pl.Series("exact", consented[several["at"].to_numpy()])
-    dates = [
-        pl.when(exact).then(pl.col(name)).alias(f"exact_{name}")
-        for name in ("collected_at", "expires_at", "birth_date")
-    ]
-    several = several.with_columns(*dates, last=ends.rank("dense").over("at")).sort(
-        "at", "file_id", pl.col("row_no").cast(pl.String)
-    )
-    codes = _codes(
-        several, [*side, "last", *(f"exact_{name}" for name in ("collected_at", "expires_at", "birth_date"))]
-    )
+    dates = [pl.when(exact).then(pl.col(name)).alias(f"exact_{name}") for name in DATES]
+    several = several.with_columns(*dates, last=pl.col("expires_at").rank("dense").over("at"))
+    several = several.sort("at", "file_id", pl.col("row_no").cast(pl.String))
+    codes = _codes(several, [*SIDE, "last", *(f"exact_{name}" for name in DATES)])
     whole = several.select("at", code=pl.Series(codes)).group_by("at", maintain_order=True).agg("code")
     whole = whole.with_columns(pl.col("code").cast(pl.List(pl.String)).list.join(","))
     keys[whole["at"].to_numpy()] = whole["code"].rank("dense").to_numpy() + keys.max()
     return keys
+
+
+def _sides(leads: pl.DataFrame, places: Ints, moments: Sequence[Moment], files: pl.DataFrame) -> pl.DataFrame:
+    """Return for each lead its number's place ``at``, and as ``SIDE`` what counts of it at the moment asked for."""
+    place = places[leads["at"].to_numpy()]
+    asked = pl.Series(np.array([to_microseconds(moment.at) for moment in moments], dtype=np.int64)[place])
+    ends, horizon = pl.col("expires_at"), HORIZON // timedelta(microseconds=1)
+    paused = leads.select("file_no").join(files.drop("file_id"), on="file_no", how="left", maintain_order="left")
+    return leads.select(
+        "at",
+        "source_no",
+        paused["paused"],
+        collected=pl.col("collected_at").is_null() | (pl.col("collected_at") <= asked),
+        ends=pl.when(ends <= asked).then(0).when(ends > asked + horizon).then(1).otherwise(ends),
+        age=_age(leads.select("birth_date", pl.Series("place", place)), moments),
+    )
 
 
 def _codes(frame: pl.DataFrame, columns: Sequence[str]) -> Ints:

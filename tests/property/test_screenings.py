@@ -57,6 +57,13 @@ def test_cells_are_read_as_a_check_reads_them(cells: list[str]) -> None:
         assert (fault_of(value) if value < 0 else Number(value)) == number
 
 
+@given(digits=st.integers(1, 5).flatmap(lambda n: st.integers(10 ** (n - 1), 10**n - 1)))
+def test_a_few_digits_after_a_zero_are_read_as_a_check_reads_them(digits: int) -> None:
+    [value] = read_cells(pl.Series([f"0{digits}"])).tolist()
+
+    assert fault_of(value) == read_number(f"0{digits}")
+
+
 @given(numbers=st.lists(st.integers(46_000_000_0, 46_999_999_999) | st.integers(1, 10**15), min_size=1, max_size=30))
 def test_numbers_have_the_plan_that_each_has_by_itself(numbers: list[int]) -> None:
     codes, plans = plans_of(np.array(numbers, dtype=np.int64))
