@@ -166,7 +166,7 @@ VALID: dict[str, tuple[Role, Json]] = {
     ),
     "/v1/replays": (
         Role.COMPLIANCE,
-        {"since": NOW, "until": LATER, "policy": "se-2026-1", "campaign": CAMPAIGN, "by": "reason"},
+        {"since": NOW, "until": LATER, "policy": "se-2026-1", "campaign": None, "by": "reason"},
     ),
     "/v1/rematches": (
         Role.COMPLIANCE,

@@ -169,6 +169,14 @@ ROWS = {
         "(id, seller_id, number, product, reference, started_at, recorded_at, recorded_by) "
         "VALUES ('v', 's', 46701740605, 'p', 'A-1', {at}, {at}, 'a')"
     ),
+    "audits": (
+        "(id, scope, begun_at, begun_by, starts, ends, chain, seq, counts) "
+        "VALUES ('d', 'all', {at}, 'a', '{{}}', '{{}}', 0, -1, '{{}}')"
+    ),
+    "audit_differences": "(audit_id, no, chain, seq, against, what) VALUES ('d', 1, 1, 1, 'facts', 'x')",
+    "checkpoint_timestamps": (
+        "(checkpoint_no, stamped_at, authority, response) SELECT no, at, 'tsa.example', '' FROM ledger_checkpoints"
+    ),
     "exports": (
         "(id, seller_id, campaign_id, recipient_id, contract_reference, sha256, leads, made_at, made_by) "
         "VALUES ('e', 's', 'k', 'm', 'PUB-1', 'x', 1, {at}, 'a')"
@@ -232,6 +240,8 @@ CHANGED = {
     "consents": "channels = 'automated_voice'",
     "consent_withdrawals": "via = 'web'",
     "contacts": "outcome = 'sale'",
+    "audit_differences": "what = 'other'",
+    "checkpoint_timestamps": "authority = 'other'",
     "exports": "leads = 2",
     "lead_arrivals": "counts = '[]'",
     "ledger_checkpoints": "signature = '01'",
@@ -248,6 +258,8 @@ CHANGED = {
 FILED = ("suppliers", "sources", "lead_files")
 PARENTS = {
     "call_records": ("call_record_files",),
+    "audit_differences": ("audits",),
+    "checkpoint_timestamps": ("ledger_checkpoints",),
     "canaries": ("recipients", "exports"),
     "canary_sightings": ("recipients", "exports"),
     "complaint_origins": (*FILED, "complaints"),
