@@ -85,7 +85,7 @@ def _beside(verified: Verified) -> list[str]:
         lines.append(f"  the payloads of {verified.erased} entries are erased")
     if verified.timestamps:
         lines.append(f"  {verified.timestamps} checkpoints have a time stamp")
-    if verified.unsigned:
+    if verified.unsigned and verified.checkpoints:
         lines.append(f"  {verified.unsigned} entries are newer than the newest checkpoint")
     lines += [
         f"  late: checkpoint {one.checkpoint} of {one.signed_at} is the first to sign what was written at {one.since}"
