@@ -34,6 +34,7 @@ _BARE = """
 import sys, duckdb
 database, given, result = sys.argv[1:]
 with duckdb.connect(database, read_only=True) as connection:
+    connection.execute('SET enable_progress_bar = false')
     connection.execute(f'''
         COPY (
             WITH rows AS (SELECT * FROM read_csv('{given}', delim=';', header=true, all_varchar=true)),
