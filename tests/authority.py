@@ -78,6 +78,7 @@ class Authority:
     status: int = 200
     granted: bool = True
     stamps_another: bool = False
+    answers_another: bool = False
     bent: bytes | None = None
     silent: threading.Event | None = None
     _serial: int = field(default=0)
@@ -93,6 +94,8 @@ class Authority:
         _version, (_, imprint), *others = values(body)
         digest = values(imprint)[1][1]
         nonce = next((content for tag, content in others if tag == INTEGER), None)
+        if self.answers_another:
+            nonce = b"\x01\x02"
         if not self.granted:
             return der(SEQUENCE, der(SEQUENCE, number(2)))
         return self.stamp(sha256(b"another").digest() if self.stamps_another else digest, nonce)

@@ -100,7 +100,7 @@ def _bent(stamper: local.Authority, fault: str) -> None:
         case "another digest":
             stamper.stamps_another = True
         case "another nonce":
-            stamper.bent = stamper.stamp(hashlib.sha256(b"x").digest(), b"\x01\x02")
+            stamper.answers_another = True
         case "junk":
             stamper.bent = b"not DER"
         case "nothing":
@@ -133,6 +133,7 @@ def test_an_answer_that_is_no_stamp_of_it_is_not_kept_and_hinders_nothing(
 
     if stamper.silent is not None:
         stamper.silent.set()
+    stamper.answers_another = False
     stamper.granted, stamper.stamps_another, stamper.bent, stamper.status, stamper.silent = True, False, None, 200, None
     assert stamp_newest(service.store, replace(asked, timeout=5), NOON) == 2, "it is asked again, for what is newest"
 
