@@ -17,7 +17,6 @@ from dnc.auditor.routes import auditor_api
 from dnc.call_records.routes import call_records_api
 from dnc.canary_routes import exports_api
 from dnc.history.routes import lookups_api
-from dnc.auditor.routes import auditor_api
 from dnc.oversight.routes import oversight_api
 from dnc.registers.change_routes import register_changes_api
 from dnc.registers.routes import registers_api

@@ -22,8 +22,8 @@ from dnc.registers.loading import of_concern, standing
 from dnc.registers.retractions import retract_joined
 from dnc.registers.shelf import RegisterShelf
 from dnc.registers.snapshots import sweep_unfinished
-from dnc.screenings.kept import forget_screened_files
 from dnc.reservations import forget_reservations
+from dnc.screenings.kept import forget_screened_files
 from jobs.beside import Readers
 from jobs.inbox import SETTLE_SECONDS
 from jobs.lead_inbox import LEFT_ALONE, LeadInbox

@@ -11,9 +11,9 @@ import core.timestamps
 import dnc.auditor.models
 import dnc.call_records.models
 import dnc.models
-import dnc.screenings.models
 import dnc.registers.retractions
 import dnc.reservations
+import dnc.screenings.models
 import dnc.seller_rules.models
 import jobs.models
 import leads.mappings

@@ -170,7 +170,7 @@ def test_a_change_list_and_a_layout_for_one_file_go_with_the_form(ringklar: Ring
     ],
 )
 def test_a_form_that_cannot_be_followed_is_refused(
-    shared: Ringklar, fields: dict[str, str], status: int, code: str | None
+    shared: Ringklar, fields: dict[str, Any], status: int, code: str | None
 ) -> None:
     problem = refused(send(shared, **fields), status)
 
