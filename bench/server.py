@@ -72,13 +72,16 @@ def _wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def load(url: str, *, key: str, body: object, callers: int, seconds: int) -> Load:
-    """Return what ``callers`` connections measured, each asking again as soon as it is answered."""
+    """Return what ``callers`` connections measured, each asking again as soon as it is answered.
+
+    Of a list, the bodies are asked in turn.
+    """
     wrk = shutil.which("wrk")
     if wrk is None:
         raise RuntimeError("wrk is not installed: apt-get install wrk")
     command = [wrk, "-t1", f"-c{callers}", f"-d{seconds}s", "--timeout", "30s", "--latency", "-s", str(SCRIPT), url]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(body, file)
+        file.writelines(f"{json.dumps(one)}\n" for one in (body if isinstance(body, list) else [body]))
         file.flush()
         environment = os.environ | {"BENCH_KEY": key, "BENCH_BODY_FILE": file.name}
         told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
