@@ -17,7 +17,6 @@ from core.config import ConfigError, load_settings
 from core.errors import Kind, ServiceError
 from core.store import storage_faults
 from service import Service, build_service
-from web.observe import told
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +61,8 @@ def refusals(command: Callable[P, R]) -> Callable[P, R]:
         except ServiceError as error:
             refuse(error)
         except DBAPIError as error:  # its own text quotes rows, which may be a person's
+            from web.observe import told
+
             click.echo("\n".join(["ringklar: the database refused", *told(error)]), err=True)
             sys.exit(FINDING)
 

@@ -11,7 +11,6 @@ from cli.context import answer, caller, json_option, refusals, service
 from cli.times import INSTANT
 from dnc.lookups import readable
 from dnc.screenings.reports import answers_on, report_screening
-from dnc.screenings.schemas import screening_document
 from dnc.screenings.service import cancel_screening
 from dnc.screenings.work import Wanted, resume_file, screen_file, what_if
 from service import Service
@@ -72,8 +71,14 @@ def _progress() -> Callable[[int, float], None] | None:
 
 def _tell(built: Service, screening_id: str, as_json: bool, *, in_short: bool = False) -> None:
     with built.store.reading() as session:
-        document = screening_document(report_screening(session, caller(), screening_id)).model_dump(mode="json")
-    text = _in_words({"verdicts": document["verdicts"], "reasons": document["reasons"]})
+        report = report_screening(session, caller(), screening_id)
+    if in_short and not as_json:
+        click.echo(_in_words({"verdicts": report.verdicts}))
+        return
+    from dnc.screenings.schemas import screening_document
+
+    document = screening_document(report).model_dump(mode="json")
+    text = _in_words({"verdicts": document["verdicts"]})
     if in_short:
         answer(as_json, document, text)
         return

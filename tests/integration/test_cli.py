@@ -145,7 +145,7 @@ def test_a_file_is_screened_row_by_row(shell: Shell, tmp_path: Path) -> None:
     done = shell.run("screen", str(given), str(target), "--campaign", CAMPAIGN, "--column", "number", *AT, "--json")
 
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout) == {"allow": 1, "deny": 1, "unknown": 2}
+    assert json.loads(done.stdout)["verdicts"] == {"allow": 1, "deny": 1, "unknown": 2}
     rows = list(csv.DictReader(target.read_text("utf-8").splitlines(), delimiter=";"))
     assert [row["verdict"] for row in rows] == ["allow", "deny", "unknown", "unknown"]
     assert rows[1]["reasons"] == "opted_out"
