@@ -128,7 +128,17 @@ def array_literal(values: list[Any]) -> str:
 
     Takes integers, booleans, texts, aware instants and None. Pure.
     """
-    return "{" + ",".join(map(_element, values)) + "}"
+    kinds = set(map(type, values))
+    if kinds == {int}:
+        return "{" + ",".join(map(str, values)) + "}"
+    if kinds == {str}:
+        text = '","'.join(values)
+        if "\\" not in text and text.count('"') == 2 * (len(values) - 1):
+            return f'{{"{text}"}}'
+    write: Callable[[Any], str] = _element
+    if len(kinds - {type(None)}) == 1:  # values of one type that are equal are written alike
+        write = {value: _element(value) for value in set(values)}.__getitem__
+    return "{" + ",".join(map(write, values)) + "}"
 
 
 def _element(value: Any) -> str:

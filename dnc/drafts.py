@@ -87,7 +87,7 @@ class Draft:
                 records.append(decided.record)
             number = "null" if answer.number is None else f'"{number_hash(answer.number.value)}"'
             reference = "null" if answer.reference is None else encode(answer.reference)
-            rows.append(f'["{answer.id}",{number},{place},{encode(ids) if ids else "{}"},{reference}]')
+            rows.append(f'["{answer.id}",{number},{place},{_ids_text(ids)},{reference}]')
         head = f'"form":{RECORD_FORM},"phonenumbers":"{metadata_version()}"'
         return f'{{{head},"decisions":[{",".join(records)}],"rows":[{",".join(rows)}]}}'
 
@@ -122,6 +122,12 @@ class Draft:
             )
             for place, answer in enumerate(self.answers)
         ]
+
+
+def _ids_text(ids: dict[str, list[str]]) -> str:
+    """Return ids by kind as compact JSON; they are this service's own and have nothing to escape."""
+    lists = ('","'.join(some) for some in ids.values())
+    return "{" + ",".join([f'"{kind}":["{some}"]' for kind, some in zip(ids, lists, strict=True)]) + "}"
 
 
 def draft_for(decider: Decider, request: Request, campaign: CampaignCard) -> Draft:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from core.access import Caller
 from core.errors import InvalidInput, Overloaded, StorageUnavailable
 from core.ledger import LedgerWriter
-from core.numbers import Number, read_number
+from core.numbers import Number, NumberFault, read_number
 from core.store import Store, storage_faults
 from dnc.answers import Answer
 from dnc.deciding import Decider, Kept, readable_or_none
@@ -67,18 +67,27 @@ class Gate:
     def ask_many(self, caller: Caller, campaign: str, questions: Sequence[Question]) -> list[Answer]:
         """Return an answer for each question, in order, bad numbers included; as ``ask``.
 
-        Each thousand is a transaction of its own: if a later one cannot be recorded there are no answers, though the
-        earlier ones stand on record.
+        More than ``GROUP_LIMIT`` are answered in parts, in the order of their numbers, so that each part reads and
+        writes few pages of a table. Each is a transaction of its own: if a later one cannot be recorded there are no
+        answers, though the earlier ones stand on record.
         """
         if len(questions) > BATCH_LIMIT:
             raise InvalidInput(f"at most {BATCH_LIMIT} numbers at once")
-        answers: list[Answer] = []
-        for start in range(0, len(questions), GROUP_LIMIT):
-            answers += self._ask(caller, campaign, questions[start : start + GROUP_LIMIT])
-        return answers
-
-    def _ask(self, caller: Caller, campaign: str, questions: Sequence[Question]) -> list[Answer]:
         numbers = [read_number(question.number, region=question.region) for question in questions]
+        if len(questions) <= GROUP_LIMIT:
+            return self._ask(caller, campaign, questions, numbers)
+        values = [number.value if isinstance(number, Number) else -1 for number in numbers]
+        order = sorted(range(len(values)), key=values.__getitem__)
+        answered: dict[int, Answer] = {}
+        for start in range(0, len(order), GROUP_LIMIT):
+            places = order[start : start + GROUP_LIMIT]
+            part = self._ask(caller, campaign, [questions[at] for at in places], [numbers[at] for at in places])
+            answered.update(zip(places, part, strict=True))
+        return [answered[place] for place in range(len(order))]
+
+    def _ask(
+        self, caller: Caller, campaign: str, questions: Sequence[Question], numbers: list[Number | NumberFault]
+    ) -> list[Answer]:
         request = Request(caller, campaign, questions, numbers)
         with self._lock:
             if len(self._waiting) >= WAITING_LIMIT:

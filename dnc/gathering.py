@@ -197,7 +197,7 @@ def _campaign(row: Row) -> CampaignCard:
     return CampaignCard(id_, slug, seller_id, seller, fact)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
     """One number's facts in raw form: ``key`` is equal exactly when the facts are, ``ids`` name what they speak of."""
 
@@ -231,6 +231,12 @@ def known_of(found: Standing, number: int, campaign: CampaignCard, asker: str | 
     for kind, all_rows in kinds.items():
         if kind == "reservation":
             parts[_PLACES[kind]] = _held_by_others(all_rows, campaign.id, asker, found.at)
+            continue
+        if len(all_rows) == 1 and kind != "attempt":  # as most are
+            row = all_rows[0]
+            if row[3] == seller_id or row[3] is None:
+                ids[kind] = [row[2]]
+                parts[_PLACES[kind]] = (row[3:],)
             continue
         rows = [row for row in all_rows if row[3] == seller_id or row[3] is None]
         if kind == "attempt":
