@@ -121,17 +121,20 @@ def any_of_value(dialect_name: str, values: Iterable[int] | Iterable[str]) -> An
     return json.dumps(list(values)) if dialect_name == "sqlite" else list(values)
 
 
-def open_engine(url: str, *, pool_size: int = 40, prepared_statements: bool = True) -> Engine:
+def open_engine(
+    url: str, *, pool_size: int = 40, prepared_statements: bool = True, patience_ms: int = BUSY_TIMEOUT_MS
+) -> Engine:
     """Return an engine on ``url``; the folder of a SQLite file is made if it is missing.
 
     SQLite uses the library of ``pysqlite3`` (CPython's own may carry the WAL corruption race that SQLite fixed in
     3.51.3), write-ahead logging and full synchronisation: a commit that returned survives a power cut.
     No error of either tells a parameter's value: it may be a number.
+    ``patience_ms``: how long a statement waits for another's lock.
     ``prepared_statements``: PostgreSQL plans a repeated statement once; not behind PgBouncer in transaction mode.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _open_sqlite(url, parsed.database, pool_size)
+        return _open_sqlite(url, parsed.database, pool_size, patience_ms)
     return create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
@@ -142,13 +145,13 @@ def open_engine(url: str, *, pool_size: int = 40, prepared_statements: bool = Tr
         connect_args={
             **KEEP_ALIVE,
             "prepare_threshold": PREPARED_AFTER if prepared_statements else None,
-            "options": f"-c timezone=UTC -c lock_timeout={BUSY_TIMEOUT_MS}",
+            "options": f"-c timezone=UTC -c lock_timeout={patience_ms}",
             "connect_timeout": 10,
         },
     )
 
 
-def _open_sqlite(url: str, path: str | None, pool_size: int) -> Engine:
+def _open_sqlite(url: str, path: str | None, pool_size: int, patience_ms: int) -> Engine:
     import pysqlite3.dbapi2 as sqlite
 
     if path and path != ":memory:":
@@ -160,7 +163,7 @@ def _open_sqlite(url: str, path: str | None, pool_size: int) -> Engine:
         max_overflow=0,
         pool_timeout=10,
         hide_parameters=True,
-        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+        connect_args={"timeout": patience_ms / 1000, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
@@ -171,7 +174,7 @@ def _open_sqlite(url: str, path: str | None, pool_size: int) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            f"busy_timeout={patience_ms}",
             "cache_size=-65536",
             "trusted_schema=OFF",
         ):

@@ -8,6 +8,8 @@ from sqlalchemy import Connection
 
 from core.database import open_engine, select_lock
 
+PATIENCE_MS = 600_000
+"""How long a node waits for another one that migrates."""
 MIGRATE_LOCK = 0x52494E47_4D4947  # PostgreSQL advisory lock: two nodes that start together migrate one after the other
 
 
@@ -30,7 +32,7 @@ def downgrade(url: str, revision: str) -> None:
 
 
 def _move(url: str, revision: str, *, up: bool) -> None:
-    engine = open_engine(url, pool_size=1)
+    engine = open_engine(url, pool_size=1, patience_ms=PATIENCE_MS)
     try:
         with engine.connect().execution_options(sqlite_begin="IMMEDIATE") as connection, connection.begin():
             if connection.dialect.name == "postgresql":

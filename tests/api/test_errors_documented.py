@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
 from core.errors import ServiceError
 from web.problems import status_of
@@ -11,8 +12,11 @@ from web.problems import status_of
 DOCUMENT = Path(__file__).parents[2] / "docs" / "errors.md"
 ROW = re.compile(r"^\| `([a-z-]+)` \| (\d{3}) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 OF_THE_SERVER = {("not-found", 404), ("method-not-allowed", 405), ("internal-error", 500)}
-for everything in ("app", "cli.main", "jobs.run"):
-    import_module(everything)
+PACKAGES = ("cli", "consent", "console", "core", "dnc", "jobs", "leads", "web")
+for package in map(import_module, PACKAGES):
+    for module in walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith(".__main__"):
+            import_module(module.name)
 
 
 def refusals(parent: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
