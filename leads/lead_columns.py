@@ -1,6 +1,7 @@
 """A seller's leads a column at a time, for whoever asks about them by the hundred thousand."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Connection,
     String,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
@@ -38,13 +40,12 @@ LEAD_COLUMNS = {
     "birth_date": pl.String,
 }
 """Instants are microseconds since 1970, days ISO 8601."""
+BRIEF_COLUMNS = {name: kind for name, kind in LEAD_COLUMNS.items() if name != "row_no"}
+"""Of a lead in brief; an instant that tells nothing is null."""
 
 
 def lead_columns(connection: Connection, seller_id: str, numbers: Sequence[int] | None) -> Iterator[pl.DataFrame]:
     """Yield the seller's leads as ``LEAD_COLUMNS``: on the numbers, by pk_leads; or all, from one end to the other."""
-    sources = [row[0] for row in connection.execute(select(Source.no).where(Source.seller_id == seller_id))]
-    if not sources:
-        return
     columns: dict[str, Any] = {
         "number": Lead.number,
         "source_no": Lead.source_no,
@@ -54,21 +55,49 @@ def lead_columns(connection: Connection, seller_id: str, numbers: Sequence[int] 
         "expires_at": Lead.expires_at,
         "birth_date": cast(Lead.birth_date, String),
     }
+    yield from _read(connection, seller_id, numbers, columns, LEAD_COLUMNS)
+
+
+def brief_leads(connection: Connection, seller_id: str, first: datetime, last: datetime) -> Iterator[pl.DataFrame]:
+    """Yield all of the seller's leads as ``BRIEF_COLUMNS``, for whoever asks of moments from ``first`` to ``last``.
+
+    ``collected_at`` is null unless it is after ``first``, ``expires_at`` is null if it is after ``last``: most are, and
+    to write out what tells nothing is half the cost of reading it.
+    """
+    columns: dict[str, Any] = {
+        "number": Lead.number,
+        "source_no": Lead.source_no,
+        "file_no": Lead.file_no,
+        "collected_at": case((Lead.collected_at > first, Lead.collected_at)),
+        "expires_at": case((Lead.expires_at <= last, Lead.expires_at)),
+        "birth_date": cast(Lead.birth_date, String),
+    }
+    yield from _read(connection, seller_id, None, columns, BRIEF_COLUMNS)
+
+
+def _read(
+    connection: Connection,
+    seller_id: str,
+    numbers: Sequence[int] | None,
+    columns: Mapping[str, Any],
+    schema: Mapping[str, type[pl.DataType]],
+) -> Iterator[pl.DataFrame]:
+    sources = [row[0] for row in connection.execute(select(Source.no).where(Source.seller_id == seller_id))]
+    if not sources:
+        return
     leads = select(*(column.label(name) for name, column in columns.items())).where(any_of(Lead.source_no, SOURCES))
     name = connection.dialect.name
     values = {"sources": any_of_value(name, sources)}
     if numbers is not None:
         values["numbers"] = any_of_value(name, numbers)
-        yield from read_columns(connection, leads.where(any_of(Lead.number, NUMBERS)), LEAD_COLUMNS, values)
+        yield from read_columns(connection, leads.where(any_of(Lead.number, NUMBERS)), schema, values)
     elif name == "sqlite":
         place: Any = literal_column("leads.rowid", BigInteger)
         last = connection.execute(text("SELECT max(rowid) FROM leads")).scalar() or 0
         for start in range(0, last + 1, AT_ONCE):
-            yield from read_columns(
-                connection, leads.where(place > start, place <= start + AT_ONCE), LEAD_COLUMNS, values
-            )
+            yield from read_columns(connection, leads.where(place > start, place <= start + AT_ONCE), schema, values)
     else:
-        yield from read_columns(connection, leads, LEAD_COLUMNS, values)
+        yield from read_columns(connection, leads, schema, values)
 
 
 def file_columns(connection: Connection) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from dnc.deciding import Decided, Decider, Kept
 from dnc.facts import CampaignFact
 from dnc.gathering import CampaignCard, Listed, RegisterCard, Standing, read_standing
 from dnc.screenings.numbers import Ints, Plan, countries_of, plans_of
-from dnc.screenings.standing import RESERVATION, Moment, moment_of, standing_keys
+from dnc.screenings.standing import RESERVATION, Ahead, Moment, moment_of, standing_keys
 
 GATHERED_AT_ONCE = 10_000
 """Numbers gathered by one statement, of those that stand for others."""
@@ -79,6 +79,8 @@ class Screener:
     ) -> None:
         self._connection, self._listed_of, self._campaign, self._now = connection, listed_of, campaign, now
         self._next_hour = next_hour
+        self.ahead: Callable[[], Ahead] = Ahead
+        """Gives what was read of whole tables already; until it has, the connection is another's."""
         self._moments: dict[str | None, Moment] = {}
         self._asked: dict[int, bool | None] = {}
         self._kept = Kept(lambda _sha256, number: self._asked[number])
@@ -109,7 +111,7 @@ class Screener:
         moments = [self.moment(country) for country in countries]
         listed = self._listed(numbers, np.array(place)[plan], countries)
         others, leads = standing_keys(
-            self._connection, numbers, np.array(place)[plan], moments, self._campaign, self._now
+            self._connection, numbers, np.array(place)[plan], moments, self._campaign, self._now, self.ahead()
         )
         key = ((plan * 3 + listed + 1) * (others.max(initial=0) + 1) + others) * (leads.max(initial=0) + 1) + leads
         _, first, codes = np.unique(key, return_index=True, return_inverse=True)

@@ -5,6 +5,8 @@ the same file, whatever has changed since.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -18,6 +20,7 @@ from dnc.screenings.models import Screening
 from dnc.screenings.numbers import Ints, fault_of
 from dnc.screenings.parts import Part
 from dnc.screenings.recording import Told, record_part, recorded_part
+from dnc.screenings.standing import LOOKED_UP_AT_MOST, read_ahead
 from dnc.screenings.writing import Output
 
 PARTS_AT_ONCE = 10
@@ -35,18 +38,40 @@ class Engine:
     campaign: CampaignCard
     next_hour: bool
 
-    def decide(self, parts: Sequence[Part], now: datetime) -> tuple[list[Told], list[Ints]]:
-        """Return the distinct answers to the parts' rows, and for each part the places of its rows' answers."""
-        values = np.sort(np.concatenate([part.values for part in parts]))
-        values = values[np.concatenate([[True], values[1:] != values[:-1]])]
-        numbers, faults = values[values >= 0], values[values < 0]
-        with self.store.snapshot() as session:
-            screener = Screener(session.connection(), self.listed_of, self.campaign, now, next_hour=self.next_hour)
-            screened = screener.screen(numbers)
-            told = [Told.of(decided) for decided in screened.decided]
-            told += [Told.of(screener.fault(fault_of(int(fault)))) for fault in faults]
-        codes = np.concatenate([np.arange(len(faults)) + len(screened.decided), screened.codes])
-        return told, [codes[np.searchsorted(values, part.values)] for part in parts]
+    @contextmanager
+    def screener(self, rows: int, now: datetime) -> Iterator[Screener]:
+        """Give what decides some ``rows`` by the state of this moment, which is read while they are read themselves."""
+        with self.store.snapshot() as session, ThreadPoolExecutor(1) as beside:
+            connection = session.connection()
+            screener = Screener(connection, self.listed_of, self.campaign, now, next_hour=self.next_hour)
+            if rows > LOOKED_UP_AT_MOST:
+                screener.ahead = beside.submit(read_ahead, connection, rows, self.campaign, now).result
+            yield screener
+
+
+def _decide(screener: Screener, parts: Sequence[Part]) -> tuple[list[Told], list[Ints]]:
+    """Return the distinct answers to the parts' rows, and for each part the places of its rows' answers."""
+    given = np.concatenate([part.values for part in parts])
+    order = np.argsort(given)
+    values = given[order]
+    is_new = np.concatenate([[True], values[1:] != values[:-1]])
+    places = np.empty(len(given), dtype=np.int64)
+    places[order] = np.cumsum(is_new) - 1
+    values = values[is_new]
+    numbers, faults = values[values >= 0], values[values < 0]
+    screened = screener.screen(numbers)
+    told = [Told.of(decided) for decided in screened.decided]
+    told += [Told.of(screener.fault(fault_of(int(fault)))) for fault in faults]
+    codes = np.concatenate([np.arange(len(faults)) + len(screened.decided), screened.codes])[places]
+    return told, np.split(codes, np.cumsum([len(part) for part in parts])[:-1])
+
+
+def _rows_ahead(part: Part) -> int:
+    """Return how many rows are likely to be decided along with the part and those after it."""
+    if not part.progress:
+        return len(part)
+    all_rows = (part.first_row - 1 + len(part)) / part.progress
+    return min(int(all_rows) - part.first_row + 1, PARTS_AT_ONCE * len(part))
 
 
 def run_parts(
@@ -75,9 +100,11 @@ def run_parts(
                 known = recorded_part(session, screening.id, part.no)
             output.write(part, known.cells(), known.places)
     rows = 0
-    while batch := list(islice(parts, PARTS_AT_ONCE)):
+    while (first := next(parts, None)) is not None:
         now = at or engine.store.clock.now()
-        told, codes = engine.decide(batch, now)
+        with engine.screener(_rows_ahead(first), now) as screener:
+            batch = [first, *islice(parts, PARTS_AT_ONCE - 1)]
+            told, codes = _decide(screener, batch)
         for part, code in zip(batch, codes, strict=True):
             used, places = np.unique(code, return_inverse=True)
             ours = [told[place] for place in used]

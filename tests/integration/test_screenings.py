@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from dnc.screenings.models import Screening, ScreeningPart
 from dnc.screenings.recording import PART_KIND
 from dnc.screenings.reports import ScreeningReport, answers_on, report_screening
 from dnc.screenings.service import ALIVE_FOR, KEPT_FOR, ask_screening, cancel_screening, resume_screening
+from dnc.screenings.standing import read_ahead
 from dnc.screenings.terms import ScreeningState
 from dnc.screenings.work import Screenings, Wanted, resume_file, screen_file, what_if, work_on
 from dnc.screenings.writing import CsvOutput
@@ -151,12 +153,14 @@ def test_numbers_are_decided_together_as_each_would_be_alone(
     store, now = seeded.service.store, seeded.clock.now()
     results: list[list[tuple[object, ...]]] = []
     alone: list[tuple[object, ...]] = []
-    for looked_up in (10**6, 0):  # by index, then table by table
+    for looked_up, is_ahead in ((10**6, False), (0, False), (0, True)):  # by index, then table by table, then before
         monkeypatch.setattr("dnc.screenings.standing.LOOKED_UP_AT_MOST", looked_up)
         monkeypatch.setattr("dnc.screenings.standing.WORTH_A_SCAN", 10**6)
         with store.snapshot() as session:
             card = read_standing(session.connection(), campaigns=[CAMPAIGN], numbers=(), now=now).campaigns[CAMPAIGN]
             screener = Screener(session.connection(), seeded.service.shelf.listed_of, card, now, next_hour=next_hour)
+            if is_ahead:
+                screener.ahead = partial(read_ahead, session.connection(), len(numbers), card, now)
             found = screener.screen(numbers)
             results.append([told(found.decided[code].decision) for code in found.codes])
             alone = []
@@ -171,6 +175,7 @@ def test_numbers_are_decided_together_as_each_would_be_alone(
 
     assert results[0] == alone
     assert results[1] == alone
+    assert results[2] == alone
     assert len(set(alone)) > 12
 
 
