@@ -20,8 +20,11 @@ BODY_LIMIT = 4 * 1024 * 1024
 NOW, LATER = "2026-11-24T08:30:00Z", "2026-11-24T09:30:00Z"
 
 VALID: dict[str, tuple[Role, Json]] = {
-    "/v1/checks": (Role.DIALER, {"number": NUMBER, "campaign": CAMPAIGN, "region": "SE", "reference": MARKER}),
-    "/v1/checks/batch": (Role.DIALER, {"numbers": [NUMBER], "campaign": CAMPAIGN, "region": "SE"}),
+    "/v1/checks": (
+        Role.DIALER,
+        {"number": NUMBER, "campaign": CAMPAIGN, "region": "SE", "reference": MARKER, "token": False},
+    ),
+    "/v1/checks/batch": (Role.DIALER, {"numbers": [NUMBER], "campaign": CAMPAIGN, "region": "SE", "token": False}),
     "/v1/what-if": (
         Role.DIALER,
         {"number": NUMBER, "campaign": CAMPAIGN, "region": "SE", "at": NOW, "policy": "se-2026-1"},
@@ -175,12 +178,14 @@ VALID: dict[str, tuple[Role, Json]] = {
 }
 """Each route that takes JSON, who may use it, and a body with every field set; none of them is sent as it is."""
 
-BODYLESS = {f"/v1/{things}/{NOBODYS_ID}/resume" for things in ("suppliers", "sources", "lead-files")} | {
-    f"/v1/suppliers/{NOBODYS_ID}/mapping/forget"
+BODYLESS = {f"/v1/{things}/{NOBODYS_ID}/resume" for things in ("suppliers", "sources", "lead-files", "screenings")} | {
+    f"/v1/suppliers/{NOBODYS_ID}/mapping/forget",
+    f"/v1/screenings/{NOBODYS_ID}/cancel",
 }
 """Each route that writes and takes no body."""
 
 NULLABLE = {
+    "sources",
     "assessment",
     "say_en",
     "page_url",

@@ -151,12 +151,17 @@ def test_a_file_is_screened_row_by_row(shell: Shell, tmp_path: Path) -> None:
     assert rows[1]["reasons"] == "opted_out"
 
 
-def test_a_row_with_more_cells_than_headings_is_refused(shell: Shell, tmp_path: Path) -> None:
+def test_a_row_with_more_cells_than_headings_is_unknown_and_kept_whole(shell: Shell, tmp_path: Path) -> None:
     given, target = tmp_path / "in.csv", tmp_path / "out.csv"
     given.write_text(f"number,name\n{FROM_PARTNER},A,\n{FROM_PARTNER},A,B\n", encoding="utf-8")
 
-    assert shell.run("screen", str(given), str(target), "--campaign", CAMPAIGN, *AT).exit_code == 2
-    assert not target.exists()
+    assert shell.run("screen", str(given), str(target), "--campaign", CAMPAIGN, *AT).exit_code == 0
+
+    with target.open(encoding="utf-8", newline="") as file:
+        headings, fitting, wide = csv.reader(file)
+    verdict = headings.index("verdict")
+    assert (fitting[:2], fitting[verdict]) == ([FROM_PARTNER, "A"], "allow")
+    assert (wide[0], wide[verdict]) == (f"{FROM_PARTNER},A,B", "unknown")
 
 
 def test_opt_outs_are_imported_line_by_line_and_block(shell: Shell, tmp_path: Path) -> None:
@@ -202,7 +207,7 @@ def test_the_proof_verifies_exports_and_replays(shell: Shell, tmp_path: Path) ->
     assert FROM_PARTNER[1:] not in export.read_text("utf-8")
     assert shell.run("ledger", "verify", "--export", str(export), "--public-key", key).exit_code == 0
     assert shell.run("ledger", "verify", "--export", str(export), "--public-key", "ff").exit_code == 2
-    export.write_text(export.read_text("utf-8").replace('"kind": "checks"', '"kind": "check"'), encoding="utf-8")
+    export.write_text(export.read_text("utf-8").replace('"kind":"checks"', '"kind":"check"'), encoding="utf-8")
     assert shell.run("ledger", "verify", "--export", str(export), "--public-key", key).exit_code == 1
     replayed = shell.run("replay", "--json")
     assert (replayed.exit_code, json.loads(replayed.stdout)["checks"]) == (0, 1)
