@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from core.database import UtcDateTime
+from migrations.append_only import make_append_only
 
 revision = "0011_add_screenings"
 down_revision = "0010_add_reservations"
@@ -61,26 +62,9 @@ def upgrade() -> None:
         _refers("screening_parts", "screening_id", "screenings.id"),
         sa.PrimaryKeyConstraint("screening_id", "no", name=op.f("pk_screening_parts")),
     )
-    _guard("screening_parts")
-
-
-def _guard(table: str) -> None:
+    make_append_only("screening_parts")
     if op.get_bind().dialect.name == "postgresql":
-        op.execute(f"ALTER TABLE {table} ALTER COLUMN packed SET STORAGE EXTERNAL")
-        op.execute(
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
-        )
-        op.execute(
-            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-        )
-        return
-    for verb in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        )
+        op.execute("ALTER TABLE screening_parts ALTER COLUMN packed SET STORAGE EXTERNAL")
 
 
 def _refers(table: str, column: str, to: str) -> sa.ForeignKeyConstraint:

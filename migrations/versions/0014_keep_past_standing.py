@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from core.database import UtcDateTime
+from migrations.append_only import make_append_only
 
 revision = "0014_keep_past_standing"
 down_revision = "0013_add_proofs"
@@ -102,7 +103,7 @@ def upgrade() -> None:
     _recall_relations()
     _recall_birth_dates()
     for table in APPEND_ONLY:
-        _guard(table)
+        make_append_only(table)
 
 
 def _entries(kinds: list[str]) -> Iterator[Any]:  # Any: rows of the ledger
@@ -209,24 +210,6 @@ def _recall_birth_dates() -> None:
 
 def _instant(written: str | None) -> datetime | None:
     return None if written is None else datetime.fromisoformat(written)
-
-
-def _guard(table: str) -> None:
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute(
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
-        )
-        op.execute(
-            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-        )
-        return
-    for verb in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        )
 
 
 def downgrade() -> None:
