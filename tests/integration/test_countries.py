@@ -9,12 +9,14 @@ import pytest
 
 from dnc.gate import Question
 from dnc.recorded import replay
+from dnc.registers.loading import load_register
 from tests.integration.seeds import KINDS, seeded_service
-from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, Seeded
+from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPERATOR, REGISTER_AS_OF, Seeded
 
 BRITISH = "+442079460123"
 """One of Ofcom's numbers for drama."""
 AMERICAN = "+12125550123"
+WASH = '{"key": "wash", "delimiter": ";", "columns": {"number": 1, "result": 2}, "listed": ["J"], "not_listed": ["N"]}'
 
 
 @pytest.fixture(params=KINDS)
@@ -28,6 +30,24 @@ def checked(seeded: Seeded, number: str) -> dict[str, Any]:
     """The answer to a check, as the dialer hears it."""
     found: dict[str, Any] = json.loads(seeded.service.gate.ask(OPERATOR, CAMPAIGN, Question(number)).json)
     return found
+
+
+def load(seeded: Seeded, name: str, folder: Path, text: str, layout: str | None = None) -> None:
+    """Put a version of a register in force."""
+    path = folder / f"{name}.txt"
+    path.write_text(text, encoding="utf-8")
+    service = seeded.service
+    load_register(
+        service.store,
+        service.settings.registers_dir,
+        OPERATOR,
+        name=name,
+        path=path,
+        as_of=REGISTER_AS_OF,
+        file_name=path.name,
+        now=service.clock.now(),
+        layout_json=layout,
+    )
 
 
 def test_a_number_is_answered_by_its_own_countrys_policy_whoever_the_seller_is(seeded: Seeded) -> None:
@@ -47,6 +67,22 @@ def test_a_country_without_a_policy_is_unknown_whatever_else_is(seeded: Seeded) 
     assert american["policy"] is None
     assert "no_policy" in [reason["code"] for reason in american["reasons"]]
     assert american["may_call"] is False
+
+
+def test_a_register_of_a_country_without_a_policy_makes_no_number_callable(seeded: Seeded, tmp_path: Path) -> None:
+    load(seeded, "us", tmp_path, "202,5550142\n")
+
+    assert "no_policy" in [reason["code"] for reason in checked(seeded, AMERICAN)["reasons"]]
+    assert checked(seeded, AMERICAN)["may_call"] is False
+
+
+def test_a_number_that_was_not_washed_is_unknown_and_never_not_listed(seeded: Seeded, tmp_path: Path) -> None:
+    load(seeded, "nix", tmp_path, f"{FROM_PARTNER};N\n{LISTED};J\n", WASH)
+
+    assert checked(seeded, FROM_PARTNER)["verdict"] == "allow"
+    assert [reason["code"] for reason in checked(seeded, LISTED)["reasons"]] == ["on_register"]
+    outside = checked(seeded, FROM_LIST)
+    assert (outside["verdict"], [reason["code"] for reason in outside["reasons"]]) == ("unknown", ["register_missing"])
 
 
 def test_answers_of_every_country_are_decided_again_the_same(seeded: Seeded) -> None:
