@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import polars as pl
 
@@ -22,12 +24,13 @@ from leads.encodings import line_text, skip
 from leads.headings import Field
 from leads.intake import HowToRead, layout_of
 from leads.layouts import Layout
-from leads.lines import LineBlocks
+from leads.lines import LINE_LIMIT, LineBlocks
 from leads.reading import Origin
 from leads.rows import RawRow
 from leads.segments import Segmenter, Start
 from leads.spreadsheets import SpreadsheetReader
 from leads.terms import FileFormat
+from leads.zips import buffered
 
 BLOCK = 8 << 20
 """Bytes of lines taken at once."""
@@ -113,7 +116,7 @@ def opened_rows(origin: Origin, how: FileLayout, *, spool_dir: Path | None = Non
             return
         stream, codec = line_text(content.stream, layout.encoding)
         skip(stream, layout.position)
-        yield _of_text(LineBlocks(stream, codec, position=layout.position, size=BLOCK), how)
+        yield _of_text(stream, codec, layout.position, how)
 
 
 def _of_workbook(rows: Iterator[RawRow], how: FileLayout) -> Iterator[Rows]:
@@ -127,7 +130,40 @@ def _nulls(count: int) -> pl.Series:
     return pl.repeat(None, count, dtype=pl.String, eager=True)
 
 
-def _of_text(blocks: LineBlocks, how: FileLayout) -> Iterator[Rows]:
+def _of_text(stream: BinaryIO, codec: str, position: int, how: FileLayout) -> Iterator[Rows]:
+    """Yield the rows of a CSV text: at once while each line is one, from the first quote on as lead files are read."""
+    waiting = b""
+    while True:
+        more = stream.read(BLOCK)
+        waiting += more
+        cut = waiting.rfind(b"\n") + 1 if more else len(waiting)
+        lines = _simple_lines(waiting[:cut], codec) if cut else None
+        if lines is None:
+            break
+        position += cut
+        waiting = waiting[cut:]
+        cells, plain = _plain_cells(lines, how)
+        if not plain.all():
+            lines, cells = _mended(lines, cells, plain, {}, how)
+        yield Rows(lines, cells, [], position)
+    if waiting:
+        rest = buffered(chain([waiting], iter(partial(stream.read, BLOCK), b"")))
+        yield from _of_blocks(LineBlocks(rest, codec, position=position, size=BLOCK), how)
+
+
+def _simple_lines(raw: bytes, codec: str) -> pl.Series | None:
+    """Return the lines that are not empty, as ``LineBlocks`` has them; None if one of them may be no row by itself."""
+    text = raw.decode(codec, errors="replace").replace("\r\n", "\n")
+    if '"' in text or "\r" in text:
+        return None
+    lines = pl.read_lines(io.BytesIO(text.encode())).to_series()
+    lengths = lines.str.len_bytes()
+    if int(cast("int", lengths.max() or 0)) > LINE_LIMIT:
+        return None
+    return lines if lengths.min() else lines.filter(lengths > 0)
+
+
+def _of_blocks(blocks: LineBlocks, how: FileLayout) -> Iterator[Rows]:
     day = datetime(2000, 1, 1, tzinfo=UTC)  # nothing that is read here has to do with time
     delimiter = how.layout.delimiter
     segmenter = Segmenter(how.layout.columns, day, timedelta(0), Start(), delimiter=delimiter)

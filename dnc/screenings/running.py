@@ -5,7 +5,7 @@ the same file, whatever has changed since.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ from itertools import islice
 
 import numpy as np
 
+from core.database import spare_memory
 from core.store import Store
 from dnc.gathering import CampaignCard
 from dnc.screenings.engine import ListedOf, Screener
@@ -42,6 +43,7 @@ class Engine:
     def screener(self, rows: int, now: datetime) -> Iterator[Screener]:
         """Give what decides some ``rows`` by the state of this moment, which is read while they are read themselves."""
         with self.store.snapshot() as session, ThreadPoolExecutor(1) as beside:
+            spare_memory(session)
             connection = session.connection()
             screener = Screener(connection, self.listed_of, self.campaign, now, next_hour=self.next_hour)
             if rows > LOOKED_UP_AT_MOST:
@@ -83,7 +85,7 @@ def run_parts(
     at: datetime | None = None,
     progress: Progress | None = None,
 ) -> Iterator[tuple[Sequence[Told], Ints]]:
-    """Decide, record and write the parts, in order; yield each part's answers once it is through.
+    """Decide, record and write the parts, in order; yield each part's answers once it is on record.
 
     Without a ``screening`` nothing is recorded. ``at``: the moment asked about; without it each batch is asked for
     when it is decided. Parts before ``screening.parts`` are taken from the record.
@@ -99,20 +101,24 @@ def run_parts(
             with engine.store.reading() as session:
                 known = recorded_part(session, screening.id, part.no)
             output.write(part, known.cells(), known.places)
-    rows = 0
     while (first := next(parts, None)) is not None:
         now = at or engine.store.clock.now()
         with engine.screener(_rows_ahead(first), now) as screener:
             batch = [first, *islice(parts, PARTS_AT_ONCE - 1)]
             told, codes = _decide(screener, batch)
-        for part, code in zip(batch, codes, strict=True):
-            used, places = np.unique(code, return_inverse=True)
-            ours = [told[place] for place in used]
-            if screening is not None:
-                record_part(engine.store, screening, part, ours, places, now)
-            output.write(part, [one.cells for one in ours], places)
-            rows = part.first_row + len(part) - 1
-            if progress is not None:
-                progress(rows, part.progress)
-            yield ours, places
-        batch.clear()
+        with ThreadPoolExecutor(1) as beside:  # a part is written while the next goes on record
+            writing: Future[None] | None = None
+            while batch:
+                part = batch.pop(0)
+                used, places = np.unique(codes.pop(0), return_inverse=True)
+                ours = [told[place] for place in used]
+                if screening is not None:
+                    record_part(engine.store, screening, part, ours, places, now)
+                if writing is not None:
+                    writing.result()
+                writing = beside.submit(output.write, part, [one.cells for one in ours], places)
+                if progress is not None:
+                    progress(part.first_row + len(part) - 1, part.progress)
+                yield ours, places
+            if writing is not None:
+                writing.result()

@@ -80,10 +80,12 @@ def read_ahead(connection: Connection, count: int, campaign: CampaignCard, now: 
         if _is_scanned(connection, _table_of(part), count):
             kinds.add(kind)
             found.append(_facts(connection, part, kind, None, campaign, now))
+    facts = _as_facts(found)
+    found.clear()
     leads, last = None, now + FURTHEST
     if _is_scanned(connection, LEADS, count):
         leads = _brief(connection, campaign, now, last)
-    return Ahead(frozenset(kinds), _as_facts(found), leads, now, last)
+    return Ahead(frozenset(kinds), facts, leads, now, last)
 
 
 def _brief(connection: Connection, campaign: CampaignCard, first: datetime, last: datetime) -> pl.DataFrame:

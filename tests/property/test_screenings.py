@@ -2,9 +2,10 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
@@ -21,7 +22,7 @@ from dnc.screenings.added import ADDED, FORMULA, added_headings, harmless
 from dnc.screenings.numbers import fault_of, plans_of, read_cells
 from dnc.screenings.packing import PackedRowsDamaged, pack_rows, unpack_rows
 from dnc.screenings.parts import parts_of_rows
-from dnc.screenings.rows import FileLayout, _of_text
+from dnc.screenings.rows import FileLayout, Rows, _of_blocks, _of_text
 from dnc.screenings.standing import HORIZON
 from dnc.screenings.writing import CsvOutput
 from leads.headings import Field, read_headings
@@ -200,11 +201,11 @@ def test_every_row_comes_out_once_in_order_with_the_cells_that_it_came_with(
     given_text = io.StringIO(newline="")
     csv.writer(given_text, delimiter=";", lineterminator="\n").writerows(rows)
     how = layout()
-    blocks = LineBlocks(io.BytesIO(given_text.getvalue().encode()), "utf-8")
+    stream = io.BytesIO(given_text.getvalue().encode())
     out = io.BytesIO()
     output = CsvOutput(out, HEADINGS, delimiter=";", encoding="utf-8", line_end="\n")
     seen = 0
-    for part in parts_of_rows(_of_text(blocks, how), 1, is_workbook=False, part_rows=part_rows):
+    for part in parts_of_rows(_of_text(stream, "utf-8", 0, how), 1, is_workbook=False, part_rows=part_rows):
         assert part.first_row == seen + 1
         seen += len(part)
         output.write(part, [["v", "r", "", "g", "b", "s", "t", ""]], np.zeros(len(part), dtype=np.int64))
@@ -215,6 +216,23 @@ def test_every_row_comes_out_once_in_order_with_the_cells_that_it_came_with(
     assert all(len(row) == len(HEADINGS) + len(ADDED) and row[3:6] == ["v", "r", ""] for row in read[1:])
     if all(len(row) <= 3 and "\n" not in "".join(row) for row in rows):
         assert [row[:3] for row in read[1:]] == [[*row, *[""] * (3 - len(row))] for row in rows]
+
+
+@given(
+    lines=st.lists(st.text(st.sampled_from("a;;Å\x00\x0b\u2028 0"), max_size=9), max_size=12),
+    ends=st.lists(st.sampled_from(["\n", "\n", "\r\n", "\n\n", '"\n', "\r", '\n"x\n";']), min_size=12, max_size=12),
+    size=st.integers(1, 40),
+)
+def test_lines_taken_at_once_are_those_of_a_lead_file(lines: list[str], ends: list[str], size: int) -> None:
+    raw = "".join(line + end for line, end in zip(lines, ends[: len(lines)], strict=True)).encode()
+
+    def taken(rows: Iterator[Rows]) -> list[tuple[str, str | None]]:
+        return [pair for some in rows for pair in zip(some.lines.to_list(), some.cells.to_list(), strict=True)]
+
+    with patch("dnc.screenings.rows.BLOCK", size):
+        at_once = taken(_of_text(io.BytesIO(raw), "utf-8", 0, layout()))
+
+    assert at_once == taken(_of_blocks(LineBlocks(io.BytesIO(raw), "utf-8"), layout()))
 
 
 @given(text=st.text(max_size=5))
