@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import BigInteger, Connection, String, cast, extract, func, literal, select, type_coerce
 from sqlalchemy.sql import ColumnElement, Select
+from sqlalchemy.sql.functions import Function
 
 from core.database import UtcDateTime
 from core.prepared import as_sqlalchemy_says
@@ -47,10 +48,10 @@ def _written(column: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
 
 def _as_text(statement: Select[Any]) -> Select[Any]:
     rows = statement.subquery()
-    line: ColumnElement[Any] | None = None
+    cells: list[ColumnElement[Any]] = []
     for column in rows.columns:
-        cell = func.ifnull(type_coerce(_written(column, "sqlite"), String), literal("", String))
-        line = cell if line is None else line.op("||")(literal(",", String)).op("||")(cell)
+        cells += [literal(",", String), type_coerce(_written(column, "sqlite"), String)]
+    line = Function("concat", *cells[1:], type_=String())  # takes NULL for an empty text, as ``||`` does not
     return select(func.group_concat(line, literal("\n", String)))
 
 
