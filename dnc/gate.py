@@ -155,11 +155,11 @@ class Gate:
         finally:
             with self._lock:
                 if self._waiting:
-                    self._waiting[0].turn.set()
+                    self._waiting[0].turn.give()
                 else:
                     self._busy = False
-            for request in group:
-                request.turn.set()
+            for request in group[1:]:
+                request.turn.give()
 
     def _answer_apart(self, group: list[Request]) -> None:
         """Answer the group; if one of it cannot be recorded at all, answer each alone, so that only that one fails."""

@@ -251,6 +251,8 @@ def known_of(found: Standing, number: int, campaign: CampaignCard, asker: str | 
 
 def _held_by_others(rows: list[Row], campaign_id: str, asker: str | None, at: Any) -> Row:  # Any: the driver's instant
     """Return until when others hold the next attempt for the campaign: of rows that neither lapsed nor are settled."""
+    if len(rows) == 1 and rows[0][5] == asker:  # as most are when somebody asks again
+        return ()
     return tuple([row[8] for row in rows if row[4] == campaign_id and row[5] != asker and not row[11] and row[8] > at])
 
 

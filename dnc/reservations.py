@@ -88,6 +88,8 @@ class Attempts:
         self._rows, self._dialect = rows, dialect
         self._now = instant_value(dialect, now)
         self._taken: dict[tuple[int, str], Row] = {}
+        self._until: datetime | None = None  # the last end, and the driver's form of it: most are one and the same
+        self._ends: object = None
 
     def __len__(self) -> int:
         return len(self._taken)
@@ -101,9 +103,17 @@ class Attempts:
         if before is not None and before[7] > check_id:
             return  # two checks of one asker at one moment: the greater id is the newer one
         kinds = self._rows.setdefault(number, {})
-        held = kinds.get("reservation", ())
-        after = before[8] if before is not None else next((row[2] for row in held if row[4] == campaign_id), None)
-        ends = instant_value(self._dialect, until)
+        after, others = None, []
+        for row in kinds.get("reservation", ()):
+            if row[4] == campaign_id:
+                after = row[2]
+            else:
+                others.append(row)
+        if before is not None:
+            after = before[8]
+        if until is not self._until:
+            self._until, self._ends = until, instant_value(self._dialect, until)
+        ends = self._ends
         self._taken[key] = (number, campaign_id, seller_id, asker, self._now, ends, False, check_id, after)
         mine = (
             "reservation",
@@ -120,7 +130,7 @@ class Attempts:
             False,
             None,
         )
-        kinds["reservation"] = [mine, *(row for row in held if row[4] != campaign_id)]
+        kinds["reservation"] = [mine, *others]
 
     def rows(self) -> list[tuple[object, ...]]:
         """Return what is to be written, in the order of the keys.
