@@ -1,5 +1,6 @@
 """Commands that are imported when they are called: a command that answers in a moment should start in one."""
 
+import gc
 from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
 
@@ -16,7 +17,13 @@ class Places(MutableMapping[str, click.Command]):
         found = self._known[name]
         if isinstance(found, str):
             module, _, attribute = found.partition(":")
-            found = self._known[name] = getattr(import_module(module), attribute)
+            collects = gc.isenabled()
+            gc.disable()  # nothing that an import makes is garbage: to look for it takes a tenth of the time
+            try:
+                found = self._known[name] = getattr(import_module(module), attribute)
+            finally:
+                if collects:
+                    gc.enable()
         return found
 
     def __setitem__(self, name: str, command: click.Command) -> None:

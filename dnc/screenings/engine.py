@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from consent.terms import Channel
 from core.numbers import Number, NumberFault
+from dnc.calendar import next_opening
 from dnc.deciding import Decided, Decider, Kept
 from dnc.facts import CampaignFact
 from dnc.gathering import CampaignCard, Listed, RegisterCard, Standing, read_standing
@@ -110,6 +111,9 @@ class Screener:
         countries, place = _places(countries_of(plans))
         moments = [self.moment(country) for country in countries]
         listed = self._listed(numbers, np.array(place)[plan], countries)
+        for moment in moments:  # their calendars are made while the tables are read
+            if moment.policy is not None:
+                next_opening(moment.at, moment.policy, opens_weekends=self._campaign.fact.opens_weekends)
         others, leads = standing_keys(
             self._connection, numbers, np.array(place)[plan], moments, self._campaign, self._now, self.ahead()
         )
