@@ -174,8 +174,8 @@ class LedgerWriter:
         """Give what ``events`` add to the chain; the caller writes all of it and commits, inside the block."""
         with self._lock:
             self._recall(connection)
-            now = self._clock.now()
-            if self._chain is None:
+            now, is_new = self._clock.now(), self._chain is None
+            if is_new:
                 self._open(connection, now)
             assert self._chain is not None  # noqa: S101 - set by _open
             rows, head = link(self._chain, self._seq, self._head, now, events, connection.dialect.name)
@@ -187,6 +187,8 @@ class LedgerWriter:
                 yield extension
             except BaseException:
                 self._seq = -1  # the outcome is not known here: read the head again before the next entry
+                if is_new:  # it may never have come to be, and another process may have taken its number since
+                    self._chain = None
                 raise
             if not extension.dropped:
                 self._seq, self._head = seq, head

@@ -66,6 +66,27 @@ def entries(service: Service) -> int:
         return session.scalar(select(func.count()).select_from(LedgerEntry)) or 0
 
 
+def test_a_chain_that_never_came_to_be_is_not_taken_for_the_one_that_another_process_opened_since(
+    service: Service, database_url: str, tmp_path: Path
+) -> None:
+    other = service_for(database_url, tmp_path, FixedClock(NOON))
+
+    def fail(_connection: Connection) -> None:
+        raise OSError("the database is gone")
+
+    event.listen(service.store.engine, "commit", fail)
+    with pytest.raises(OSError, match="gone"):
+        write(service, "lost")
+    event.remove(service.store.engine, "commit", fail)
+    write(other, "first")
+    write(service, "second")
+    write(other, "third")
+
+    done = verified(service)
+    assert (done.chains, done.entries, done.findings) == (2, 2 + 3, ())
+    other.close()
+
+
 def test_many_threads_extend_one_chain_without_a_gap(service: Service) -> None:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda place: write(service, f"s{place}", place % 3 + 1), range(96)))
