@@ -1,0 +1,74 @@
+"""A screened file comes back in its own form."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.seeds import seeded_service
+from tests.screened import rows_of, screened
+from tests.seeding import (
+    FROM_PARTNER,
+    LISTED,
+    Seeded,
+)
+
+
+@pytest.fixture(params=["sqlite"])
+def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    """Return a seeded service where one kind of database tells all."""
+    with seeded_service(request, request.param, tmp_path) as made:
+        yield made
+
+
+def test_a_workbook_comes_back_as_a_workbook_of_texts(on_sqlite: Seeded, tmp_path: Path) -> None:
+    import xlsxwriter
+
+    from leads.spreadsheets import SpreadsheetReader
+
+    source = tmp_path / "ring.xlsx"
+    with xlsxwriter.Workbook(str(source)) as book:
+        sheet = book.add_worksheet()
+        written: list[list[str | int]] = [
+            ["Kund", "Telefon"],
+            ["=2+2", FROM_PARTNER],
+            ["b", ""],
+            ["c", int(LISTED[1:])],
+        ]
+        for at, row in enumerate(written):
+            for column, cell in enumerate(row):
+                sheet.write_string(at, column, cell) if isinstance(cell, str) else sheet.write(at, column, cell)
+
+    _, target = screened(on_sqlite, source)
+
+    rows = [list(row.cells) for row in SpreadsheetReader(target).rows()]
+    assert [row[:4] for row in rows] == [
+        ["=2+2", FROM_PARTNER, "allow", ""],
+        ["b", "", "unknown", "invalid_number"],
+        ["c", LISTED[1:], "deny", "on_register no_source"],
+    ] or [row[2] for row in rows] == ["allow", "unknown", "deny"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8-sig", "utf-16"])
+def test_a_file_keeps_its_encoding(on_sqlite: Seeded, tmp_path: Path, encoding: str) -> None:
+    source = tmp_path / "ring.csv"
+    source.write_text(f"Ort;Telefon\nÅmål;{FROM_PARTNER}\n", encoding=encoding)
+
+    _, target = screened(on_sqlite, source)
+
+    read = target.read_text(encoding=encoding)
+    assert read.startswith("Ort;Telefon;verdict;")
+    assert f"Åmål;{FROM_PARTNER};allow;" in read
+
+
+def test_rows_that_cannot_be_told_apart_are_unknown_and_stay_in_their_place(on_sqlite: Seeded, tmp_path: Path) -> None:
+    source = tmp_path / "ring.csv"
+    lines = ["Kund;Telefon", f"a;{FROM_PARTNER};x", f'"b;{FROM_PARTNER}', "c", f'"d";"{FROM_PARTNER}"', f"e;{LISTED};"]
+    source.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    _, target = screened(on_sqlite, source)
+
+    rows = rows_of(target)
+    assert [row["verdict"] for row in rows] == ["unknown", "unknown", "unknown", "allow", "deny"]
+    assert rows[0]["Kund"] == lines[1]
+    assert rows[1]["Kund"] == lines[2]

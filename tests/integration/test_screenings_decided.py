@@ -1,0 +1,194 @@
+"""Many numbers decided together are answered as each would be alone."""
+
+import random
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import select, update
+
+from core.ids import new_id
+from core.numbers import Number
+from dnc.deciding import Decider, Kept
+from dnc.decision import Decision
+from dnc.gate import Question
+from dnc.gathering import read_standing
+from dnc.models import Campaign, Contact, Hold, OptOut, Restriction
+from dnc.screenings.engine import Screener
+from dnc.screenings.standing import read_ahead
+from leads.models import Lead, LeadFile, Source
+from tests.integration.seeds import KINDS, dialer_of, seeded_service
+from tests.seeding import (
+    CAMPAIGN,
+    FROM_PARTNER,
+    Seeded,
+)
+
+FIRST = 46846500400
+
+
+@pytest.fixture(params=KINDS)
+def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    """Return a seeded service, on each kind of database."""
+    with seeded_service(request, request.param, tmp_path) as made:
+        yield made
+
+
+def told(decision: Decision) -> tuple[object, ...]:
+    """Return what a screening tells of a decision."""
+    ground = decision.ground
+    named = None if ground is None else (ground.kind, ground.source_id, ground.basis)
+    codes = tuple(reason.code for reason in decision.reasons)
+    return decision.verdict, codes, named, decision.valid_until, decision.retry_at, decision.policy, decision.register
+
+
+@pytest.mark.parametrize("next_hour", [False, True])
+def test_numbers_are_decided_together_as_each_would_be_alone(
+    seeded: Seeded, next_hour: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = np.array([*range(FIRST, FIRST + 100), *range(46701740605, 46701740700), 447700900123], dtype=np.int64)
+    numbers.sort()
+    _fill_at_random(seeded, numbers.tolist())
+    store, now = seeded.service.store, seeded.clock.now()
+    results: list[list[tuple[object, ...]]] = []
+    alone: list[tuple[object, ...]] = []
+    for looked_up, is_ahead in ((10**6, False), (0, False), (0, True)):  # by index, then table by table, then before
+        monkeypatch.setattr("dnc.screenings.standing.LOOKED_UP_AT_MOST", looked_up)
+        monkeypatch.setattr("dnc.screenings.standing.WORTH_A_SCAN", 10**6)
+        with store.snapshot() as session:
+            card = read_standing(session.connection(), campaigns=[CAMPAIGN], numbers=(), now=now).campaigns[CAMPAIGN]
+            screener = Screener(session.connection(), seeded.service.shelf.listed_of, card, now, next_hour=next_hour)
+            if is_ahead:
+                screener.ahead = partial(read_ahead, session.connection(), len(numbers), card, now)
+            found = screener.screen(numbers)
+            results.append([told(found.decided[code].decision) for code in found.codes])
+            alone = []
+            for number in numbers.tolist():
+                standing = read_standing(session.connection(), campaigns=(), numbers=[number], now=now)
+                at = screener.moment(Number(number).country).at
+                if next_hour:
+                    standing.rows.get(number, {}).pop("reservation", None)
+                decider = Decider(Kept(seeded.service.shelf.listed), session.connection(), standing, at)
+                known, key = decider.known(Number(number), card)
+                alone.append(told(decider.decided(Number(number), card, known, key).decision))
+
+    assert results[0] == alone
+    assert results[1] == alone
+    assert results[2] == alone
+    assert len(set(alone)) > 12
+
+
+def _fill_at_random(seeded: Seeded, numbers: list[int]) -> None:
+    """Put on record, for many of the numbers, whatever may speak of one, at times around now."""
+    from consent.models import Consent, CustomerRelation
+
+    chance, now = random.Random(20261122), seeded.clock.now()
+    store = seeded.service.store
+
+    def near() -> datetime:
+        return now + chance.choice([-1, 1]) * chance.choice(
+            [timedelta(minutes=5), timedelta(hours=5), timedelta(days=1), timedelta(days=40), timedelta(days=400)]
+        )
+
+    def seller() -> str:
+        return chance.choice([seeded.seller_id, seeded.seller_id, seeded.other_seller_id])
+
+    check_id = seeded.service.gate.ask(dialer_of(seeded), CAMPAIGN, Question(FROM_PARTNER)).id
+    with store.writing() as session:
+        campaigns = session.scalars(select(Campaign.id)).all()
+        sources = session.scalars(select(Source.no)).all()
+        files = session.scalars(select(LeadFile.no)).all()
+        session.execute(update(LeadFile).where(LeadFile.no == files[0]).values(paused_at=now, paused_reason="x"))
+        placed = {row[0]: row[1] for row in session.execute(select(Lead.number, Lead.source_no))}
+        common = {"recorded_at": now, "recorded_by": "operator:tests"}
+        for row_no, number in enumerate(numbers, 1000):
+            for source_no in chance.sample(list(sources), chance.choice([0, 0, 1, 1, 2, 3])):
+                if placed.get(number) is None:
+                    session.add(
+                        Lead(
+                            number=number,
+                            source_no=source_no,
+                            file_no=chance.choice(files),
+                            row_no=row_no,
+                            birth_date=chance.choice([None, None, date(1980, 1, 1), date(2012, 5, 5)]),
+                            collected_at=chance.choice([None, near()]),
+                            expires_at=near(),
+                            person=None,
+                        )
+                    )
+            if chance.random() < 0.2:
+                channels = chance.choice(["voice", "automated_voice,voice", "automated_voice"])
+                session.add(
+                    OptOut(
+                        id=new_id(),
+                        seller_id=chance.choice([seller(), None]),
+                        number=number,
+                        channels=channels,
+                        via="phone",
+                        note="",
+                        received_at=now,
+                        **common,
+                    )
+                )
+            if chance.random() < 0.1:
+                session.add(
+                    Hold(id=new_id(), seller_id=seller(), number=number, reason="x", note="", made_at=now, made_by="x")
+                )
+            if chance.random() < 0.1:
+                session.add(
+                    Restriction(
+                        id=new_id(),
+                        seller_id=chance.choice([seller(), None]),
+                        number=number,
+                        kind="deceased",
+                        note="",
+                        made_at=now,
+                        made_by="x",
+                    )
+                )
+            if chance.random() < 0.3:
+                session.add(
+                    Consent(
+                        id=new_id(),
+                        seller_id=seller(),
+                        number=number,
+                        channels="voice",
+                        names_seller=chance.random() < 0.8,
+                        text_version="1",
+                        evidence="",
+                        given_at=near(),
+                        expires_at=chance.choice([None, near()]),
+                        **common,
+                    )
+                )
+            if chance.random() < 0.2:
+                session.add(
+                    CustomerRelation(
+                        id=new_id(),
+                        seller_id=seller(),
+                        number=number,
+                        product=chance.choice(["electricity", "insurance"]),
+                        reference="r",
+                        started_at=near(),
+                        fulfilled_at=chance.choice([None, near()]),
+                        **common,
+                    )
+                )
+            for _ in range(chance.choice([0, 0, 0, 1, 3])):
+                session.add(
+                    Contact(
+                        id=new_id(),
+                        check_id=check_id,
+                        seller_id=seeded.seller_id,
+                        campaign_id=chance.choice(campaigns),
+                        number=number,
+                        call_id=new_id(),
+                        started_at=now - chance.choice([timedelta(hours=1), timedelta(hours=6), timedelta(days=2)]),
+                        outcome="no_answer",
+                        recorded_at=now,
+                        logged_by="key:tests",
+                    )
+                )
