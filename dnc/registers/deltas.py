@@ -48,20 +48,19 @@ def applied(registers_dir: Path, base: Base, read: RegisterFile, base_as_of: dat
     """Return the numbers of the base with the changes made to them, and how many there were of each kind.
 
     Raises:
-        RegisterBaseOther: nobody said which version the list goes on from, and its first change is later than the day
-            after the base's: changes between the two would be lost.
-        RegisterBaseMissing: the base's snapshot cannot be read here.
+        RegisterBaseOther: nobody said which version the list goes on from, and its dates do not show that it is this.
+        RegisterBaseMissing: the base's snapshot cannot be read here, or it is a wash: what that does not cover, the
+            version made of it would call not listed.
     """
-    if base_as_of is None and read.first_change is not None and read.first_change > base.as_of + GAP:
-        raise RegisterBaseOther(
-            f"their first change is of {read.first_change}, and the version in force of {base.as_of}; load what is "
-            "between, or say that the list goes on from that version",
-            extra={"in_force_as_of": str(base.as_of)},
-        )
+    if base_as_of is None:
+        _require_goes_on(base, read)
     try:
-        numbers = read_snapshot(registers_dir, base.snapshot_sha256).numbers()
+        snapshot = read_snapshot(registers_dir, base.snapshot_sha256)
+        numbers = snapshot.numbers()
     except SnapshotUnreadable as error:
         raise RegisterBaseMissing("its snapshot cannot be read here; load a full file") from error
+    if snapshot.coverage is not None:
+        raise RegisterBaseMissing("the one in force is a wash, which speaks of its own numbers alone; load a full file")
     removed = read.removed.intersection_cardinality(numbers)
     added = len(read.numbers) - read.numbers.intersection_cardinality(numbers)
     changed = Changed(
@@ -73,3 +72,20 @@ def applied(registers_dir: Path, base: Base, read: RegisterFile, base_as_of: dat
     numbers -= read.removed
     numbers |= read.numbers
     return numbers, changed
+
+
+def _require_goes_on(base: Base, read: RegisterFile) -> None:
+    """See that no list between may be missing, and that it is none from before the base, whose changes were undone."""
+    if read.first_change is None or read.last_change is None:
+        why = "they have no dates"
+    elif read.first_change > base.as_of + GAP:
+        why = f"their first change is of {read.first_change}, so a list between may be missing"
+    elif read.last_change < base.as_of:
+        why = f"their last change is of {read.last_change}, before it"
+    else:
+        return
+    raise RegisterBaseOther(
+        f"nothing shows that they go on from the version of {base.as_of}: {why}; load what is between, or say that "
+        "they do",
+        extra={"in_force_as_of": str(base.as_of)},
+    )

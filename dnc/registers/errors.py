@@ -142,7 +142,7 @@ class RegisterChangesNotTaken(ServiceError):
 
 
 class RegisterBaseMissing(ServiceError):
-    """There is no version for the changes to be made to, or its snapshot cannot be read here."""
+    """There is no full version for the changes to be made to, or its snapshot cannot be read here."""
 
     kind, code, title = Kind.CONFLICT, "register-base-missing", "There is no version to change"
 

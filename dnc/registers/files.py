@@ -56,7 +56,7 @@ class RegisterFile:
     ``lines`` counts the lines that should hold a number: not the blank ones, nor a heading. Each of them is a distinct
     number, one of the ``duplicates``, or ``rejected``, which counts by fault; ``first_rejected`` names the first of
     these by line number, from 1. ``foreign`` counts the distinct numbers of other countries than the register's.
-    ``first_change`` is the day of the earliest change, where changes have dates.
+    ``first_change`` and ``last_change`` are the days of the earliest and the latest, where changes have dates.
     """
 
     numbers: BitMap64
@@ -68,6 +68,7 @@ class RegisterFile:
     rejected: Mapping[Fault, int]
     first_rejected: tuple[tuple[int, Fault], ...]
     first_change: date | None
+    last_change: date | None
     sha256: str
 
 
@@ -236,7 +237,7 @@ class _Reading:
         rejected = self._rejected.total()
         if rejected > (self._lines * MAX_REJECTED_SHARE if self.accept_unreadable else 0):
             self._refuse_rejected(rejected)
-        first_change = self._settle_changes() if self.kind is FileKind.CHANGES else None
+        first_change, last_change = self._settle_changes() if self.kind is FileKind.CHANGES else (None, None)
         known = self._listed | self._others
         duplicates = self._accepted - len(known)
         is_wash = self.layout.key is Key.WASH
@@ -261,13 +262,14 @@ class _Reading:
             rejected=dict(self._rejected),
             first_rejected=tuple(self._first_rejected),
             first_change=first_change,
+            last_change=last_change,
             sha256=sha256,
         )
 
-    def _settle_changes(self) -> date | None:
-        """Sort the numbers by what their last change made of them; return the day of the earliest change."""
+    def _settle_changes(self) -> tuple[date, date] | tuple[None, None]:
+        """Sort the numbers by what their last change made of them; return the days of the first and last change."""
         if not self._accepted:
-            return None
+            return None, None
         values, adds, at = (np.concatenate(parts) for parts in zip(*self._changes, strict=True))
         order = np.lexsort((adds, at, values))
         values, adds = values[order], adds[order]
@@ -275,8 +277,11 @@ class _Reading:
         _add(self._listed, values[is_last & adds])
         _add(self._others, values[is_last & ~adds])
         if (self.layout.change_columns or self.layout.columns).date is None:
-            return None
-        return from_microseconds(int(at.min())).astimezone(self.layout.time_zone).date()
+            return None, None
+        return self._day(at.min()), self._day(at.max())
+
+    def _day(self, at: np.int64) -> date:
+        return from_microseconds(int(at)).astimezone(self.layout.time_zone).date()
 
 
 def _add(numbers: BitMap64, values: Values) -> None:
