@@ -1,7 +1,7 @@
 """A seeded service for each test, copied from one that was seeded once: on SQLite a file, on PostgreSQL a template."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -16,7 +16,7 @@ from core.verification import Verified, ledger_lines, verify
 from service import Service, build_service
 from tests.databases import PostgresTemplate, SqliteTemplate
 from tests.postgres import PostgresServer
-from tests.seeding import TUESDAY_AT_TEN, Seeded, seed, settings_for_tests
+from tests.seeding import Seeded, seed, settings_for_tests
 
 KINDS = ["sqlite", "postgresql"]
 _numbers = count(1)
@@ -24,24 +24,33 @@ _numbers = count(1)
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """A database that was seeded once, and the folder with its register snapshot."""
+    """A database that was seeded once, and the folder with its register snapshots."""
 
     place: str
     folder: Path
     seeded: Seeded
 
 
-_templates: dict[str, _Template] = {}
+Preparation = Callable[[Seeded], None]
+_templates: dict[tuple[str, Preparation | None], _Template] = {}
 
 
 @contextmanager
 def seeded_service(
-    request: pytest.FixtureRequest, kind: str, folder: Path, clock: Clock | None = None
+    request: pytest.FixtureRequest,
+    kind: str,
+    folder: Path,
+    clock: Clock | None = None,
+    *,
+    prepare: Preparation | None = None,
 ) -> Iterator[Seeded]:
-    """Give a seeded service on a database of this test's own; its clock stands still unless one is given."""
-    if kind not in _templates:
-        _templates[kind] = _make_template(request, kind)
-    template, number = _templates[kind], next(_numbers)
+    """Give a seeded service on a database of this test's own; its clock stands still unless one is given.
+
+    What the function ``prepare`` puts on record beside is put there once, and copied with the rest.
+    """
+    if (kind, prepare) not in _templates:
+        _templates[kind, prepare] = _make_template(request, kind, prepare)
+    template, number = _templates[kind, prepare], next(_numbers)
     home = folder / f"seeded-{number}"
     shutil.copytree(template.folder / "registers", home / "registers")
     if kind == "sqlite":
@@ -50,7 +59,7 @@ def seeded_service(
     else:
         postgres_of(request).create_database(f"seeded_{number}", template=template.place)
         url = postgres_of(request).url_for(f"seeded_{number}")
-    fixed = FixedClock(TUESDAY_AT_TEN)
+    fixed = FixedClock(template.seeded.clock.at)
     service = build_service(settings_for_tests(url, home), clock or fixed)
     try:
         yield replace(template.seeded, service=service, clock=fixed)
@@ -60,17 +69,20 @@ def seeded_service(
             postgres_of(request).drop_database(f"seeded_{number}")
 
 
-def _make_template(request: pytest.FixtureRequest, kind: str) -> _Template:
-    folder: Path = request.getfixturevalue("tmp_path_factory").mktemp(f"seeded-{kind}")
+def _make_template(request: pytest.FixtureRequest, kind: str, prepare: Preparation | None) -> _Template:
+    name = f"template_{len(_templates)}"
+    folder: Path = request.getfixturevalue("tmp_path_factory").mktemp(name)
     if kind == "sqlite":
         sqlite: SqliteTemplate = request.getfixturevalue("sqlite_template")
         with sqlite.copy(folder) as url:
             place = url.removeprefix("sqlite:///")
     else:
         postgres: PostgresTemplate = request.getfixturevalue("postgres_template")
-        postgres_of(request).create_database("seeded", template=postgres.NAME)
-        place, url = "seeded", postgres_of(request).url_for("seeded")
+        postgres_of(request).create_database(name, template=postgres.NAME)
+        place, url = name, postgres_of(request).url_for(name)
     made = seed(url, folder)
+    if prepare is not None:
+        prepare(made)
     made.service.close()
     return _Template(place, folder, made)
 

@@ -26,8 +26,7 @@ from tests.seeding import (
 @pytest.fixture(params=KINDS)
 def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
     """Return a service with a row of each kind on record."""
-    with seeded_service(request, request.param, tmp_path) as found:
-        fill(found)
+    with seeded_service(request, request.param, tmp_path, prepare=fill) as found:
         yield found
 
 
@@ -176,8 +175,7 @@ SWITCHED = {"closed_at", "ended_at", "paused_at", "quarantined_at", "revoked_at"
 
 @pytest.fixture
 def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    with seeded_service(request, "sqlite", tmp_path) as found:
-        fill(found)
+    with seeded_service(request, "sqlite", tmp_path, prepare=fill) as found:
         yield found
 
 
