@@ -98,7 +98,7 @@ def read_header(read: Callable[[int, int], bytes], size: int, name: str) -> Head
     if payload_at + payload_bytes != size:
         raise HeaderUnreadable("it has not the size that it should have")
     whole = read(payload_at, 0)
-    if sha256(whole).hexdigest() != name:
+    if sha256(whole).hexdigest() != name or not whole.startswith(fixed):  # it may change between the two readings
         raise HeaderUnreadable("its header is damaged")
     return Header(
         digests=whole[_FIXED.size : digests_end],

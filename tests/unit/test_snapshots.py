@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pyroaring import BitMap64
 
+from dnc.registers.headers import HeaderUnreadable, read_header
 from dnc.registers.shelf import KEPT, RETRY_SECONDS, RegisterShelf
 from dnc.registers.snapshots import (
     SnapshotUnreadable,
@@ -238,3 +239,14 @@ def test_a_coverage_is_never_itself_of_some_numbers_only(tmp_path: Path) -> None
 
     with pytest.raises(ValueError, match="coverage"):
         write_snapshot(tmp_path, BitMap64(LISTED[:1]), covered=partial)
+
+
+def test_a_header_that_changes_while_it_is_read_is_not_gone_by(tmp_path: Path) -> None:
+    covered = write_snapshot(tmp_path, BitMap64(LISTED))
+    sha256 = write_snapshot(tmp_path, BitMap64(LISTED[:1]), covered=covered).sha256
+    content = snapshot_path(tmp_path, sha256).read_bytes()
+    of_all = content.replace(bytes.fromhex(covered.sha256), bytes(32))
+    readings = iter((of_all, content))
+
+    with pytest.raises(HeaderUnreadable):
+        read_header(lambda length, at: next(readings)[at : at + length], len(content), sha256)
