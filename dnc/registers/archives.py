@@ -152,6 +152,8 @@ def _of_zip(file: BufferedReader, layout: Layout) -> Iterator[Iterator[bytes]]:
 def _texts_in(archive: zipfile.ZipFile, layout: Layout) -> list[zipfile.ZipInfo]:
     """Return the members to be read, by name; folders among them hold nothing."""
     found = archive.infolist()
+    if min((member.header_offset for member in found), default=0):
+        raise RegisterArchiveDamaged("it holds more than its directory names, as two zip files in one do")
     if any(_leaves_its_folder(member.filename) for member in found):
         raise RegisterArchiveMembers("a member is named by a path that leaves the archive")
     if len({member.filename for member in found}) != len(found):
