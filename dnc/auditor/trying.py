@@ -188,7 +188,7 @@ class Trial:
             tried = rebuilt[place * len(IN_FLIGHT) : (place + 1) * len(IN_FLIGHT)]
             if any(_rebuilt_otherwise(one, row, each) is None for each in tried):
                 self.counts.in_flight += 1  # a row tells when it was written, not when others could see it
-            elif _is_partial(one, facts):
+            elif any(_rebuilt_otherwise(one, row, _filled(one, each)) is None for each in (facts, *tried)):
                 self.counts.unrebuilt += 1
             else:
                 self._differ(one.entry, one.id, Against.TABLES, what)
@@ -241,10 +241,15 @@ def _told(decision: Decision) -> dict[str, object]:
     }
 
 
-def _is_partial(one: _Given, facts: CallFacts) -> bool:
-    """Return whether something is not known of the past any more that the check knew."""
+def _filled(one: _Given, facts: CallFacts) -> CallFacts:
+    """Return the facts with what is not known of the past any more as the check knew it, and all else as rebuilt. Pure.
+
+    A campaign is never gone: a check for one that did not exist yet stands against the tables.
+    """
     stored = facts_from_record(one.decision["facts"])
-    if any(getattr(facts, name) is None is not getattr(stored, name) for name in CallFacts.__dataclass_fields__):
-        return True
-    register = (facts.register, stored.register)
-    return None not in register and facts.register.listed is None is not stored.register.listed  # type: ignore[union-attr] # just seen
+    names = [name for name in CallFacts.__dataclass_fields__ if name != "campaign" and getattr(facts, name) is None]
+    filled = replace(facts, **{name: getattr(stored, name) for name in names})
+    register = filled.register
+    if register is not None and register.listed is None and stored.register is not None:
+        filled = replace(filled, register=replace(register, listed=stored.register.listed))
+    return filled

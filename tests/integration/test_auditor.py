@@ -246,6 +246,22 @@ def test_a_past_that_cannot_be_had_any_more_is_counted_and_is_no_difference(on_s
     assert (report.counts.unrebuilt, report.counts.differences) == (1, 0)
 
 
+HIDDEN = {
+    "an opt-out that was removed": "DELETE FROM opt_outs",
+    "a campaign that is said to be newer": "UPDATE campaigns SET created_at = (SELECT max(checked_at) + 1 FROM checks)",
+}
+
+
+@pytest.mark.parametrize("change", HIDDEN)
+def test_what_differs_is_found_though_another_part_of_the_past_is_gone(on_sqlite: Seeded, change: str) -> None:
+    [id_] = ask(on_sqlite, OPTED_OUT)
+    tamper(on_sqlite, HIDDEN[change])
+    report = audit(on_sqlite.service.store, lambda _snapshot, _number: None, OPERATOR, now=on_sqlite.clock.now())
+
+    assert found(on_sqlite, report) == [(Against.TABLES, id_)]
+    assert report.counts.unrebuilt == 0
+
+
 def test_each_audit_takes_what_came_since_the_one_before_and_all_of_it_on_demand(seeded: Seeded) -> None:
     ask(seeded, *NUMBERS)
     since = seeded.clock.now() + timedelta(minutes=1)
