@@ -99,7 +99,8 @@ BAD_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a gzip in a gzip": (_content(gzip.compress(gzip.compress(b"x"))), "register-archive-nested"),
     "a zip of two": (_content(_zip_of(("a.txt", b"1"), ("b.txt", b"2"))), "register-archive-members"),
     "two zips in one": (
-        _content(_zip_of(("a.txt", TEXT.encode())) + _zip_of(("b.txt", TEXT.encode()))), "register-archive-damaged",
+        _content(_zip_of(("a.txt", TEXT.encode())) + _zip_of(("b.txt", TEXT.encode()))),
+        "register-archive-damaged",
     ),
     "a zip of none": (_content(_zip_of()), "register-archive-members"),
     "a zip of a folder": (_content(_zip_of(("folder/", b""))), "register-archive-members"),
