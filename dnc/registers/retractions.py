@@ -7,7 +7,7 @@ units of work that each say how far they came, so that a run that was killed goe
 import logging
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby, islice
@@ -78,7 +78,8 @@ def retract_joined(store: Store, registers_dir: Path, now: datetime) -> int:
     announced = 0
     for following in waiting:
         try:
-            announced += _follow(store, registers_dir, following, now)
+            for count in _follow(store, registers_dir, following, now):
+                announced += count
         except VersionUnreadable as error:
             _log.error("retractions of register %s wait: %s", following.register, error.detail)
         except _Overtaken:
@@ -100,25 +101,40 @@ def _waiting(session: Session) -> list[Following]:
     return found
 
 
-def _follow(store: Store, registers_dir: Path, following: Following, now: datetime) -> int:
-    """Follow one register up to the version in force, by way of the one that was begun, if one was."""
+def _follow(store: Store, registers_dir: Path, following: Following, now: datetime) -> Iterator[int]:
+    """Follow one register by every version up to the one in force, each in its turn; yield how many each told of.
+
+    Whoever left with one and came back with the next could be called in between, so none is passed over.
+    """
     with store.reading() as session:
-        cards = {card.id: card for card in version_cards(session, following.register)}
+        cards = version_cards(session, following.register)
         in_force = session.scalars(select(Register.version_id).where(Register.name == following.register)).one()
-    before = _was(registers_dir, cards.get(following.version_id or ""))
-    toward = cards.get(following.toward_id or "")
-    if toward is not None and toward.id != in_force and _whole(registers_dir, toward) is None:
-        toward = None  # it was replaced since, and whoever joined with it and stays has joined with the newer one
-    if toward is None:
-        toward = cards[in_force or ""]
-    newer = read_contents(registers_dir, toward)
-    following = _begin(store, following, toward, now)
-    started_with = following.announced
-    for numbers in newly_listed(before, newer):
-        for pairs in _slices(store, [int(number) for number in numbers], following.position):
-            following = _announce(store, following, toward, pairs, now)
-    _finish(store, following, toward, now)
-    return following.announced - started_with
+    ahead = _ahead(cards, following, in_force or "")
+    before = _was(registers_dir, next((card for card in cards if card.id == following.version_id), None))
+    for toward in ahead:
+        newer = read_contents(registers_dir, toward) if toward is ahead[-1] else _whole(registers_dir, toward)
+        if newer is None:
+            before = None  # nobody can say any more who could be called then: all of the next have joined
+            continue
+        following = _begin(store, following, toward, now)
+        started_with = following.announced
+        for numbers in newly_listed(before, newer):
+            for pairs in _slices(store, [int(number) for number in numbers], following.position):
+                following = _announce(store, following, toward, pairs, now)
+        following = _finish(store, following, toward, now)
+        yield following.announced - started_with
+        before = newer
+
+
+def _ahead(cards: Sequence[VersionCard], following: Following, in_force: str) -> Sequence[VersionCard]:
+    """Return the versions still to be followed, in the order in which they came; the last is the one in force."""
+    places = {card.id: place for place, card in enumerate(cards)}
+    last = places[in_force]
+    if following.version_id in places:
+        first = places[following.version_id] + 1
+    else:
+        first = places.get(following.toward_id or "", last)  # nothing was followed: what was before it is of no use
+    return cards[min(first, last) : last + 1]
 
 
 def _was(registers_dir: Path, card: VersionCard | None) -> VersionContents | None:
@@ -179,7 +195,7 @@ def _announce(
     return came
 
 
-def _finish(store: Store, following: Following, toward: VersionCard, now: datetime) -> None:
+def _finish(store: Store, following: Following, toward: VersionCard, now: datetime) -> Following:
     done = replace(following, version_id=toward.id, toward_id=None, position=None)
     with store.writing() as session:
         _move(session, following, done, now)
@@ -190,6 +206,7 @@ def _finish(store: Store, following: Following, toward: VersionCard, now: dateti
             "finished": True,
         }
         put_on_record(session, Event("register.retracted", toward.id, JOBS.actor, None, payload))
+    return done
 
 
 def _move(session: Session, was: Following, to: Following, now: datetime) -> None:

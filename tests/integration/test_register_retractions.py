@@ -12,7 +12,9 @@ from core.changes import Change, ChangeKind, changes_after
 from core.ledger import LedgerEntry
 from core.numbers import Number
 from dnc.registers import retractions
+from dnc.registers.contents import version_named
 from dnc.registers.retractions import retract_joined
+from dnc.registers.snapshots import snapshot_path
 from service import Service
 from tests.integration.seeds import KINDS, seeded_service, verified
 from tests.seeding import (
@@ -114,6 +116,36 @@ def test_who_joined_with_a_version_that_was_replaced_before_it_was_followed_is_t
 
     assert follow(seeded.service) == 2
     assert {number for number, _ in retracted(seeded.service, end)} == {FROM_LIST, OPTED_OUT}
+
+
+def left_and_came_back(seeded: Seeded, tmp_path: Path) -> None:
+    """Let somebody leave the register and come back while nobody follows it."""
+    swap(seeded, tmp_path, [LISTED, OPTED_OUT], 16)
+    follow(seeded.service)
+    swap(seeded, tmp_path, [LISTED, "+46846500400"], 17)
+    swap(seeded, tmp_path, [LISTED, OPTED_OUT, FROM_LIST], 18)
+
+
+def test_who_left_and_came_back_before_that_was_followed_is_told_of(seeded: Seeded, tmp_path: Path) -> None:
+    left_and_came_back(seeded, tmp_path)
+    end = end_of_feed(seeded.service)
+
+    assert follow(seeded.service) == 2
+    assert {number for number, _ in retracted(seeded.service, end)} == {OPTED_OUT, FROM_LIST}
+    assert follow(seeded.service) == 0
+
+
+def test_when_a_version_in_between_cannot_be_read_all_that_are_listed_are_told_of(
+    seeded: Seeded, tmp_path: Path
+) -> None:
+    left_and_came_back(seeded, tmp_path)
+    with seeded.service.store.reading() as session:
+        between = version_named(session, "nix", "2026-11-17")
+    snapshot_path(seeded.service.settings.registers_dir, between.snapshot_sha256).unlink()
+    end = end_of_feed(seeded.service)
+
+    assert follow(seeded.service) == 3
+    assert {number for number, _ in retracted(seeded.service, end)} == {LISTED, OPTED_OUT, FROM_LIST}
 
 
 @pytest.mark.parametrize("units", range(4))
