@@ -41,8 +41,7 @@ class Ledger:
         self.signed: dict[int, tuple[int, str]] = {}  # by chain: the entry and hash that was signed last
         self.ends: dict[int, tuple[int, str]] = {}  # by chain: the entry read last, or the last before this part
         self.vouched: dict[tuple[int, int], str] = {}  # the hash that must be there, by a checkpoint or a later chain
-        self.chains: dict[int, Any] = {}
-        self.digests: list[str] = []  # of each checkpoint's payload
+        self.chains, self.digests = dict[int, Any](), list[str]()  # the latter of each checkpoint's payload
         self.stamped: dict[int, Any] = {}  # by checkpoint: what the ledger says of its stamp
         self.gone: list[tuple[int, int, str, datetime]] = []  # entries whose payload is erased
         self.erased: dict[tuple[int, int], list[tuple[int, int, datetime]]] = {}  # and who says so
@@ -126,12 +125,11 @@ class Ledger:
         self.must([line[name] for name in COUNTED.values()] == [self.count[one] for one in COUNTED], "the end's counts")
 
     def close(self) -> None:
-        is_part = self.part[0] <= len(self.digests) and self.part[1] in (None, len(self.digests))
+        is_part = self.part[0] <= len(self.digests) > 0 and self.part[1] in (None, len(self.digests))
         self.must(is_part and self.count["end"] == 1, "the end is missing, or a checkpoint")
         self.must(not self.vouched and not self.stamped, "what was vouched for, or a stamp on record, is missing")
         stated = {no: line["end"] for no, line in self.chains.items()}
-        ends = self.ends if self.part[1] is None else self.signed
-        self.must(self.ends == stated == ends, "chains end elsewhere than is stated")
+        self.must(self.ends == stated and (self.part[1] is None or stated == self.signed), "chains end elsewhere")
         for chain, seq, kind, at in self.gone:
             said = [no > seq if by == chain else then >= at for by, no, then in self.erased.get((chain, seq), [])]
             self.must(kind not in NEVER_ERASED and any(said), f"entry {(chain, seq)} is erased without a word")
@@ -145,5 +143,7 @@ if __name__ == "__main__":
     with Path(sys.argv[1]).open("rb") as file:
         found = Ledger(file, sys.argv[2], Path(sys.argv[3]) if sys.argv[3:] else None)
     told = ", ".join(f"{found.count[kind]} {name}" for kind, name in COUNTED.items())
-    sys.stdout.write("\n".join([*found.wrong, f"{told}: {len(found.wrong)} findings", ""]))
+    unsigned = sum(seq - found.signed.get(chain, FIRST)[0] for chain, (seq, _head) in found.ends.items())
+    beside = [f"{unsigned} entries are signed by no checkpoint"] * (unsigned > 0) + ["a part alone"] * any(found.part)
+    sys.stdout.write("\n".join([*found.wrong, *beside, f"{told}: {len(found.wrong)} findings", ""]))
     sys.exit(bool(found.wrong))

@@ -289,3 +289,36 @@ def test_the_script_runs_by_itself_and_hands_out_the_stamps(service: Service, tm
     done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path, env={})
     assert done.returncode == 1
     assert "1 findings" in done.stdout
+
+
+def _run(export: bytes, key: str, folder: Path) -> list[str]:
+    path = folder / "export.jsonl"
+    path.write_bytes(export)
+    run = [sys.executable, "-I", str(SCRIPT), str(path), key]
+    return subprocess.run(run, capture_output=True, text=True, timeout=60, check=False, env={}).stdout.splitlines()
+
+
+def test_an_export_that_nobody_signed_is_no_proof_of_anything(service: Service) -> None:
+    """All of it may be made up: nothing in it needs the secret."""
+    note(service)
+    unsigned = exported(service)
+
+    assert script.Ledger(io.BytesIO(unsigned), public_key(service.keyring)).wrong
+    assert script.Ledger(io.BytesIO(b""), public_key(service.keyring)).wrong
+    make_checkpoint(service.store)
+    assert told(exported(service), public_key(service.keyring)) == NOTHING
+
+
+def test_the_script_tells_what_no_checkpoint_signs_and_that_a_part_is_one(service: Service, tmp_path: Path) -> None:
+    key = public_key(service.keyring)
+    for _ in range(2):
+        note(service)
+        make_checkpoint(service.store)
+    assert _run(exported(service), key, tmp_path) == ["2 checkpoints, 1 chains, 3 entries, 0 timestamps: 0 findings"]
+    assert _run(exported(service, Part(1, 2)), key, tmp_path)[0] == "a part alone"
+
+    note(service)
+    note(service)
+    beside, counts = _run(exported(service), key, tmp_path)
+    assert beside == "2 entries are signed by no checkpoint"
+    assert counts.endswith(" 5 entries, 0 timestamps: 0 findings")
