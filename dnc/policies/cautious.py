@@ -23,3 +23,7 @@ ATTEMPTS_PERIOD = 30
 PERIOD = timedelta(days=30)
 ANSWER_CAP = timedelta(minutes=10)
 CONSENT_MONTHS = 12
+"""How old a consent may be and still be a ground."""
+
+CONSENT_LIFT_MONTHS = 3
+"""How old it may be and still lift the register: Sweden's own."""

@@ -21,7 +21,7 @@ FI_2026_1 = Policy(
     register="puhelin-robinson",
     # An entry lasts three years; how often callers must fetch the list was not found. As short as the United Kingdom's.
     register_validity=Validity(days=28),
-    consent_lift_months=cautious.CONSENT_MONTHS,
+    consent_lift_months=cautious.CONSENT_LIFT_MONTHS,
     consent_ground_months=cautious.CONSENT_MONTHS,
     consent_channels=cautious.MACHINES,
     relation_lifts=False,

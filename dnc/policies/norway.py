@@ -21,7 +21,7 @@ NO_2026_1 = Policy(
     register="reservasjon",
     # "Before the first contact and in the month of marketing": no version serves beyond the month that it is from.
     register_validity=Validity(same_month=True),
-    consent_lift_months=cautious.CONSENT_MONTHS,
+    consent_lift_months=cautious.CONSENT_LIFT_MONTHS,
     consent_ground_months=cautious.CONSENT_MONTHS,
     consent_channels=cautious.MACHINES,
     relation_lifts=True,
