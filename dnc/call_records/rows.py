@@ -26,6 +26,7 @@ from leads.segments import Start
 from leads.synonyms import SYNONYMS as LEAD_WORDS
 
 TEXT_LENGTH = 100
+DAY_LENGTH = len("2026-11-10")
 EPOCH = "epoch"
 _PLACE = re.compile(r"#([1-9][0-9]{0,5})", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2})(?:[.,]\d+)?", re.ASCII)
@@ -159,6 +160,8 @@ class CallFile:
                 found = datetime.fromtimestamp(float(text), UTC)
             elif self._how.time_format is not None:
                 found = datetime.strptime(text, self._how.time_format)  # noqa: DTZ007 - the zone is put on below
+            elif len(text) <= DAY_LENGTH:
+                return CallState.UNREADABLE_TIME  # a day is no moment: all calls of it would be one
             else:
                 found = datetime.fromisoformat(text)
             if not FIRST_YEAR < found.year < LAST_YEAR:

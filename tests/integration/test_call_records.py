@@ -270,6 +270,13 @@ def test_an_hour_that_comes_twice_is_not_guessed(on_sqlite: Seeded, tmp_path: Pa
     assert counted(matched(on_sqlite, path, HowToReadCalls(zone="Europe/Stockholm"))) == {"ambiguous_time": 2}
 
 
+@pytest.mark.parametrize("day", ["2026-11-24", "20261124", "2026-W48-2"])
+def test_a_day_is_no_moment_at_which_two_calls_would_be_one(on_sqlite: Seeded, tmp_path: Path, day: str) -> None:
+    path = written(tmp_path, f"{day};{FROM_PARTNER};;;", f"{day};{FROM_PARTNER};;;")
+
+    assert counted(matched(on_sqlite, path, HowToReadCalls(zone="Europe/Stockholm"))) == {"unreadable_time": 2}
+
+
 @pytest.mark.parametrize(
     ("content", "how", "why"),
     [
