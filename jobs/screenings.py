@@ -10,6 +10,7 @@ from core.config import Settings, load_settings
 from core.errors import ServiceError
 from core.store import Store
 from dnc.screenings.kept import give_up_left, waiting_screenings
+from dnc.screenings.recording import move_on
 from dnc.screenings.work import work_on
 from jobs.beside import ROOT
 from service import build_service, environment_for
@@ -23,12 +24,16 @@ class ScreeningWork:
         self._running: subprocess.Popen[bytes] | None = None
 
     def go_on(self, store: Store, now: datetime) -> str:
-        """Have the oldest such screening worked through, and say of those left by a command that they failed."""
+        """Have the oldest such screening worked through, and say of those left by a command that they failed.
+
+        One that ends its process each time waits as if it had been worked on, so that the others have their turn.
+        """
+        is_busy = self._running is not None and self._running.poll() is None
         with store.writing() as session:
             left = give_up_left(session, now)
-        with store.reading() as session:
             waiting = waiting_screenings(session, now)
-        is_busy = self._running is not None and self._running.poll() is None
+            if waiting and not is_busy:
+                move_on(session, waiting[0], ran_at=now)
         if waiting and not is_busy:
             self._running = subprocess.Popen(
                 [sys.executable, "-m", "jobs.screenings", waiting[0]],
@@ -39,11 +44,6 @@ class ScreeningWork:
                 start_new_session=True,
             )
         return f"{len(waiting)} left alone, {left} given up"
-
-    def wait(self) -> None:
-        """Return when no screening is worked on any more."""
-        if self._running is not None:
-            self._running.wait()
 
 
 def main(screening_id: str) -> int:
