@@ -151,14 +151,14 @@ class RowReader:
 
     def numbers_in(self, line: str) -> list[int]:
         """Return every number that a rejected line may hold: on a register one too many is better than one too few."""
+        written, places = line, self.places
         if self.layout.delimiter is not None:
             cells = cells_of(line, self.layout.delimiter)
-            if self.places.last >= len(cells):
+            if max(places.number or 0, places.area or 0, places.local or 0) >= len(cells):
                 return []
-            found = self._number(self._written(cells))
-            return [found.value] if isinstance(found, Number) else []
-        parts = (self._number(part.strip(' "')) for part in _BETWEEN.split(line))
-        return [part.value for part in parts if isinstance(part, Number)]
+            written = self._written(cells)
+        parts = (self._number(part.strip(' "')) for part in (written, *_BETWEEN.split(written)))
+        return sorted({part.value for part in parts if isinstance(part, Number)})
 
     def _first_column(self, line: str) -> Number | NumberFault:
         """Return the number in the first column; ambiguous if another column holds one too."""

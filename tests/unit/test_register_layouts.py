@@ -11,7 +11,7 @@ from pyroaring import BitMap64
 
 from dnc.registers.errors import RegisterLayoutInvalid
 from dnc.registers.files import read_register_file
-from dnc.registers.layouts import NIX, SHIPPED, generic, layout_document, layout_from, layout_text
+from dnc.registers.layouts import NIX, SHIPPED, FileKind, generic, layout_document, layout_from, layout_text
 
 AREAS = (202, 212, 305)
 US_NUMBERS = [10_000_000_000 + area * 10_000_000 + 5_550_100 + n for area in AREAS for n in range(100)]
@@ -141,3 +141,25 @@ def test_a_member_that_is_no_name_is_not_repeated() -> None:
 
     assert "070" not in refused.value.detail
     assert "<" not in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("country", "kind", "good", "bad", "numbers"),
+    [
+        ("US", FileKind.CHANGES, "202,5550199,D,2026-11-16\n", "202,5550142", {12_025_550_142}),
+        ("US", FileKind.CHANGES, "202,5550199,D,2026-11-16\n", "202,5550142,Z,2026-11-16", {12_025_550_142}),
+        ("GB", FileKind.FULL, "07700900001\n", "07700900002/07700900003", {447_700_900_002, 447_700_900_003}),
+        ("BE", FileKind.FULL, "027911200;2026-11-01\n", "027911201/027911202;x", {3_227_911_201, 3_227_911_202}),
+    ],
+    ids=["cut short", "of unknown meaning", "two numbers in a line", "two numbers in a cell"],
+)
+def test_whoever_is_found_in_a_line_that_is_left_out_is_listed(
+    tmp_path: Path, country: str, kind: FileKind, good: str, bad: str, numbers: set[int]
+) -> None:
+    path = tmp_path / "delivered"
+    path.write_text(good * 100 + bad + "\n", encoding="utf-8")
+
+    read = read_register_file(path, SHIPPED[country], kind=kind, accept_unreadable=True)
+
+    assert sum(read.rejected.values()) == 1
+    assert numbers <= set(read.numbers)
