@@ -1,5 +1,6 @@
 """Change lists: to which version they belong, and what they make of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,11 +20,12 @@ GAP = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The version that a change list is applied to."""
+    """The version that a change list is applied to; ``changed_by``: the SHA-256 of each list since the last full file."""
 
     version_id: str
     as_of: date
     snapshot_sha256: str
+    changed_by: frozenset[str]
 
 
 def base_of(session: Session, version_id: str | None, base_as_of: date | None) -> Base:
@@ -41,7 +43,13 @@ def base_of(session: Session, version_id: str | None, base_as_of: date | None) -
             f"they change the version of {base_as_of}, the one in force is of {version.as_of}; load what is between",
             extra={"in_force_as_of": str(version.as_of)},
         )
-    return Base(version.id, version.as_of, version.snapshot_sha256)
+    return Base(version.id, version.as_of, version.snapshot_sha256, frozenset(_changes_in(session, version)))
+
+
+def _changes_in(session: Session, version: RegisterVersion | None) -> Iterator[str]:
+    while version is not None and version.base_version_id is not None:
+        yield version.file_sha256
+        version = session.get(RegisterVersion, version.base_version_id)
 
 
 def applied(registers_dir: Path, base: Base, read: RegisterFile, base_as_of: date | None) -> tuple[BitMap64, Changed]:
@@ -75,13 +83,15 @@ def applied(registers_dir: Path, base: Base, read: RegisterFile, base_as_of: dat
 
 
 def _require_goes_on(base: Base, read: RegisterFile) -> None:
-    """See that no list between may be missing, and that it is none from before the base, whose changes were undone."""
+    """See that no list between may be missing, and that it is none from before, whose changes may have been undone."""
     if read.first_change is None or read.last_change is None:
         why = "they have no dates"
     elif read.first_change > base.as_of + GAP:
         why = f"their first change is of {read.first_change}, so a list between may be missing"
     elif read.last_change < base.as_of:
         why = f"their last change is of {read.last_change}, before it"
+    elif read.sha256 in base.changed_by:
+        why = "they were made to it already"
     else:
         return
     raise RegisterBaseOther(

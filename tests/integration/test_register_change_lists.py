@@ -67,6 +67,15 @@ def test_changes_that_do_not_show_what_they_go_on_from_are_taken_only_if_somebod
     assert load_text(service, content, LATER, FileKind.CHANGES, base=DAY, layout=layout) == 99
 
 
+def test_a_list_that_was_applied_before_another_is_not_applied_again(service: Service) -> None:
+    load_text(service, FULL, DAY)
+    removes = "202,5550100,D,2026-11-16T08:00\n"
+    load_text(service, removes, LATER, FileKind.CHANGES)
+    load_text(service, "202,5550100,A,2026-11-16T09:00\n", LATER, FileKind.CHANGES)
+
+    refused_with(service, RegisterBaseOther, removes, None)
+
+
 def test_changes_to_a_wash_make_no_register_that_speaks_of_everybody(service: Service) -> None:
     wash = {
         "key": "wash",
