@@ -84,6 +84,7 @@ def fault_of_stops(stops: Sequence[Stop], channel: str, at: datetime) -> Fault |
 def stops_on(session: Session, numbers: Collection[int], seller_id: str) -> Mapping[int, Sequence[Stop]]:
     """Return by number every opt-out, hold and restriction that ever spoke to the seller.
 
+    An opt-out that names no channel is one from all of them, as in ``decide``.
     Three statements whatever the numbers, by ix_opt_outs_number, ix_holds_number and ix_restrictions_number.
     """
     wanted: BindParameter[Any] = bindparam("numbers")  # Any: a list in each dialect's own form
@@ -95,7 +96,7 @@ def stops_on(session: Session, numbers: Collection[int], seller_id: str) -> Mapp
         .where(any_of(OptOut.number, wanted), (OptOut.seller_id == seller_id) | OptOut.seller_id.is_(None))
     )
     for number, since, until, channels in session.execute(opt_outs, listed):
-        found.setdefault(number, []).append(Stop(Fault.AFTER_OPT_OUT, since, until, _channels(channels)))
+        found.setdefault(number, []).append(Stop(Fault.AFTER_OPT_OUT, since, until, read_channels(channels) or None))
     holds = select(Hold.number, Hold.made_at, Hold.closed_at).where(
         any_of(Hold.number, wanted), Hold.seller_id == seller_id
     )
@@ -107,7 +108,3 @@ def stops_on(session: Session, numbers: Collection[int], seller_id: str) -> Mapp
         for number, made_at, ended_at in session.execute(query, listed):
             found.setdefault(number, []).append(Stop(fault, made_at, ended_at, None))
     return found
-
-
-def _channels(written: str) -> frozenset[str]:
-    return frozenset(channel.value for channel in read_channels(written))

@@ -10,8 +10,10 @@ import pytest
 from consent.terms import Channel
 from core.access import operator
 from core.errors import InvalidInput
+from core.ids import new_id
 from dnc.contacts import LoggedContact, Outcome, log_contact
 from dnc.gate import Question
+from dnc.models import OptOut
 from dnc.opt_outs import add_opt_outs, release_opt_out
 from tests.integration.seeds import KINDS, seeded_service
 from tests.seeding import CAMPAIGN, FROM_PARTNER, Seeded
@@ -107,6 +109,28 @@ def test_a_call_after_a_no_came_in_was_not_permitted_whatever_its_check_said(see
     say_no(seeded, seeded.clock.now())
     seeded.clock.at += timedelta(minutes=1)
 
+    assert not call(seeded, answer.id, "after", seeded.clock.now()).permitted
+
+
+def test_a_no_that_names_no_channel_is_a_no_to_all_of_them(seeded: Seeded) -> None:
+    caller = replace(ME, seller_id=seeded.seller_id)
+    answer = seeded.service.gate.ask(caller, CAMPAIGN, Question(NUMBER))
+    no = OptOut(
+        id=new_id(),
+        seller_id=seeded.seller_id,
+        number=int(NUMBER),
+        channels="",
+        via="phone",
+        note="",
+        received_at=seeded.clock.now(),
+        recorded_at=seeded.clock.now(),
+        recorded_by=ME.actor,
+    )
+    with seeded.service.store.writing() as session:
+        session.add(no)
+    seeded.clock.at += timedelta(minutes=1)
+
+    assert verdict(seeded) == "deny"
     assert not call(seeded, answer.id, "after", seeded.clock.now()).permitted
 
 
