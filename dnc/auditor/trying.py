@@ -174,24 +174,40 @@ class Trial:
         return f"the check's row differs in {', '.join(wrong)}" if wrong else None
 
     def _rebuild(self, given: Sequence[tuple[_Given, Check]]) -> None:
-        connection = self._session.connection()
         asked = [_asked(one, row) for one, row in given]
         doubted = []
-        for (one, row), question, facts in zip(given, asked, facts_asked(connection, self._listed, asked), strict=True):
+        for (one, row), question, facts in zip(given, asked, self._facts(asked), strict=True):
             self.counts.tables += 1
+            if facts is None:
+                self._differ(one.entry, one.id, Against.TABLES, "what the tables hold of its number cannot be read")
+                continue
             what = _rebuilt_otherwise(one, row, facts)
             if what is not None:
                 doubted.append((one, row, question, facts, what))
         around = [replace(one[2], known_at=one[2].at + slack) for one in doubted for slack in IN_FLIGHT]
-        rebuilt = facts_asked(connection, self._listed, around)
+        rebuilt = self._facts(around)
         for place, (one, row, _question, facts, what) in enumerate(doubted):
-            tried = rebuilt[place * len(IN_FLIGHT) : (place + 1) * len(IN_FLIGHT)]
+            start = place * len(IN_FLIGHT)
+            tried = [each for each in rebuilt[start : start + len(IN_FLIGHT)] if each is not None]
             if any(_rebuilt_otherwise(one, row, each) is None for each in tried):
                 self.counts.in_flight += 1  # a row tells when it was written, not when others could see it
             elif any(_rebuilt_otherwise(one, row, _filled(one, each)) is None for each in (facts, *tried)):
                 self.counts.unrebuilt += 1
             else:
                 self._differ(one.entry, one.id, Against.TABLES, what)
+
+    def _facts(self, asked: Sequence[Asked]) -> list[CallFacts | None]:
+        """Return the facts of each question, None of one whose rows cannot be read: it keeps no other from being tried.
+
+        It is found by halving.
+        """
+        found: list[CallFacts | None]
+        try:
+            found = [*facts_asked(self._session.connection(), self._listed, asked)]
+        except UNREADABLE:
+            middle = len(asked) // 2
+            found = [*self._facts(asked[:middle]), *self._facts(asked[middle:])] if middle else [None]
+        return found
 
 
 def _decided_otherwise(stored: Any) -> str | None:  # Any: whatever the ledger's JSON holds

@@ -159,6 +159,15 @@ def test_a_table_that_was_changed_is_found(seeded: Seeded, change: str) -> None:
     assert (Against.TABLES, id_) in found(seeded, audited(seeded))
 
 
+def test_a_row_that_cannot_be_read_keeps_no_other_from_being_tried(seeded: Seeded) -> None:
+    ids = ask(seeded, OPTED_OUT, FROM_PARTNER, LISTED)
+    tamper(seeded, "UPDATE opt_outs SET channels = 'bogus'")
+
+    report = audited(seeded)
+    assert found(seeded, report) == [(Against.TABLES, ids[0])]
+    assert (report.counts.tables, report.finished_at is None) == (3, False)
+
+
 ROWS = {
     "number": "UPDATE checks SET number = number + 1",
     "verdict": "UPDATE checks SET verdict = 'allow'",
