@@ -20,7 +20,7 @@ GAP = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The version that a change list is applied to; ``changed_by``: the SHA-256 of each list since the last full file."""
+    """The version that a change list is applied to; ``changed_by``: SHA-256 of the lists since the full file."""
 
     version_id: str
     as_of: date
