@@ -92,8 +92,8 @@ class Outcome:
 class PeriodReplay:
     """A period decided again. ``policy`` None: each under its own policy, so that only differences would be lost.
 
-    ``erased``: entries whose facts are erased, ``unreadable``: stored decisions that cannot be decided again, neither
-    of which is in any tally.
+    ``erased``: entries written in the period whose facts are erased, ``unreadable``: stored decisions in such an entry
+    that cannot be decided again. Neither is in any tally, and neither knows its campaign.
     """
 
     since: datetime
@@ -183,14 +183,14 @@ class _Replaying:
         """Count the checks asked in the period, in the order of the ledger."""
         for entry in self._entries():
             if entry.payload is None:
-                self._done.erased += 1
+                self._done.erased += self._is_within(entry.at)
                 continue
             document = json.loads(entry.payload)
             tried = self._tried_all(entry, document)
-            self._done.unreadable += tried.count(None)
+            self._done.unreadable += tried.count(None) * self._is_within(entry.at)
             for place, count in Counter(row[2] for row in document["rows"]).items():
                 one = tried[place]
-                if one is not None and self._is_meant(one) and self._done.since <= one.checked_at < self._done.until:
+                if one is not None and self._is_meant(one) and self._is_within(one.checked_at):
                     self._count(one, count, is_call=False)
 
     def calls(self) -> None:
@@ -222,8 +222,10 @@ class _Replaying:
             after = self._first(chain, last, since) - 1
             while True:
                 chosen = select(LedgerEntry).where(LedgerEntry.chain == chain, LedgerEntry.seq > after)
-                chosen = chosen.where(LedgerEntry.kind == "checks").order_by(LedgerEntry.seq).limit(READ_AT_ONCE)
-                found = self._session.scalars(chosen).all()
+                chosen = chosen.where(LedgerEntry.kind == "checks")
+                if self._seller_id is not None:  # an entry holds the checks of one seller
+                    chosen = chosen.where(LedgerEntry.seller_id == self._seller_id)
+                found = self._session.scalars(chosen.order_by(LedgerEntry.seq).limit(READ_AT_ONCE)).all()
                 self._session.expunge_all()
                 yield from (entry for entry in found if since <= entry.at < until)
                 if len(found) < READ_AT_ONCE or found[-1].at >= until:
@@ -263,7 +265,10 @@ class _Replaying:
         return [_tried(stored, self._policy, entry.seller_id) for stored in document["decisions"]]
 
     def _is_meant(self, one: _Tried) -> bool:
-        return self._seller_id in (None, one.seller_id) and self._campaign_id in (None, one.campaign_id)
+        return self._campaign_id in (None, one.campaign_id)
+
+    def _is_within(self, at: datetime) -> bool:
+        return self._done.since <= at < self._done.until
 
     def _count(self, one: _Tried, count: int, *, is_call: bool) -> None:
         names: tuple[str, ...]

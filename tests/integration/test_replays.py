@@ -212,3 +212,19 @@ def test_nothing_is_recorded_and_what_is_erased_is_counted(on_sqlite: Seeded) ->
     done = replayed(on_sqlite)
     assert (done.erased, done.all.checks.total) == (1, 0)
     assert rows() == before
+
+
+def test_what_is_erased_is_counted_for_its_own_period_and_seller_alone(on_sqlite: Seeded) -> None:
+    [id_] = ask(on_sqlite, FROM_PARTNER)
+    with on_sqlite.service.store.writing() as session:
+        check = session.get_one(Check, id_)
+        erase_payloads(session, OPERATOR, [Position(check.chain, check.seq)], "retention has ended")
+
+    own, other = (
+        Caller("c", "c", "key", Role.COMPLIANCE, of) for of in (on_sqlite.seller_id, on_sqlite.other_seller_id)
+    )
+    assert [replayed(on_sqlite, caller=caller).erased for caller in (own, other)] == [1, 0]
+    at = on_sqlite.clock.now()
+    second = timedelta(seconds=1)
+    assert [replayed(on_sqlite, since=since, until=since + second).erased for since in (at, at + second)] == [1, 0]
+    assert replayed(on_sqlite, since=at - second, until=at).erased == 0
