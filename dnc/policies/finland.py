@@ -1,4 +1,7 @@
-"""Finland: opt-out with the trade's own Puhelin-Robinson, Saturdays until six. Åland (AX) is not covered."""
+"""Finland: opt-out with the trade's own Puhelin-Robinson, Saturdays until six.
+
+Åland's fixed lines (AX) are not covered; its mobile numbers are of Finland's own series.
+"""
 
 from datetime import time
 from types import MappingProxyType

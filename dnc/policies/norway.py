@@ -1,4 +1,7 @@
-"""Norway: opt-out with the reservation register, no calls on Saturdays, Sundays or days equated with them."""
+"""Norway: opt-out with the reservation register, no calls on Saturdays, Sundays or days equated with them.
+
+Svalbard's fixed lines (SJ) are not covered; its mobile numbers are of Norway's own series.
+"""
 
 from datetime import time
 from types import MappingProxyType

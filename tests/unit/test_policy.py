@@ -3,9 +3,11 @@
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import combinations
 
+import phonenumbers
 import pytest
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from core.numbers import NumberKind
+from core.numbers import Number, NumberKind, read_valid_number
 from dnc.facts import Channel
 from dnc.policy import (
     HYPOTHETICAL,
@@ -38,6 +40,31 @@ def test_a_number_is_called_by_the_policy_of_its_own_country(country: str, versi
 
     assert policy is not None
     assert policy.version == version
+
+
+@pytest.mark.parametrize(
+    ("region", "kind", "country"),
+    [
+        ("AX", PhoneNumberType.FIXED_LINE, "AX"),
+        ("AX", PhoneNumberType.MOBILE, "FI"),
+        ("SJ", PhoneNumberType.FIXED_LINE, "SJ"),
+        ("SJ", PhoneNumberType.MOBILE, "NO"),
+        ("GG", PhoneNumberType.FIXED_LINE, "GG"),
+        ("GG", PhoneNumberType.MOBILE, "GG"),
+        ("JE", PhoneNumberType.FIXED_LINE, "JE"),
+        ("JE", PhoneNumberType.MOBILE, "JE"),
+        ("IM", PhoneNumberType.FIXED_LINE, "IM"),
+    ],
+)
+def test_the_islands_are_told_from_their_neighbours_as_far_as_their_numbers_are(
+    region: str, kind: int, country: str
+) -> None:
+    example = phonenumbers.example_number_for_type(region, kind)
+    assert example is not None
+    number = read_valid_number(phonenumbers.format_number(example, PhoneNumberFormat.E164))
+
+    assert isinstance(number, Number)
+    assert number.country == country
 
 
 # Jersey, Guernsey and the Isle of Man share +44, Åland +358, Svalbard +47: none is under the law of the code's country.
