@@ -284,7 +284,7 @@ def stored_text(document: dict[str, object]) -> str:
 
 
 _MARKS = frozenset({"listed", "not_listed", "adds", "deletes"})
-_YES, _NO = frozenset({"1", "J", "Ja", "Y", "Yes", "true", "x"}), frozenset({"0", "N", "Nei", "Nej", "No", "false", ""})
+_YES, _NO = frozenset({"1", "J", "Ja", "Y", "Yes", "true", "x"}), frozenset({"0", "N", "Nei", "Nej", "No", "false"})
 _AREA_AND_LOCAL = Columns(area=1, local=2, width=2)
 _MARKUP = Markup(area="ac", local="ph", attribute="val")
 

@@ -283,6 +283,15 @@ def test_a_row_of_a_wash_that_cannot_be_read_answers_for_nobody(service: Service
     assert service.shelf.listed(loaded.snapshot_sha256, 4_722_000_010) is None  # another row says that it is not listed
 
 
+def test_a_wash_that_is_cut_off_before_an_answer_does_not_say_no(service: Service) -> None:
+    cut_off = WASH.encode().removesuffix(b"Nei\n")
+
+    with pytest.raises(RegisterLinesRejected):
+        load_text(service, "reservasjon", cut_off)
+    said = '{"not_listed": ["Nei", ""]}'
+    assert load_text(service, "reservasjon", cut_off, layout=said).covered == 20
+
+
 @pytest.mark.parametrize("heading", ["telefon;navn", "telefon;reservert;RESERVERT", "nummer;reservert", "10000000;ja"])
 def test_a_file_without_the_columns_that_the_layout_names_is_refused(service: Service, heading: str) -> None:
     with pytest.raises(RegisterColumnMissing):
