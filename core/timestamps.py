@@ -9,7 +9,6 @@ import hashlib
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -221,7 +220,3 @@ def stamped_moment(response: bytes) -> datetime:
 
     moment = decode_timestamp_response(response).tst_info.gen_time
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-Fault = Callable[[bytes, bytes], str | None]
-"""Says what is wrong with a stamp over a digest; ``StampVerifier.fault`` is one."""
