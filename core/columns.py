@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 from sqlalchemy import BigInteger, Connection, String, cast, extract, func, literal, select, type_coerce
 from sqlalchemy.sql import ColumnElement, Select
@@ -19,6 +21,17 @@ from core.prepared import as_sqlalchemy_says
 PIECE = 16 << 20
 """Bytes of text taken apart at once."""
 _MICROSECONDS = 1_000_000
+_COUNTED_AT_MOST = 1 << 22
+
+
+def places_of(values: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the distinct values in order, and the place of each value among them. Pure."""
+    if not len(values) or values.min() < 0 or values.max() >= _COUNTED_AT_MOST:
+        distinct, places = np.unique(values, return_inverse=True)
+        return distinct, places
+    is_met = np.zeros(int(values.max()) + 1, dtype=np.bool_)  # few values are counted sooner than sorted
+    is_met[values] = True
+    return np.flatnonzero(is_met), (np.cumsum(is_met) - 1)[values]
 
 
 def read_columns(

@@ -1,26 +1,31 @@
 """A seller's leads a column at a time, for whoever asks about them by the hundred thousand."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 from sqlalchemy import (
     BigInteger,
     BindParameter,
     Connection,
     String,
+    and_,
     bindparam,
     case,
     cast,
     func,
     literal_column,
+    or_,
     select,
     text,
 )
-from sqlalchemy.sql import Select
+from sqlalchemy.sql import ColumnElement, Select
 
-from core.columns import read_columns
+from core.columns import places_of, read_columns
 from core.database import any_of, any_of_value
 from core.standing import NUMBERS
 from leads.models import Lead, LeadFile, Source, Supplier
@@ -40,8 +45,20 @@ LEAD_COLUMNS = {
     "birth_date": pl.String,
 }
 """Instants are microseconds since 1970, days ISO 8601."""
-BRIEF_COLUMNS = {name: kind for name, kind in LEAD_COLUMNS.items() if name != "row_no"}
-"""Of a lead in brief; an instant that tells nothing is null."""
+_TOLD_COLUMNS = {name: kind for name, kind in LEAD_COLUMNS.items() if name not in ("number", "row_no")}
+_LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class BriefLeads:
+    """Leads in brief: the one on ``numbers[i]`` says what stands in row ``which[i]`` of ``told``.
+
+    ``told`` has the columns of ``LEAD_COLUMNS`` but number and row; an instant that tells nothing is null.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    which: npt.NDArray[np.int64]
+    told: pl.DataFrame
 
 
 def lead_columns(connection: Connection, seller_id: str, numbers: Sequence[int] | None) -> Iterator[pl.DataFrame]:
@@ -58,12 +75,17 @@ def lead_columns(connection: Connection, seller_id: str, numbers: Sequence[int] 
     yield from _read(connection, seller_id, numbers, columns, LEAD_COLUMNS)
 
 
-def brief_leads(connection: Connection, seller_id: str, first: datetime, last: datetime) -> Iterator[pl.DataFrame]:
-    """Yield all of the seller's leads as ``BRIEF_COLUMNS``, for whoever asks of moments from ``first`` to ``last``.
+def brief_leads(connection: Connection, seller_id: str, first: datetime, last: datetime) -> BriefLeads:
+    """Return all of the seller's leads, for whoever asks of moments from ``first`` to ``last``.
 
-    ``collected_at`` is null unless it is after ``first``, ``expires_at`` is null if it is after ``last``: most are, and
-    to write out what tells nothing is half the cost of reading it.
+    ``collected_at`` is null unless it is after ``first``, ``expires_at`` is null if it is after ``last``. A lead of
+    which nothing is left but where it came from, as of most, is read as one whole number: to write out what tells
+    nothing is most of the cost of reading it.
     """
+    files = (connection.execute(select(func.max(LeadFile.no))).scalar() or 0) + 1
+    sources = (connection.execute(select(func.max(Source.no))).scalar() or 0) + 1
+    most = connection.execute(select(func.max(Lead.number))).scalar() or 0
+    tells = or_(Lead.collected_at > first, Lead.expires_at <= last, Lead.birth_date.is_not(None))
     columns: dict[str, Any] = {
         "number": Lead.number,
         "source_no": Lead.source_no,
@@ -72,7 +94,33 @@ def brief_leads(connection: Connection, seller_id: str, first: datetime, last: d
         "expires_at": case((Lead.expires_at <= last, Lead.expires_at)),
         "birth_date": cast(Lead.birth_date, String),
     }
-    yield from _read(connection, seller_id, None, columns, BRIEF_COLUMNS)
+    schema = {"number": pl.Int64, **_TOLD_COLUMNS}
+    if (most + 1) * files * sources > _LARGEST:
+        return _in_brief([], files, sources, list(_read(connection, seller_id, None, columns, schema)))
+    whole = {"whole": (Lead.number * files + Lead.file_no) * sources + Lead.source_no}
+    tells_nothing = and_(
+        or_(Lead.collected_at.is_(None), Lead.collected_at <= first),
+        Lead.expires_at > last,
+        Lead.birth_date.is_(None),
+    )
+    brief = [frame["whole"] for frame in _read(connection, seller_id, None, whole, {"whole": pl.Int64}, tells_nothing)]
+    return _in_brief(brief, files, sources, list(_read(connection, seller_id, None, columns, schema, tells)))
+
+
+def _in_brief(brief: Sequence[pl.Series], files: int, sources: int, frames: Sequence[pl.DataFrame]) -> BriefLeads:
+    """Return the leads that came as one whole number each, and those that came in ``frames``."""
+    whole = pl.concat(brief).to_numpy() if brief else np.empty(0, dtype=np.int64)
+    numbers, origins = np.divmod(whole, files * sources)
+    origins, which = places_of(origins)
+    file_no, source_no = np.divmod(origins, sources)
+    nothing = {name: pl.lit(None, dtype=kind) for name, kind in _TOLD_COLUMNS.items() if not name.endswith("_no")}
+    told = pl.select(pl.Series("source_no", source_no), pl.Series("file_no", file_no)).with_columns(**nothing)
+    if frames:
+        others = pl.concat(frames)
+        numbers = np.concatenate([numbers, others["number"].to_numpy()])
+        which = np.concatenate([which, np.arange(len(others)) + len(told)])
+        told = pl.concat([told.cast(pl.Schema(_TOLD_COLUMNS)), others.drop("number")])
+    return BriefLeads(numbers, which, told.cast(pl.Schema(_TOLD_COLUMNS)))
 
 
 def _read(
@@ -81,11 +129,14 @@ def _read(
     numbers: Sequence[int] | None,
     columns: Mapping[str, Any],
     schema: Mapping[str, type[pl.DataType]],
+    where: ColumnElement[bool] | None = None,
 ) -> Iterator[pl.DataFrame]:
     sources = [row[0] for row in connection.execute(select(Source.no).where(Source.seller_id == seller_id))]
     if not sources:
         return
     leads = select(*(column.label(name) for name, column in columns.items())).where(any_of(Lead.source_no, SOURCES))
+    if where is not None:
+        leads = leads.where(where)
     name = connection.dialect.name
     values = {"sources": any_of_value(name, sources)}
     if numbers is not None:

@@ -17,13 +17,14 @@ from sqlalchemy import Connection, String, cast, func, literal, or_, select, tex
 from sqlalchemy.sql import ColumnElement, Select, visitors
 
 from core.clock import to_microseconds
+from core.columns import places_of
 from core.database import any_of, any_of_value
 from core.prepared import read_date_or_none
 from dnc.calendar import age_on, next_opening
 from dnc.gathering import _STANDING, LOOK_BACK, CampaignCard
 from dnc.policy import Policy, policy_for
 from dnc.screenings.numbers import Ints
-from leads.lead_columns import BRIEF_COLUMNS, LEAD_COLUMNS, LEADS, brief_leads, file_columns, lead_columns
+from leads.lead_columns import LEAD_COLUMNS, LEADS, BriefLeads, brief_leads, file_columns, lead_columns
 
 HORIZON = timedelta(days=2)
 """A lead that ends later than this after the moment ends no answer: no answer may be relied on for so long."""
@@ -62,13 +63,13 @@ def moment_of(country: str | None, now: datetime, *, opens_weekends: bool, next_
 class Ahead:
     """Tables that were read from one end to the other before the numbers were known.
 
-    ``kinds`` are those of the facts read; ``facts`` has each (kind, number, id) with the code of what it says.
-    ``leads``, in brief, tell for moments from ``first`` to ``last``; None if they were not read.
+    ``kinds`` are those of the facts read; ``facts`` has each kind and number with the code of what it says.
+    ``leads`` tell for moments from ``first`` to ``last``; None if they were not read.
     """
 
     kinds: frozenset[str] = frozenset()
     facts: pl.DataFrame | None = None
-    leads: pl.DataFrame | None = None
+    leads: BriefLeads | None = None
     first: datetime | None = None
     last: datetime | None = None
 
@@ -84,13 +85,8 @@ def read_ahead(connection: Connection, count: int, campaign: CampaignCard, now: 
     found.clear()
     leads, last = None, now + FURTHEST
     if _is_scanned(connection, LEADS, count):
-        leads = _brief(connection, campaign, now, last)
+        leads = brief_leads(connection, campaign.seller_id, now, last + HORIZON)
     return Ahead(frozenset(kinds), facts, leads, now, last)
-
-
-def _brief(connection: Connection, campaign: CampaignCard, first: datetime, last: datetime) -> pl.DataFrame:
-    parts = list(brief_leads(connection, campaign.seller_id, first, last + HORIZON))
-    return pl.concat(parts) if parts else pl.DataFrame(schema=BRIEF_COLUMNS)
 
 
 def standing_keys(
@@ -126,18 +122,30 @@ def _others(
     if ahead.facts is not None:
         held_ahead = ahead.facts.with_columns(pl.col("code") + len(frame))  # no code of ours is as large
         frame = pl.concat([frame, held_ahead])
-    if frame.is_empty():
-        return keys, lifted
     at, is_asked = _places(numbers, frame["number"].to_numpy())
-    frame = frame.with_columns(pl.Series("at", at)).filter(pl.Series(is_asked)).sort("at", "kind", "field_1")
-    if frame.is_empty():
-        return keys, lifted
-    lifted[frame.filter(pl.col("kind").is_in(["consent", "relation"]))["at"].to_numpy()] = True
-    whole = (
-        frame.group_by("at").agg(pl.col("code")).with_columns(pl.col("code").cast(pl.List(pl.String)).list.join(","))
-    )
-    keys[whole["at"].to_numpy()] = whole["code"].rank("dense").to_numpy()
+    at, frame = at[is_asked], frame.filter(pl.Series(is_asked))
+    lifted[at[frame["kind"].is_in(["consent", "relation"]).to_numpy()]] = True
+    is_alone = np.bincount(at, minlength=len(numbers))[at] == 1
+    keys[at[is_alone]] = frame["code"].to_numpy()[is_alone] + 1
+    several = np.unique(at[~is_alone])
+    if len(several):
+        keys[several] = keys.max() + _of_several(connection, numbers[several], campaign, now)
     return keys, lifted
+
+
+def _of_several(connection: Connection, numbers: Ints, campaign: CampaignCard, now: datetime) -> Ints:
+    """Return a key, from 1 on, for each of the numbers that several facts are on: in the order of their ids."""
+    found = []
+    for kind, part in _kinds():
+        is_scanned = _is_scanned(connection, _table_of(part), len(numbers))
+        asked = None if is_scanned else numbers
+        found.append(_facts(connection, part, kind, asked, campaign, now, with_ids=True))
+    frame = _as_facts(found)
+    at, is_asked = _places(numbers, frame["number"].to_numpy())
+    frame = frame.with_columns(pl.Series("at", at)).filter(pl.Series(is_asked)).sort("at", "kind", "id")
+    whole = frame.group_by("at", maintain_order=True).agg("code")
+    whole = whole.with_columns(pl.col("code").cast(pl.List(pl.String)).list.join(","))
+    return whole["code"].rank("dense").cast(pl.Int64).to_numpy()
 
 
 def _kinds() -> Iterator[tuple[str, Select[Any]]]:
@@ -153,21 +161,32 @@ def _table_of(part: Select[Any]) -> str:
 
 
 def _as_facts(found: Sequence[tuple[str, Sequence[Any]]]) -> pl.DataFrame:
-    """Return kind, code, number and id (``field_1``) of what ``_facts`` found; equal facts have equal codes."""
+    """Return kind, code, number and, if it was asked for, id of what ``_facts`` found; equal facts have equal codes."""
     rows = [(kind, held) for kind, facts in found for *_facts_of_it, held in facts]
     frame = pl.DataFrame(rows, schema={"kind": pl.String, "held": pl.String}, orient="row")
     frame = frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("code"))
-    held = pl.col("held").str.splitn(" ", 2).struct
     frame = frame.with_columns(pl.col("held").str.split("\n")).explode("held")
-    return frame.select("kind", "code", held.field("field_0").cast(pl.Int64).alias("number"), held.field("field_1"))
+    held = pl.col("held").str.splitn(" ", 2).struct
+    if frame["held"].str.contains(" ", literal=True).any():
+        return frame.select(
+            "kind", "code", held.field("field_0").cast(pl.Int64).alias("number"), held.field("field_1").alias("id")
+        )
+    return frame.select("kind", "code", pl.col("held").cast(pl.Int64).alias("number"))
 
 
 def _facts(
-    connection: Connection, part: Select[Any], kind: str, numbers: Ints | None, campaign: CampaignCard, now: datetime
+    connection: Connection,
+    part: Select[Any],
+    kind: str,
+    numbers: Ints | None,
+    campaign: CampaignCard,
+    now: datetime,
+    *,
+    with_ids: bool = False,
 ) -> tuple[str, Sequence[Any]]:
-    """Return the kind and each distinct fact of it that the seller has, with "number id" of all that it is on.
+    """Return the kind and each distinct fact of it that the seller has, with the numbers that it is on, as text.
 
-    ``numbers`` None: on any number.
+    ``numbers`` None: on any number. ``with_ids``: each number has its fact's id beside it.
     """
     name = connection.dialect.name
     values: dict[str, Any] = {"since": now - LOOK_BACK}
@@ -177,7 +196,9 @@ def _facts(
         values["numbers"] = any_of_value(name, numbers.tolist())
     rows = part.subquery()
     facts = [rows.columns[column] for column in _FACT]
-    number: ColumnElement[Any] = cast(rows.columns.number, String).op("||")(" ").op("||")(rows.columns.id)
+    number: ColumnElement[Any] = cast(rows.columns.number, String)
+    if with_ids:
+        number = number.op("||")(" ").op("||")(rows.columns.id)
     query = (
         select(*facts, func.aggregate_strings(number, "\n"))
         .where(or_(rows.columns.seller_id == campaign.seller_id, rows.columns.seller_id.is_(None)))
@@ -221,42 +242,53 @@ def _leads(
 ) -> Ints:
     """Return each number's key of its leads."""
     keys = np.zeros(len(numbers), dtype=np.int64)
-    leads = _of_moments(ahead, moments)
-    if leads is None and _is_scanned(connection, LEADS, len(numbers)):
-        asked = [moment.at for moment in moments]
-        leads = _brief(connection, campaign, min(asked), max(asked))
-    is_brief = leads is not None
-    leads = _full(connection, campaign, numbers, numbers) if leads is None else _asked_about(leads, numbers)
-    if leads.is_empty():
-        return keys
-    at = leads["at"].to_numpy()
-    is_alone = np.bincount(at, minlength=len(numbers))[at] == 1
     files = file_columns(connection)
-    if is_alone.all():
-        keys[at] = _codes(_sides(leads, places, moments, files), SIDE)
-        return keys
-    alone = _sides(leads.filter(pl.Series(is_alone)), places, moments, files)
-    keys[alone["at"].to_numpy()] = _codes(alone, SIDE)
-    if is_brief:
-        several = _full(connection, campaign, numbers, numbers[np.unique(at[~is_alone])])
+    brief = _of_moments(ahead, moments)
+    if brief is None and _is_scanned(connection, LEADS, len(numbers)):
+        asked = [moment.at for moment in moments]
+        brief = brief_leads(connection, campaign.seller_id, min(asked), max(asked) + HORIZON)
+    if brief is not None:
+        at, is_asked = _places(numbers, brief.numbers)
+        at = at[is_asked]
+        kinds, which = places_of(brief.which[is_asked] * len(moments) + places[at])
+        codes = _codes(_sides(brief.told[kinds // len(moments)], kinds % len(moments), moments, files), SIDE)[which]
     else:
-        several = leads.filter(pl.Series(~is_alone))
-    dated = several.select("row_no", "file_no", *DATES).join(
-        files.select("file_no", "file_id"), on="file_no", how="left", maintain_order="left"
-    )
-    several = pl.concat([_sides(several, places, moments, files), dated.drop("file_no")], how="horizontal")
-    exact = pl.Series("exact", consented[several["at"].to_numpy()])
-    dates = [pl.when(exact).then(pl.col(name)).alias(f"exact_{name}") for name in DATES]
-    several = several.with_columns(*dates, last=pl.col("expires_at").rank("dense").over("at"))
-    several = several.sort("at", "file_id", pl.col("row_no").cast(pl.String))
-    codes = _codes(several, [*SIDE, "last", *(f"exact_{name}" for name in DATES)])
-    whole = several.select("at", code=pl.Series(codes)).group_by("at", maintain_order=True).agg("code")
-    whole = whole.with_columns(pl.col("code").cast(pl.List(pl.String)).list.join(","))
-    keys[whole["at"].to_numpy()] = whole["code"].rank("dense").to_numpy() + keys.max()
+        full = _full(connection, campaign, numbers, numbers)
+        at = full["at"].to_numpy()
+        codes = _codes(_sides(full, places[at], moments, files), SIDE)
+    is_alone = np.bincount(at, minlength=len(numbers))[at] == 1
+    keys[at[is_alone]] = codes[is_alone]
+    several = np.unique(at[~is_alone])
+    if len(several):
+        leads = _full(connection, campaign, numbers, numbers[several])
+        keys[several] = keys.max() + _of_several_leads(leads, places, moments, consented, files)
     return keys
 
 
-def _of_moments(ahead: Ahead, moments: Sequence[Moment]) -> pl.DataFrame | None:
+def _of_several_leads(
+    leads: pl.DataFrame,
+    places: Ints,
+    moments: Sequence[Moment],
+    consented: npt.NDArray[np.bool_],
+    files: pl.DataFrame,
+) -> Ints:
+    """Return a key, from 1 on, for each of the numbers, in order, that several ``leads`` are on."""
+    at = leads["at"].to_numpy()
+    dated = leads.select("at", "row_no", "file_no", *DATES).join(
+        files.select("file_no", "file_id"), on="file_no", how="left", maintain_order="left"
+    )
+    leads = pl.concat([_sides(leads, places[at], moments, files), dated.drop("file_no")], how="horizontal")
+    exact = pl.Series("exact", consented[at])
+    dates = [pl.when(exact).then(pl.col(name)).alias(f"exact_{name}") for name in DATES]
+    leads = leads.with_columns(*dates, last=pl.col("expires_at").rank("dense").over("at"))
+    leads = leads.sort("at", "file_id", pl.col("row_no").cast(pl.String))
+    codes = _codes(leads, [*SIDE, "last", *(f"exact_{name}" for name in DATES)])
+    whole = leads.select("at", code=pl.Series(codes)).group_by("at", maintain_order=True).agg("code")
+    whole = whole.with_columns(pl.col("code").cast(pl.List(pl.String)).list.join(","))
+    return whole["code"].rank("dense").cast(pl.Int64).to_numpy()
+
+
+def _of_moments(ahead: Ahead, moments: Sequence[Moment]) -> BriefLeads | None:
     """Return the leads that were read ahead, if they tell for all of the moments."""
     if ahead.leads is None or ahead.first is None or ahead.last is None:
         return None
@@ -281,14 +313,12 @@ def _asked_about(leads: pl.DataFrame, numbers: Ints) -> pl.DataFrame:
     return leads.drop("number").with_columns(pl.Series("at", at)).filter(pl.Series(is_asked))
 
 
-def _sides(leads: pl.DataFrame, places: Ints, moments: Sequence[Moment], files: pl.DataFrame) -> pl.DataFrame:
-    """Return for each lead its number's place ``at``, and as ``SIDE`` what counts of it at the moment asked for."""
-    place = places[leads["at"].to_numpy()]
+def _sides(leads: pl.DataFrame, place: Ints, moments: Sequence[Moment], files: pl.DataFrame) -> pl.DataFrame:
+    """Return for each lead, as ``SIDE``, what counts of it at the moment in its ``place`` among ``moments``."""
     asked = pl.Series(np.array([to_microseconds(moment.at) for moment in moments], dtype=np.int64)[place])
     ends, horizon = pl.col("expires_at"), HORIZON // timedelta(microseconds=1)
     paused = leads.select("file_no").join(files.drop("file_id"), on="file_no", how="left", maintain_order="left")
     return leads.select(
-        "at",
         "source_no",
         paused["paused"],
         collected=pl.col("collected_at").is_null() | (pl.col("collected_at") <= asked),
