@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from core.numbers import Number, NumberFault, read_number
 from dnc.calendar import age_on
 from dnc.decision import Decision, decide
-from dnc.facts import CallFacts, LeadFact
+from dnc.facts import Basis, CallFacts, LeadFact
 from dnc.policy import POLICIES, Policy
 from dnc.screenings.added import ADDED, FORMULA, added_headings, harmless
 from dnc.screenings.numbers import fault_of, plans_of, read_cells
@@ -29,7 +29,7 @@ from leads.headings import Field, read_headings
 from leads.layouts import Layout
 from leads.lines import LineBlocks
 from leads.terms import FileFormat
-from tests.property.strategies_facts import any_facts, leads, near, policies, promising_facts
+from tests.property.strategies_facts import MIDDAY, any_facts, in_country, leads, near, policies, promising_facts
 
 FIRST = 46701740605
 SPELLINGS = (
@@ -125,61 +125,82 @@ def side(lead: LeadFact, now: datetime, policy: Policy | None) -> tuple[object, 
 stored = st.one_of(near, near, st.datetimes(timezones=st.just(UTC)))
 near_sixteen = st.builds(lambda days: date(2010, 11, 18) + timedelta(days=days), st.integers(-400, 400))
 birthdays = st.one_of(st.none(), st.dates(date(1900, 1, 1), date(2030, 1, 1)), near_sixteen)
-Dated = tuple[datetime | None, datetime, date | None]
-dates = st.tuples(st.none() | stored, stored, birthdays)
+Dates = tuple[datetime | None, datetime, date | None]
+lasting = st.builds(lambda days: MIDDAY + timedelta(days=days), st.integers(45, 400))
+dates = st.one_of(
+    st.tuples(st.none() | stored, stored, birthdays),
+    st.tuples(st.none(), lasting, st.none()),  # so that there is often more than one that could carry the call
+)
+brief_policies = policies.filter(lambda policy: policy is None or policy.answer_cap <= HORIZON)
+
+
+def dated(lead: LeadFact, given: Dates) -> LeadFact:
+    """Return the lead with these dates."""
+    return replace(lead, collected_at=given[0], expires_at=given[1], birth_date=given[2])
+
+
+def beside(lead: LeadFact, given: Dates, now: datetime, policy: Policy | None) -> LeadFact:
+    """Return the lead with each of these dates that lies on the same side of the moment as its own."""
+    collected_at, expires_at, birth_date = given
+    for changed in ({"collected_at": collected_at}, {"expires_at": expires_at}, {"birth_date": birth_date}):
+        other = replace(lead, **changed)
+        lead = other if side(other, now, policy) == side(lead, now, policy) else lead
+    return lead
+
+
+carrying = leads.map(lambda lead: replace(lead, basis=Basis.LEGITIMATE_INTEREST, has_assessment=True, paused=False))
+some_leads = st.builds(dated, st.one_of(leads, carrying), dates)
 
 
 @given(
     facts=st.one_of(any_facts, promising_facts, promising_facts),
-    lead=leads,
-    dated=st.tuples(dates, dates),
-    policy=policies,
+    lead=some_leads,
+    others=dates,
+    policy=brief_policies,
     now=near,
 )
 def test_a_lead_stands_for_another_on_the_same_side_of_the_moment(
-    facts: CallFacts, lead: LeadFact, dated: tuple[Dated, Dated], policy: Policy | None, now: datetime
+    facts: CallFacts, lead: LeadFact, others: Dates, policy: Policy | None, now: datetime
 ) -> None:
-    assume(policy is None or policy.answer_cap <= HORIZON)
-    one, other = (replace(lead, collected_at=at, expires_at=until, birth_date=born) for at, until, born in dated)
-    assume(side(one, now, policy) == side(other, now, policy))
+    other = beside(lead, others, now, policy)
 
-    decisions = [decide(replace(facts, leads=(each,)), policy, now) for each in (one, other)]
+    decisions = [decide(replace(facts, leads=(each,)), policy, now) for each in (lead, other)]
 
     assert told(decisions[0]) == told(decisions[1])
 
 
 @given(
     facts=st.one_of(any_facts, promising_facts, promising_facts),
-    several=st.lists(st.tuples(leads, dates, dates), min_size=2, max_size=3),
-    policy=policies,
+    several=st.lists(st.tuples(some_leads, dates), min_size=2, max_size=3),
+    policy=brief_policies,
     now=near,
 )
 def test_several_leads_stand_for_others_that_end_in_the_same_order(
-    facts: CallFacts, several: Sequence[tuple[LeadFact, Dated, Dated]], policy: Policy | None, now: datetime
+    facts: CallFacts, several: Sequence[tuple[LeadFact, Dates]], policy: Policy | None, now: datetime
 ) -> None:
     """Where no consent or relation on record may end before them."""
-    assume(policy is None or policy.answer_cap <= HORIZON)
-    facts = replace(facts, consents=(), relations=())
-    sets = []
-    for which in (1, 2):
-        made = []
-        for place, dated in enumerate(several):
-            at, until, born = dated[1] if which == 1 else dated[2]
-            lead = replace(dated[0], id=str(place), collected_at=at, expires_at=until, birth_date=born)
-            made.append(lead)
-        sets.append(tuple(made))
-    assume([side(lead, now, policy) for lead in sets[0]] == [side(lead, now, policy) for lead in sets[1]])
-    assume(order(sets[0]) == order(sets[1]))
+    facts = replace(facts if policy is None else in_country(facts, policy), consents=(), relations=())
+    first = [replace(lead, id=str(place)) for place, (lead, _) in enumerate(several)]
+    others = [beside(lead, given, now, policy) for lead, (_, given) in zip(first, several, strict=True)]
+    others = in_order_of(first, others)
+    assume([side(lead, now, policy) for lead in first] == [side(lead, now, policy) for lead in others])
 
-    decisions = [decide(replace(facts, leads=each), policy, now) for each in sets]
+    decisions = [decide(replace(facts, leads=tuple(each)), policy, now) for each in (first, others)]
 
     assert told(decisions[0]) == told(decisions[1])
 
 
-def order(several: Sequence[LeadFact]) -> list[int]:
-    """Return the place of each lead's end among the ends of all."""
-    ends = sorted({lead.expires_at for lead in several if lead.expires_at is not None})
-    return [ends.index(lead.expires_at) for lead in several if lead.expires_at is not None]
+def in_order_of(first: Sequence[LeadFact], others: Sequence[LeadFact]) -> list[LeadFact]:
+    """Return the others with their ends handed out in the order of the first's, or the first's."""
+    order = sorted({lead.expires_at for lead in first if lead.expires_at is not None})
+    ends = sorted({lead.expires_at for lead in others if lead.expires_at is not None})
+    if len(ends) != len(order):
+        ends = order
+    new = dict(zip(order, ends, strict=True))
+    return [
+        replace(other, expires_at=lead.expires_at and new[lead.expires_at])
+        for lead, other in zip(first, others, strict=True)
+    ]
 
 
 HEADINGS = ("Kund", "Telefon", "Namn")
