@@ -13,7 +13,7 @@ from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, canonical, put_on_record
 from core.sellers import Seller
-from dnc.narrowing import NO_RULES, SellerRules, UnreadableRules, rules_from_record, rules_to_record, widening
+from dnc.narrowing import SellerRules, UnreadableRules, rules_from_record, rules_to_record, widening
 from dnc.policy import policy_for
 from dnc.seller_rules.models import SellerRulesVersion
 
@@ -123,12 +123,6 @@ def rules_of(session: Session, caller: Caller, *, seller: Seller) -> list[RulesS
         )
         for row in rows
     ]
-
-
-def rules_in_force(session: Session, seller: Seller) -> SellerRules:
-    """Return the seller's rules in force; ``NO_RULES`` if it has none."""
-    newest = _newest(session, seller)
-    return NO_RULES if newest is None else rules_from_record(newest.version, json.loads(newest.rules))
 
 
 def _newest(session: Session, seller: Seller) -> SellerRulesVersion | None:

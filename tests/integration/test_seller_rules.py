@@ -18,9 +18,8 @@ from core.errors import Forbidden, InvalidInput, NotFound
 from core.ledger import LedgerEntry
 from core.sellers import seller_named
 from dnc.gate import Question
-from dnc.narrowing import NO_RULES
 from dnc.recorded import check_on_record, replay
-from dnc.seller_rules.setting import RulesRefused, RulesSet, rules_in_force, rules_of, set_rules
+from dnc.seller_rules.setting import RulesRefused, RulesSet, rules_of, set_rules
 from tests.integration.seeds import KINDS, seeded_service
 from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, OTHER_CAMPAIGN, OTHER_SELLER, SELLER, Seeded
 
@@ -77,10 +76,9 @@ def test_the_newest_version_is_in_force_and_an_empty_one_ends_all_rules(seeded: 
 
     assert (checked(seeded)["verdict"], checked(seeded)["seller_rules"]) == ("allow", 13)
     with seeded.service.store.reading() as session:
-        seller = seller_named(session, SELLER)
-        assert rules_in_force(session, seller).countries == ()
-        assert rules_in_force(session, seller_named(session, OTHER_SELLER)) == NO_RULES
-        versions = rules_of(session, OPERATOR, seller=seller)
+        assert rules_of(session, OPERATOR, seller=seller_named(session, OTHER_SELLER)) == []
+        versions = rules_of(session, OPERATOR, seller=seller_named(session, SELLER))
+    assert versions[0].rules.countries == ()
     assert [one.rules.version for one in versions] == list(range(13, 0, -1))
     assert versions[1].rules.of("SE") is not None
 
