@@ -141,7 +141,7 @@ class _Matcher:
         """Return what became of the call at this place."""
         contact = self._contacts.get(place)
         check, state = self._check_for(call, contact)
-        if contact is None and check is not None and self._logged[check.id]:
+        if contact is None and check is not None and state is CallState.MATCHED and self._logged[check.id]:
             contact = self._logged[check.id].pop(0)
         channel = self._channel if check is None else check.channel
         stop = fault_of_stops(self._known.stops, channel, call.started_at)

@@ -132,6 +132,14 @@ def test_a_contact_on_the_check_is_that_of_the_call_even_if_its_clock_is_wrong()
     assert (found.state, found.contact_id) == (CallState.MATCHED, "far")
 
 
+def test_a_call_that_the_check_did_not_permit_is_not_that_of_the_contact_on_it() -> None:
+    known = NumberHistory(checks=[check("one", -600)], contacts=[LoggedCall("never called", "one", 7, at(-599))])
+
+    [found] = match_calls([call(0, key=9)], known, "voice")
+
+    assert (found.state, found.contact_id) == (CallState.AFTER_END, None)
+
+
 def test_a_check_whose_contact_is_another_call_is_used() -> None:
     contact = LoggedCall("logged", "one", 8, at(2))
     known = NumberHistory(checks=[check("one", -1)], contacts=[contact])
