@@ -28,7 +28,7 @@ from dnc.gate import UnknownCampaign
 from dnc.gathering import CampaignCard, Listed, read_standing
 from dnc.models import Canary, Export
 from dnc.recipients import recipient_of
-from dnc.screenings.added import source_of
+from dnc.screenings.added import harmless, source_of
 from dnc.screenings.engine import Screener, one_by_one
 from leads.arriving import PAGE, numbers_for_seller, people_on
 
@@ -36,7 +36,6 @@ AT_ONCE = 1_000_000
 """Numbers decided at once."""
 COLUMNS = ("number", "name", "reference", "say", "check_before_calling")
 EXPORT_LOCK = 0x52494E47_455850  # PostgreSQL advisory lock: exports are seeded one after the other
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 FIRST_NAMES = ("Anna", "Eva", "Maria", "Karin", "Sara", "Lars", "Anders", "Johan", "Per", "Erik", "Emma", "Nils")
 LAST_NAMES = ("Johansson", "Andersson", "Karlsson", "Nilsson", "Eriksson", "Larsson", "Olsson", "Persson", "Svensson")
@@ -189,7 +188,7 @@ def _rows(
             for number, source_id in named.items():
                 person = people.get((number, source_id or ""))
                 if person is not None:
-                    yield ExportedRow(number, _harmless(person.name or ""), person.say)
+                    yield ExportedRow(number, harmless(person.name or ""), person.say)
 
 
 def _seeded(rows: Iterator[ExportedRow], canaries: Sequence[int], key: bytes, export_id: str) -> Iterator[ExportedRow]:
@@ -214,11 +213,6 @@ def _canary(number: int, beside: ExportedRow, key: bytes, export_id: str) -> Exp
     chance = keyed(key, f"{export_id}:name", number)
     made_up = f"{FIRST_NAMES[chance[0] % len(FIRST_NAMES)]} {LAST_NAMES[chance[1] % len(LAST_NAMES)]}"
     return ExportedRow(number, made_up if beside.name else "", beside.say)
-
-
-def _harmless(cell: str) -> str:
-    """Return a supplier's text so that no spreadsheet takes it for a formula."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 class _Written:
