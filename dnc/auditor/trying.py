@@ -188,7 +188,8 @@ class Trial:
         rebuilt = self._facts(around)
         for place, (one, row, _question, facts, what) in enumerate(doubted):
             start = place * len(IN_FLIGHT)
-            tried = [each for each in rebuilt[start : start + len(IN_FLIGHT)] if each is not None]
+            around_it = rebuilt[start : start + len(IN_FLIGHT)]
+            tried = [_held_as(facts, each) for each in around_it if each is not None]
             if any(_rebuilt_otherwise(one, row, each) is None for each in tried):
                 self.counts.in_flight += 1  # a row tells when it was written, not when others could see it
             elif any(_rebuilt_otherwise(one, row, _filled(one, each)) is None for each in (facts, *tried)):
@@ -255,6 +256,16 @@ def _told(decision: Decision) -> dict[str, object]:
         "retry_at": utc(decision.retry_at),
         "policy": decision.policy,
     }
+
+
+def _held_as(facts: CallFacts, around: CallFacts) -> CallFacts:
+    """Return the facts ``around`` a check's moment, but with the attempt held as it was at that moment. Pure.
+
+    Attempts are taken by compare-and-set, so whoever was answered later saw who held it: no last moments excuse that.
+    """
+    if facts.attempts is None or around.attempts is None:
+        return around
+    return replace(around, attempts=replace(around.attempts, reserved_until=facts.attempts.reserved_until))
 
 
 def _filled(one: _Given, facts: CallFacts) -> CallFacts:

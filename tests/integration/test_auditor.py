@@ -255,6 +255,20 @@ def test_a_past_that_cannot_be_had_any_more_is_counted_and_is_no_difference(on_s
     assert (report.counts.unrebuilt, report.counts.differences) == (1, 0)
 
 
+def test_an_attempt_that_two_dialers_were_given_is_found_however_close_they_asked(seeded: Seeded) -> None:
+    later(seeded, hours=1)
+    ask(seeded, FROM_PARTNER)
+    tamper(seeded, "DELETE FROM reservations")
+    later(seeded, seconds=5)
+    other = replace(dialer_of(seeded), id="other", name="other")
+    [second] = seeded.service.gate.ask_many(other, CAMPAIGN, [Question(FROM_PARTNER)])
+    assert second.decision.may_call
+
+    report = audited(seeded)
+    assert found(seeded, report) == [(Against.TABLES, second.id)]
+    assert report.counts.in_flight == 0
+
+
 HIDDEN = {
     "an opt-out that was removed": "DELETE FROM opt_outs",
     "a campaign that is said to be newer": "UPDATE campaigns SET created_at = (SELECT max(checked_at) + 1 FROM checks)",
