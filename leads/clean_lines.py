@@ -40,7 +40,10 @@ _MOBILE = (
 )
 _LONGEST = {"name": NAME, "address": ADDRESS, "email": EMAIL, "partner_reference": REFERENCE}
 """The texts of a person, in the order of ``details``, and how long each may be."""
+BETWEEN_CELLS = "\x1f"
+"""Stands as the delimiter between the cells of a row that was read as cells, and in none of them."""
 _ODD = r"[\x00-\x1f\\\x{fffd}]"
+_ODD_IN_CELLS = r'[\x00-\x1e"\\\x{fffd}]'
 _ODD_BUT_TABS = r"[\x00-\x08\x0a-\x1f\\\x{fffd}]"
 Read = TypeVar("Read")
 
@@ -72,7 +75,7 @@ class CleanLines:
 
         No line may be empty, and each must have regular quotes. ``with_cells`` adds the JSON array of a row's cells.
         """
-        odd = _ODD_BUT_TABS if self._delimiter == "\t" else _ODD
+        odd = {"\t": _ODD_BUT_TABS, BETWEEN_CELLS: _ODD_IN_CELLS}.get(self._delimiter, _ODD)
         line = pl.col("line")
         whole = (line.str.count_matches(self._delimiter, literal=True) == self._width - 1) & ~line.str.contains(odd)
         plain = lines.select(whole).to_series()

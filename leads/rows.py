@@ -290,12 +290,12 @@ def _faults(row: RawRow, width: int) -> list[RowReason]:
     text = "".join(row.cells)
     if "\x00" in text:
         reasons.append(RowReason.NUL_BYTES)
-    if UNDECODED in text or not _encodes(text):
+    if UNDECODED in text or not encodes(text):
         reasons.append(RowReason.UNREADABLE_CHARACTERS)
     return reasons
 
 
-def _encodes(text: str) -> bool:
+def encodes(text: str) -> bool:
     """Return whether UTF-8 has every character: half a surrogate pair, which JSON can write, is none."""
     try:
         text.encode()

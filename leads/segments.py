@@ -3,7 +3,8 @@
 Whoever reads a file from the same place on gets the same segments, in this process or in another.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
@@ -13,12 +14,12 @@ import polars as pl
 from pyroaring import BitMap64
 
 from core.clock import to_microseconds
-from leads.clean_lines import LEADS, CleanLines
+from leads.clean_lines import BETWEEN_CELLS, LEADS, CleanLines
 from leads.csv_rows import take_row
 from leads.headings import Columns
 from leads.lines import LINE_LIMIT, Block, LineBlocks
 from leads.merkle import Frontier, leaf_hashes
-from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details
+from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details, encodes
 from leads.terms import RowState
 
 ROWS = 50_000
@@ -122,6 +123,7 @@ class Segmenter:
         self._has_identities = bool(columns.identity_places)
         self._settler = Settler(columns, received_at, identity=identity)
         self._clean = CleanLines(columns, delimiter, self._settler, received_at, retention)
+        self._clean_cells = CleanLines(columns, BETWEEN_CELLS, self._settler, received_at, retention)
         self._received_at, self._retention = received_at, retention
         self._rows_before, self._position = start.rows_before, start.position
         self._frontier = Frontier.from_text(start.frontier)
@@ -131,17 +133,29 @@ class Segmenter:
         """Yield a segment for each block of lines of a CSV text."""
         while (block := blocks.next_block()) is not None:
             texts, odd, end = self._rows_of(blocks, block)
-            frame = pl.DataFrame({"line": pl.Series(texts, dtype=pl.String)})
-            frame = frame.with_row_index("row_no", self._rows_before + 1).with_columns(pl.col("row_no").cast(pl.Int64))
-            if odd:
-                frame = frame.filter(~pl.col("row_no").is_in(list(odd)))
-            if self._clean.is_possible:
-                has_quotes = bool(frame["line"].str.contains('"', literal=True).any())
-                leads, left = self._clean.settle(frame, has_quotes=has_quotes, with_cells=self._with_cells)
-            else:
-                leads, left = pl.DataFrame(schema=self._schema), frame["row_no"]
-            rows = (self._settler.settle(odd.get(row_no) or self._row(texts, row_no)) for row_no in chain(odd, left))
-            yield self._segment(texts, leads, sorted(rows, key=_row_no), end)
+
+            def row_of(row_no: int, texts: list[str] = texts, odd: dict[int, RawRow] = odd) -> RawRow:
+                return odd.get(row_no) or self._row(texts, row_no)
+
+            leads, left = self._together(self._clean, texts, odd)
+            yield self._segment(texts, leads, [self._settler.settle(row_of(row_no)) for row_no in left], end, row_of)
+
+    def _together(self, clean: CleanLines, lines: list[str], odd: Collection[int]) -> tuple[pl.DataFrame, list[int]]:
+        """Return the leads that the lines say beyond doubt, and the numbers of the rows to be settled one by one.
+
+        ``odd``: the numbers of rows whose lines do not tell their cells apart.
+        """
+        first = self._rows_before + 1
+        if not clean.is_possible:
+            return pl.DataFrame(schema=self._schema), list(range(first, first + len(lines)))
+        line = pl.Series("line", lines, dtype=pl.String)
+        row_no = pl.Series("row_no", range(first, first + len(lines)), dtype=pl.Int64)
+        frame = pl.DataFrame([row_no, line])
+        if odd:
+            frame = frame.filter(~pl.col("row_no").is_in(list(odd)))
+        has_quotes = bool(line.str.contains('"', literal=True).any())
+        leads, left = clean.settle(frame, has_quotes=has_quotes, with_cells=self._with_cells)
+        return leads, sorted(chain(odd, left))
 
     def raw_lines(self, blocks: LineBlocks) -> Iterator[RawRow]:
         """Yield the rows of a CSV text as they stand in it, unsettled."""
@@ -170,9 +184,19 @@ class Segmenter:
         """Yield a segment for each ``size`` rows of a file that is read row by row; a place in it is a row's number."""
         waiting = iter(rows)
         while batch := list(islice(waiting, size)):
-            settled = [self._settler.settle(row) for row in batch]
-            texts = [row.text for row in batch]
-            yield self._segment(texts, pl.DataFrame(schema=self._schema), settled, batch[-1].row_no)
+            first = self._rows_before + 1
+
+            def row_of(row_no: int, batch: list[RawRow] = batch, first: int = first) -> RawRow:
+                return batch[row_no - first]
+
+            lines = [BETWEEN_CELLS.join(row.cells) for row in batch]
+            odd = {row.row_no for row in batch if row.fault is not None}
+            if not encodes("".join(lines)):
+                odd |= {row.row_no for row, line in zip(batch, lines, strict=True) if not encodes(line)}
+                lines = ["" if row.row_no in odd else line for row, line in zip(batch, lines, strict=True)]
+            leads, left = self._together(self._clean_cells, lines, odd)
+            settled = [self._settler.settle(row_of(row_no)) for row_no in left]
+            yield self._segment([row.text for row in batch], leads, settled, batch[-1].row_no, row_of)
 
     def _rows_of(self, blocks: LineBlocks, block: Block) -> tuple[list[str], dict[int, RawRow], int]:
         """Return the texts of the block's rows in order, those with odd quotes by number, and the place of its end."""
@@ -210,19 +234,25 @@ class Segmenter:
         return found[0]
 
     def _segment(
-        self, texts: Sequence[str], leads: pl.DataFrame, settled: Sequence[SettledRow], end_position: int
+        self,
+        texts: Sequence[str],
+        leads: pl.DataFrame,
+        settled: Sequence[SettledRow],
+        end_position: int,
+        row_of: Callable[[int], RawRow],
     ) -> Segment:
         accepted = {row.raw.row_no: row for row in settled if row.state is RowState.ACCEPTED}
         if accepted:
             leads = pl.concat([leads, self._as_leads(accepted.values())]).sort("row_no")
         numbers = leads["number"]
-        again = self._seen & BitMap64(numbers.to_list())
-        is_new = numbers.is_first_distinct()
-        if again:
-            is_new &= ~numbers.is_in(list(again))
-        repeated = [self._repeated(texts, row, accepted) for row in leads.filter(~is_new).rows()]
-        leads = leads.filter(is_new)
-        self._seen |= BitMap64(leads["number"].to_list())
+        found = BitMap64(array("Q", numbers.to_numpy().tobytes()))
+        again = self._seen & found
+        repeated: list[RepeatedRow] = []
+        if again or len(found) < len(numbers):
+            is_new = numbers.is_first_distinct() & ~numbers.is_in(list(again))
+            repeated = [self._repeated(row, row_of) for row in leads.filter(~is_new).rows()]
+            leads = leads.filter(is_new)
+        self._seen |= found
         self._frontier.append_hashes(leaf_hashes(text.encode() for text in texts))
         new = set(leads["row_no"].to_list()) if accepted else set()
         segment = Segment(
@@ -263,19 +293,11 @@ class Segmenter:
         return RefusedRow(row.raw.row_no, row.state, row.reasons, self._kept(row.raw), row.number)
 
     def _repeated(
-        self,
-        texts: Sequence[str],
-        lead: tuple[int, int, str | None, object, object, object],
-        rows: dict[int, SettledRow],
+        self, lead: tuple[int, int, str | None, object, object, object], row_of: Callable[[int], RawRow]
     ) -> RepeatedRow:
         row_no, number, birth_date, *_ = lead
-        raw = rows[row_no].raw if row_no in rows else self._row(texts, row_no)
-        return RepeatedRow(row_no, self._kept(raw), number, birth_date)
+        return RepeatedRow(row_no, self._kept(row_of(row_no)), number, birth_date)
 
     def _kept(self, row: RawRow) -> str:
         blanked = self._columns.blanked(row.cells) if self._has_identities else row.cells
         return RawRow(row.row_no, blanked).cells_text
-
-
-def _row_no(row: SettledRow) -> int:
-    return row.raw.row_no

@@ -17,7 +17,8 @@ from leads.encodings import line_text
 from leads.headings import Columns, columns_by_place, read_headings
 from leads.lines import BLOCK, LineBlocks
 from leads.merkle import Frontier, leaf_hashes
-from leads.segments import RefusedRow, RepeatedRow, Segmenter, Start
+from leads.rows import RawRow, RowReason
+from leads.segments import RefusedRow, RepeatedRow, Segment, Segmenter, Start
 from tests.deliveries import FIRST
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -148,7 +149,11 @@ def settled(
     )
     if not together:
         segmenter._clean.is_possible = False
-    segments = list(segmenter.of_lines(LineBlocks(stream, codec, size=block)))
+    return put_together(list(segmenter.of_lines(LineBlocks(stream, codec, size=block))))
+
+
+def put_together(segments: list[Segment]) -> Found:
+    """Return what the segments of one file hold, each of which begins where the one before ends."""
     frames = [segment.leads for segment in segments]
     before = [(0, 0), *((segment.end, segment.mark.end_position) for segment in segments)]
     assert [(segment.rows_before, segment.mark.position) for segment in segments] == before[:-1]
@@ -205,6 +210,44 @@ def test_every_row_is_a_lead_or_refused_or_repeated_once(text: Text) -> None:
     rows = sorted([*kept, *(row.row_no for row in found.refused), *(row.row_no for row in found.repeated)])
     assert rows == list(range(1, found.rows + 1))
     assert Frontier.from_text(found.frontier).size == found.rows
+
+
+@st.composite
+def rows_of_cells(draw: st.DrawFn) -> tuple[Columns, list[RawRow]]:
+    """Return rows as a workbook or JSON gives them: cells with any character, half a surrogate pair among them."""
+    columns = read_headings(draw(st.sampled_from(HEADINGS)))
+    place, width = columns.places["number"], len(columns.headings)  # type: ignore[index] # a field is its own name
+    odd = st.text(st.sampled_from("a\x1f\x1e\n\t\"'\\\ud800,;"), max_size=3)
+    rows = []
+    for row_no in range(1, draw(st.integers(0, 12)) + 1):
+        row = [draw(st.sampled_from(["", "Åsa", "2001-05-03", "2026-11-01"]) | cells | odd) for _ in range(width)]
+        row[place] = draw(numbers | numbers | cells)
+        row = row[: draw(st.sampled_from([width] * 8 + [1]))] + draw(st.sampled_from([[]] * 8 + [[""], ["x"]]))
+        fault = draw(st.sampled_from([None] * 8 + [RowReason.FORMULA]))
+        rows.append(RawRow(row_no, row, fault, str(row_no)))
+    return columns, rows
+
+
+@given(rows_of_cells(), st.integers(1, 5), st.booleans(), st.booleans())
+@example((read_headings(["Telefon", "Namn"]), [RawRow(1, ["0701740605\x1f", ""], None, "1")]), 9, True, False)
+@example((read_headings(["Telefon", "Namn"]), [RawRow(1, ["0701740605", "\ud800"], None, "1")]), 9, True, False)
+def test_rows_of_cells_settled_together_come_out_as_rows_settled_one_by_one(
+    given: tuple[Columns, list[RawRow]], size: int, with_cells: bool, identity: bool
+) -> None:
+    columns, rows = given
+
+    def found(*, together: bool) -> Found:
+        segmenter = Segmenter(columns, RECEIVED, RETENTION, Start(), identity=identity, with_cells=with_cells)
+        if not together:
+            segmenter._clean_cells.is_possible = False
+        return put_together(list(segmenter.of_rows(rows, size=size)))
+
+    together, one_by_one = found(together=True), found(together=False)
+    assert together.leads.equals(one_by_one.leads)
+    assert together.leads.schema == one_by_one.leads.schema
+    assert (together.refused, together.repeated) == (one_by_one.refused, one_by_one.repeated)
+    assert (together.persons, together.rows) == (one_by_one.persons, one_by_one.rows)
+    assert together.frontier == one_by_one.frontier
 
 
 FORMS = (

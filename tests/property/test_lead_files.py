@@ -4,7 +4,7 @@ import csv
 import io
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from core.errors import ServiceError
@@ -68,7 +68,10 @@ def test_what_a_program_writes_is_read_back(
     )
     writer.writerows([("Telefon", "Namn"), *written])
 
-    found = read(target.getvalue().encode(encoding))
+    content = target.getvalue().encode(encoding)
+    assume(encoding != "cp1252" or content.decode("utf-8", "ignore").encode() != content or content.isascii())
+
+    found = read(content)
 
     assert [tuple(row.cells) for row in found] == written
     assert not any(row.fault for row in found)
