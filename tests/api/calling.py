@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, literal, select, union_all
+from sqlalchemy import TextClause, text
 from werkzeug.test import TestResponse
 
 from app import all_apis, create_app
@@ -102,11 +103,18 @@ class Ringklar:
 
     def row_counts(self) -> dict[str, int]:
         """Return how many rows each table holds."""
-        counted = union_all(
-            *(select(literal(table.name), func.count()).select_from(table) for table in Base.metadata.sorted_tables)
-        )
         with self.service.store.reading() as session:
-            return {name: int(rows) for name, rows in session.execute(counted)}
+            return {name: int(rows) for name, rows in session.execute(_row_counts())}
+
+
+@cache
+def _row_counts() -> TextClause:
+    """Return the question of ``row_counts``, as text: to put it together takes longer than to answer it."""
+    return text(
+        " UNION ALL ".join(
+            f"SELECT '{table.name}', count(*) FROM {table.name}" for table in Base.metadata.sorted_tables
+        )
+    )
 
 
 class SeededTemplate:
