@@ -4,7 +4,9 @@ Only Swedish mobile numbers in their common spellings are read here; everything 
 differently, is read there. The tests hold the two against each other.
 """
 
+import re
 from collections.abc import Sequence
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -15,32 +17,76 @@ from core.numbers import Number, NumberFault, NumberKind, read_number
 
 Ints = npt.NDArray[np.int64]
 Plan = tuple[str | None, NumberKind, bool]
+_Shapes = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]
 
-_WRITTEN: Final = (
-    r"^(?:0|\+46)7[02369](?:-?[0-9]{7}|[ -][0-9]{3} ?[0-9]{4}|[ -][0-9]{3} [0-9]{2} [0-9]{2}"
-    r"|[ -][0-9]{2} [0-9]{2} [0-9]{3})$"
+_WIDEST: Final = 16
+"""Bytes that are looked at: one more than the longest common spelling has."""
+_BEYOND: Final = np.where(np.arange(_WIDEST) >= np.arange(_WIDEST + 1)[:, None], 0xFF, 0).astype(np.uint8)
+"""What covers the bytes after the end of a cell, by its length: no byte of UTF-8."""
+_HEADS: Final = ("0", "+46")
+_TAILS: Final = (
+    "0000000",
+    *(f"{mark}{rest}" for mark in "- " for rest in ("0000000", "000 0000", "000 00 00", "00 00 000")),
 )
+_SPELLINGS: Final = tuple(f"{head}70{tail}" for head, tail in product(_HEADS, _TAILS))
+"""The common spellings of +46 70 000 00 00; each other digit after the 7 may stand for a 0."""
+_FIRST: Final = 46_700_000_000
 _PREFIXES: Final = np.array([4670, 4672, 4673, 4676, 4679], dtype=np.int64)
 _AFTER_PREFIX: Final = 10_000_000
+_WEIGHTS: Final = 10.0 ** np.arange(7, -1, -1)
 _MOBILE: Final[Plan] = ("SE", NumberKind.MOBILE, True)
 FAULTS: Final = tuple(NumberFault)
 """What a cell without a number is told apart by: in place n it has the value -1 - n."""
 
 
-def read_cells(cells: pl.Series) -> Ints:
-    """Return the E.164 value of each cell, or -1 and less for a fault: ``fault_of`` says which. A null is empty."""
-    cells = cells.fill_null("")
-    is_mobile = cells.str.contains(_WRITTEN)
-    digits = cells.str.replace_all("-", "", literal=True).str.replace_all(" ", "", literal=True)
-    digits = digits.str.replace(r"^(?:0|\+46)", "46")
-    values = pl.select(pl.when(is_mobile).then(digits).otherwise(None)).to_series().cast(pl.Int64).fill_null(0)
-    found = values.to_numpy().copy()
-    if not is_mobile.all():
-        others = cells.filter(~is_mobile)
-        written = others.unique()
-        read = pl.Series([_value(text) for text in written], dtype=pl.Int64)
-        found[~is_mobile.to_numpy()] = others.replace_strict(written, read).to_numpy()
+def read_spans(text: bytes, starts: Ints, stops: Ints) -> Ints:
+    """Return the E.164 value of each cell, or -1 and less for a fault: ``fault_of`` says which.
+
+    Cell n is what stands in the UTF-8 ``text`` from ``starts[n]`` to ``stops[n]``.
+    """
+    padded = np.frombuffer(text + bytes(_WIDEST), dtype=np.uint8)
+    cells = np.lib.stride_tricks.sliding_window_view(padded, _WIDEST)[starts]
+    cells |= _BEYOND[np.minimum(stops - starts, _WIDEST)]
+    digits = cells - ord("0")
+    shapes = (cells - digits * (digits <= 9)).view(np.uint64)  # noqa: PLR2004 - the last digit
+    halves = np.ascontiguousarray(shapes[:, 0]), np.ascontiguousarray(shapes[:, 1])
+    found = np.full(len(cells), -1, dtype=np.int64)
+    for spelling in _SPELLINGS:
+        _read_spelling(spelling, digits, halves, found)
+    is_read = np.isin(found // _AFTER_PREFIX, _PREFIXES)
+    known: dict[bytes, int] = {}
+    for place in np.flatnonzero(~is_read).tolist():
+        cell = text[starts[place] : stops[place]]
+        value = known.get(cell)
+        if value is None:
+            value = known[cell] = _value(cell.decode())
+        found[place] = value
     return found
+
+
+def _read_spelling(spelling: str, digits: npt.NDArray[np.uint8], shapes: _Shapes, found: Ints) -> None:
+    """Put the values of the cells that are spelled so in their places in ``found``."""
+    shape = np.full(_WIDEST, 0xFF, dtype=np.uint8)
+    shape[: len(spelling)] = np.frombuffer(re.sub("[0-9]", "0", spelling).encode(), dtype=np.uint8)
+    begin, rest = shape.view(np.uint64)
+    places = np.flatnonzero(shapes[0] == begin)
+    places = places[shapes[1][places] == rest]
+    if not len(places):
+        return
+    read = digits[places]
+    columns = [at for at, mark in enumerate(spelling) if mark.isdecimal()]
+    head, tail = columns[:-8], columns[-8:]
+    values = _FIRST + (read[:, tail] @ _WEIGHTS).astype(np.int64)
+    is_ours = np.all([read[:, at] == int(spelling[at]) for at in head], axis=0)
+    found[places[is_ours]] = values[is_ours]
+
+
+def read_cells(cells: pl.Series) -> Ints:
+    """Return what ``read_spans`` does of each cell. A null is empty."""
+    cells = cells.fill_null("")
+    lengths = cells.str.len_bytes().cast(pl.Int64).to_numpy()
+    stops = np.cumsum(lengths)
+    return read_spans("".join(cells).encode(), stops - lengths, stops)
 
 
 def _value(text: str) -> int:

@@ -8,7 +8,7 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from core.store import Store
-from dnc.screenings.numbers import Ints, read_cells
+from dnc.screenings.numbers import Ints
 from dnc.screenings.rows import Rows
 from leads.lead_columns import lead_numbers
 
@@ -54,13 +54,13 @@ def parts_of_rows(rows: Iterator[Rows], size: int, *, is_workbook: bool, part_ro
 
 def _cut(held: list[Rows], no: int, part_rows: int, size: int, *, is_workbook: bool) -> tuple[Part, list[Rows]]:
     lines = pl.concat([some.lines for some in held])
-    cells = pl.concat([some.cells for some in held])
-    values = [row for some in held for row in some.values] if is_workbook else []
+    values = np.concatenate([some.values for some in held])
+    cells = [row for some in held for row in some.cells]
     last = held[-1]
-    rest = Rows(lines[part_rows:], cells[part_rows:], values[part_rows:], last.position)
-    through, seen = no * part_rows + min(len(cells), part_rows), no * part_rows + len(cells)
+    rest = Rows(lines[part_rows:], values[part_rows:], cells[part_rows:], last.position)
+    through, seen = no * part_rows + min(len(values), part_rows), no * part_rows + len(values)
     progress = 0.0 if is_workbook else min(last.position / size * through / seen, 1.0)
-    part = Part(no, no * part_rows + 1, read_cells(cells[:part_rows]), lines[:part_rows], values[:part_rows], progress)
+    part = Part(no, no * part_rows + 1, values[:part_rows], lines[:part_rows], cells[:part_rows], progress)
     return part, [rest] if len(rest) else []
 
 

@@ -13,14 +13,16 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
+import numpy as np
 import polars as pl
 
 from core.errors import InvalidInput
+from dnc.screenings.numbers import Ints, read_cells, read_spans
 from leads.archives import open_content
 from leads.csv_rows import take_row
-from leads.encodings import line_text, skip
+from leads.encodings import UTF_8, line_text, skip
 from leads.headings import Field
 from leads.intake import HowToRead, layout_of
 from leads.layouts import Layout
@@ -32,11 +34,12 @@ from leads.spreadsheets import SpreadsheetReader
 from leads.terms import FileFormat
 from leads.zips import buffered
 
-BLOCK = 8 << 20
-"""Bytes of lines taken at once."""
+BLOCK = 2 << 20
+"""Bytes of lines taken at once: as many as stay in the processor's cache while they are looked at."""
 CELLS_AT_ONCE = 20_000
 """Rows of a workbook taken at once."""
 HEAD = 64 * 1024
+_LINE_END = ord("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +63,19 @@ class FileLayout:
 
 @dataclass(slots=True)
 class Rows:
-    """Rows in order: ``lines`` as they are written again, without what is added; ``cells`` what holds their numbers.
+    """Rows in order: ``lines`` as they are written again, without what is added; ``values`` are their numbers.
 
-    Of a workbook ``lines`` are null and ``values`` holds the cells of each row. ``position`` is where in the text they
-    end.
+    A value is below 0 where there is no number. Of a workbook ``lines`` are null and ``cells`` holds the cells of each
+    row. ``position`` is where in the text they end.
     """
 
     lines: pl.Series
-    cells: pl.Series
-    values: list[list[str]]
+    values: Ints
+    cells: list[list[str]]
     position: int
 
     def __len__(self) -> int:
-        return len(self.cells)
+        return len(self.values)
 
 
 def file_layout(origin: Origin, column: str | None, *, spool_dir: Path | None = None) -> FileLayout:
@@ -121,9 +124,9 @@ def opened_rows(origin: Origin, how: FileLayout, *, spool_dir: Path | None = Non
 
 def _of_workbook(rows: Iterator[RawRow], how: FileLayout) -> Iterator[Rows]:
     while some := list(islice(rows, CELLS_AT_ONCE)):
-        cells = [None if row.fault or len(row.cells) > how.width else row.cells[how.number_place] for row in some]
-        values = [list(row.cells) if len(row.cells) <= how.width else [row.text] for row in some]
-        yield Rows(_nulls(len(some)), pl.Series(cells, dtype=pl.String), values, some[-1].row_no)
+        numbers = [None if row.fault or len(row.cells) > how.width else row.cells[how.number_place] for row in some]
+        cells = [list(row.cells) if len(row.cells) <= how.width else [row.text] for row in some]
+        yield Rows(_nulls(len(some)), read_cells(pl.Series(numbers, dtype=pl.String)), cells, some[-1].row_no)
 
 
 def _nulls(count: int) -> pl.Series:
@@ -137,30 +140,56 @@ def _of_text(stream: BinaryIO, codec: str, position: int, how: FileLayout) -> It
         more = stream.read(BLOCK)
         waiting += more
         cut = waiting.rfind(b"\n") + 1 if more else len(waiting)
-        lines = _simple_lines(waiting[:cut], codec) if cut else None
-        if lines is None:
+        rows = _simple_rows(waiting[:cut], codec, position + cut, how) if cut else None
+        if rows is None:
             break
         position += cut
         waiting = waiting[cut:]
-        cells, plain = _plain_cells(lines, how)
-        if not plain.all():
-            lines, cells = _mended(lines, cells, plain, {}, how)
-        yield Rows(lines, cells, [], position)
+        yield rows
     if waiting:
         rest = buffered(chain([waiting], iter(partial(stream.read, BLOCK), b"")))
         yield from _of_blocks(LineBlocks(rest, codec, position=position, size=BLOCK), how)
 
 
-def _simple_lines(raw: bytes, codec: str) -> pl.Series | None:
-    """Return the lines that are not empty, as ``LineBlocks`` has them; None if one of them may be no row by itself."""
-    text = raw.decode(codec, errors="replace").replace("\r\n", "\n")
-    if '"' in text or "\r" in text:
+def _simple_rows(raw: bytes, codec: str, position: int, how: FileLayout) -> Rows | None:
+    """Return the rows of the lines that are not empty; None if one of them may be no row by itself."""
+    if b'"' in raw:
         return None
-    lines = pl.read_lines(io.BytesIO(text.encode())).to_series()
-    lengths = lines.str.len_bytes()
-    if int(cast("int", lengths.max() or 0)) > LINE_LIMIT:
+    if b"\r" in raw:
+        raw = raw.replace(b"\r\n", b"\n")
+        if b"\r" in raw:
+            return None
+    text = raw.decode(codec, errors="replace")
+    if codec != UTF_8 or "\ufffd" in text:
+        raw = text.encode()
+    written = np.frombuffer(raw, dtype=np.uint8)
+    stops = np.flatnonzero(written == _LINE_END)
+    if not raw.endswith(b"\n"):
+        stops = np.append(stops, len(raw))
+    starts = np.concatenate([[0], stops[:-1] + 1])
+    is_empty = starts == stops
+    lines = pl.read_lines(io.BytesIO(raw)).to_series()
+    if is_empty.any():
+        starts, stops = starts[~is_empty], stops[~is_empty]
+        lines = lines.filter(pl.Series(~is_empty))
+    if (stops - starts).max(initial=0) > LINE_LIMIT:
         return None
-    return lines if lengths.min() else lines.filter(lengths > 0)
+    marks = np.flatnonzero(written == ord(how.layout.delimiter))
+    first = np.searchsorted(marks, starts)
+    is_plain = np.diff(first, append=len(marks)) == how.width - 1
+    if is_plain.all():
+        return Rows(lines, read_spans(raw, *_spans(starts, stops, marks, first, how)), [], position)
+    values = np.empty(len(lines), dtype=np.int64)
+    spans = _spans(starts[is_plain], stops[is_plain], marks, first[is_plain], how)
+    values[is_plain] = read_spans(raw, *spans)
+    return Rows(*_mended(lines, values, np.flatnonzero(~is_plain).tolist(), {}, how), [], position)
+
+
+def _spans(starts: Ints, stops: Ints, marks: Ints, first: Ints, how: FileLayout) -> tuple[Ints, Ints]:
+    """Return where the number's cell begins and ends in each line that has as many cells as there are headings."""
+    place = how.number_place
+    begins = starts if place == 0 else marks[first + place - 1] + 1
+    return begins, stops if place == how.width - 1 else marks[first + place]
 
 
 def _of_blocks(blocks: LineBlocks, how: FileLayout) -> Iterator[Rows]:
@@ -170,9 +199,10 @@ def _of_blocks(blocks: LineBlocks, how: FileLayout) -> Iterator[Rows]:
     for texts, odd, position in segmenter.rows_of_lines(blocks):
         lines = pl.Series(texts, dtype=pl.String)
         cells, plain = _plain_cells(lines, how)
-        if odd or not plain.all():
-            lines, cells = _mended(lines, cells, plain, odd, how)
-        yield Rows(lines, cells, [], position)
+        values, not_plain = read_cells(cells), plain.not_().arg_true().to_list()
+        if odd or not_plain:
+            lines, values = _mended(lines, values, not_plain, odd, how)
+        yield Rows(lines, values, [], position)
 
 
 def _plain_cells(lines: pl.Series, how: FileLayout) -> tuple[pl.Series, pl.Series]:
@@ -192,16 +222,13 @@ def _plain_cells(lines: pl.Series, how: FileLayout) -> tuple[pl.Series, pl.Serie
 
 
 def _mended(
-    lines: pl.Series, cells: pl.Series, plain: pl.Series, odd: dict[int, RawRow], how: FileLayout
-) -> tuple[pl.Series, pl.Series]:
-    """Return the lines and cells with those that are not plain read one by one."""
-    odd_places = set(odd)
-    for place in plain.not_().arg_true():
-        odd_places.add(place)
-    places = sorted(odd_places)
+    lines: pl.Series, values: Ints, not_plain: Sequence[int], odd: dict[int, RawRow], how: FileLayout
+) -> tuple[pl.Series, Ints]:
+    """Return the lines and their numbers with those that are ``not_plain`` or ``odd`` read one by one."""
+    places = sorted({*odd, *not_plain})
     read = [_one(odd.get(place), lines[place], how) for place in places]
-    lines = lines.scatter(places, pl.Series([line for line, _ in read], dtype=pl.String))
-    return lines, cells.scatter(places, pl.Series([cell for _, cell in read], dtype=pl.String))
+    values[places] = read_cells(pl.Series([cell for _, cell in read], dtype=pl.String))
+    return lines.scatter(places, pl.Series([line for line, _ in read], dtype=pl.String)), values
 
 
 def _one(row: RawRow | None, line: str, how: FileLayout) -> tuple[str, str | None]:
