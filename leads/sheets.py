@@ -4,12 +4,14 @@ The reader of workbooks lays a sheet out as a full rectangle and repeats a share
 cells in far corners, or one long text shown a million times, would take all memory. It also keeps silent about formulas
 and gives an error such as #N/A as an empty cell. So this counts, and finds those rows.
 
-Most programs write cells in one plain form, which is looked over by patterns at 150 MB/s; anything else is parsed.
+Most programs write cells in one plain form, which one pattern follows at 200 MB/s; what strays from it a little is
+looked at piece by piece at half that, and anything else is parsed.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import BinaryIO
 from xml.parsers import expat
 
@@ -22,6 +24,8 @@ CELLS = 5_000_000
 """Of the whole rectangle, empty cells included: at 100 bytes a cell, half a gigabyte."""
 TEXT = 256 << 20
 """Bytes of shared texts, each counted as often as it is shown."""
+_TOLD = 3
+"""Of a row's number, the digits that are looked at."""
 PLAIN, ERROR, FORMULA = 0, 1, 2
 """What lies in a row; of two, the greater is told."""
 _CELL = re.compile(rb'<c r="[A-Z]{1,2}([1-9]\d{0,6})"(?: s="\d+")?(?: t="\w+")?/?>')
@@ -30,6 +34,11 @@ _ERROR_CELL = re.compile(rb'<c r="[A-Z]{1,2}([1-9]\d{0,6})"[^<>]* t="e"')
 _FORMULA, _TWO_LETTERS = re.compile(rb"<f[\s/>]"), re.compile(rb'<c r="[A-Z]{2}')
 _ODD_CELL, _PREFIXED = re.compile(rb"<c[\t\r\n/>]"), re.compile(rb":[cfv][\s/>]")
 _UTF_8 = re.compile(rb"""\A(?:\xef\xbb\xbf)?\s*(?:<\?xml(?![^>]*encoding=(?!["'](?i:utf-8)["']))[^>]*\?>)?\s*<[\w:]""")
+_USUAL_CELL = (
+    r'(?: s="[0-9]+")?(?: t="(?:inlineStr|s|n|str|b)")?'
+    r'(?:/>|>(?:<is><t(?: xml:space="preserve")?>[^<\0]*</t></is>|<v>[^<\0]*</v>)</c>)'
+)
+_USUAL_ROW = r'</row>|<row(?: (?:r|spans|s|ht|customHeight|customFormat|x14ac:dyDescent)="[^"<>\0]*")*>'
 _REFERENCE = re.compile(r"([A-Za-z]{1,3})(\d{1,7})")
 
 
@@ -114,6 +123,27 @@ class _Quick:
         return Sheet(bytes(self._marks), self._cells > 0, self._merged, self._hidden)
 
     def _take(self, piece: bytes) -> bool:
+        """Look over a piece that ends before a cell or a tag; return false if it must be looked at with care."""
+        if not self._is_usual(piece) and not self._look_closely(piece):
+            return False
+        return self._rows * self._columns <= CELLS and self._cells * self._longest <= TEXT
+
+    def _is_usual(self, piece: bytes) -> bool:
+        """Return whether all of the piece is rows of plain cells in columns of one letter, having counted those.
+
+        Their rows are then known to within one in a hundred.
+        """
+        last = _CELL.match(piece, max(piece.rfind(b"<c r="), 0))
+        if last is None:
+            return False
+        digits = last[1].decode()
+        if not _usual_rows(len(digits), digits[:_TOLD]).fullmatch(piece):
+            return False
+        self._cells += piece.count(b"<c ")
+        self._rows = max(self._rows, int(digits[:_TOLD].ljust(len(digits), "9")))
+        return True
+
+    def _look_closely(self, piece: bytes) -> bool:
         if b"\0" in piece or b"<!" in piece or _PREFIXED.search(piece):
             return False
         rows = _CELL.findall(piece)
@@ -130,7 +160,7 @@ class _Quick:
         if errors and not self._mark(_ERROR_CELL.findall(piece), errors, ERROR):
             return False
         self._hidden = self._hidden or b' hidden="1"' in piece or b' hidden="true"' in piece
-        return self._rows * self._columns <= CELLS and self._cells * self._longest <= TEXT
+        return True
 
     def _mark(self, rows: list[bytes], there: int, mark: int) -> bool:
         """Mark the rows that hold a formula or an error; return false if not each of those ``there`` was found."""
@@ -141,6 +171,22 @@ class _Quick:
         for row in rows:
             self._marks[int(row) - 1] = max(mark, self._marks[int(row) - 1])
         return True
+
+
+@lru_cache(maxsize=64)
+def _usual_rows(length: int, first: str) -> re.Pattern[bytes]:
+    """Return the pattern of rows as most programs write them, with numbers that reach no further than told.
+
+    Each has fewer digits than ``length``, or as many and begins with ``first`` or less.
+    """
+    rows = [rf"[1-9][0-9]{{0,{length - 2}}}"] if length > 1 else []
+    for place, digit in enumerate(first):
+        least = "1" if place == 0 else "0"
+        if digit > least:
+            rows.append(rf"{first[:place]}[{least}-{chr(ord(digit) - 1)}][0-9]{{{length - place - 1}}}")
+    rows.append(rf"{first}[0-9]{{{length - len(first)}}}")
+    cell = rf'<c r="[A-Z](?:{"|".join(rows)})"'
+    return re.compile(f"(?:{cell}{_USUAL_CELL}|{_USUAL_ROW})*+".encode())
 
 
 class _Careful:
