@@ -15,7 +15,6 @@ from core.errors import Kind, ServiceError
 from core.installation import claim
 from core.secrets import Keyring, keyring
 from core.store import Store
-from dnc.arrivals import report_arrival
 from dnc.gate import Gate
 from dnc.registers.shelf import RegisterShelf
 from dnc.screenings.work import Screenings
@@ -80,6 +79,8 @@ def build_service(settings: Settings, clock: Clock) -> Service:
 
 def screen_arrival(service: Service, lead_file_id: str) -> None:
     """Screen a lead file that was read just now and put the report on record."""
+    from dnc.arrivals import report_arrival
+
     report_arrival(
         service.store, service.shelf.listed, operator("arrivals"), lead_file_id=lead_file_id, now=service.clock.now()
     )

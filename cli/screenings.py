@@ -9,7 +9,6 @@ import click
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.times import INSTANT
-from dnc.lookups import readable
 from dnc.screenings.reports import answers_on, report_screening
 from dnc.screenings.service import cancel_screening
 from dnc.screenings.work import Wanted, resume_file, screen_file, what_if
@@ -110,6 +109,8 @@ def show(screening_id: str, written: str | None, as_json: bool) -> None:
         if written is None:
             _tell(built, screening_id, as_json)
             return
+        from dnc.lookups import readable
+
         number = readable(written, "SE").value
         with built.store.reading() as session:
             rows = [

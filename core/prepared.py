@@ -9,7 +9,6 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from psycopg import RawCursor
 from sqlalchemy import Connection, Dialect, FromClause, Table, bindparam, cast, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -78,7 +77,12 @@ class Prepared:
         if not connection.in_transaction():
             connection.begin()
         driver: Any = connection.connection.driver_connection  # Any: either driver's own
-        cursor = driver.cursor() if connection.dialect.name == "sqlite" else RawCursor(driver)
+        if connection.dialect.name == "sqlite":
+            cursor = driver.cursor()
+        else:
+            from psycopg import RawCursor  # where there is no PostgreSQL, a command starts without its driver
+
+            cursor = RawCursor(driver)
         try:
             run(cursor)
         except Exception as error:

@@ -14,8 +14,6 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-import xlsxwriter
-
 from leads.headings import plain_heading
 
 REASONS, JSON_REASONS, JSON_LINE = "reasons", "_reasons", "_line"
@@ -73,6 +71,8 @@ def _write_json_lines(file: BinaryIO, headings: Sequence[str], rows: Iterable[Ro
 
 
 def _write_xlsx(file: BinaryIO, headings: Sequence[str], rows: Iterable[Row], spool_dir: Path | None) -> None:
+    import xlsxwriter
+
     options: dict[str, object] = {"constant_memory": True}
     if spool_dir is not None:
         options["tmpdir"] = str(spool_dir)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import BinaryIO, Protocol
 
 import polars as pl
-import xlsxwriter
 
 from dnc.screenings.added import added_headings
 from dnc.screenings.numbers import Ints
@@ -68,6 +67,8 @@ class XlsxOutput:
     """Writes a workbook in which every cell is text, so that no formula can run; in bounded memory."""
 
     def __init__(self, file: BinaryIO, headings: Sequence[str], *, spool_dir: str | None = None) -> None:
+        import xlsxwriter
+
         options: dict[str, object] = {"constant_memory": True}
         if spool_dir is not None:
             options["tmpdir"] = spool_dir
