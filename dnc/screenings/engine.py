@@ -6,7 +6,7 @@ number is checked again before each call.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -65,6 +65,8 @@ class Screened:
 class Screener:
     """Decides numbers for one campaign, by one state of the database: give it a snapshot's connection.
 
+    The campaign is read again from that state, with its seller's rules: one that was closed meanwhile carries no call.
+
     ``next_hour``: each is asked for when calling next opens in its country, now if it is open; else for ``now``. Who
     holds the next attempt just now says nothing of that hour, and is left out.
     """
@@ -78,16 +80,16 @@ class Screener:
         *,
         next_hour: bool = False,
     ) -> None:
-        self._connection, self._listed_of, self._campaign, self._now = connection, listed_of, campaign, now
+        self._connection, self._listed_of, self._now = connection, listed_of, now
         self._next_hour = next_hour
         self.ahead: Callable[[], Ahead] = Ahead
         """Gives what was read of whole tables already; until it has, the connection is another's."""
         self._moments: dict[str | None, Moment] = {}
         self._asked: dict[int, bool | None] = {}
         self._kept = Kept(lambda _sha256, number: self._asked[number])
-        self.registers: Mapping[str, RegisterCard] = read_standing(
-            connection, campaigns=(), numbers=(), now=now
-        ).registers
+        found = read_standing(connection, campaigns=[campaign.slug] if campaign.slug else (), numbers=(), now=now)
+        self._campaign = _as_it_stands(campaign, found)
+        self.registers: Mapping[str, RegisterCard] = found.registers
         """The register versions in force, by country."""
 
     def moment(self, country: str | None) -> Moment:
@@ -169,6 +171,16 @@ class Screener:
                 known, key = decider.known(number, self._campaign)
                 decided.append(decider.decided(number, self._campaign, known, key))
         return decided
+
+
+def _as_it_stands(campaign: CampaignCard, found: Standing) -> CampaignCard:
+    """Return the campaign as it was found; as a closed one if it is gone, or another seller's by now."""
+    if not campaign.slug:  # it does not exist, and none of it is found
+        return campaign
+    card = found.campaigns.get(campaign.slug)
+    if card is not None and (card.id, card.seller_id) == (campaign.id, campaign.seller_id):
+        return card
+    return replace(campaign, fact=replace(campaign.fact, is_open=False))
 
 
 def _places(countries: Sequence[str | None]) -> tuple[list[str | None], list[int]]:

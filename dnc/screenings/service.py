@@ -134,9 +134,17 @@ def screening_of(session: Session, caller: Caller, screening_id: str, *, to_chan
 
 
 def campaign_of(session: Session, screening: Screening, now: datetime) -> CampaignCard:
-    """Return the campaign as it stands."""
-    slug = session.scalars(select(Campaign.slug).where(Campaign.id == screening.campaign_id)).one()
-    return read_standing(session.connection(), campaigns=[slug], numbers=(), now=now).campaigns[slug]
+    """Return the campaign as it stands.
+
+    Raises:
+        UnknownCampaign: it is gone, or another seller's by now.
+    """
+    slug = session.scalar(select(Campaign.slug).where(Campaign.id == screening.campaign_id))
+    found = read_standing(session.connection(), campaigns=[slug] if slug else (), numbers=(), now=now)
+    card = found.campaigns.get(slug or "")
+    if card is None or card.seller_id != screening.seller_id:
+        raise UnknownCampaign("the campaign is gone, or another seller's by now")
+    return card
 
 
 def cancel_screening(session: Session, caller: Caller, screening_id: str, now: datetime) -> Screening:

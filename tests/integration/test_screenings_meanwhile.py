@@ -1,0 +1,83 @@
+"""What changes while a file is screened counts from the next rows on."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from core.sellers import seller_named
+from dnc.campaigns import close_campaign
+from dnc.gate import UnknownCampaign
+from dnc.screenings import running
+from dnc.screenings.models import Screening
+from dnc.screenings.service import campaign_of
+from dnc.screenings.work import Wanted, screen_file
+from dnc.seller_rules.setting import set_rules
+from tests.integration.seeds import KINDS, seeded_service
+from tests.screened import file_in, rows_of, screenings
+from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, OTHER_SELLER, SELLER, Seeded
+
+
+@pytest.fixture(params=KINDS)
+def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    """It is ten o'clock in Stockholm, and FROM_PARTNER may be called."""
+    with seeded_service(request, request.param, tmp_path) as made:
+        yield made
+
+
+def closed(seeded: Seeded) -> None:
+    with seeded.service.store.writing() as session:
+        close_campaign(session, OPERATOR, slug=CAMPAIGN, now=seeded.clock.now())
+
+
+def tightened(seeded: Seeded) -> None:
+    with seeded.service.store.writing() as session:
+        seller, rules = seller_named(session, SELLER), {"SE": {"opens": "13:00"}}
+        set_rules(session, OPERATOR, seller=seller, rules=rules, because="the board", now=seeded.clock.now())
+
+
+def renamed(seeded: Seeded) -> None:
+    with seeded.service.store.engine.begin() as connection:
+        connection.execute(text("UPDATE campaigns SET slug = 'other' WHERE slug = :slug"), {"slug": CAMPAIGN})
+
+
+def given_away(seeded: Seeded) -> None:
+    statement = "UPDATE campaigns SET seller_id = (SELECT id FROM sellers WHERE slug = :to) WHERE slug = :slug"
+    with seeded.service.store.engine.begin() as connection:
+        connection.execute(text(statement), {"to": OTHER_SELLER, "slug": CAMPAIGN})
+
+
+CHANGES: dict[str, tuple[Callable[[Seeded], None], str]] = {
+    "a campaign that is closed": (closed, "campaign_closed"),
+    "stricter rules of the seller": (tightened, "outside_hours"),
+    "a campaign that is gone": (renamed, "campaign_closed"),
+    "a campaign that is another seller's": (given_away, "campaign_closed"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changes_while_a_file_is_screened_holds_from_the_next_batch(
+    seeded: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(running, "PARTS_AT_ONCE", 1)
+    source, target = file_in(tmp_path, [FROM_PARTNER] * 6), tmp_path / "ut.csv"
+    how, reason = CHANGES[change]
+
+    def changed(rows: int, _share: float) -> None:
+        if rows == 3:
+            how(seeded)
+
+    wanted = Wanted(CAMPAIGN)
+    screen_file(screenings(seeded), OPERATOR, wanted, source=source, target=target, progress=changed)
+
+    assert [row["reasons"] for row in rows_of(target)] == [""] * 3 + [reason] * 3
+
+
+def test_a_screening_does_not_go_on_for_a_campaign_that_is_another_sellers(seeded: Seeded, tmp_path: Path) -> None:
+    source, target, ids = file_in(tmp_path), tmp_path / "ut.csv", list[str]()
+    screen_file(screenings(seeded), OPERATOR, Wanted(CAMPAIGN), source=source, target=target, begun=ids.append)
+    given_away(seeded)
+
+    with seeded.service.store.reading() as session, pytest.raises(UnknownCampaign):
+        campaign_of(session, session.get_one(Screening, ids[0]), seeded.clock.now())
