@@ -1,13 +1,17 @@
 """What every test may ask for. Nothing here is started before a test asks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import settings
+from pydantic.json_schema import models_json_schema
 
 import core.access
+import web.openapi
 from tests.databases import PostgresTemplate, SqliteTemplate
 from tests.postgres import PostgresServer, postgres_server
 
@@ -16,6 +20,15 @@ settings.load_profile("ringklar")
 core.access._passwords = PasswordHasher(
     time_cost=1, memory_cost=1024, parallelism=1
 )  # quick: no test is about strength
+_schemas_of = cache(models_json_schema)
+
+
+def _schemas_once(models: Iterable[Any], **how: str) -> Any:  # Any: what pydantic takes and gives
+    """Return the schemas of these models as they were first made: most of what an application's start costs."""
+    return _schemas_of(tuple(models), **how)
+
+
+web.openapi.models_json_schema = _schemas_once  # type: ignore[attr-defined, assignment] # the one call that there is fits
 
 
 @pytest.fixture(scope="session")
