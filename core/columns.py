@@ -39,7 +39,8 @@ def read_columns(
 ) -> Iterator[pl.DataFrame]:
     """Yield the statement's rows in frames of the schema, in no order; an instant is microseconds since 1970.
 
-    SQLite gives all of them in one frame, which the caller keeps small by asking for ranges. ``values`` are those of
+    SQLite gives all of them in one frame, which the caller keeps small by asking for ranges; of a lone column without
+    its NULLs. ``values`` are those of
     the statement's parameters, in the form of ``core.database``.
     """
     if connection.dialect.name == "postgresql":
@@ -64,7 +65,8 @@ def _as_text(statement: Select[Any]) -> Select[Any]:
     cells: list[ColumnElement[Any]] = []
     for column in rows.columns:
         cells += [literal(",", String), type_coerce(_written(column, "sqlite"), String)]
-    line = Function("concat", *cells[1:], type_=String())  # takes NULL for an empty text, as ``||`` does not
+    # ``concat`` takes NULL for an empty text, as ``||`` does not; one column needs neither
+    line = Function("concat", *cells[1:], type_=String()) if len(cells) > 2 else cells[1]  # noqa: PLR2004 - a comma each
     return select(func.group_concat(line, literal("\n", String)))
 
 

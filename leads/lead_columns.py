@@ -134,11 +134,12 @@ def _read(
     sources = [row[0] for row in connection.execute(select(Source.no).where(Source.seller_id == seller_id))]
     if not sources:
         return
-    leads = select(*(column.label(name) for name, column in columns.items())).where(any_of(Lead.source_no, SOURCES))
-    if where is not None:
+    leads = select(*(column.label(name) for name, column in columns.items()))
+    if where is not None:  # first: few rows are left of the one, and the other would look each one up
         leads = leads.where(where)
     name = connection.dialect.name
     values = {"sources": any_of_value(name, sources)}
+    leads = leads.where(Lead.source_no == sources[0] if len(sources) == 1 else any_of(Lead.source_no, SOURCES))
     if numbers is not None:
         values["numbers"] = any_of_value(name, numbers)
         yield from read_columns(connection, leads.where(any_of(Lead.number, NUMBERS)), schema, values)
