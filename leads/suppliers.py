@@ -16,6 +16,7 @@ from leads.models import LeadFile, Source, Supplier
 from leads.terms import SourceKind
 
 NAME_LENGTH = 200
+NO_SUCH_SOURCE = "there is no source with that slug"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def source_of(session: Session, caller: Caller, slug: str) -> Source:
     """
     source = session.scalar(select(Source).where(Source.slug == slug))
     if source is None or caller.seller_id not in (None, source.seller_id):
-        raise NotFound("there is no source with that slug")
+        raise NotFound(NO_SUCH_SOURCE)
     return source
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotFound
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from dnc.gate import UnknownCampaign
@@ -18,7 +18,9 @@ from dnc.models import Campaign
 from dnc.screenings.errors import ScreeningBusy, ScreeningNotRunning, UnknownScreening
 from dnc.screenings.models import Screening
 from dnc.screenings.terms import ScreeningState, Subject
-from leads.suppliers import source_of
+from leads.standing import source_cards
+from leads.suppliers import NO_SUCH_SOURCE, source_of
+from leads.terms import SourceKind
 
 NAME_LENGTH, COLUMN_LENGTH = 255, 200
 KEPT_FOR = timedelta(days=7)
@@ -67,11 +69,12 @@ def ask_screening(
     Raises:
         Forbidden: the caller may not screen.
         UnknownCampaign: there is none for the caller.
-        NotFound: there is no such source for the caller.
+        NotFound: there is no such source for the caller; no bought list is, for who may not see which there are.
         InvalidInput: a source is another seller's, or none is named.
     """
     card = campaign_asked(session, caller, campaign, now)
     chosen = None if sources is None else [source_of(session, caller, slug) for slug in dict.fromkeys(sources)]
+    _only_told_of(session, caller, [source.id for source in chosen or ()])
     if chosen is not None and (not chosen or any(source.seller_id != card.seller_id for source in chosen)):
         raise InvalidInput("name sources of the campaign's own seller, or none at all")
     screening = Screening(
@@ -102,6 +105,18 @@ def ask_screening(
     session.flush()
     put_on_record(session, Event("screening.asked", screening.id, caller.actor, card.seller_id, asked(screening)))
     return screening
+
+
+def _only_told_of(session: Session, caller: Caller, sources: Sequence[str]) -> None:
+    """Refuse sources, by id, that the caller may not know of: a list screened by itself tells who sold each number.
+
+    Raises:
+        NotFound: one is a bought list; just as if there were none with that slug.
+    """
+    if caller.may(Right.READ_ARRIVALS):
+        return
+    if any(card.kind != SourceKind.PARTNER for card in source_cards(session.connection(), sources).values()):
+        raise NotFound(NO_SUCH_SOURCE)
 
 
 def asked(screening: Screening) -> dict[str, object]:

@@ -71,6 +71,14 @@ def test_a_file_that_cannot_be_screened_is_refused_and_not_on_record(
     refused(send(ringklar, content, Role.DIALER, **fields), 422, code)
 
 
+def test_a_dialer_s_key_does_not_learn_which_bought_lists_there_are(ringklar: Ringklar) -> None:
+    """Screened by itself, a bought list would tell which numbers it sold."""
+    for sources in ([LIST_SOURCE], [PARTNER_SOURCE, LIST_SOURCE], ["nonesuch"]):
+        asked = {"campaign": CAMPAIGN, "sources": sources}
+        told = refused(ringklar.post("/v1/screenings/leads", asked, Role.DIALER), 404, "not-found")
+        assert told["detail"] == "there is no source with that slug"
+
+
 def test_a_campaign_s_leads_are_screened_and_may_be_cancelled_and_resumed(
     ringklar: Ringklar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
