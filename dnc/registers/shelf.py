@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,10 @@ from numpy.typing import NDArray
 from dnc.registers.snapshots import LARGEST, Snapshot, SnapshotUnreadable, file_in_place, read_snapshot
 
 KEPT = 16
+IN_MEMORY = 16 << 20
+"""Bytes of payloads that a process has in its own memory, of all snapshots together: some ten million numbers. What is
+read in place instead costs a system call a look-up, which lets other threads in for some ms each."""
+MOVED_SECONDS = 60.0
 RETRY_SECONDS = 5.0
 VERIFIED_SECONDS = 60.0
 LISTED, NOT_LISTED, NOT_KNOWN = 1, 0, -1
@@ -24,6 +29,9 @@ _T = TypeVar("_T")
 class RegisterShelf:
     """Opens snapshots on first use and keeps the newest few open. One per process; safe for many threads.
 
+    Small payloads are taken into memory, ``IN_MEMORY`` bytes in all: those that were opened last, which are the ones in
+    force. One that had to give way and is asked again is taken in again, such a move at most once in ``MOVED_SECONDS``.
+
     A look-up takes no lock: it reads a dict that is replaced, never changed. A node follows a new version with its next
     check, because the check asks for the snapshot that the database names. A damaged snapshot still answers for the
     numbers whose part of it is as written; a whole file put in its place is found at the next try.
@@ -32,7 +40,10 @@ class RegisterShelf:
     def __init__(self, registers_dir: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._directory = registers_dir
         self._monotonic = monotonic
-        self._held: dict[str, Snapshot] = {}
+        self._kept: dict[str, Snapshot] = {}
+        self._in_memory: dict[str, Snapshot] = {}  # in the order in which they were taken in
+        self._gave_way: frozenset[str] = frozenset()
+        self._moved_at = -MOVED_SECONDS
         self._failed_at: dict[str, float] = {}
         self._verified_at: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -42,9 +53,11 @@ class RegisterShelf:
 
         None: not known, because the snapshot cannot be read where it would say so, or does not speak of the number.
         """
-        snapshot = self._held.get(sha256)
+        snapshot = self._kept.get(sha256)
         if snapshot is None:
             snapshot = self._open(sha256)
+        elif sha256 in self._gave_way:
+            self._take_in_again(sha256)
         if snapshot is None or not 0 <= number < LARGEST:
             return None
         try:
@@ -77,7 +90,7 @@ class RegisterShelf:
 
     def snapshot(self, sha256: str) -> Snapshot | None:
         """Return the snapshot, or None if it cannot be opened now; that is tried again after ``RETRY_SECONDS``."""
-        held = self._held.get(sha256)
+        held = self._kept.get(sha256)
         return held if held is not None else self._open(sha256)
 
     def is_readable(self, sha256: str) -> bool:
@@ -103,14 +116,14 @@ class RegisterShelf:
 
     def _open(self, sha256: str) -> Snapshot | None:
         with self._lock:
-            held = self._held.get(sha256)
+            held = self._kept.get(sha256)
             return held if held is not None else self._opened(sha256)
 
     def _replaced(self, damaged: Snapshot, error: SnapshotUnreadable) -> Snapshot | None:
         """Return the snapshot from the file that took the damaged one's place; None if there is none to be tried."""
         sha256 = damaged.sha256
         with self._lock:
-            held = self._held.get(sha256)
+            held = self._kept.get(sha256)
             if held is not damaged and held is not None:
                 return held
             if not self._may_try(sha256):
@@ -131,8 +144,30 @@ class RegisterShelf:
             self._note_failure(sha256, error)
             return None
         self._failed_at.pop(sha256, None)
-        self._held = {**_newest(self._held, but=sha256), sha256: snapshot}
+        self._kept = {**_newest(self._kept, but=sha256), sha256: snapshot}
+        self._take_in(snapshot)
         return snapshot
+
+    def _take_in_again(self, sha256: str) -> None:
+        """Have the payload in memory, unless another was moved just now."""
+        if self._monotonic() - self._moved_at < MOVED_SECONDS:
+            return
+        with self._lock:
+            if sha256 in self._gave_way and sha256 in self._kept:
+                self._moved_at = self._monotonic()
+                self._take_in(self._kept[sha256])
+
+    def _take_in(self, snapshot: Snapshot) -> None:
+        """Have the payload in memory if it may be there, those giving way that were taken in first. Under the lock."""
+        there = {sha256: one for sha256, one in self._in_memory.items() if self._kept.get(sha256) is one}
+        if _is_small(snapshot):
+            while there and sum(one.payload_bytes for one in there.values()) + snapshot.payload_bytes > IN_MEMORY:
+                there.pop(next(iter(there))).let_go()
+            with suppress(OSError):  # it is read in place
+                snapshot.hold()
+                there[snapshot.sha256] = snapshot
+        self._in_memory = there
+        self._gave_way = frozenset(name for name, one in self._kept.items() if name not in there and _is_small(one))
 
     def _may_try(self, sha256: str) -> bool:
         failed_at = self._failed_at.get(sha256)
@@ -143,6 +178,11 @@ class RegisterShelf:
             _log.error("register snapshot unreadable: %s", error)
         self._failed_at = {**_newest(self._failed_at, but=sha256), sha256: self._monotonic()}
         self._verified_at.pop(sha256, None)
+
+
+def _is_small(snapshot: Snapshot) -> bool:
+    """Return whether the payload may be in memory; that of an earlier version's file always is."""
+    return snapshot.file is not None and snapshot.payload_bytes <= IN_MEMORY
 
 
 def _newest(kept: dict[str, _T], *, but: str = "") -> dict[str, _T]:

@@ -3,7 +3,7 @@
 A file ``<name>.snapshot`` is a header (``dnc.registers.headers``), whose SHA-256 is the name, and a payload: a roaring
 bitmap of E.164 integers (46701740605) in the portable 64-bit form, which any roaring library reads. A process opens
 it by reading the header alone; a look-up then reads a block or two of the payload, which the machine holds once, in its
-page cache. A payload of up to 16 MiB, some ten million numbers, each process holds for itself. **Every block is checked
+page cache. A process can hold a payload itself, and a shelf does so with a few small ones. **Every block is checked
 each time it is read**: no answer is taken from other bytes than were written, however and whenever the file was
 changed. What cannot be read, or is not what its name says, raises: it is never taken for an empty register.
 
@@ -52,7 +52,6 @@ _LOW, _IN_BLOCK = (1 << LOW_BITS) - 1, BLOCK - 1
 _PLACES_KEPT = 1 << 17  # containers whose place is at hand, some 15 MB at most; more are found again when asked
 _ARRAY, _BITMAP = int(Kind.ARRAY), int(Kind.BITMAP)  # comparing with plain integers is faster
 _SPAN = 1 << 20  # bytes read at once when many blocks are wanted
-_HELD = 16 << 20  # bytes of a payload that a process holds itself: each system call lets other threads in, some ms each
 _NAME = re.compile(r"[0-9a-f]{64}")
 _Read = Callable[[int, int], bytes]
 
@@ -127,11 +126,24 @@ class Snapshot:
         for _ in self._spans(self._read_file):
             pass
 
+    @property
+    def payload_bytes(self) -> int:
+        """How many bytes ``hold`` takes."""
+        return self._header.payload_bytes
+
     def hold(self) -> None:
-        """Have all of the payload in this process's memory, so that a look-up needs no system call."""
+        """Have all of the payload in this process's memory, so that a look-up needs no system call.
+
+        Raises:
+            OSError: the file cannot be read; it is read in place as before.
+        """
         content = self._read_file(self._header.payload_bytes, self._payload_at)
         payload_at = self._payload_at
         self._read = lambda length, at: content[at - payload_at : at - payload_at + length]
+
+    def let_go(self) -> None:
+        """Read the payload in the file again."""
+        self._read = self._read_file
 
     def listed_of(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return for each of ``numbers``, in any order, whether it is listed. Memory grows with ``numbers`` alone."""
@@ -317,8 +329,6 @@ def _opened(path: Path, sha256: str) -> Snapshot:
         raise
     snapshot = Snapshot(sha256, header, read, (status.st_dev, status.st_ino))
     weakref.finalize(snapshot, os.close, descriptor)
-    if header.payload_bytes <= _HELD:
-        snapshot.hold()
     return snapshot
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pyroaring import BitMap64
 
-from dnc.registers import snapshots
+from dnc.registers import shelf as shelves
 from dnc.registers.containers import BITMAP_BYTES
 from dnc.registers.headers import BLOCK
 from dnc.registers.shelf import RETRY_SECONDS, VERIFIED_SECONDS, RegisterShelf
@@ -39,7 +39,7 @@ def shelf(tmp_path: Path) -> tuple[RegisterShelf, Seconds]:
 @pytest.fixture(autouse=True)
 def read_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read every snapshot from its file, however small: what is held in memory is not reached by what happens to it."""
-    monkeypatch.setattr(snapshots, "_HELD", 0)
+    monkeypatch.setattr(shelves, "IN_MEMORY", 0)
 
 
 def _zero(path: Path) -> None:
