@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from leads.reading import KeptFile, Pace, Progress, Reading, segments
 from leads.reports import LeadFileReport, report_of
 from leads.segments import Segment, Start
 from leads.shelf import Shelf
+from leads.spreadsheets import SpreadsheetReader
 from leads.suppliers import lead_file_of
 from leads.terms import FileState, RowState
 from leads.trial import try_lead_file
@@ -85,12 +87,10 @@ def import_lead_file(
             progress=progress,
             pace=pace,
         )
-    report = receive_lead_file(
-        store, shelf, caller, path=path, file_name=file_name, source_slug=source_slug, how=how, terms=terms
-    )
+    report, workbook = _received(store, shelf, caller, path, file_name, source_slug, how, terms)
     if report.repeated or report.id is None:
         return report
-    return read_lead_file(store, shelf, caller, report.id, progress=progress, pace=pace)
+    return _read(store, shelf, caller, report.id, progress, pace, workbook)
 
 
 def receive_lead_file(
@@ -108,6 +108,20 @@ def receive_lead_file(
 
     Raises as ``import_lead_file``.
     """
+    return _received(store, shelf, caller, path, file_name, source_slug, how, terms)[0]
+
+
+def _received(
+    store: Store,
+    shelf: Shelf,
+    caller: Caller,
+    path: Path,
+    file_name: str,
+    source_slug: str,
+    how: HowToRead | None,
+    terms: DeliveryTerms | None,
+) -> tuple[LeadFileReport, SpreadsheetReader | None]:
+    """Return the report, and the workbook if one was opened."""
     terms = terms or DeliveryTerms()
     source, saved = source_for(store, caller, source_slug)
     if mistakes := terms.mistakes():
@@ -118,7 +132,7 @@ def receive_lead_file(
     with store.reading() as session:
         known = known_file(session, source, received.sha256)
         if known is not None and known.state == FileState.FINISHED:
-            return report_of(session, known, source, repeated=True, dry_run=False)
+            return report_of(session, known, source, repeated=True, dry_run=False), None
         session.expunge_all()
     kept = KeptFile(*shelf.located(received.place))
     try:
@@ -130,7 +144,8 @@ def receive_lead_file(
     mapping = how.mapping if how is not None else None
     lead_file = enter(store, caller, source, received, layout, file_name, terms, mapping)
     with store.reading() as session:
-        return report_of(session, lead_file, source, repeated=False, dry_run=False, warnings=layout.warnings)
+        report = report_of(session, lead_file, source, repeated=False, dry_run=False, warnings=layout.warnings)
+    return report, layout.workbook
 
 
 def read_lead_file(
@@ -149,6 +164,19 @@ def read_lead_file(
         UnreadableLeadFile, KeptFileDamaged: it is damaged further in; the rows before that are kept, the file is open.
         StorageUnavailable: the database did not take a batch; those before are kept.
     """
+    return _read(store, shelf, caller, lead_file_id, progress, pace, None)
+
+
+def _read(
+    store: Store,
+    shelf: Shelf,
+    caller: Caller,
+    lead_file_id: str,
+    progress: Progress | None,
+    pace: Pace | None,
+    workbook: SpreadsheetReader | None,
+) -> LeadFileReport:
+    """Read the file; ``workbook`` is what it holds, for whoever has it open still."""
     caller.require(Right.LOAD_LEADS)
     pace = pace or Pace()
     with store.reading() as session:
@@ -167,7 +195,7 @@ def read_lead_file(
         kept = KeptFile(*shelf.located(lead_file.sha256))
         reading = Reading(
             kept,
-            layout_again(kept, lead_file, spool_dir=shelf.directory),
+            replace(layout_again(kept, lead_file, spool_dir=shelf.directory), workbook=workbook),
             lead_file.received_at,
             timedelta(days=source.retention_days),
             start,

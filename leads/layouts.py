@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from leads.archives import Content
@@ -29,7 +29,8 @@ class Layout:
     """How the file is to be read. ``position`` is where its first row begins, in the text without byte order mark.
 
     ``encoding`` and ``delimiter`` are empty for a workbook. ``has_headings`` is false where the first line is a row.
-    ``warnings`` say what a spreadsheet may have done to the values.
+    ``warnings`` say what a spreadsheet may have done to the values. ``workbook`` is the workbook as it was opened for
+    this: to open it is most of the cost of reading it.
     """
 
     format: FileFormat
@@ -40,6 +41,7 @@ class Layout:
     has_headings: bool
     position: int
     warnings: tuple[str, ...] = ()
+    workbook: SpreadsheetReader | None = field(default=None, compare=False, repr=False)
 
 
 def find_layout(
@@ -59,7 +61,7 @@ def find_layout(
         columns, headed = _columns(sheet.headings_cells, mapped, has_headings)
         if not headed:
             raise UnreadableLeadFile("a workbook begins with a row of headings")
-        return Layout(FileFormat.XLSX, wrapping, "", "", columns, True, 0, tuple(sheet.warnings))
+        return Layout(FileFormat.XLSX, wrapping, "", "", columns, True, 0, tuple(sheet.warnings), sheet)
     stream, codec = line_text(content.stream, encoding)
     head = stream.read(HEAD)
     first, position, after = _first_line(head, 0, codec)

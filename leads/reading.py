@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from io import TextIOWrapper
 from itertools import islice
@@ -126,7 +126,9 @@ class Reading:
 
 def segments(reading: Reading, size: int) -> Iterator[Segment]:
     """Return the segments of a file of ``size`` bytes, read beside if that is worth it. Raises as ``segments_of``."""
-    return segments_beside(reading) if size >= BESIDE_FROM else segments_of(reading)
+    workbook = reading.layout.workbook
+    is_open = workbook is not None and workbook.is_unread
+    return segments_of(reading) if is_open or size < BESIDE_FROM else segments_beside(reading)
 
 
 def segments_of(reading: Reading) -> Iterator[Segment]:
@@ -165,7 +167,6 @@ def _opened(reading: Reading) -> Iterator[tuple[Segmenter, LineBlocks | Iterator
     layout, start = reading.layout, reading.start
     with ExitStack() as opened:
         file = opened.enter_context(reading.origin.open())
-        content = opened.enter_context(open_content(file, spool_dir=reading.spool_dir))
         segmenter = Segmenter(
             layout.columns,
             reading.received_at,
@@ -175,19 +176,24 @@ def _opened(reading: Reading) -> Iterator[tuple[Segmenter, LineBlocks | Iterator
             identity=reading.identity,
             with_cells=reading.with_cells,
         )
-        if layout.format is FileFormat.XLSX:
-            rows: Iterator[RawRow] = SpreadsheetReader(content.stream).rows()
-        elif layout.format is FileFormat.JSONL:
-            stream, codec = line_text(content.stream, layout.encoding)
-            text = TextIOWrapper(stream, codec, errors="replace", newline="\n")
-            opened.callback(text.detach)  # the stream is another's to close
-            rows = JsonLinesReader(text).rows()
+        rows: Iterator[RawRow]
+        if layout.workbook is not None and layout.workbook.is_unread:
+            rows = layout.workbook.rows()
         else:
-            stream, codec = line_text(content.stream, layout.encoding)
-            position = max(start.position, layout.position)
-            skip(stream, position)
-            yield segmenter, LineBlocks(stream, codec, position=position, size=reading.block)
-            return
+            content = opened.enter_context(open_content(file, spool_dir=reading.spool_dir))
+            if layout.format is FileFormat.XLSX:
+                rows = SpreadsheetReader(content.stream).rows()
+            elif layout.format is FileFormat.JSONL:
+                stream, codec = line_text(content.stream, layout.encoding)
+                text = TextIOWrapper(stream, codec, errors="replace", newline="\n")
+                opened.callback(text.detach)  # the stream is another's to close
+                rows = JsonLinesReader(text).rows()
+            else:
+                stream, codec = line_text(content.stream, layout.encoding)
+                position = max(start.position, layout.position)
+                skip(stream, position)
+                yield segmenter, LineBlocks(stream, codec, position=position, size=reading.block)
+                return
         for _ in zip(range(start.rows_before), rows, strict=False):
             pass
         yield segmenter, rows
@@ -205,7 +211,7 @@ def segments_beside(reading: Reading) -> Iterator[Segment]:
     with closing(process.stdout), process:
         try:
             with process.stdin as given:
-                _give(given, reading)
+                _give(given, replace(reading, layout=replace(reading.layout, workbook=None)))
             ahead = _Ahead(process.stdout)
             while content := ahead.next():
                 found = pickle.loads(content)  # noqa: S301 - from our own process, by a pipe that nobody else has

@@ -55,8 +55,8 @@ Cell = str | float | bool | date | time | timedelta
 class SpreadsheetReader:
     """The rows of one workbook. ``sheet`` names the sheet to be read where more than one has content.
 
-    ``headings_cells`` is the first row with content; ``warnings`` are sentences on what may surprise. A file that is
-    handed over stays the caller's.
+    ``headings_cells`` is the first row with content; ``warnings`` are sentences on what may surprise; ``is_unread``:
+    nobody has taken its rows. A file that is handed over stays the caller's.
 
     Raises:
         UnreadableLeadFile: it is no workbook, is damaged, has macros or a password, would take too much memory, has no
@@ -74,6 +74,7 @@ class SpreadsheetReader:
             contents = _Contents(members)
             name, self._sheet = contents.choose(sheet)
             only_that = contents.pack(name)
+        self.is_unread = True
         self._rows: Iterator[tuple[int, list[Cell] | None]] = enumerate(_rows(only_that))
         self.headings_cells = self._headings()
         peeked = list(islice(self._rows, LOOKED_AT))
@@ -86,7 +87,8 @@ class SpreadsheetReader:
         Cells are as wide as the headings at least. A row with a formula or an error in it has a fault.
         """
         marks, width, row_no = self._sheet.marks, len(self.headings_cells), 0
-        for place, raw in self._rows:
+        rows, self._rows, self.is_unread = self._rows, iter(()), False
+        for place, raw in rows:
             fault = None
             if raw is None:
                 fault, cells = RowReason.UNREADABLE, [""] * width

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from click.testing import CliRunner
@@ -22,6 +23,7 @@ from leads.identities import identity_index, open_identity
 from leads.intake import HowToRead
 from leads.mappings import SAVED, LeadMapping, save_mapping
 from leads.models import Lead, LeadIdentity, LeadRow, Source
+from leads.spreadsheets import SpreadsheetReader
 from tests.deliveries import FIRST, OPERATOR, add_origins, deliver, shelf_beside, written
 from tests.registers import service_for
 from tests.workbooks import sheet, zipped
@@ -158,6 +160,26 @@ def test_the_same_rows_give_the_same_leads_in_every_form(store: Store, tmp_path:
         (6, "+46701740609"),
     ]
     assert report.unread == ["Skostorlek"]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_workbook_is_opened_once_to_be_looked_at_and_read(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    path, opened = tmp_path / "leads.xlsx", []
+    path.write_bytes(FORMS["xlsx"]())
+    opens = SpreadsheetReader.__init__
+
+    def counted(reader: SpreadsheetReader, source: Path | BinaryIO) -> None:
+        opened.append(source)
+        opens(reader, source)
+
+    monkeypatch.setattr(SpreadsheetReader, "__init__", counted)
+
+    report = deliver(store, path, dry_run=dry_run)
+
+    assert (report.rows, report.accepted) == (len(ROWS), 3)
+    assert len(opened) == 1
 
 
 def test_a_file_without_headings_is_read_by_an_explicit_mapping(store: Store, tmp_path: Path) -> None:
