@@ -96,8 +96,7 @@ class Screener:
         """Return when the country's numbers are asked for, and the policy in force then."""
         found = self._moments.get(country)
         if found is None:
-            opens_weekends = self._campaign.fact.opens_weekends
-            found = moment_of(country, self._now, opens_weekends=opens_weekends, next_hour=self._next_hour)
+            found = moment_of(country, self._now, self._campaign.fact, next_hour=self._next_hour)
             self._moments[country] = found
         return found
 

@@ -21,8 +21,10 @@ from core.clock import to_microseconds
 from core.columns import places_of
 from core.database import any_of, any_of_value
 from core.prepared import read_date_or_none
-from dnc.calendar import age_on, next_opening
+from dnc.calendar import SEARCH_DAYS, age_on, next_opening
+from dnc.facts import CampaignFact
 from dnc.gathering import _STANDING, LOOK_BACK, CampaignCard
+from dnc.narrowing import policy_under
 from dnc.policy import Policy, policy_for
 from dnc.screenings.numbers import Ints
 from leads.lead_columns import LEAD_COLUMNS, LEADS, BriefLeads, brief_leads, file_columns, lead_columns
@@ -34,7 +36,7 @@ LEAD, RESERVATION = "lead", "reservation"
 OF_CAMPAIGN = frozenset({"attempt", RESERVATION})
 LOOKED_UP_AT_MOST = 20_000
 """So few numbers are looked up by index, whatever the tables hold."""
-FURTHEST = timedelta(days=30)
+FURTHEST = timedelta(days=SEARCH_DAYS)
 """No country's next hour of calling is further away than this, as far as is read ahead."""
 WORTH_A_SCAN = 4
 """A table is read from one end to the other if it has at most so many rows for each number asked about."""
@@ -51,11 +53,15 @@ class Moment:
     policy: Policy | None
 
 
-def moment_of(country: str | None, now: datetime, *, opens_weekends: bool, next_hour: bool) -> Moment:
-    """Return ``now``, or with ``next_hour`` the next moment at which the country lets calls be made. Pure."""
+def moment_of(country: str | None, now: datetime, campaign: CampaignFact, *, next_hour: bool) -> Moment:
+    """Return ``now``, or with ``next_hour`` when the country and the seller's own rules next let calls be made. Pure.
+
+    If they do so on no day within ``SEARCH_DAYS``, it is ``now``.
+    """
     policy, at = policy_for(country, now), now
     if next_hour and policy is not None:
-        at = next_opening(at, policy, opens_weekends=opens_weekends) or at
+        own = policy_under(policy, campaign.rules)
+        at = next_opening(at, own, opens_weekends=campaign.opens_weekends) or at
         policy = policy_for(country, at)
     return Moment(at, policy)
 

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from core.access import Caller, Role
 from core.errors import Forbidden, NotFound
 from core.ledger import LedgerEntry
+from core.sellers import seller_named
 from dnc.audit import compare_records
 from dnc.gate import Question, UnknownCampaign
 from dnc.recorded import decided_otherwise
@@ -27,6 +28,7 @@ from dnc.screenings.reports import answers_on
 from dnc.screenings.service import KEPT_FOR, ask_screening
 from dnc.screenings.terms import ScreeningState
 from dnc.screenings.work import Screenings, Wanted, what_if, work_on
+from dnc.seller_rules.setting import set_rules
 from tests.integration.seeds import KINDS, dialer_of, seeded_service
 from tests.screened import CELLS, file_in, report, rows_of, screened, screenings
 from tests.seeding import (
@@ -40,6 +42,7 @@ from tests.seeding import (
     OTHER_CAMPAIGN,
     PARTNER_SAYS,
     PARTNER_SOURCE,
+    SELLER,
     Seeded,
     opt_out,
 )
@@ -135,6 +138,27 @@ def test_at_night_the_next_opening_can_be_asked_for(on_sqlite: Seeded, tmp_path:
     [first, *_] = rows_of(target)
     assert first["verdict"] == "allow"
     assert datetime.fromisoformat(first["valid_until"]) > on_sqlite.clock.now() + timedelta(hours=8)
+
+
+@pytest.mark.parametrize(
+    ("rules", "opens"),
+    [
+        ({"opens": "13:00"}, "2026-11-24T12:00"),
+        ({"opens": "13:00", "closed_weekdays": ["tuesday"]}, "2026-11-25T12:00"),
+    ],
+)
+def test_the_next_opening_is_the_seller_s_own_where_its_hours_are_narrower(
+    on_sqlite: Seeded, tmp_path: Path, rules: dict[str, object], opens: str
+) -> None:
+    with on_sqlite.service.store.writing() as session:
+        seller, now = seller_named(session, SELLER), on_sqlite.clock.now()
+        set_rules(session, OPERATOR, seller=seller, rules={"SE": rules}, because="the board", now=now)
+
+    _, target = screened(on_sqlite, file_in(tmp_path), next_hour=True)
+
+    [first, *_] = rows_of(target)
+    assert (first["verdict"], first["reasons"]) == ("allow", "")
+    assert opens < first["valid_until"] < opens.replace("T12", "T20")
 
 
 def test_a_campaign_is_screened_by_its_seller_s_leads_each_number_once(seeded: Seeded) -> None:
