@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from consent.terms import Channel
+from core.columns import places_of
 from core.numbers import Number, NumberFault
 from dnc.calendar import next_opening
 from dnc.deciding import Decided, Decider, Kept
@@ -119,7 +120,9 @@ class Screener:
             self._connection, numbers, np.array(place)[plan], moments, self._campaign, self._now, self.ahead()
         )
         key = ((plan * 3 + listed + 1) * (others.max(initial=0) + 1) + others) * (leads.max(initial=0) + 1) + leads
-        _, first, codes = np.unique(key, return_index=True, return_inverse=True)
+        _, codes = places_of(key)
+        first = np.empty(codes.max(initial=-1) + 1, dtype=np.int64)
+        first[codes[::-1]] = np.arange(len(codes))[::-1]  # of equal keys the last one written, the first number, stays
         decided = self._decided(numbers, first, plan, plans, listed)
         return Screened(codes, decided, listed, np.array(place)[plan], countries)
 

@@ -13,6 +13,7 @@ from itertools import islice
 
 import numpy as np
 
+from core.columns import places_of
 from core.database import spare_memory
 from core.store import Store
 from dnc.gathering import CampaignCard
@@ -110,7 +111,7 @@ def run_parts(
             writing: Future[None] | None = None
             while batch:
                 part = batch.pop(0)
-                used, places = np.unique(codes.pop(0), return_inverse=True)
+                used, places = places_of(codes.pop(0))
                 ours = [told[place] for place in used]
                 if screening is not None:
                     record_part(engine.store, screening, part, ours, places, now)
