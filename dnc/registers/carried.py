@@ -14,6 +14,7 @@ from core.database import any_of, any_of_value
 from core.ledger import LedgerEntry
 from dnc.facts import facts_from_record
 from dnc.grounds import GroundKind, carrying, weigh
+from dnc.narrowing import policy_under
 from dnc.policy import policy_named
 
 KEPT_ENTRIES = 2_000
@@ -75,11 +76,13 @@ def _carried(document: dict[str, Any]) -> list[Carried]:
 
 
 def _weighed(stored: dict[str, Any]) -> Carried:
-    """Return what the stored facts held, by the same rules and the same policy as when they were decided."""
+    """Return what the stored facts held, by the same rules and policy, the seller's own, as when they were decided."""
     answer = stored["answer"]
     try:
         facts = facts_from_record(stored["facts"])
         policy = policy_named(answer["policy"]) if answer["policy"] is not None else None
+        if policy is not None and facts.campaign is not None:
+            policy = policy_under(policy, facts.campaign.rules)
         at = datetime.fromisoformat(answer["checked_at"])
         grounds = weigh(facts, policy, at)
         ground, _lacking = carrying(facts, grounds, at)

@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from consent.grounds import record_consent
+from consent.grounds import record_consent, record_relation
 from consent.terms import Channel
 from core.errors import Forbidden, InvalidInput
 from core.ledger import LedgerEntry
 from core.numbers import Number
+from core.sellers import seller_named
 from dnc.models import Check
 from dnc.registers.changes import Comparison, Move, compare_versions
 from dnc.registers.contents import UnknownVersion, VersionUnreadable
 from dnc.registers.rematching import ERASED, Lifted, Rematch, Said, rematch
+from dnc.seller_rules.setting import set_rules
 from tests.calls import call, check, compliance, contact, dialer
 from tests.integration.seeds import KINDS, seeded_service
 from tests.seeding import (
@@ -29,6 +31,7 @@ from tests.seeding import (
     OPTED_OUT,
     PARTNER_SOURCE,
     REGISTER_AS_OF,
+    SELLER,
     TUESDAY_AT_TEN,
     Seeded,
     load_listed,
@@ -166,6 +169,41 @@ def test_what_a_consent_lifted_when_the_call_was_checked_is_told_apart(seeded: S
     assert found.when_called is not None
     assert found.when_called.whole.listed == {Lifted.NOTHING: 1, Lifted.CONSENT: 1}
     assert [one.lifted for one in found.page] == [Lifted.NOTHING, Lifted.CONSENT]
+
+
+def test_what_lifted_the_register_is_told_by_the_seller_s_own_rules(seeded: Seeded) -> None:
+    """By the law the relation would end last; by the seller's rule it was over."""
+    with seeded.service.store.writing() as session:
+        of = {"number": Number(int(LISTED[1:])), "seller_id": seeded.seller_id, "now": TUESDAY_AT_TEN}
+        record_consent(
+            session,
+            OPERATOR,
+            **of,  # type: ignore[arg-type] # as both take them
+            channels=frozenset({Channel.VOICE}),
+            names_seller=True,
+            text_version="v1",
+            evidence={"form": "kept"},
+            given_at=TUESDAY_AT_TEN,
+            expires_at=None,
+            keyring=seeded.service.keyring,
+        )
+        record_relation(
+            session,
+            OPERATOR,
+            **of,  # type: ignore[arg-type] # as both take them
+            product="electricity",
+            reference="k-1",
+            started_at=TUESDAY_AT_TEN - 400 * DAY,
+            fulfilled_at=TUESDAY_AT_TEN - 60 * DAY,
+            keyring=seeded.service.keyring,
+        )
+    call(seeded, LISTED, "by the law", TUESDAY_AT_TEN)
+    with seeded.service.store.writing() as session:
+        seller, rules = seller_named(session, SELLER), {"SE": {"relation_months": 1}}
+        set_rules(session, OPERATOR, seller=seller, rules=rules, because="the board", now=TUESDAY_AT_TEN)
+    call(seeded, LISTED, "by the rule", TUESDAY_AT_TEN + DAY)
+
+    assert [one.lifted for one in rematched(seeded).page] == [Lifted.RELATION, Lifted.CONSENT]
 
 
 def test_before_the_first_version_and_where_one_is_damaged_nothing_is_known(seeded: Seeded, tmp_path: Path) -> None:
