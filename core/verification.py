@@ -261,6 +261,8 @@ class _Verifier:
     def opened(self, line: Line, chain: _Chain) -> None:
         """Hold the first entry of a chain against the chain's line."""
         no, seq, payload = line["chain"], line["seq"], line["payload"]
+        if (seq == 0) != (line["kind"] == "chain.opened"):
+            self.find("changed", no, seq, "a chain begins with its opening alone")
         if seq == 0 and chain.stated is not None and chain.opened_at != line["at"]:
             self.find("changed", no, seq, "the chain says that it was opened at another moment")
         if line["kind"] != "chain.opened" or payload is None:

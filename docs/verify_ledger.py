@@ -103,9 +103,9 @@ class Ledger:
         self.ends[chain], self.newest = (seq, line["hash"]), chain
         self.gone += [(chain, seq, kind, at)] if payload is None else []
         told = json.loads(payload) if payload and kind in (*NEVER_ERASED, "checkpoint.stamped") else {}
-        if seq == 0:
+        if seq == 0 or kind == "chain.opened":
             after = told["after"] and [told["after"][name] for name in ("chain", "seq", "head")]
-            is_next = self.chains[chain]["after"] == after and (after or [0])[0] == chain - 1
+            is_next = seq == 0 and self.chains[chain]["after"] == after and (after or [0])[0] == chain - 1
             self.must(is_next and self.chains[chain]["opened_at"] == line["at"], f"chain {chain} was opened otherwise")
         for by_chain, by_seq in told.get("entries", ()):
             self.erased.setdefault((by_chain, by_seq), []).append((chain, seq, at))

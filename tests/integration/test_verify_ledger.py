@@ -13,13 +13,14 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from core.access import operator
 from core.checkpoints import make_checkpoint, public_key
 from core.clock import FixedClock
 from core.erasure import erase_payloads
 from core.exporting import WHOLE, Part, export_ledger, part_between, read_lines
-from core.ledger import Event, Position, canonical, put_on_record
+from core.ledger import ENTRIES, GENESIS, Event, LedgerChain, Position, canonical, link, put_on_record
 from core.timestamps import STAMPED, CheckpointTimestamp, stamped_payload
 from core.verification import verify
 from service import Service, build_service
@@ -307,6 +308,25 @@ def test_an_export_that_nobody_signed_is_no_proof_of_anything(service: Service) 
     assert script.Ledger(io.BytesIO(b""), public_key(service.keyring)).wrong
     make_checkpoint(service.store)
     assert told(exported(service), public_key(service.keyring)) == NOTHING
+
+
+def test_a_chain_begins_with_its_opening_and_has_no_other(either: Service) -> None:
+    """Not even for whoever holds the secret: what a chain follows would be told by nobody, or twice."""
+    key = public_key(either.keyring)
+    rows, head = link(1, -1, GENESIS, NOON, [Event("test.noted", "s", "x", None)], either.store.engine.dialect.name)
+    with either.store.engine.begin() as connection:
+        connection.execute(insert(LedgerChain), {"no": 1, "opened_at": NOON, "seq": 0, "head": head})
+        ENTRIES.run(connection, rows)
+    make_checkpoint(either.store)
+    assert both_find(exported(either), key)
+
+
+def test_a_chain_is_opened_once(either: Service) -> None:
+    with either.store.writing() as session:  # at the very moment at which the chain itself is opened
+        put_on_record(session, Event("chain.opened", "1", "ledger", None, {"after": None}))
+    make_checkpoint(either.store)
+
+    assert both_find(exported(either), public_key(either.keyring))
 
 
 def test_the_script_tells_what_no_checkpoint_signs_and_that_a_part_is_one(service: Service, tmp_path: Path) -> None:
