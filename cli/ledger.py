@@ -13,7 +13,7 @@ from cli.times import INSTANT
 from core.checkpoints import make_checkpoint, public_key
 from core.exporting import export_ledger, ledger_lines, part_between, read_export
 from core.timestamps import StampVerifier
-from core.verification import Verified, verify
+from core.verification import Finding, Verified, verify
 from dnc.audit import compare_records
 
 CERTIFICATES = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -48,6 +48,8 @@ def verify_ledger(export: Path | None, key: str | None, stamps_ca: Path | None, 
             raise click.UsageError("a public key has 64 hex digits")
         verified = verify(read_export(export), key, fault)
         findings = list(verified.findings)
+        if not verified.checkpoints:  # all of it may be made up
+            findings.append(Finding("checkpoint", None, None, "no checkpoint signs any of it"))
     else:
         with service() as built, built.store.snapshot() as session:
             own = public_key(built.keyring)
@@ -85,8 +87,8 @@ def _beside(verified: Verified) -> list[str]:
         lines.append(f"  the payloads of {verified.erased} entries are erased")
     if verified.timestamps:
         lines.append(f"  {verified.timestamps} checkpoints have a time stamp")
-    if verified.unsigned and verified.checkpoints:
-        lines.append(f"  {verified.unsigned} entries are newer than the newest checkpoint")
+    if verified.unsigned:
+        lines.append(f"  {verified.unsigned} entries are signed by no checkpoint")
     lines += [
         f"  late: checkpoint {one.checkpoint} of {one.signed_at} is the first to sign what was written at {one.since}"
         for one in verified.late

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
+from core.ledger import canonical
 from tests.integration.seeds import seeded_service, verified
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, OPTED_OUT, SELLER, Seeded
 
@@ -195,6 +196,32 @@ def test_a_numbers_past_is_told_in_words(shell: Shell) -> None:
     assert "as known at 2020-01-02T00:00:00Z" in told.stdout
     assert "an opt-out from all calls by letter" in told.stdout
     assert "What was not known" in told.stdout
+
+
+def test_an_export_that_no_checkpoint_signs_is_no_proof(shell: Shell, tmp_path: Path) -> None:
+    """All of it may be made up: nothing in it needs the secret."""
+    shell.run("check", FROM_PARTNER, "--campaign", CAMPAIGN)
+    whole = tmp_path / "ledger.jsonl"
+    key = json.loads(shell.run("ledger", "export", str(whole), "--json").stdout)["public_key"]
+    lines = [json.loads(line) for line in whole.read_text("utf-8").splitlines()]
+    left = [line | ({"checkpoints": 0} if line["type"] == "end" else {}) for line in lines]
+    forged = tmp_path / "forged.jsonl"
+    forged.write_text("".join(canonical(line) + "\n" for line in left if line["type"] != "checkpoint"), "utf-8")
+
+    verified = shell.run("ledger", "verify", "--export", str(forged), "--public-key", key)
+
+    assert verified.exit_code == 1
+    assert "no checkpoint signs any of it" in verified.stdout
+    assert "entries are signed by no checkpoint" in verified.stdout
+
+
+def test_the_ledger_of_a_database_says_what_is_not_signed_yet(shell: Shell) -> None:
+    shell.run("check", FROM_PARTNER, "--campaign", CAMPAIGN)
+
+    verified = shell.run("ledger", "verify")
+
+    assert (verified.exit_code, "under 0 checkpoints: nothing is wrong" in verified.stdout) == (0, True)
+    assert "entries are signed by no checkpoint" in verified.stdout
 
 
 def test_the_proof_verifies_exports_and_replays(shell: Shell, tmp_path: Path) -> None:
