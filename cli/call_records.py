@@ -1,22 +1,23 @@
 """Call records at the command line: match a dialer's or carrier's log to the checks, and see what does not."""
 
-import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from cli.context import FINDING, answer, caller, json_option, refusals, service
+from cli.tables import write_table
 from dnc.call_records.importing import match_call_records
 from dnc.call_records.reports import CallRecordsReport, call_record_files, call_records_report, call_rows
 from dnc.call_records.rows import Column, HowToReadCalls
 from dnc.call_records.schemas import CallRecordDocument, report_document, row_document
 from dnc.call_records.states import CallState
+from dnc.screenings.added import harmless
 from service import Service
 
 PAGE = 1_000
 LISTED = tuple(CallRecordDocument.model_fields)
+FROM_OUTSIDE = ("call_id", "agent")
 
 
 @click.group()
@@ -122,7 +123,7 @@ def list_(as_json: bool) -> None:
 
 def _show(context: click.Context, built: Service, report: CallRecordsReport, out: Path | None, as_json: bool) -> None:
     if out is not None:
-        _write(out, _rows(built, report.id))
+        write_table(out, LISTED, map(_cells, _rows(built, report.id)))
     answer(as_json, report_document(report).model_dump(mode="json"), _told(report))
     counts = dict(report.counts or {})
     if sum(counts.values()) - counts.get(CallState.MATCHED, 0) - counts.get(CallState.REPEATED, 0):
@@ -140,18 +141,11 @@ def _rows(built: Service, file_id: str) -> Iterator[CallRecordDocument]:
         after = rows[-1].row
 
 
-def _write(out: Path, rows: Iterator[CallRecordDocument]) -> None:
-    """Write the list to a file that its owner alone may read, and that was not there before."""
-    try:
-        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise click.UsageError(f"{out} cannot be made: {error.strerror}") from error
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(LISTED)
-        for row in rows:
-            values = row.model_dump(mode="json")
-            writer.writerow(["" if values[name] is None else values[name] for name in LISTED])
+def _cells(row: CallRecordDocument) -> list[object]:
+    """Return the row as it is listed: no spreadsheet takes what the carrier wrote for a formula."""
+    values = row.model_dump(mode="json")
+    written = {name: harmless(values[name]) for name in FROM_OUTSIDE if values[name] is not None}
+    return [(values | written)[name] for name in LISTED]
 
 
 def _share(report: CallRecordsReport) -> str:

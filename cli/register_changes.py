@@ -1,7 +1,5 @@
 """How registers change, at the command line: compare two versions, hold past contacts against one."""
 
-import csv
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import click
 
 from cli.context import FINDING, answer, caller, json_option, refusals, service
+from cli.tables import write_table
 from cli.times import INSTANT
 from core.numbers import Number
 from dnc.registers.change_schemas import changes_document, rematch_document
@@ -77,7 +76,7 @@ def rematch_(
     with service() as built:
         found = _rematch(built, name, since, until, version, None, 1 if out is None else PAGE)
         if out is not None:
-            _write(out, _all_listed(built, found, version))
+            write_table(out, COLUMNS, map(_cells, _all_listed(built, found, version)))
     document = rematch_document(found).model_dump(mode="json", by_alias=True, exclude={"page", "cursor"})
     answer(as_json, document, _rematched(found))
     assert found.when_called is not None  # noqa: S101 - it is the first page
@@ -114,30 +113,18 @@ def _all_listed(built: Service, found: Rematch, version: str | None) -> Iterator
         yield from found.page
 
 
-def _write(out: Path, rows: Iterator[RematchedContact]) -> None:
-    """Write the list to a file that its owner alone may read, and that was not there before."""
-    try:
-        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise click.UsageError(f"{out} cannot be made: {error.strerror}") from error
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for one in rows:
-            named = "" if one.named is None else one.named.value
-            writer.writerow(
-                (
-                    Number(one.number).e164,
-                    one.started_at.isoformat(),
-                    one.campaign,
-                    one.source,
-                    one.when_called.value,
-                    named,
-                    one.lifted.value,
-                    one.version_id or "",
-                    one.contact_id,
-                )
-            )
+def _cells(one: RematchedContact) -> list[object]:
+    return [
+        Number(one.number).e164,
+        one.started_at.isoformat(),
+        one.campaign,
+        one.source,
+        one.when_called.value,
+        None if one.named is None else one.named.value,
+        one.lifted.value,
+        one.version_id,
+        one.contact_id,
+    ]
 
 
 def _rematched(found: Rematch) -> str:

@@ -238,3 +238,17 @@ def test_the_proof_verifies_exports_and_replays(shell: Shell, tmp_path: Path) ->
     assert shell.run("ledger", "verify", "--export", str(export), "--public-key", key).exit_code == 1
     replayed = shell.run("replay", "--json")
     assert (replayed.exit_code, json.loads(replayed.stdout)["checks"]) == (0, 1)
+
+
+def test_no_spreadsheet_takes_what_a_carrier_wrote_for_a_formula(shell: Shell, tmp_path: Path) -> None:
+    file, found = tmp_path / "calls.csv", tmp_path / "found.csv"
+    lines = ["number;started_at;call_id;agent", f"{FROM_LIST};2020-01-01T10:00:00Z;=HYPERLINK(0);@agent", "x;y;;-1"]
+    file.write_text("\n".join(lines), encoding="utf-8")
+
+    assert shell.run("calls", "match", str(file), "--seller", SELLER, "--list", str(found)).exit_code == 1
+
+    rows = list(csv.DictReader(found.read_text("utf-8").splitlines()))
+    assert [(row["call_id"], row["agent"]) for row in rows] == [("'=HYPERLINK(0)", "'@agent"), ("", "'-1")]
+    assert rows[0]["number"] == FROM_LIST
+    assert found.stat().st_mode & 0o077 == 0
+    assert shell.run("calls", "match", str(file), "--seller", SELLER, "--list", str(found)).exit_code == 2

@@ -1,0 +1,26 @@
+"""Lists that a command writes to a file beside its answer."""
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+
+def write_table(out: Path, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write the rows to a CSV file that its owner alone may read, and that was not there before.
+
+    A text from outside is to be made ``harmless`` by the caller.
+
+    Raises:
+        UsageError: the file cannot be made.
+    """
+    try:
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise click.UsageError(f"{out} cannot be made: {error.strerror}") from error
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(headings)
+        writer.writerows(rows)
