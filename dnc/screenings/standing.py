@@ -31,7 +31,6 @@ from leads.lead_columns import LEAD_COLUMNS, LEADS, BriefLeads, brief_leads, fil
 
 HORIZON = timedelta(days=2)
 """A lead that ends later than this after the moment ends no answer: no answer may be relied on for so long."""
-NOT_OF_NUMBERS = frozenset({"campaign", "register"})
 LEAD, RESERVATION = "lead", "reservation"
 OF_CAMPAIGN = frozenset({"attempt", RESERVATION})
 LOOKED_UP_AT_MOST = 20_000
@@ -159,7 +158,7 @@ def _kinds() -> Iterator[tuple[str, Select[Any]]]:
     """Yield each kind of fact on numbers other than leads, with the statement that reads it."""
     for part in _STANDING._statement.selects:  # type: ignore[attr-defined] # noqa: SLF001 - the parts of one union
         kind = str(part.selected_columns.kind.element).strip("'")
-        if kind not in NOT_OF_NUMBERS and kind != LEAD:
+        if kind != LEAD and not _is_never_said(part.selected_columns.number):
             yield kind, part
 
 
@@ -220,8 +219,12 @@ def _facts(
 
 def _said(part: Select[Any]) -> list[str]:
     """Return which columns of a fact the kind has at all: to sort by those that are always NULL takes as long."""
-    columns = part.selected_columns
-    return [name for name in _FACT if not isinstance(getattr(columns[name].element, "clause", None), Null)]
+    return [name for name in _FACT if not _is_never_said(part.selected_columns[name])]
+
+
+def _is_never_said(column: Any) -> bool:  # Any: a labelled column of any type
+    """Return whether the column is a NULL in all rows."""
+    return isinstance(getattr(column.element, "clause", None), Null)
 
 
 def _all(element: Any) -> Any:  # Any: SQLAlchemy's own signature

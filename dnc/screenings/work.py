@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +33,7 @@ from dnc.screenings.service import (
 )
 from dnc.screenings.terms import ScreeningState, Subject
 from dnc.screenings.writing import output_for
-from leads.intake import identify, plain_at
+from leads.intake import Delivered, identify, plain_at
 from leads.lead_columns import count_lead_numbers
 from leads.reading import KeptFile, Origin, PlainFile
 from leads.shelf import Shelf
@@ -81,9 +82,10 @@ def screen_file(
     plain = plain_at(source)
     with screenings.store.reading() as session:  # a campaign that is not there is said before the file is read
         campaign_asked(session, caller, wanted.campaign, screenings.store.clock.now())
-    how = file_layout(plain, wanted.number_column)
-    with plain.open() as file:
-        delivered = identify(file)
+    with ThreadPoolExecutor(1) as beside:  # it is hashed while it is looked at
+        identity = beside.submit(_identified, plain)
+        how = file_layout(plain, wanted.number_column)
+        delivered = identity.result()
     asked = AskedFile(source.name, delivered.sha256, delivered.size, wanted.number_column)
     with screenings.store.writing() as session:
         now = screenings.store.clock.now()
@@ -114,8 +116,7 @@ def resume_file(
         And as ``screen_file``.
     """
     plain = plain_at(source)
-    with plain.open() as file:
-        delivered = identify(file)
+    delivered = _identified(plain)
     with screenings.store.writing() as session:
         screening = resume_screening(session, caller, screening_id, screenings.store.clock.now())
         if screening.sha256 != delivered.sha256:
@@ -176,6 +177,11 @@ def work_on(screenings: Screenings, shelf: Shelf, screening_id: str) -> None:
             raise
         with store.writing() as session:
             fail_screening(session, screening_id, error.code, store.clock.now())
+
+
+def _identified(plain: PlainFile) -> Delivered:
+    with plain.open() as file:
+        return identify(file)
 
 
 def _to_file(

@@ -45,11 +45,15 @@ class CsvOutput:
 
     def write(self, part: Part, told: Sequence[Sequence[str]], places: Ints) -> None:
         """Write the part's rows."""
-        added = pl.Series([self._delimiter + joined(cells, self._delimiter) for cells in told], dtype=pl.String)
+        added = pl.Series([joined(cells, self._delimiter) for cells in told], dtype=pl.String)
         rows = pl.DataFrame([part.lines.alias("line"), added.gather(pl.Series(places)).alias("added")])
         written = io.BytesIO()
-        rows.select(pl.concat_str("line", "added")).write_csv(
-            written, include_header=False, quote_style="never", line_terminator=self._line_end
+        rows.write_csv(
+            written,
+            include_header=False,
+            quote_style="never",
+            separator=self._delimiter,
+            line_terminator=self._line_end,
         )
         if self._encoding == "utf-8":
             self._file.write(written.getbuffer())
