@@ -153,6 +153,15 @@ def _compared_switch(session: Session, switch: Switched) -> list[Finding]:
     return [Finding("changed", None, None, detail)]
 
 
+def read_object(document: str) -> dict[str, object]:
+    """Return the JSON object of a row's column; empty if it is none any more."""
+    try:
+        read = json.loads(document)
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
 def silently_erased(session: Session) -> list[Finding]:
     """Return a finding for each entry whose payload is gone without a later entry that says so."""
     erasures = Erasures()

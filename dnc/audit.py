@@ -8,15 +8,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, object_session
 
 from consent.audit import RECORDED as OF_CONSENT
+from consent.audit import compare_versions
 from core.access import operator
 from core.audit import RECORDED as OF_CORE
 from core.audit import SWITCHED as SWITCHED_IN_CORE
-from core.audit import Recorded, Switched, compare, entries_of, silently_erased, unaccounted
+from core.audit import Recorded, Switched, compare, entries_of, read_object, silently_erased, unaccounted
 from core.clock import utc
 from core.errors import NotFound
 from core.ledger import LedgerEntry
 from core.secrets import Keyring
 from core.verification import Finding
+from dnc.call_records.audit import compare_files
 from dnc.models import (
     Campaign,
     Canary,
@@ -32,13 +34,12 @@ from dnc.models import (
     OptOutRelease,
     OptOutRepeat,
     Recipient,
-    Register,
     RegisterVersion,
     Restriction,
 )
 from dnc.oversight.complaints import origins_of, written
-from dnc.registers.layouts import stored_text
-from dnc.registers.standing import known_registers
+from dnc.registers.audit import RECORDED as OF_REGISTERS
+from dnc.registers.audit import compare_registers
 from dnc.screenings.audit import RECORDED as OF_SCREENINGS
 from dnc.screenings.audit import compare_parts
 from dnc.seller_rules.audit import RECORDED as OF_SELLER_RULES
@@ -46,6 +47,7 @@ from leads.arriving import arrived_file
 from leads.audit import RECORDED as OF_LEADS
 from leads.audit import SWITCHED as SWITCHED_IN_LEADS
 from leads.audit import compare_finished
+from leads.past_audit import compare_birth_dates, compare_marks
 
 AUDITOR = operator("audit")
 
@@ -73,7 +75,7 @@ def _seeded_with(export: Export, keyring: Keyring) -> list[str] | None:
 
 def _screened(row: LeadArrival) -> Mapping[str, object]:
     """Return what the ledger says of an arrival; what it repeats of its file and register must be theirs."""
-    wash = _read(row.wash)
+    wash = read_object(row.wash)
     claimed = {
         "register": row.wash_register,
         "claimed_as_of": None if row.wash_version is None else str(row.wash_version),
@@ -82,18 +84,9 @@ def _screened(row: LeadArrival) -> Mapping[str, object]:
         "lead_file": row.lead_file_id if _is_of_its_source(row) else None,
         "asked_for": utc(row.asked_for),
         "register_version": row.register_version_id if _is_of_its_register(row) else False,
-        "counts": _read(row.counts),
+        "counts": read_object(row.counts),
         "wash": wash if wash == {**wash, **claimed} else None,
     }
-
-
-def _read(document: str) -> dict[str, object]:
-    """Return the JSON object; empty if it is none any more."""
-    try:
-        read = json.loads(document)
-    except ValueError:
-        return {}
-    return read if isinstance(read, dict) else {}
 
 
 def _is_of_its_source(row: LeadArrival) -> bool:
@@ -206,26 +199,6 @@ RECORDED = (
         None,
     ),
     Recorded(
-        "register.loaded",
-        RegisterVersion,
-        "id",
-        lambda row, _keyring: {
-            "register": row.register,
-            "as_of": row.as_of.isoformat(),
-            "count": row.count,
-            "snapshot_sha256": row.snapshot_sha256,
-            "file_name": row.file_name,
-            "file_sha256": row.file_sha256,
-            "rejected_lines": row.rejected_lines,
-            "kind": None if row.layout is None else row.kind,  # neither was on record before layouts
-            "base_version": row.base_version_id,
-            "layout": None if row.layout is None else _read(row.layout),
-            "covered": row.covered,
-        },
-        "loaded_by",
-        keyed_by="version_id",
-    ),
-    Recorded(
         "lead_file.screened",
         LeadArrival,
         "id",
@@ -286,7 +259,7 @@ def compare_records(session: Session, keyring: Keyring) -> list[Finding]:
     An entry whose payload was erased openly still says that its row is there, whose it is and who made it, no more;
     one that was erased without a word is a finding itself.
     """
-    tables = (*OF_CORE, *OF_CONSENT, *OF_LEADS, *OF_SCREENINGS, *OF_SELLER_RULES, *RECORDED)
+    tables = (*OF_CORE, *OF_CONSENT, *OF_LEADS, *OF_REGISTERS, *OF_SCREENINGS, *OF_SELLER_RULES, *RECORDED)
     return [
         *silently_erased(session),
         *compare(session, keyring, tables, (*SWITCHED_IN_CORE, *SWITCHED_IN_LEADS, *SWITCHED)),
@@ -294,7 +267,11 @@ def compare_records(session: Session, keyring: Keyring) -> list[Finding]:
         *_checks(session, keyring),
         *compare_parts(session),
         *_contacts_beside_checks(session),
-        *_registers(session),
+        *compare_registers(session),
+        *compare_versions(session),
+        *compare_marks(session),
+        *compare_birth_dates(session, keyring),
+        *compare_files(session),
     ]
 
 
@@ -309,37 +286,6 @@ def _contacts_beside_checks(session: Session) -> list[Finding]:
     if not others:
         return []
     return [Finding("changed", None, None, f"{others} contacts are for another campaign or seller than their check")]
-
-
-def _registers(session: Session) -> list[Finding]:
-    """Return a finding for each register whose version in force, country or layout is not one on record.
-
-    Each entry names the version before it, so the newest is the one that no other names, whatever the clocks said.
-    """
-    loaded: dict[str, set[str | None]] = {}
-    replaced: set[str | None] = set()
-    for entries in entries_of(session, "register.loaded"):
-        for said in (json.loads(entry.payload) for entry in entries if entry.payload is not None):
-            loaded.setdefault(said["register"], set()).add(said["version_id"])
-            replaced.add(said["version_before"])
-    rows = {row.name: row for row in session.scalars(select(Register))}
-    countries, layouts = known_registers(), dict[str, set[str | None]]()
-    for entries in entries_of(session, "register.layout_set"):
-        for said in (json.loads(entry.payload) for entry in entries if entry.payload is not None):
-            countries.setdefault(said["register"], said["country"])
-            layouts.setdefault(said["register"], set()).add(stored_text(said["layout"]))
-    findings = []
-    for name in sorted(rows.keys() | loaded.keys()):
-        row, newest = rows.get(name), (loaded.get(name, set()) - replaced) or {None}
-        if row is None:
-            findings.append(Finding("missing", None, None, f"the register {name} is gone"))
-        elif newest != {row.version_id}:
-            findings.append(Finding("changed", None, None, f"the register {name} has another version in force"))
-        elif row.country != countries.get(name):
-            findings.append(Finding("changed", None, None, f"the register {name} has another country"))
-        elif row.layout not in layouts.get(name, {None}):
-            findings.append(Finding("changed", None, None, f"the register {name} has another layout"))
-    return findings
 
 
 def _checks(session: Session, keyring: Keyring) -> list[Finding]:

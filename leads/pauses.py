@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
+from core.clock import utc
 from core.errors import Forbidden, InvalidInput
 from core.ledger import Event, put_on_record
 from leads.models import LeadFile, PauseMark, Source, Supplier
@@ -119,7 +120,8 @@ def pause(session: Session, caller: Caller, thing: Pausable, seller_id: str | No
     thing.paused_at, thing.paused_reason = now, reason
     keep_mark(session, caller, thing, PAUSED, reason, now)
     session.flush()
-    put_on_record(session, Event(f"{kind_of(thing)}.paused", thing.id, caller.actor, seller_id, {"reason": reason}))
+    payload = {"reason": reason, "recorded_at": utc(now)}
+    put_on_record(session, Event(f"{kind_of(thing)}.paused", thing.id, caller.actor, seller_id, payload))
 
 
 def keep_mark(session: Session, caller: Caller, thing: Pausable, became: str, reason: str, now: datetime) -> None:
@@ -155,5 +157,5 @@ def _resume(session: Session, caller: Caller, thing: Pausable, seller_id: str | 
     thing.resumed_at = now
     keep_mark(session, caller, thing, RESUMED, "", now)
     session.flush()
-    payload = {"was": was, "was_quarantined": was_quarantined}
+    payload = {"was": was, "was_quarantined": was_quarantined, "recorded_at": utc(now)}
     put_on_record(session, Event(f"{kind_of(thing)}.resumed", thing.id, caller.actor, seller_id, payload))

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
+from core.clock import utc
 from core.errors import InvalidInput, NotFound
 from core.ledger import Event, put_on_record
 from leads.deliveries import source_nos_on
@@ -104,6 +105,6 @@ def _quarantine(
     thing.quarantined_at, thing.paused_reason = now, reason
     keep_mark(session, caller, thing, QUARANTINED, reason, now)
     session.flush()
-    payload = {"reason": reason, "was": was}
+    payload = {"reason": reason, "was": was, "recorded_at": utc(now)}
     put_on_record(session, Event(f"{kind_of(thing)}.quarantined", thing.id, caller.actor, seller_id, payload))
     return True

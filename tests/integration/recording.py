@@ -11,6 +11,7 @@ from core.access import disable_user, revoke_key
 from core.numbers import Number, read_number
 from core.sellers import seller_named
 from dnc.arrivals import screen_arrivals
+from dnc.call_records.importing import match_call_records
 from dnc.campaigns import close_campaign
 from dnc.canaries import canaries_out, report_sighting
 from dnc.contacts import Outcome, log_contact
@@ -24,6 +25,7 @@ from dnc.recipients import add_recipient
 from dnc.restrictions import end_restriction, restrict
 from dnc.seller_rules.setting import set_rules
 from leads.assessments import add_assessment
+from leads.importer import import_lead_file
 from leads.models import LeadFile
 from leads.pauses import (
     pause_lead_file,
@@ -112,6 +114,7 @@ def fill(seeded: Seeded) -> None:
     _fill_rules(seeded)
     _fill_what_leads_bring(seeded, number)
     _fill_what_can_change(seeded, number)
+    _fill_what_was_before(seeded)
 
 
 def _fill_rules(seeded: Seeded) -> None:
@@ -234,3 +237,18 @@ def _fill_what_can_change(seeded: Seeded, number: Number) -> None:
         resume_source(session, OPERATOR, slug=PARTNER_SOURCE, now=now)
         resume_supplier(session, OPERATOR, slug="kronan", now=now)
         resume_lead_file(session, OPERATOR, lead_file_id=files[0], now=now)
+
+
+def _fill_what_was_before(seeded: Seeded) -> None:
+    """Put on record that a lead's birth date was learnt later, and what came of the calls in a file."""
+    service, now, folder = seeded.service, seeded.clock.now(), seeded.service.settings.data_dir
+    younger = folder / "younger.csv"
+    younger.write_text(f"Telefon;Född\n{FROM_PARTNER};1980-01-02\n", encoding="utf-8")
+    import_lead_file(
+        service.store, service.lead_files, OPERATOR, path=younger, file_name=younger.name, source_slug=PARTNER_SOURCE
+    )
+    calls = folder / "calls.csv"
+    calls.write_text(
+        f"started_at;b_number\n{now.isoformat()};{FROM_PARTNER}\n{now.isoformat()};fel\n", encoding="utf-8"
+    )
+    match_call_records(service.store, OPERATOR, path=calls, file_name=calls.name, seller=SELLER, campaign=CAMPAIGN)

@@ -70,7 +70,7 @@ def seeded_service(
 
 
 def _make_template(request: pytest.FixtureRequest, kind: str, prepare: Preparation | None) -> _Template:
-    name = f"template_{len(_templates)}"
+    name = f"template_{next(_numbers)}"
     folder: Path = request.getfixturevalue("tmp_path_factory").mktemp(name)
     if kind == "sqlite":
         sqlite: SqliteTemplate = request.getfixturevalue("sqlite_template")

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Executable, select, text, update
+from sqlalchemy import select, text, update
 
 from core.database import Base
 from core.erasure import erase_payloads
@@ -14,6 +14,7 @@ from core.ledger import LedgerEntry, Position
 from dnc.audit import compare_records
 from tests.integration.recording import fill
 from tests.integration.seeds import KINDS, seeded_service
+from tests.integration.tampering import found, tamper
 from tests.seeding import (
     FROM_LIST,
     LISTED,
@@ -28,27 +29,6 @@ def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
     """Return a service with a row of each kind on record."""
     with seeded_service(request, request.param, tmp_path, prepare=fill) as found:
         yield found
-
-
-def found(seeded: Seeded) -> set[str]:
-    with seeded.service.store.snapshot() as session:
-        return {finding.what for finding in compare_records(session, seeded.service.keyring)}
-
-
-def tamper(seeded: Seeded, *statements: Executable) -> None:
-    """Change rows as one may who holds the database: with its triggers gone and its keys unchecked."""
-    with seeded.service.store.engine.connect() as connection:
-        if connection.dialect.name == "sqlite":
-            for name in connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
-                connection.exec_driver_sql(f"DROP TRIGGER {name}")
-            connection.commit()
-            connection.connection.cursor().execute("PRAGMA foreign_keys = OFF")
-        else:
-            connection.exec_driver_sql("SET LOCAL session_replication_role = 'replica'")
-        for statement in statements:
-            connection.execute(statement)
-        connection.commit()
-        connection.invalidate()
 
 
 def test_what_was_not_touched_agrees_with_the_ledger(seeded: Seeded) -> None:
