@@ -7,7 +7,7 @@ import click
 
 from cli.context import FINDING, answer, caller, json_option, refusals, service
 from cli.times import INSTANT
-from dnc.auditor.auditing import Scope, audit, differences_of
+from dnc.auditor.auditing import Scope, audit, differences_of, excused_of
 from dnc.auditor.schemas import audit_document, difference_document
 
 SHOWN = 100
@@ -32,6 +32,7 @@ def audit_command(since: datetime | None, everything: bool, as_json: bool) -> No
         report = audit(built.store, built.shelf.listed, caller(), now=now, scope=scope, since=since)
         with built.store.reading() as session:
             found = differences_of(session, report.id, limit=SHOWN)
+            excused = excused_of(session, report.id, limit=SHOWN)
     counts = report.counts
     lines = [f"{counts.checks} checks decided again: {counts.differences} differ"]
     if counts.screened:
@@ -42,11 +43,15 @@ def audit_command(since: datetime | None, everything: bool, as_json: bool) -> No
         lines.append(f"  {counts.unrebuilt} whose past can no longer be had whole from the tables")
     if counts.in_flight:
         lines.append(f"  {counts.in_flight} that a change in the same moments explains")
+        lines += [f"    check {one.check_id}: {one.what}" for one in excused]
     lines += [f"  {one.against.value}: check {one.check_id}: {one.what}" for one in found]
     if counts.differences > len(found):
         lines.append(f"  and {counts.differences - len(found)} more: GET /v1/audits/{report.id}/differences")
     differences = [difference_document(one).model_dump(mode="json") for one in found]
-    document = audit_document(report).model_dump(mode="json") | {"found": differences}
+    document = audit_document(report).model_dump(mode="json") | {
+        "found": differences,
+        "excused": [difference_document(one).model_dump(mode="json") for one in excused],
+    }
     answer(as_json, document, "\n".join(lines))
     if counts.differences:
         sys.exit(FINDING)

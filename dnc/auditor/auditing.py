@@ -203,35 +203,36 @@ def _keep(
         if moved.rowcount != 1:  # type: ignore[attr-defined] # an UPDATE has a row count
             raise AuditBusy("another process has gone on with it")
         for number, one in enumerate(trial.differences, start=before.differences + 1):
-            session.add(
-                AuditDifference(
-                    audit_id=audit_id,
-                    no=number,
-                    chain=one.chain,
-                    seq=one.seq,
-                    check_id=one.check_id,
-                    against=one.against.value,
-                    what=one.what,
-                )
-            )
+            session.add(_kept(audit_id, number, one))
+        for number, one in enumerate(trial.excused, start=before.in_flight + 1):
+            session.add(_kept(audit_id, -number, one))
+
+
+def _kept(audit_id: str, number: int, one: Difference) -> AuditDifference:
+    return AuditDifference(
+        audit_id=audit_id,
+        no=number,
+        chain=one.chain,
+        seq=one.seq,
+        check_id=one.check_id,
+        against=one.against.value,
+        what=one.what,
+    )
 
 
 def _finish(store: Store, audit_id: str) -> AuditReport:
-    """Put the result on record: the counts, and the first hundred differences."""
+    """Put the result on record: the counts, the first hundred differences, and the first hundred excused answers."""
     with store.writing() as session:
         row = session.get_one(Audit, audit_id, with_for_update=True)
         if row.finished_at is None:
             row.finished_at = store.clock.now()
-            first = session.scalars(
-                select(AuditDifference)
-                .where(AuditDifference.audit_id == audit_id)
-                .order_by(AuditDifference.no)
-                .limit(TOLD_ON_RECORD)
-            )
+            first = differences_of(session, audit_id, limit=TOLD_ON_RECORD)
+            excused = excused_of(session, audit_id, limit=TOLD_ON_RECORD)
             payload = {
                 "scope": row.scope,
                 "counts": json.loads(row.counts),
-                "first": [[one.check_id, one.chain, one.seq, one.against, one.what] for one in first],
+                "first": [[one.check_id, one.chain, one.seq, one.against.value, one.what] for one in first],
+                "excused": [[one.check_id, one.chain, one.seq, one.against.value, one.what] for one in excused],
             }
             put_on_record(session, Event("audit.finished", row.id, row.begun_by, None, payload))
         report = report_of(row)
@@ -267,10 +268,17 @@ def _require(caller: Caller) -> None:
 
 def differences_of(session: Session, audit_id: str, *, after: int = 0, limit: int = 100) -> list[Difference]:
     """Return the differences that an audit found, in order, after the first ``after`` of them. By pk."""
-    found = session.scalars(
-        select(AuditDifference)
-        .where(AuditDifference.audit_id == audit_id, AuditDifference.no > after)
-        .order_by(AuditDifference.no)
-        .limit(limit)
-    )
-    return [Difference(one.chain, one.seq, one.check_id, Against(one.against), one.what) for one in found]
+    kept = select(AuditDifference).where(AuditDifference.audit_id == audit_id, AuditDifference.no > after)
+    return _told(session, kept.order_by(AuditDifference.no).limit(limit))
+
+
+def excused_of(session: Session, audit_id: str, *, after: int = 0, limit: int = 100) -> list[Difference]:
+    """Return the answers that the last moments of another transaction excuse, in order; else as ``differences_of``."""
+    kept = select(AuditDifference).where(AuditDifference.audit_id == audit_id, AuditDifference.no < -after)
+    return _told(session, kept.order_by(AuditDifference.no.desc()).limit(limit))
+
+
+def _told(session: Session, kept: Select[AuditDifference]) -> list[Difference]:
+    return [
+        Difference(one.chain, one.seq, one.check_id, Against(one.against), one.what) for one in session.scalars(kept)
+    ]

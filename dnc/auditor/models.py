@@ -34,7 +34,8 @@ class Audit(Base):
 class AuditDifference(Base):
     """An answer that is not what its facts, its row or the tables give; append-only. It names no number.
 
-    ``against``: ``facts``, ``row`` or ``tables``. ``check_id`` is None for a screening's answer.
+    ``no``: differences are counted from 1 up, answers that were excused from -1 down. ``against``: ``facts``, ``row``
+    or ``tables``. ``check_id`` is None for a screening's answer.
     """
 
     __tablename__ = "audit_differences"

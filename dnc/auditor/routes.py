@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from core.access import Caller, Right
 from core.errors import NotFound
 from core.store import Store
-from dnc.auditor.auditing import audit_named, audits, differences_of
+from dnc.auditor.auditing import audit_named, audits, differences_of, excused_of
 from dnc.auditor.schemas import (
     AuditsDocument,
     DifferencesDocument,
@@ -35,14 +35,16 @@ def auditor_api(store: Store) -> Api:
     def read_differences(
         audit_id: str, query: DifferencesQuestion, caller: Caller, session: Session
     ) -> DifferencesDocument:
-        """List the answers that an audit found to differ, a page at a time."""
+        """List the answers that an audit found to differ, or that it excused, a page at a time."""
         report = audit_named(session, caller, audit_id)
-        found = differences_of(session, audit_id, after=query.cursor, limit=query.limit)
+        page = excused_of if query.excused else differences_of
+        found = page(session, audit_id, after=query.cursor, limit=query.limit)
         reached = query.cursor + len(found)
+        is_more = bool(page(session, audit_id, after=reached, limit=1))
         return DifferencesDocument(
             audit=audit_document(report),
             differences=[difference_document(one) for one in found],
-            cursor=reached if reached < report.counts.differences else None,
+            cursor=reached if is_more else None,
         )
 
     @api.post("/v1/replays", right=Right.REPLAY, problems=[NotFound, TooMuchToReplay])

@@ -54,8 +54,9 @@ class DifferenceDocument(Document):
 
 
 class DifferencesQuestion(Document):
-    """Which page of an audit's differences."""
+    """Which page of an audit's differences; with ``excused``, of the answers counted as ``in_flight``."""
 
+    excused: bool = False
     cursor: Annotated[int, Field(ge=0, le=2**53)] = 0
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
 

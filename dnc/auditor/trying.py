@@ -1,7 +1,7 @@
 """Try stored answers: against their own facts, their rows, and the tables as they were when they were given."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -14,20 +14,22 @@ from core.clock import utc
 from core.ledger import LedgerEntry, Position
 from core.numbers import Number, metadata_version, read_number
 from core.secrets import Keyring
+from dnc.auditor.acknowledged import as_acknowledged
 from dnc.decision import Decision, decide
 from dnc.facts import CallFacts, facts_from_record
 from dnc.gathering import Listed
 from dnc.history.facts import Asked, facts_asked
+from dnc.history.rows import Past
 from dnc.models import Check
 from dnc.policy import policy_for
 from dnc.recorded import decided_otherwise
 
+CLOCKS = timedelta(seconds=5)
+"""How far two nodes' clocks may be apart, with what it takes to commit."""
 IN_FLIGHT = tuple(
-    sign * slack
-    for slack in (timedelta(microseconds=1), timedelta(seconds=1), timedelta(seconds=10), timedelta(minutes=1))
-    for sign in (-1, 1)
+    sign * slack for slack in (timedelta(microseconds=1), timedelta(seconds=1), CLOCKS) for sign in (-1, 1)
 )
-"""How far the moment that a row tells may be from when others could see it: a transaction's length, and two clocks."""
+"""How far the moment that a row or its ledger entry tells may be from when others could see it."""
 UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, LookupError)
 
 
@@ -55,7 +57,7 @@ class Counts:
     """How much was tried.
 
     ``answers``: distinct stored decisions. ``tables``: checks decided again from the tables. ``unrebuilt``: those of
-    them whose past cannot be had whole any more. ``in_flight``: those that another transaction's last moments explain.
+    them whose past cannot be had whole any more. ``in_flight``: those that another transaction's last moments excuse.
     """
 
     entries: int = 0
@@ -82,6 +84,18 @@ class _Given:
     place: int
 
 
+@dataclass(slots=True)
+class _Doubted:
+    """A check whose answer the tables do not give; ``tried``: what else they gave around its moment."""
+
+    given: _Given
+    row: Check
+    asked: Asked
+    facts: CallFacts
+    what: str
+    tried: list[CallFacts]
+
+
 class Trial:
     """Tries entries one after another; give it the entries of a few thousand checks at a time."""
 
@@ -89,6 +103,7 @@ class Trial:
         self._session, self._keyring, self._listed = session, keyring, listed
         self.counts = Counts()
         self.differences: list[Difference] = []
+        self.excused: list[Difference] = []
         self._given: list[_Given] = []
 
     @property
@@ -175,7 +190,7 @@ class Trial:
 
     def _rebuild(self, given: Sequence[tuple[_Given, Check]]) -> None:
         asked = [_asked(one, row) for one, row in given]
-        doubted = []
+        doubted: list[_Doubted] = []
         for (one, row), question, facts in zip(given, asked, self._facts(asked), strict=True):
             self.counts.tables += 1
             if facts is None:
@@ -183,31 +198,52 @@ class Trial:
                 continue
             what = _rebuilt_otherwise(one, row, facts)
             if what is not None:
-                doubted.append((one, row, question, facts, what))
-        around = [replace(one[2], known_at=one[2].at + slack) for one in doubted for slack in IN_FLIGHT]
-        rebuilt = self._facts(around)
-        for place, (one, row, _question, facts, what) in enumerate(doubted):
-            start = place * len(IN_FLIGHT)
-            around_it = rebuilt[start : start + len(IN_FLIGHT)]
-            tried = [_held_as(facts, each) for each in around_it if each is not None]
-            if any(_rebuilt_otherwise(one, row, each) is None for each in tried):
-                self.counts.in_flight += 1  # a row tells when it was written, not when others could see it
-            elif any(_rebuilt_otherwise(one, row, _filled(one, each)) is None for each in (facts, *tried)):
+                doubted.append(_Doubted(one, row, question, facts, what, [facts]))
+        doubted = self._without_excused(doubted, IN_FLIGHT)
+        moments = [each.asked.at for each in doubted]  # of few: their ledger entries are looked for
+        doubted = self._without_excused(
+            doubted, (timedelta(0), *IN_FLIGHT), lambda past: as_acknowledged(self._session, past, moments)
+        )
+        for each in doubted:
+            one, row = each.given, each.row
+            if any(_rebuilt_otherwise(one, row, _filled(one, facts)) is None for facts in each.tried):
                 self.counts.unrebuilt += 1
             else:
-                self._differ(one.entry, one.id, Against.TABLES, what)
+                self._differ(one.entry, one.id, Against.TABLES, each.what)
 
-    def _facts(self, asked: Sequence[Asked]) -> list[CallFacts | None]:
+    def _without_excused(
+        self, doubted: list[_Doubted], slacks: Sequence[timedelta], dated: Callable[[Past], Past] = lambda past: past
+    ) -> list[_Doubted]:
+        """Return those that are right at no moment around their own; the others are told as excused."""
+        around = [_around(each.asked, slack) for each in doubted for slack in slacks]
+        rebuilt = self._facts(around, dated) if around else []
+        left = []
+        for place, each in enumerate(doubted):
+            found = rebuilt[place * len(slacks) : (place + 1) * len(slacks)]
+            tried = [_held_as(each.facts, facts) for facts in found if facts is not None]
+            each.tried += tried
+            if any(_rebuilt_otherwise(each.given, each.row, facts) is None for facts in tried):
+                entry = each.given.entry
+                self.counts.in_flight += 1
+                self.excused.append(Difference(entry.chain, entry.seq, each.given.id, Against.TABLES, each.what))
+            else:
+                left.append(each)
+        return left
+
+    def _facts(
+        self, asked: Sequence[Asked], dated: Callable[[Past], Past] = lambda past: past
+    ) -> list[CallFacts | None]:
         """Return the facts of each question, None of one whose rows cannot be read: it keeps no other from being tried.
 
         It is found by halving.
         """
         found: list[CallFacts | None]
         try:
-            found = [*facts_asked(self._session.connection(), self._listed, asked)]
+            found = [*facts_asked(self._session.connection(), self._listed, asked, dated)]
         except UNREADABLE:
             middle = len(asked) // 2
-            found = [*self._facts(asked[:middle]), *self._facts(asked[middle:])] if middle else [None]
+            halves = (asked[:middle], asked[middle:])
+            found = [facts for half in halves for facts in self._facts(half, dated)] if middle else [None]
         return found
 
 
@@ -229,6 +265,12 @@ def _asked(one: _Given, row: Check) -> Asked:
         entry=one.entry,
         counts_held=one.decision["facts"].get("form") != 1,
     )
+
+
+def _around(asked: Asked, slack: timedelta) -> Asked:
+    """Return the question as of a moment around its own; what another's fast clock dated after it is known then too."""
+    moment = asked.at + slack
+    return replace(asked, at=max(asked.at, moment), known_at=moment)
 
 
 def _rebuilt_otherwise(one: _Given, row: Check, facts: CallFacts) -> str | None:

@@ -8,7 +8,7 @@ What cannot be rebuilt is ``None``, which is unknown and counts against the call
 limits.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -72,19 +72,24 @@ def facts_at(
     return facts_asked(connection, listed, [Asked(number, campaign_id, at, known_at) for number in numbers])
 
 
-def facts_asked(connection: Connection, listed: Listed, asked: Sequence[Asked]) -> list[CallFacts]:
+def facts_asked(
+    connection: Connection,
+    listed: Listed,
+    asked: Sequence[Asked],
+    dated: Callable[[Past], Past] = lambda past: past,
+) -> list[CallFacts]:
     """Return the facts of each question, in order; the tables are read once for all of them.
 
     ``listed`` says of a register snapshot whether it lists a number, or None if it cannot be read any more. Thousands
     of questions at once are cheapest; memory grows with their numbers' rows. A handful of statements, on the
-    connection's transaction: give one that sees one state of the database.
+    connection's transaction: give one that sees one state of the database. ``dated`` may date what was read otherwise.
     """
     if not asked:
         return []
     campaigns = campaigns_with(connection, {one.campaign_id for one in asked})
     numbers = {one.number.value for one in asked if one.number is not None}
     first = min(one.at for one in asked)
-    past = past_of(connection, numbers, contacts_since=first - LOOK_BACK, permissions_since=first)
+    past = dated(past_of(connection, numbers, contacts_since=first - LOOK_BACK, permissions_since=first))
     return [facts_from(past, campaigns.get(one.campaign_id), one, listed) for one in asked]
 
 

@@ -7,7 +7,7 @@ from dnc.auditor import routes
 from dnc.auditor.auditing import audit
 from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered, refused
 from tests.integration.test_auditor import later, tamper
-from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, OPTED_OUT, PARTNER_SOURCE
+from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, OPTED_OUT, PARTNER_SOURCE, opt_out
 
 PERIOD = {"since": "2026-11-01T00:00:00Z", "until": "2026-12-01T00:00:00Z"}
 PROPOSED = "se-optin-2027-proposal"
@@ -33,6 +33,23 @@ def test_compliance_sees_what_an_audit_found_a_page_at_a_time(ringklar: Ringklar
     rest = answered(ringklar.get(f"{path}?limit=2&cursor={page['cursor']}", Role.COMPLIANCE), 200)
     assert ([found["check_id"] for found in rest["differences"]], rest["cursor"]) == (ids[2:], None)
     assert OPTED_OUT[1:] not in first.text
+
+
+def test_compliance_sees_which_answers_an_audit_excused(ringklar: Ringklar) -> None:
+    later(ringklar.seeded, hours=1)
+    ids = [ringklar.check(FROM_PARTNER)["id"] for _ in range(3)]
+    later(ringklar.seeded, seconds=-1)
+    service = ringklar.service
+    opt_out(service, FROM_PARTNER, ringklar.seeded.seller_id)
+    report = audit(service.store, service.shelf.listed, OPERATOR, now=service.clock.now())
+
+    path = f"/v1/audits/{report.id}/differences"
+    assert answered(ringklar.get(path, Role.COMPLIANCE), 200)["differences"] == []
+    page = answered(ringklar.get(f"{path}?excused=true&limit=2", Role.COMPLIANCE), 200)
+    assert [found["check_id"] for found in page["differences"]] == ids[:2]
+    rest = ringklar.get(f"{path}?excused=true&limit=2&cursor={page['cursor']}", Role.COMPLIANCE)
+    assert [found["check_id"] for found in answered(rest, 200)["differences"]] == ids[2:]
+    assert answered(rest, 200)["cursor"] is None
 
 
 def test_an_audit_that_is_none_or_not_the_callers_to_read_is_refused(ringklar: Ringklar) -> None:

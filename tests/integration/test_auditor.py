@@ -271,7 +271,9 @@ def test_an_attempt_that_two_dialers_were_given_is_found_however_close_they_aske
 
 HIDDEN = {
     "an opt-out that was removed": "DELETE FROM opt_outs",
-    "a campaign that is said to be newer": "UPDATE campaigns SET created_at = (SELECT max(checked_at) + 1 FROM checks)",
+    "a campaign that is said to be newer": (
+        "UPDATE campaigns SET created_at = (SELECT max(checked_at) + 60000000 FROM checks)"
+    ),
 }
 
 

@@ -1,0 +1,133 @@
+"""When a no could first be told: by its ledger entry, which is written just before the transaction commits.
+
+A row tells when its request was taken up, and a long list of opt-outs is on record only as a whole.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from core.ledger import LedgerChain, LedgerEntry
+from dnc.history.rows import Past, PastBlock
+from leads.past import Pauses
+
+LONGEST = timedelta(minutes=5)
+"""No transaction that records a no takes longer: of one that seems to, the row's own time counts."""
+PAUSABLE = ("supplier", "source", "lead_file")
+BECAME = ("paused", "quarantined", "resumed")
+KINDS = (
+    *("opt_out.added", "opt_out.released", "hold.made", "hold.closed", "restriction.made", "restriction.ended"),
+    *("consent.recorded", "consent.withdrawn"),
+    *(f"{thing}.{became}" for thing in PAUSABLE for became in BECAME),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entries:
+    """The times of entries by what happened to what, in order."""
+
+    by_event: Mapping[tuple[str, str], Sequence[datetime]]
+
+    def at(self, happened: str, subject: str, recorded_at: datetime) -> datetime:
+        """Return when what was recorded at this moment was put on record; that moment, if there is no such entry."""
+        times = self.by_event.get((happened, subject), ())
+        return next((at for at in times if recorded_at <= at <= recorded_at + LONGEST), recorded_at)
+
+    def at_or_none(self, happened: str, subject: str, recorded_at: datetime | None) -> datetime | None:
+        return None if recorded_at is None else self.at(happened, subject, recorded_at)
+
+
+def as_acknowledged(session: Session, past: Past, moments: Collection[datetime]) -> Past:
+    """Return what is on record with each no, and its end, dated by its ledger entry, if that is from near a moment."""
+    everything = (past.opt_outs, past.holds, past.restrictions, past.consents)
+    subjects = {one.id for part in everything for rows in part.values() for one in rows} | past.pauses.by_id.keys()
+    told = _entries(session, subjects, min(moments) - LONGEST, max(moments) + LONGEST)
+
+    def blocks(found: dict[int, list[PastBlock]], made: str, ended: str) -> dict[int, list[PastBlock]]:
+        return {
+            number: [
+                replace(
+                    one,
+                    made_at=told.at(made, one.id, one.made_at),
+                    ended_at=told.at_or_none(ended, one.id, one.ended_at),
+                )
+                for one in rows
+            ]
+            for number, rows in found.items()
+        }
+
+    return replace(
+        past,
+        opt_outs={
+            number: [
+                replace(
+                    one,
+                    recorded_at=told.at("opt_out.added", one.id, one.recorded_at),
+                    released_at=told.at_or_none("opt_out.released", one.id, one.released_at),
+                )
+                for one in rows
+            ]
+            for number, rows in past.opt_outs.items()
+        },
+        holds=blocks(past.holds, "hold.made", "hold.closed"),
+        restrictions=blocks(past.restrictions, "restriction.made", "restriction.ended"),
+        consents={
+            number: [
+                replace(
+                    one,
+                    recorded_at=told.at("consent.recorded", one.id, one.recorded_at),
+                    withdrawal_recorded_at=told.at_or_none("consent.withdrawn", one.id, one.withdrawal_recorded_at),
+                )
+                for one in rows
+            ]
+            for number, rows in past.consents.items()
+        },
+        pauses=Pauses(
+            {
+                id_: [replace(one, recorded_at=told.at(one.became, id_, one.recorded_at)) for one in records]
+                for id_, records in past.pauses.by_id.items()
+            }
+        ),
+    )
+
+
+def _entries(session: Session, subjects: Collection[str], first: datetime, last: datetime) -> _Entries:
+    """Return the entries on the subjects from between two moments; of a pause only what it became names it."""
+    found: dict[tuple[str, str], list[datetime]] = {}
+    for chain, low, high in _ranges(session, first, last):
+        query = (
+            select(LedgerEntry.kind, LedgerEntry.subject, LedgerEntry.at)
+            .where(LedgerEntry.chain == chain, LedgerEntry.seq >= low, LedgerEntry.seq <= high)
+            .where(LedgerEntry.kind.in_(KINDS))
+        )
+        for kind, subject, at in session.execute(query).yield_per(1_000):
+            thing, _, became = kind.partition(".")
+            if subject in subjects:
+                found.setdefault((became if thing in PAUSABLE else kind, subject), []).append(at)
+    for times in found.values():
+        times.sort()
+    return _Entries(found)
+
+
+def _ranges(session: Session, first: datetime, last: datetime) -> Iterator[tuple[int, int, int]]:
+    """Yield each chain that has entries from between the moments, and about which: by halving, as no index has them."""
+    chains = session.execute(
+        select(LedgerChain.no, LedgerChain.seq)
+        .join(LedgerEntry, and_(LedgerEntry.chain == LedgerChain.no, LedgerEntry.seq == LedgerChain.seq))
+        .where(LedgerChain.opened_at <= last, LedgerEntry.at >= first)
+    ).all()
+    for chain, end in chains:
+        yield chain, _first_from(session, chain, end, first), _first_from(session, chain, end, last)
+
+
+def _first_from(session: Session, chain: int, end: int, moment: datetime) -> int:
+    """Return which entry of the chain is the first from the moment on; the last, if none is. By pk_ledger_entries."""
+    low, high = 0, end
+    while low < high:
+        middle = (low + high) // 2
+        at = session.scalar(select(LedgerEntry.at).where(LedgerEntry.chain == chain, LedgerEntry.seq == middle))
+        low, high = (low, middle) if at is not None and at >= moment else (middle + 1, high)
+    return low

@@ -1,0 +1,193 @@
+"""What the auditor excuses: a no that could not be seen yet when the answer was given, and nothing older."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from consent.grounds import record_consent, withdraw_consent
+from core.ledger import LedgerEntry
+from core.numbers import Number
+from dnc.auditor.auditing import AuditReport, excused_of
+from dnc.auditor.trying import CLOCKS, Against
+from dnc.facts import RestrictionKind
+from dnc.holds import make_hold
+from dnc.opt_outs import ALL_CHANNELS, add_opt_outs
+from dnc.restrictions import restrict
+from leads.pauses import pause_source
+from tests.integration.seeds import KINDS, seeded_service
+from tests.integration.test_auditor import ask, audited, found, later
+from tests.seeding import FROM_PARTNER, LISTED, OPERATOR, PARTNER_SOURCE, Seeded
+
+SECOND = timedelta(seconds=1)
+NUMBER = int(FROM_PARTNER[1:])
+
+
+@pytest.fixture(params=KINDS)
+def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    with seeded_service(request, request.param, tmp_path) as found:
+        yield found
+
+
+def opted_out(seeded: Seeded, session: Session) -> None:
+    add_opt_outs(
+        session,
+        OPERATOR,
+        seeded.service.keyring,
+        numbers=[FROM_PARTNER],
+        seller_id=seeded.seller_id,
+        channels=ALL_CHANNELS,
+        via="phone",
+        received_at=seeded.clock.now(),
+        note="",
+        now=seeded.clock.now(),
+    )
+
+
+def held(seeded: Seeded, session: Session) -> None:
+    make_hold(
+        session,
+        OPERATOR,
+        seeded.service.keyring,
+        number=NUMBER,
+        seller_id=seeded.seller_id,
+        reason="objection",
+        contact_id=None,
+        note="",
+        now=seeded.clock.now(),
+    )
+
+
+def restricted(seeded: Seeded, session: Session) -> None:
+    restrict(
+        session,
+        OPERATOR,
+        seeded.service.keyring,
+        number=NUMBER,
+        seller_id=seeded.seller_id,
+        kind=RestrictionKind.DECEASED,
+        note="",
+        now=seeded.clock.now(),
+    )
+
+
+def paused(seeded: Seeded, session: Session) -> None:
+    pause_source(session, OPERATOR, slug=PARTNER_SOURCE, reason="complaints", now=seeded.clock.now())
+
+
+CHANGES: dict[str, Callable[[Seeded, Session], None]] = {
+    "opt-out": opted_out,
+    "hold": held,
+    "restriction": restricted,
+    "pause": paused,
+}
+change = pytest.mark.parametrize("change", CHANGES)
+
+
+def recorded(seeded: Seeded, change: Callable[[Seeded, Session], None], began: float, ended: float) -> None:
+    """Put a change on record in a transaction that began and ended so many seconds after the present moment."""
+    present = seeded.clock.at
+    with seeded.service.store.writing() as session:
+        seeded.clock.at = present + timedelta(seconds=began)
+        change(seeded, session)
+        session.flush()
+        seeded.clock.at = present + timedelta(seconds=ended)
+    seeded.clock.at = present
+
+
+def excused(seeded: Seeded, report: AuditReport) -> list[str | None]:
+    with seeded.service.store.reading() as session:
+        return [one.check_id for one in excused_of(session, report.id)]
+
+
+@change
+def test_an_allow_after_an_acknowledged_no_is_a_difference_within_the_minute(seeded: Seeded, change: str) -> None:
+    later(seeded, hours=1)
+    ask(seeded, FROM_PARTNER)
+    recorded(seeded, CHANGES[change], -55, -55)
+
+    counts = audited(seeded).counts
+    assert (counts.in_flight, counts.differences) == (0, 1)
+
+
+@change
+def test_a_no_is_not_held_against_who_answered_before_its_transaction_ended(seeded: Seeded, change: str) -> None:
+    """A long list is on record only as a whole: its ledger entries tell when."""
+    later(seeded, hours=1)
+    [id_] = ask(seeded, FROM_PARTNER)
+    recorded(seeded, CHANGES[change], -55, -1)
+
+    report = audited(seeded)
+    assert (report.counts.in_flight, report.counts.differences) == (1, 0)
+    assert excused(seeded, report) == [id_]
+    with seeded.service.store.reading() as session:
+        payload = session.scalar(select(LedgerEntry.payload).where(LedgerEntry.kind == "audit.finished"))
+    assert [one[0] for one in json.loads(str(payload))["excused"]] == [id_]
+
+
+def test_a_consent_that_was_withdrawn_is_held_against_an_answer_from_its_ledger_entry_on(seeded: Seeded) -> None:
+    later(seeded, hours=1)
+    keyring, ids = seeded.service.keyring, list[str]()
+    with seeded.service.store.writing() as session:
+        consent = record_consent(
+            session,
+            OPERATOR,
+            number=Number(int(LISTED[1:])),
+            seller_id=seeded.seller_id,
+            channels=ALL_CHANNELS,
+            names_seller=True,
+            text_version="v1",
+            evidence={"form": "kept"},
+            given_at=seeded.clock.now(),
+            expires_at=None,
+            now=seeded.clock.now(),
+            keyring=keyring,
+        )
+        consent_id = consent.id
+    for _ in range(2):
+        later(seeded, seconds=20)
+        ids += ask(seeded, LISTED)
+
+    def withdrawn(seeded: Seeded, session: Session) -> None:
+        now = seeded.clock.now()
+        withdraw_consent(
+            session,
+            OPERATOR,
+            consent_id=consent_id,
+            withdrawn_at=now,
+            via="phone",
+            note="",
+            now=now,
+            keyring=keyring,
+        )
+
+    recorded(seeded, withdrawn, -30, -15)
+
+    report = audited(seeded)
+    assert excused(seeded, report) == ids[:1]
+    assert found(seeded, report) == [(Against.TABLES, ids[1])]
+
+
+@change
+def test_a_no_of_a_node_whose_clock_is_fast_is_no_difference(seeded: Seeded, change: str) -> None:
+    """Its row is dated after the answer that heard of it."""
+    later(seeded, hours=1)
+    recorded(seeded, CHANGES[change], 2, 2)
+    ask(seeded, FROM_PARTNER)
+
+    counts = audited(seeded).counts
+    assert (counts.in_flight, counts.differences) == (1, 0)
+
+
+@pytest.mark.parametrize(("apart", "in_flight"), [(CLOCKS - SECOND, 1), (CLOCKS + SECOND, 0)])
+def test_clocks_excuse_seconds_alone(seeded: Seeded, apart: timedelta, in_flight: int) -> None:
+    later(seeded, hours=1)
+    ask(seeded, FROM_PARTNER)
+    recorded(seeded, opted_out, -apart.total_seconds(), -apart.total_seconds())
+
+    counts = audited(seeded).counts
+    assert (counts.in_flight, counts.differences) == (in_flight, 1 - in_flight)
