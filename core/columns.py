@@ -4,8 +4,7 @@ The database writes the rows as one text, which is taken apart column by column:
 memory. Only for columns of whole numbers, instants and texts of our own that hold no separator, such as ids and days.
 """
 
-from collections.abc import Iterator, Mapping
-from io import BytesIO
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,7 @@ from sqlalchemy.sql import ColumnElement, Select
 from sqlalchemy.sql.functions import Function
 
 from core.database import UtcDateTime
-from core.prepared import as_sqlalchemy_says
 
-PIECE = 16 << 20
-"""Bytes of text taken apart at once."""
 _MICROSECONDS = 1_000_000
 _COUNTED_AT_MOST = 1 << 22
 
@@ -36,19 +32,16 @@ def places_of(values: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt
 
 def read_columns(
     connection: Connection, statement: Select[Any], schema: Mapping[str, type[pl.DataType]], values: Mapping[str, Any]
-) -> Iterator[pl.DataFrame]:
-    """Yield the statement's rows in frames of the schema, in no order; an instant is microseconds since 1970.
+) -> pl.DataFrame:
+    """Return the statement's rows in a frame of the schema, in no order; an instant is microseconds since 1970.
 
-    SQLite gives all of them in one frame, which the caller keeps small by asking for ranges; of a lone column without
-    its NULLs. ``values`` are those of
-    the statement's parameters, in the form of ``core.database``.
+    The caller keeps it small by asking for ranges. Of a lone column its NULLs are left out. ``values`` are those of the
+    statement's parameters, in the form of ``core.database``.
     """
-    if connection.dialect.name == "postgresql":
-        yield from _copied(connection, statement, schema, values)
-    else:
-        text = connection.execute(_as_text(statement), dict(values)).scalar()
-        if text:
-            yield _frame(text.encode(), schema)
+    text = connection.execute(_as_text(statement, connection.dialect.name), dict(values)).scalar()
+    if not text:
+        return pl.DataFrame(schema=dict(schema))
+    return pl.read_csv(text.encode(), has_header=False, schema=dict(schema), quote_char=None)
 
 
 def _written(column: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
@@ -60,41 +53,11 @@ def _written(column: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
     return cast(extract("epoch", column) * _MICROSECONDS, BigInteger)
 
 
-def _as_text(statement: Select[Any]) -> Select[Any]:
-    rows = statement.subquery()
-    cells: list[ColumnElement[Any]] = []
-    for column in rows.columns:
-        cells += [literal(",", String), type_coerce(_written(column, "sqlite"), String)]
-    # ``concat`` takes NULL for an empty text, as ``||`` does not; one column needs neither
-    line = Function("concat", *cells[1:], type_=String()) if len(cells) > 2 else cells[1]  # noqa: PLR2004 - a comma each
-    return select(func.group_concat(line, literal("\n", String)))
-
-
-def _copied(
-    connection: Connection, statement: Select[Any], schema: Mapping[str, type[pl.DataType]], values: Mapping[str, Any]
-) -> Iterator[pl.DataFrame]:
-    rows = statement.subquery()
-    asked = select(*(_written(column, "postgresql") for column in rows.columns))
-    compiled = asked.compile(dialect=connection.dialect)
-    text = f"COPY ({compiled}) TO STDOUT (FORMAT csv)"
-    cursor = connection.connection.cursor()
-    try:
-        held = BytesIO()
-        with cursor.copy(text, dict(compiled.params) | dict(values)) as copy:
-            for piece in copy:
-                held.write(piece)
-                if held.tell() >= PIECE:
-                    whole, _, rest = held.getvalue().rpartition(b"\n")
-                    yield _frame(whole, schema)
-                    held = BytesIO()
-                    held.write(rest)
-        if held.tell():
-            yield _frame(held.getvalue(), schema)
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise as_sqlalchemy_says(error, text, connection) from error
-    finally:
-        cursor.close()
-
-
-def _frame(text: bytes, schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
-    return pl.read_csv(text, has_header=False, schema=dict(schema), quote_char=None)
+def _as_text(statement: Select[Any], dialect: str) -> Select[Any]:
+    columns = [_written(column, dialect) for column in statement.subquery().columns]
+    if len(columns) == 1:
+        line: ColumnElement[Any] = cast(columns[0], String)
+    else:  # ``concat`` takes NULL for an empty text, as ``||`` does not
+        cells = [cell for column in columns for cell in (literal(",", String), column)]
+        line = Function("concat", *cells[1:], type_=String())
+    return select(func.aggregate_strings(line, "\n"))

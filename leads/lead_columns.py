@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 from sqlalchemy import (
-    BigInteger,
     BindParameter,
     Connection,
     String,
@@ -18,7 +17,6 @@ from sqlalchemy import (
     case,
     cast,
     func,
-    literal_column,
     or_,
     select,
     text,
@@ -35,6 +33,8 @@ LEADS = Lead.__tablename__
 """The table of leads."""
 AT_ONCE = 250_000
 """Rows of the table read by one statement, where all are read."""
+PAGES_AT_ONCE = 4096
+"""Pages of the table read by one statement in PostgreSQL: as many rows, if they are short."""
 LEAD_COLUMNS = {
     "number": pl.Int64,
     "source_no": pl.Int32,
@@ -142,14 +142,30 @@ def _read(
     leads = leads.where(Lead.source_no == sources[0] if len(sources) == 1 else any_of(Lead.source_no, SOURCES))
     if numbers is not None:
         values["numbers"] = any_of_value(name, numbers)
-        yield from read_columns(connection, leads.where(any_of(Lead.number, NUMBERS)), schema, values)
-    elif name == "sqlite":
-        place: Any = literal_column("leads.rowid", BigInteger)
+        yield read_columns(connection, leads.where(any_of(Lead.number, NUMBERS)), schema, values)
+        return
+    for start, end in _ranges(connection):
+        yield read_columns(connection, leads.where(_IN_RANGE[name]), schema, {**values, "start": start, "end": end})
+
+
+_IN_RANGE = {
+    "sqlite": text("leads.rowid >= :start AND leads.rowid < :end"),
+    "postgresql": text("leads.ctid >= CAST(:start AS tid) AND leads.ctid < CAST(:end AS tid)"),
+}
+"""Which part of the table: by the place where its rows lie, so that each page is read once."""
+
+
+def _ranges(connection: Connection) -> Iterator[tuple[object, object]]:
+    """Yield the beginning and end of each part of the table, some ``AT_ONCE`` rows each."""
+    if connection.dialect.name == "sqlite":
         last = connection.execute(text("SELECT max(rowid) FROM leads")).scalar() or 0
         for start in range(0, last + 1, AT_ONCE):
-            yield from read_columns(connection, leads.where(place > start, place <= start + AT_ONCE), schema, values)
-    else:
-        yield from read_columns(connection, leads, schema, values)
+            yield start, start + AT_ONCE
+        return
+    size = text("SELECT pg_relation_size('leads') / CAST(current_setting('block_size') AS bigint)")
+    pages = connection.execute(size).scalar_one()
+    for start in range(0, pages, PAGES_AT_ONCE):
+        yield f"({start},0)", f"({start + PAGES_AT_ONCE},0)"
 
 
 def file_columns(connection: Connection) -> pl.DataFrame:
