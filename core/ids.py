@@ -2,6 +2,10 @@
 
 import os
 import time
+from datetime import datetime, timedelta
+
+CLOCKS_APART = timedelta(days=1)
+"""How far the clock of whoever made an id may be from the clock by which something is dated."""
 
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
@@ -25,3 +29,12 @@ def new_ids(count: int) -> list[str]:
         tail = noise[16 * place : 16 * place + 16]
         ids.append(f"{head[:8]}-{head[8:]}-7{counter:03x}-{_VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}")
     return ids
+
+
+def least_id(at: datetime) -> str:
+    """Return a text that no id made at ``at`` or later comes before, with room for ``CLOCKS_APART``.
+
+    The lower bound of a walk through a table by its key, for rows that are not dated before they are made.
+    """
+    head = f"{max(int((at - CLOCKS_APART).timestamp() * 1000), 0):012x}"
+    return f"{head[:8]}-{head[8:]}"

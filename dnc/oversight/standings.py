@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.access import Caller, Right
 from core.elapsed import days_between
 from core.errors import InvalidInput
+from core.ids import least_id
 from dnc.contacts import Outcome
 from dnc.models import Complaint, ComplaintOrigin, Contact, LeadArrival, OptOut
 from dnc.oversight.complaints import ComplaintKind
@@ -24,7 +25,6 @@ from leads.terms import SourceKind
 
 OPT_OUT_DAYS = 30
 FILES_AT_ONCE = 500
-ID_SLACK = timedelta(days=1)
 LONGEST = timedelta(days=3660)
 
 
@@ -233,7 +233,7 @@ def _called(
         select(by, func.count(Contact.id.distinct()), func.count(case((_refused(), Contact.id)).distinct()))
         .select_from(Contact)
         .join(lead, had_lead)
-        .where(Contact.id >= _first_id(since - ID_SLACK), Contact.started_at >= since, Contact.started_at <= until)
+        .where(Contact.id >= least_id(since), Contact.started_at >= since, Contact.started_at <= until)
         .group_by(by)
     )
     if seller_id is not None:
@@ -264,12 +264,6 @@ def _refused() -> ColumnElement[bool]:
         ~called_again,
     )
     return or_(Contact.outcome == Outcome.OBJECTED.value, opted_out)
-
-
-def _first_id(at: datetime) -> str:
-    """Return a text that no id made at ``at`` or later comes before."""
-    head = f"{max(int(at.timestamp() * 1000), 0):012x}"
-    return f"{head[:8]}-{head[8:]}"
 
 
 def _complaints(

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from core.access import Caller, Right
 from core.clock import utc
 from core.errors import InvalidInput
+from core.ids import least_id
 from core.ledger import Event, put_on_record
 from core.numbers import Number
 from core.store import Store
@@ -287,7 +288,10 @@ def _rematched(
 def _pages(
     session: Session, seller_id: str | None, since: datetime, until: datetime, after: str | None
 ) -> Iterator[Sequence[Any]]:
-    """Yield the period's contacts with the place of their checks' facts, some thousands at a time, by pk_contacts."""
+    """Yield the period's contacts with the place of their checks' facts, some thousands at a time.
+
+    By pk_contacts, from the first that can be of the period: none is logged more than some minutes before it starts.
+    """
     query = (
         select(
             Contact.id,
@@ -299,7 +303,7 @@ def _pages(
             Check.place,
         )
         .join(Check, Check.id == Contact.check_id)
-        .where(Contact.started_at >= since, Contact.started_at < until)
+        .where(Contact.id >= least_id(since), Contact.started_at >= since, Contact.started_at < until)
         .order_by(Contact.id)
         .limit(AT_ONCE)
     )

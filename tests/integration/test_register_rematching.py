@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from consent.grounds import record_consent, record_relation
 from consent.terms import Channel
+from core import ids
+from core.clock import to_microseconds
 from core.errors import Forbidden, InvalidInput
 from core.ledger import LedgerEntry
 from core.numbers import Number
@@ -42,9 +47,12 @@ NEWER = date(2026, 11, 24)
 
 
 @pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a seeded service."""
+def seeded(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seeded]:
+    """Return a seeded service, whose ids are made by its clock too."""
     with seeded_service(request, request.param, tmp_path) as made:
+        milliseconds = count()
+        clock = SimpleNamespace(time_ns=lambda: to_microseconds(made.clock.now()) * 1000 + next(milliseconds) * 10**6)
+        monkeypatch.setattr(ids, "time", clock)
         yield made
 
 
@@ -247,6 +255,42 @@ def test_a_period_holds_its_beginning_and_not_its_end(seeded: Seeded) -> None:
     found = rematched(seeded, since=TUESDAY_AT_TEN, until=TUESDAY_AT_TEN + 2 * DAY)
 
     assert len(found.page) == 2
+
+
+def test_contacts_of_before_the_period_are_not_read(seeded: Seeded) -> None:
+    """However many were ever logged, the walk begins at the first that can be of the period."""
+    call(seeded, LISTED, "long before", TUESDAY_AT_TEN)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:
+        if "FROM contacts JOIN checks" in statement.replace("\n", ""):
+            asked.append((statement, parameters))
+
+    event.listen(seeded.service.store.engine, "before_cursor_execute", note)
+    rematched(seeded, since=TUESDAY_AT_TEN + 9 * DAY, until=TUESDAY_AT_TEN + 10 * DAY)
+    event.remove(seeded.service.store.engine, "before_cursor_execute", note)
+
+    [(statement, parameters)] = asked
+    with seeded.service.store.engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            assert any("SEARCH contacts" in str(step) and "(id>?)" in str(step) for step in steps), steps
+        else:
+            for other in ("seqscan", "bitmapscan", "sort"):  # which would do for so few rows
+                connection.exec_driver_sql(f"SET LOCAL enable_{other} = off")
+            steps = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).all()
+            assert any("Index Cond" in str(step) and "(id)::text >=" in str(step) for step in steps), steps
+
+
+def test_a_call_that_began_before_it_was_logged_or_by_another_clock_is_found(seeded: Seeded) -> None:
+    id_ = check(seeded, LISTED, TUESDAY_AT_TEN).id
+    later = contact(seeded, id_, "logged late", TUESDAY_AT_TEN)
+    seeded.clock.at = TUESDAY_AT_TEN - timedelta(minutes=4)
+    early = contact(seeded, id_, "another clock", TUESDAY_AT_TEN)
+
+    found = rematched(seeded, since=TUESDAY_AT_TEN, until=TUESDAY_AT_TEN + DAY)
+
+    assert {one.contact_id for one in found.page} == {later, early}
 
 
 def test_a_call_whose_facts_were_erased_is_counted_as_such(seeded: Seeded) -> None:

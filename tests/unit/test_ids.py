@@ -1,9 +1,10 @@
 """Identifiers are UUIDv7: unique, and in the order of time."""
 
 import time
+from datetime import UTC, datetime, timedelta
 from uuid import RFC_4122, UUID
 
-from core.ids import new_id
+from core.ids import least_id, new_id
 
 
 def test_an_id_is_a_uuid_of_version_7_that_tells_its_time() -> None:
@@ -18,3 +19,12 @@ def test_an_id_is_a_uuid_of_version_7_that_tells_its_time() -> None:
 
 def test_a_hundred_thousand_ids_are_all_different() -> None:
     assert len({new_id() for _ in range(100_000)}) == 100_000
+
+
+def test_no_id_made_at_a_moment_or_by_a_clock_a_day_behind_comes_before_the_least_id() -> None:
+    now = datetime.now(UTC)
+
+    assert least_id(now - timedelta(milliseconds=1)) < new_id()
+    assert least_id(now + timedelta(hours=23)) < new_id()
+    assert least_id(now + timedelta(hours=25)) > new_id()
+    assert least_id(datetime(1970, 1, 1, tzinfo=UTC)) <= "00000000-0000"
