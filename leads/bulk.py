@@ -1,7 +1,7 @@
 """Many rows into one table in one statement: ``executemany`` in SQLite, ``COPY`` in PostgreSQL, in the transaction."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
@@ -64,7 +64,8 @@ class FrameInsert:
             statement = f"INSERT INTO {self._table} ({named}) VALUES ({values})"  # noqa: S608 - our own names and numbers
             with _no_collection():
                 for part in frame.select(self._columns).iter_slices(AT_ONCE):
-                    _insert(connection, statement, part.rows())
+                    # A column at a time: half the cost of rows, and one tuple serves for them all.
+                    _insert(connection, statement, zip(*(column.to_list() for column in part), strict=True))
         else:
             statement = f"COPY {self._table} ({', '.join([*self._columns, *self._constants])}) FROM STDIN (FORMAT csv)"
             written = frame.select(
@@ -96,7 +97,7 @@ def _copy_rows(cursor: Any, statement: str, rows: Sequence[Row]) -> None:  # Any
             write(row)
 
 
-def _insert(connection: Connection, statement: str, rows: list[Row]) -> None:
+def _insert(connection: Connection, statement: str, rows: Iterable[Row]) -> None:
     _run(connection, statement, lambda cursor: cursor.executemany(statement, rows))
 
 

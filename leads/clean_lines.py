@@ -69,15 +69,18 @@ class CleanLines:
         return lines.str.contains(rf"^{cell}(?:{mark}{cell})*$")
 
     def settle(
-        self, lines: pl.DataFrame, *, has_quotes: bool, with_cells: bool = False
+        self, lines: pl.DataFrame, *, has_quotes: bool, has_odd: bool, with_cells: bool = False
     ) -> tuple[pl.DataFrame, pl.Series]:
         """Return the leads in ``lines`` (row_no, line), as ``LEADS``, and the row numbers of the lines given back.
 
         No line may be empty, and each must have regular quotes. ``with_cells`` adds the JSON array of a row's cells.
+        ``has_quotes`` and ``has_odd``: some line has a quote, or a character that JSON would write in another way.
         """
-        odd = {"\t": _ODD_BUT_TABS, BETWEEN_CELLS: _ODD_IN_CELLS}.get(self._delimiter, _ODD)
         line = pl.col("line")
-        whole = (line.str.count_matches(self._delimiter, literal=True) == self._width - 1) & ~line.str.contains(odd)
+        whole = line.str.count_matches(self._delimiter, literal=True) == self._width - 1
+        if has_odd:
+            odd = {"\t": _ODD_BUT_TABS, BETWEEN_CELLS: _ODD_IN_CELLS}.get(self._delimiter, _ODD)
+            whole &= ~line.str.contains(odd)
         plain = lines.select(whole).to_series()
         told_apart = lines.filter(plain)
         if told_apart.is_empty():

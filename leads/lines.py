@@ -6,7 +6,7 @@ CR) are one. A line longer than a block is passed over, all but its beginning.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 BLOCK = 2 << 20
@@ -14,17 +14,23 @@ BLOCK = 2 << 20
 LINE_LIMIT = 64 * 1024  # characters, of a line and of a row; csv itself would take fields twice as long
 LONGEST_ROW = 4 * (LINE_LIMIT + 1024)
 """Bytes within which a row ends, its line ends among them, or is too long: a block is let grow so far."""
+_ODD = bytes(byte for byte in range(32) if byte not in b"\r\n") + b"\\"
 _END = re.compile(rb"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some whole lines without their ends, from byte ``position`` to ``end_position``; ``is_last``: no more follow."""
+    """Some whole lines without their ends, from byte ``position`` to ``end_position``; ``is_last``: no more follow.
+
+    ``has_quotes`` and ``has_odd``: a double quote, or a backslash, U+FFFD or control character may be among them.
+    """
 
     lines: list[str]
     position: int
     end_position: int
     is_last: bool
+    has_quotes: bool
+    has_odd: bool
 
 
 class LineBlocks:
@@ -77,7 +83,7 @@ class LineBlocks:
             cut = end.end()
         self._waiting = raw[cut:] + self._waiting
         self._position = block.position + cut
-        return Block(block.lines[:kept], block.position, self._position, is_last=False)
+        return replace(block, lines=block.lines[:kept], end_position=self._position, is_last=False)
 
     def _fill(self, size: int) -> bytes:
         parts, length = [self._waiting], len(self._waiting)
@@ -91,14 +97,17 @@ class LineBlocks:
 
     def _block(self, raw: bytes, length: int) -> Block:
         text = raw.decode(self._encoding, errors="replace")
-        if "\r" in text:
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
-        lines = text.split("\n")
+        returns = text.count("\r")
+        lines = text.split("\r\n") if returns else text.split("\n")
+        if returns and not len(lines) - 1 == returns == text.count("\n"):  # not every line ends as Windows has it
+            lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         if not lines[-1]:
             lines.pop()
         self._raw = raw
         start, self._position = self._position, self._position + length
-        return Block(lines, start, self._position, is_last=self._is_over and not self._waiting)
+        is_last = self._is_over and not self._waiting
+        has_odd = "\ufffd" in text or len(raw.translate(None, _ODD)) < len(raw)
+        return Block(lines, start, self._position, is_last, '"' in text, has_odd)
 
     def _long_line(self, raw: bytes) -> Block:
         """Return the beginning of a line that no block holds, having passed over the rest."""

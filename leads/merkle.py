@@ -18,6 +18,11 @@ def leaf_hashes(texts: Iterable[bytes]) -> list[bytes]:
     return [sha256(b"\0" + text).digest() for text in texts]
 
 
+def text_hashes(texts: Iterable[str]) -> list[bytes]:
+    """Return the hash of each text's leaf, which is its UTF-8, in order."""
+    return [sha256(b"\0" + text.encode()).digest() for text in texts]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Return the hash of the node above two others."""
     return sha256(b"\1" + left + right).digest()

@@ -4,9 +4,12 @@ Whoever reads a file from the same place on gets the same segments, in this proc
 """
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from io import BytesIO
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -14,11 +17,12 @@ import polars as pl
 from pyroaring import BitMap64
 
 from core.clock import to_microseconds
+from core.errors import ServiceError
 from leads.clean_lines import BETWEEN_CELLS, LEADS, CleanLines
 from leads.csv_rows import take_row
 from leads.headings import Columns
 from leads.lines import LINE_LIMIT, Block, LineBlocks
-from leads.merkle import Frontier, leaf_hashes
+from leads.merkle import Frontier, text_hashes
 from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details, encodes
 from leads.terms import RowState
 
@@ -72,6 +76,12 @@ class Segment:
     repeated: list[RepeatedRow]
     persons: list[tuple[int, int, Person]]
 
+    def __reduce__(self) -> tuple[Callable[..., "Segment"], tuple[object, ...]]:
+        """Return how this is sent to another process; a frame's own way of it costs four times as much."""
+        leads = BytesIO()
+        self.leads.write_ipc(leads)
+        return _segment_sent, (self.mark, leads.getvalue(), self.refused, self.repeated, self.persons)
+
     @property
     def rows_before(self) -> int:
         """How many rows of the file come before these."""
@@ -88,6 +98,16 @@ class Segment:
         return self.mark.rows_before + self.mark.rows
 
 
+def _segment_sent(
+    mark: Mark,
+    leads: bytes,
+    refused: list[RefusedRow],
+    repeated: list[RepeatedRow],
+    persons: list[tuple[int, int, Person]],
+) -> Segment:
+    return Segment(mark, pl.read_ipc(leads), refused, repeated, persons)
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """Where reading begins: after so many rows, at this place of the text, with the Merkle tree of what came before."""
@@ -95,6 +115,25 @@ class Start:
     rows_before: int = 0
     position: int = 0
     frontier: str = "0:"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Some rows after ``before``: a line of cells for each, and by number the ``odd`` ones, whose lines do not tell.
+
+    ``has_quotes`` and ``has_odd`` are those of ``lines.Block``; ``row_of`` tells the cells of any that is not odd.
+    """
+
+    lines: list[str]
+    odd: dict[int, RawRow]
+    before: int
+    end_position: int
+    has_quotes: bool
+    has_odd: bool
+    row_of: Callable[[int], RawRow]
+
+    def row(self, row_no: int) -> RawRow:
+        return self.odd.get(row_no) or self.row_of(row_no)
 
 
 class Segmenter:
@@ -130,134 +169,146 @@ class Segmenter:
         self._seen = BitMap64()
 
     def of_lines(self, blocks: LineBlocks) -> Iterator[Segment]:
-        """Yield a segment for each block of lines of a CSV text."""
-        while (block := blocks.next_block()) is not None:
-            texts, odd, end = self._rows_of(blocks, block)
+        """Yield a segment for each block of lines of a CSV text.
 
-            def row_of(row_no: int, texts: list[str] = texts, odd: dict[int, RawRow] = odd) -> RawRow:
-                return odd.get(row_no) or self._row(texts, row_no)
-
-            leads, left = self._together(self._clean, texts, odd)
-            yield self._segment(texts, leads, [self._settler.settle(row_of(row_no)) for row_no in left], end, row_of)
-
-    def _together(self, clean: CleanLines, lines: list[str], odd: Collection[int]) -> tuple[pl.DataFrame, list[int]]:
-        """Return the leads that the lines say beyond doubt, and the numbers of the rows to be settled one by one.
-
-        ``odd``: the numbers of rows whose lines do not tell their cells apart.
+        What is settled a column at a time is settled beside, one block ahead of what is done row by row.
         """
-        first = self._rows_before + 1
+        read = self._rows_of_blocks(blocks)
+        ahead: deque[tuple[_Rows, Future[tuple[pl.DataFrame, list[int]]]]] = deque()
+        with ThreadPoolExecutor(1) as beside:
+            try:
+                for rows in read:
+                    ahead.append((rows, beside.submit(self._together, self._clean, rows)))
+                    if len(ahead) > 1:
+                        before, settled = ahead.popleft()
+                        yield self._segment(before, *settled.result())
+            except ServiceError:  # what comes before the damage is told first
+                for before, settled in ahead:
+                    yield self._segment(before, *settled.result())
+                raise
+            for before, settled in ahead:
+                yield self._segment(before, *settled.result())
+
+    def _together(self, clean: CleanLines, rows: "_Rows") -> tuple[pl.DataFrame, list[int]]:
+        """Return the leads that the rows say beyond doubt, and the numbers of the rows to be settled one by one."""
+        numbers = range(rows.before + 1, rows.before + len(rows.lines) + 1)
         if not clean.is_possible:
-            return pl.DataFrame(schema=self._schema), list(range(first, first + len(lines)))
-        line = pl.Series("line", lines, dtype=pl.String)
-        row_no = pl.Series("row_no", range(first, first + len(lines)), dtype=pl.Int64)
-        frame = pl.DataFrame([row_no, line])
-        if odd:
-            frame = frame.filter(~pl.col("row_no").is_in(list(odd)))
-        has_quotes = bool(line.str.contains('"', literal=True).any())
-        leads, left = clean.settle(frame, has_quotes=has_quotes, with_cells=self._with_cells)
-        return leads, sorted(chain(odd, left))
+            return pl.DataFrame(schema=self._schema), list(numbers)
+        frame = pl.DataFrame(
+            [pl.Series("row_no", numbers, dtype=pl.Int64), pl.Series("line", rows.lines, dtype=pl.String)]
+        )
+        if rows.odd:
+            frame = frame.filter(~pl.col("row_no").is_in(list(rows.odd)))
+        leads, left = clean.settle(frame, has_quotes=rows.has_quotes, has_odd=rows.has_odd, with_cells=self._with_cells)
+        return leads, sorted(chain(rows.odd, left))
 
     def raw_lines(self, blocks: LineBlocks) -> Iterator[RawRow]:
         """Yield the rows of a CSV text as they stand in it, unsettled."""
-        while (block := blocks.next_block()) is not None:
-            texts, odd, _ = self._rows_of(blocks, block)
-            for row_no in range(self._rows_before + 1, self._rows_before + len(texts) + 1):
-                yield odd.get(row_no) or self._row(texts, row_no)
-            self._rows_before += len(texts)
+        for rows in self._rows_of_blocks(blocks):
+            yield from map(rows.row, range(rows.before + 1, rows.before + len(rows.lines) + 1))
 
     def rows_of_lines(self, blocks: LineBlocks) -> Iterator[tuple[list[str], dict[int, RawRow], int]]:
         """Yield the texts of the rows of each block of a CSV text, those with odd quotes by place, and the block's end.
 
         Every other text is a row of one line, with quotes around whole cells at most.
         """
-        while (block := blocks.next_block()) is not None:
-            texts, odd, end = self._rows_of(blocks, block)
-            yield texts, {row_no - self._rows_before - 1: row for row_no, row in odd.items()}, end
+        for rows in self._rows_of_blocks(blocks):
+            yield rows.lines, {row_no - rows.before - 1: row for row_no, row in rows.odd.items()}, rows.end_position
 
     def texts(self, blocks: LineBlocks) -> Iterator[list[str]]:
         """Yield the texts of the rows of a CSV text, a block at a time."""
-        while (block := blocks.next_block()) is not None:
-            texts, _, _ = self._rows_of(blocks, block)
-            yield texts
+        for rows in self._rows_of_blocks(blocks):
+            yield rows.lines
 
     def of_rows(self, rows: Iterable[RawRow], *, size: int = ROWS) -> Iterator[Segment]:
         """Yield a segment for each ``size`` rows of a file that is read row by row; a place in it is a row's number."""
         waiting = iter(rows)
         while batch := list(islice(waiting, size)):
-            first = self._rows_before + 1
-
-            def row_of(row_no: int, batch: list[RawRow] = batch, first: int = first) -> RawRow:
-                return batch[row_no - first]
-
             lines = [BETWEEN_CELLS.join(row.cells) for row in batch]
-            odd = {row.row_no for row in batch if row.fault is not None}
+            odd = {row.row_no: row for row in batch if row.fault is not None}
             if not encodes("".join(lines)):
-                odd |= {row.row_no for row, line in zip(batch, lines, strict=True) if not encodes(line)}
+                odd |= {row.row_no: row for row, line in zip(batch, lines, strict=True) if not encodes(line)}
                 lines = ["" if row.row_no in odd else line for row, line in zip(batch, lines, strict=True)]
-            leads, left = self._together(self._clean_cells, lines, odd)
-            settled = [self._settler.settle(row_of(row_no)) for row_no in left]
-            yield self._segment([row.text for row in batch], leads, settled, batch[-1].row_no, row_of)
+            before = self._rows_before
 
-    def _rows_of(self, blocks: LineBlocks, block: Block) -> tuple[list[str], dict[int, RawRow], int]:
-        """Return the texts of the block's rows in order, those with odd quotes by number, and the place of its end."""
+            def row_of(row_no: int, batch: list[RawRow] = batch, before: int = before) -> RawRow:
+                return batch[row_no - before - 1]
+
+            some = _Rows(lines, odd, before, batch[-1].row_no, has_quotes=False, has_odd=True, row_of=row_of)
+            yield self._segment(some, *self._together(self._clean_cells, some), [row.text for row in batch])
+
+    def _rows_of_blocks(self, blocks: LineBlocks) -> Iterator["_Rows"]:
+        """Yield the rows of each block of lines."""
+        before = self._rows_before
+        while (block := blocks.next_block()) is not None:
+            rows = self._rows_of(blocks, block, before)
+            before += len(rows.lines)
+            yield rows
+
+    def _rows_of(self, blocks: LineBlocks, block: Block, before: int) -> "_Rows":
+        """Return the block's rows in order; what does not end in it is given back."""
         lines = pl.Series(block.lines, dtype=pl.String)
         irregular = lines.str.len_chars() > LINE_LIMIT
-        if lines.str.contains('"', literal=True).any():
+        if block.has_quotes:
             irregular |= ~self._clean.has_regular_quotes(lines)
         texts: list[str] = []
         odd: dict[int, RawRow] = {}
+
+        def row_of(row_no: int) -> RawRow:
+            """Return a row that is one line of its own."""
+            found = take_row([texts[row_no - before - 1]], 0, self._delimiter, self._width, row_no, is_last=True)
+            assert found is not None  # noqa: S101 - no line is waited for
+            return found[0]
+
+        def rows(end_position: int) -> _Rows:
+            has_quotes, has_odd = block.has_quotes, block.has_odd
+            return _Rows(texts, odd, before, end_position, has_quotes=has_quotes, has_odd=has_odd, row_of=row_of)
+
         at = 0
         for place in irregular.arg_true():
             if place < at:
                 continue
             texts.extend(filter(None, block.lines[at:place]))
-            row_no = self._rows_before + len(texts) + 1
+            row_no = before + len(texts) + 1
             found = take_row(block.lines, place, self._delimiter, self._width, row_no, is_last=block.is_last)
             if found is None and place == 0:
                 if (longer := blocks.longer(block)) is not None:
-                    return self._rows_of(blocks, longer)
+                    return self._rows_of(blocks, longer, before)
                 found = take_row(block.lines, place, self._delimiter, self._width, row_no, is_last=True)
             if found is None:
-                return texts, odd, blocks.give_back(block, len(block.lines) - place).end_position
+                return rows(blocks.give_back(block, len(block.lines) - place).end_position)
             row, count = found
             if row.cells:
                 texts.append(row.text)
                 odd[row_no] = row
             at = place + count
         texts.extend(filter(None, block.lines[at:]))
-        return texts, odd, block.end_position
-
-    def _row(self, texts: Sequence[str], row_no: int) -> RawRow:
-        """Return the row that is one line of its own."""
-        found = take_row([texts[row_no - self._rows_before - 1]], 0, self._delimiter, self._width, row_no, is_last=True)
-        assert found is not None  # noqa: S101 - no line is waited for
-        return found[0]
+        return rows(block.end_position)
 
     def _segment(
-        self,
-        texts: Sequence[str],
-        leads: pl.DataFrame,
-        settled: Sequence[SettledRow],
-        end_position: int,
-        row_of: Callable[[int], RawRow],
+        self, rows: "_Rows", leads: pl.DataFrame, left: Sequence[int], texts: Sequence[str] | None = None
     ) -> Segment:
+        """Return the rows as a segment: ``left`` are settled one by one, ``texts`` are the leaves if not the lines."""
+        texts = rows.lines if texts is None else texts
+        settled = [self._settler.settle(rows.row(row_no)) for row_no in left]
         accepted = {row.raw.row_no: row for row in settled if row.state is RowState.ACCEPTED}
         if accepted:
-            leads = pl.concat([leads, self._as_leads(accepted.values())]).sort("row_no")
-        numbers = leads["number"]
-        found = BitMap64(array("Q", numbers.to_numpy().tobytes()))
+            leads = pl.concat([leads, self._as_leads(accepted.values())])
+        found = BitMap64(array("Q", leads["number"].to_list()))
         again = self._seen & found
         repeated: list[RepeatedRow] = []
-        if again or len(found) < len(numbers):
+        if again or len(found) < len(leads):
+            leads = leads.sort("row_no")
+            numbers = leads["number"]
             is_new = numbers.is_first_distinct() & ~numbers.is_in(list(again))
-            repeated = [self._repeated(row, row_of) for row in leads.filter(~is_new).rows()]
+            repeated = [self._repeated(rows, row) for row in leads.filter(~is_new).rows()]
             leads = leads.filter(is_new)
         self._seen |= found
-        self._frontier.append_hashes(leaf_hashes(text.encode() for text in texts))
+        self._frontier.append_hashes(text_hashes(texts))
         new = set(leads["row_no"].to_list()) if accepted else set()
         segment = Segment(
-            Mark(self._rows_before, len(texts), self._position, end_position, self._frontier.to_text()),
-            leads.sort("number"),
+            Mark(self._rows_before, len(texts), self._position, rows.end_position, self._frontier.to_text()),
+            leads,
             [self._refused(row) for row in settled if row.state is not RowState.ACCEPTED],
             repeated,
             [
@@ -266,7 +317,7 @@ class Segmenter:
                 if row_no in new and row.number and row.person and (row.person.evidence or row.person.identity)
             ],
         )
-        self._rows_before, self._position = segment.end, end_position
+        self._rows_before, self._position = segment.end, rows.end_position
         return segment
 
     def _as_leads(self, rows: Iterable[SettledRow]) -> pl.DataFrame:
@@ -292,11 +343,9 @@ class Segmenter:
     def _refused(self, row: SettledRow) -> RefusedRow:
         return RefusedRow(row.raw.row_no, row.state, row.reasons, self._kept(row.raw), row.number)
 
-    def _repeated(
-        self, lead: tuple[int, int, str | None, object, object, object], row_of: Callable[[int], RawRow]
-    ) -> RepeatedRow:
+    def _repeated(self, rows: "_Rows", lead: tuple[int, int, str | None, object, object, object]) -> RepeatedRow:
         row_no, number, birth_date, *_ = lead
-        return RepeatedRow(row_no, self._kept(row_of(row_no)), number, birth_date)
+        return RepeatedRow(row_no, self._kept(rows.row(row_no)), number, birth_date)
 
     def _kept(self, row: RawRow) -> str:
         blanked = self._columns.blanked(row.cells) if self._has_identities else row.cells
