@@ -93,6 +93,9 @@ _PARSE_FAULTS: Final = {
     NumberParseException.TOO_LONG: NumberFault.TOO_LONG,
 }
 
+# The library names the first region that a number fits: of 07924, which is the Isle of Man's too, the United Kingdom.
+_LAWS_APART: Final = {"GB": ("GG", "IM", "JE")}
+
 
 # The library's answers ------------------------------------------------------------------------------------------------
 
@@ -140,10 +143,16 @@ def kind_by_library(value: int) -> NumberKind:
 
 
 def country_by_library(value: int) -> str | None:
-    """Return the ISO region of an E.164 value, None when no one region has it."""
+    """Return the ISO region of an E.164 value, None when no one region has it.
+
+    Of regions that share a number under laws of their own (``_LAWS_APART``) none is guessed.
+    """
     parsed = _parsed_value(value)
     region = None if parsed is None else phonenumbers.region_code_for_number(parsed)
-    return None if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else region
+    if parsed is None or region is None or region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY:
+        return None
+    others = _LAWS_APART.get(region, ())
+    return None if any(phonenumbers.is_valid_number_for_region(parsed, other) for other in others) else region
 
 
 def written(value: int) -> str:

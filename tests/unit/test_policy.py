@@ -54,10 +54,11 @@ def test_a_number_is_called_by_the_policy_of_its_own_country(country: str, versi
         ("JE", PhoneNumberType.FIXED_LINE, "JE"),
         ("JE", PhoneNumberType.MOBILE, "JE"),
         ("IM", PhoneNumberType.FIXED_LINE, "IM"),
+        ("IM", PhoneNumberType.MOBILE, None),
     ],
 )
 def test_the_islands_are_told_from_their_neighbours_as_far_as_their_numbers_are(
-    region: str, kind: int, country: str
+    region: str, kind: int, country: str | None
 ) -> None:
     example = phonenumbers.example_number_for_type(region, kind)
     assert example is not None
