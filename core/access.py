@@ -11,19 +11,23 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy import ForeignKey, String, bindparam, select
+from sqlalchemy import BindParameter, ForeignKey, String, bindparam, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.sql import Select
 
-from core.database import Base
+from core.database import Base, any_of
 from core.errors import Forbidden, InvalidInput, NotFound
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.naming import insert_named
 from core.prepared import Prepared
+from core.standing import standing
 
 KEY_PREFIX = "rk_"
 Rows = Callable[[Prepared, dict[str, object]], list[tuple[Any, ...]]]
 PASSWORD_LENGTH = 12
+KEYS: BindParameter[Any] = bindparam("keys")
+"""The ids of keys asked about; its value comes from ``core.database.any_of_value``."""
 
 
 class Role(StrEnum):
@@ -120,6 +124,8 @@ class Caller:
     """Who asks: a key, a user, or the operator at the machine (``role`` None, every right).
 
     ``seller_id`` None means every seller. ``actor`` is how the ledger names the caller.
+    ``is_remembered``: a key's caller as it was read before. Whoever answers one must read with the rest
+    (``keys_standing``) that the key still stands, and refuse it otherwise.
     """
 
     id: str
@@ -127,6 +133,7 @@ class Caller:
     kind: str
     role: Role | None
     seller_id: str | None
+    is_remembered: bool = False
 
     @property
     def actor(self) -> str:
@@ -257,6 +264,18 @@ def caller_with_key(rows: Rows, secret: str) -> Caller | None:
         return None
     id_, name, role, seller_id = found[0]
     return Caller(id=id_, name=name, kind="key", role=Role(role), seller_id=seller_id)
+
+
+def keys_standing() -> Select[Any]:
+    """Return the keys named by ``KEYS`` that are not revoked: a name, b role. By pk_api_keys."""
+    return standing("key", id=ApiKey.id, seller_id=ApiKey.seller_id, a=ApiKey.name, b=ApiKey.role).where(
+        any_of(ApiKey.id, KEYS), ApiKey.revoked_at.is_(None)
+    )
+
+
+def remembered(id_: str, name: str, role: str, seller_id: str | None) -> Caller:
+    """Return the caller of a key with these columns, as one that is to be confirmed."""
+    return Caller(id=id_, name=name, kind="key", role=Role(role), seller_id=seller_id, is_remembered=True)
 
 
 _passwords = PasswordHasher()

@@ -4,6 +4,7 @@ SQLAlchemy writes the SQL from the mapped tables; running it goes straight to th
 the forms of ``core.database``.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
@@ -13,11 +14,14 @@ from sqlalchemy import Connection, Dialect, FromClause, Table, bindparam, cast, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql import ClauseElement, Select
+from sqlalchemy.sql import ClauseElement, CompoundSelect, Select
 
 from core.clock import from_microseconds, to_microseconds
 
 Values = dict[str, object]
+FEW = (16, 4, 1)
+"""SQLite takes few rows in statements of so many; of more than ``MANY`` the driver runs one statement for each."""
+MANY = 200
 _SERVERS_OWN: Dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call] # SQLAlchemy's
 """PostgreSQL with parameters as the server itself writes them: the driver need not read a statement's text."""
 
@@ -35,8 +39,8 @@ class Prepared:
         compiled: Any = self._statement.compile(dialect=dialect)  # Any: a compiler that knows positions
         return str(compiled), tuple(compiled.positiontup or ())
 
-    def run(self, connection: Connection, values: Values | Sequence[Values]) -> int:
-        """Run with one set of values, or with each of several, in the connection's transaction; return the row count.
+    def run(self, connection: Connection, values: Values) -> int:
+        """Run in the connection's transaction; return the row count.
 
         An instant among the values must be given through ``instant_value``.
         """
@@ -48,8 +52,15 @@ class Prepared:
 
     def run_each(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> int:
         """Run with each of the rows, given in the order of the statement's own parameters; return the row count."""
+        return self._run_by_place(connection, lambda cursor, text: cursor.executemany(text, rows))
+
+    def run_with(self, connection: Connection, values: Sequence[object]) -> int:
+        """Run with values in the order of the statement's own parameters; return the row count."""
+        return self._run_by_place(connection, lambda cursor, text: cursor.execute(text, values))
+
+    def _run_by_place(self, connection: Connection, run: Callable[[Any, str], object]) -> int:  # Any: a driver's cursor
         text, _names = self._text(connection.dialect)
-        cursor = self._opened(connection, text, lambda cursor: cursor.executemany(text, rows))
+        cursor = self._opened(connection, text, lambda cursor: run(cursor, text))
         try:
             return int(cursor.rowcount)
         finally:
@@ -63,15 +74,12 @@ class Prepared:
         finally:
             cursor.close()
 
-    def _cursor(self, connection: Connection, values: Values | Sequence[Values]) -> Any:  # Any: the driver's cursor
+    def _cursor(self, connection: Connection, values: Values) -> Any:  # Any: the driver's cursor
         text, names = self._text(connection.dialect)
-        if isinstance(values, dict):
-            one = [values[name] for name in names]
-            if connection.dialect.name == "postgresql":
-                one = [array_literal(value) if type(value) is list else value for value in one]
-            return self._opened(connection, text, lambda cursor: cursor.execute(text, one))
-        each = [[row[name] for name in names] for row in values]
-        return self._opened(connection, text, lambda cursor: cursor.executemany(text, each))
+        given = [values[name] for name in names]
+        if connection.dialect.name == "postgresql":
+            given = [array_literal(value) if type(value) is list else value for value in given]
+        return self._opened(connection, text, lambda cursor: cursor.execute(text, given))
 
     def _opened(self, connection: Connection, text: str, run: Callable[[Any], object]) -> Any:  # Any: as above
         if not connection.in_transaction():
@@ -91,10 +99,29 @@ class Prepared:
         return cursor
 
 
+class PreparedRead(Prepared):
+    """A read of integers and texts that SQLite gives as one JSON text, and PostgreSQL as rows.
+
+    The driver of SQLite lets another thread in at each row; under load it would be let in again only after a while.
+    """
+
+    def __init__(self, statement: CompoundSelect[Any]) -> None:
+        super().__init__(statement)
+        self._whole = Prepared(select(func.json_group_array(func.json_array(*statement.subquery().c))))
+
+    def rows(self, connection: Connection, values: Values) -> list[tuple[Any, ...]]:
+        """Run and return every row, as the driver gives it."""
+        if connection.dialect.name != "sqlite":
+            return super().rows(connection, values)
+        [(text,)] = self._whole.rows(connection, values)
+        return [tuple(row) for row in json.loads(text)]
+
+
 class PreparedRows:
     """One statement that writes any number of rows of a table, given as tuples in the order of its columns.
 
-    PostgreSQL takes them as one array a column, in one statement; SQLite row by row, within the driver.
+    PostgreSQL takes them as one array a column, in one statement; SQLite some in one statement, for the reason of
+    ``PreparedRead``, or many row by row within the driver.
     """
 
     def __init__(self, table: FromClause, finish: Callable[[Any], Any] = lambda insert: insert) -> None:
@@ -105,7 +132,16 @@ class PreparedRows:
         """The INSERT as PostgreSQL takes it, to be part of a larger statement; its values come from ``columns``."""
         self._prefix = table.name
         self._alone = Prepared(self.arrays)
-        self._each = Prepared(finish(sqlite.insert(table).values({name: bindparam(name) for name in self.names})))
+        self._each = {
+            count: Prepared(
+                finish(
+                    sqlite.insert(table).values(
+                        [{name: bindparam(f"{name}_{place}") for name in self.names} for place in range(count)]
+                    )
+                )
+            )
+            for count in FEW
+        }
 
     def columns(self, rows: Sequence[tuple[object, ...]]) -> Values:
         """Return the rows as PostgreSQL takes them: a list for each column."""
@@ -116,7 +152,15 @@ class PreparedRows:
         """Write the rows in the connection's transaction, in order; return how many were written."""
         if connection.dialect.name == "postgresql":
             return self._alone.run(connection, self.columns(rows))
-        return self._each.run_each(connection, rows)
+        if len(rows) > MANY:
+            return self._each[1].run_each(connection, rows)
+        written = start = 0
+        for count in FEW:
+            while len(rows) - start >= count:
+                values = [value for row in rows[start : start + count] for value in row]
+                written += self._each[count].run_with(connection, values)
+                start += count
+        return written
 
 
 def _unnested(table: Table) -> Select[Any]:

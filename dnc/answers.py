@@ -6,6 +6,7 @@ A bought list is never named here, whoever asks: that is for customer service al
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from core.clock import utc
 from core.numbers import Number, NumberFault
@@ -47,6 +48,7 @@ def times_part(decision: Decision, now: datetime) -> str:
     )
 
 
+@lru_cache(maxsize=256)
 def _written(value: datetime | None) -> str:
     return "null" if value is None else f'"{utc(value)}"'
 

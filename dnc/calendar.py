@@ -61,6 +61,7 @@ def months_after(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
+@lru_cache(maxsize=512)
 def validity_ends(as_of: date, validity: Validity) -> date:
     """Return the first day on which a register version dated ``as_of`` may no longer be gone by."""
     ends = []

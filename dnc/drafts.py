@@ -1,4 +1,4 @@
-"""Drafts: the answers to one request, before they are on record, and what they put there."""
+"""Drafts: the answers to one asker's requests, before they are on record, and what they put there."""
 
 import threading
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.access import Caller
-from core.errors import NotFound
+from core.errors import NotFound, Unauthenticated
 from core.ids import new_ids
 from core.ledger import Event, Position
 from core.numbers import Number, NumberFault, metadata_version
@@ -70,6 +70,16 @@ class Request:
     error: BaseException | None = None
 
 
+def confirm(found: Standing, caller: Caller) -> None:
+    """Do nothing if the caller may still act: a remembered key stands, and is as it was.
+
+    Raises:
+        Unauthenticated: it was revoked.
+    """
+    if caller.is_remembered and found.keys.get(caller.id) != caller:
+        raise Unauthenticated("the key is unknown or revoked")
+
+
 def campaign_of(found: Standing, caller: Caller, slug: str) -> CampaignCard:
     """Return the campaign.
 
@@ -84,9 +94,10 @@ def campaign_of(found: Standing, caller: Caller, slug: str) -> CampaignCard:
 
 @dataclass(slots=True)
 class Draft:
-    """One request's answers, before they are on record."""
+    """The answers to what one caller asks for one campaign at one moment, before they are on record as one entry."""
 
-    request: Request
+    requests: Sequence[Request]
+    asker: str
     campaign: CampaignCard
     answers: list[Answer]
     decided: list[Decided]
@@ -94,8 +105,14 @@ class Draft:
 
     def event(self, keyring: Keyring) -> Event:
         """Return the ledger entry: the plan's version, each distinct decision once, and a row for each answer."""
-        caller, seller_id = self.request.caller, self.campaign.seller_id
-        return Event("checks", self.answers[0].id, caller.actor, seller_id, self._payload(keyring))
+        return Event("checks", self.answers[0].id, self.asker, self.campaign.seller_id, self._payload(keyring))
+
+    def give(self) -> None:
+        """Give each request its own answers: they are on record now."""
+        start = 0
+        for request in self.requests:
+            end = start + len(request.questions)
+            request.answers, start = self.answers[start:end], end
 
     def _payload(self, keyring: Keyring) -> str:
         places: dict[int, int] = {}
@@ -115,7 +132,7 @@ class Draft:
 
     def take(self, attempts: Attempts) -> None:
         """Hold the attempt of each number that was allowed."""
-        campaign, asker = self.campaign, self.request.caller.actor
+        campaign, asker = self.campaign, self.asker
         for answer in self.answers:
             until = answer.decision.valid_until
             if until is not None and answer.number is not None:
@@ -125,7 +142,7 @@ class Draft:
 
     def rows(self, position: Position, now: datetime, dialect: str) -> list[tuple[object, ...]]:
         """Return the rows of the table ``checks``, in the order of its columns, tied to the entry at ``position``."""
-        checked_at, asker = instant_value(dialect, now), self.request.caller.actor
+        checked_at, asker = instant_value(dialect, now), self.asker
         seller_id, campaign_id, chain, seq = self.campaign.seller_id, self.campaign.id, position.chain, position.seq
         said: dict[int, tuple[str, object]] = {}
         rows: list[tuple[object, ...]] = []
@@ -160,16 +177,18 @@ def _ids_text(ids: dict[str, list[str]]) -> str:
     return "{" + ",".join([f'"{kind}":["{some}"]' for kind, some in zip(ids, lists, strict=True)]) + "}"
 
 
-def draft_for(decider: Decider, request: Request, campaign: CampaignCard) -> Draft:
-    """Return the answers to a request, decided now; nothing is on record yet."""
-    draft, asker = Draft(request, campaign, [], [], []), request.caller.actor
-    ids = new_ids(len(request.questions))
-    for id_, question, number in zip(ids, request.questions, request.numbers, strict=True):
-        known, key = decider.known(number, campaign, asker)
-        decided = decider.decided(number, campaign, known, key)
-        draft.answers.append(
-            Answer(id_, readable_or_none(number), question.reference, decided.decision, decided.common)
-        )
-        draft.decided.append(decided)
-        draft.ids.append(known.ids if known is not None else {})
+def draft_for(decider: Decider, requests: Sequence[Request], campaign: CampaignCard) -> Draft:
+    """Return the answers to requests of one caller for one campaign, decided now; nothing is on record yet."""
+    asker = requests[0].caller.actor
+    draft = Draft(requests, asker, campaign, [], [], [])
+    ids = iter(new_ids(sum(len(request.questions) for request in requests)))
+    for request in requests:
+        for question, number in zip(request.questions, request.numbers, strict=True):
+            known, key = decider.known(number, campaign, asker)
+            decided = decider.decided(number, campaign, known, key)
+            draft.answers.append(
+                Answer(next(ids), readable_or_none(number), question.reference, decided.decision, decided.common)
+            )
+            draft.decided.append(decided)
+            draft.ids.append(known.ids if known is not None else {})
     return draft

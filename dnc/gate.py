@@ -23,8 +23,8 @@ from core.store import Store, storage_faults
 from dnc.answers import Answer
 from dnc.deciding import Decider, Kept, readable_or_none
 from dnc.decision import Decision
-from dnc.drafts import Draft, Question, Request, UnknownCampaign, campaign_of, draft_for
-from dnc.gathering import Listed, read_standing
+from dnc.drafts import Draft, Question, Request, UnknownCampaign, campaign_of, confirm, draft_for
+from dnc.gathering import Listed, Standing, read_standing
 from dnc.policy import policy_named
 from dnc.recording import put_on_record
 from dnc.reservations import Attempts
@@ -58,6 +58,7 @@ class Gate:
         """Return the answer to one question; it is durable before this returns.
 
         Raises:
+            Unauthenticated: the caller's key was revoked since it was read.
             UnknownCampaign: the caller's seller has no such campaign.
             Overloaded: too many requests wait already.
             StorageUnavailable: the answer could not be recorded, so there is none.
@@ -215,7 +216,7 @@ class Gate:
         else:
             raise StorageUnavailable("others ask for the same numbers all the time; try again")
         for draft in drafts:
-            draft.request.answers = draft.answers
+            draft.give()
         told = [answer.decision.verdict.value for draft in drafts for answer in draft.answers]
         for verdict, count in Tally(told).items():
             ANSWERED.labels(verdict).inc(count)
@@ -224,19 +225,36 @@ class Gate:
         """Return the answers to the requests, but for those that failed, the attempts they take, and their moment."""
         now = self._store.clock.now()
         values = {n.value for request in group for n in request.numbers if isinstance(n, Number)}
-        found = read_standing(connection, campaigns={request.campaign for request in group}, numbers=values, now=now)
+        found = read_standing(
+            connection,
+            campaigns={request.campaign for request in group},
+            numbers=values,
+            keys={request.caller.id for request in group if request.caller.is_remembered},
+            now=now,
+        )
         decider = Decider(self._kept, connection, found, now)
         attempts = Attempts(found.rows, now, connection.dialect.name)
-        drafts: list[Draft] = []
+        together: dict[tuple[Caller, str], list[Request]] = {}
         for request in group:
             request.error = None
-            try:
-                draft = draft_for(decider, request, campaign_of(found, request.caller, request.campaign))
-            except SQLAlchemyError:
-                raise
-            except Exception as error:  # noqa: BLE001 - one request's fault is its own: the others are answered
-                request.error = error
-            else:
-                draft.take(attempts)
-                drafts.append(draft)
+            together.setdefault((request.caller, request.campaign), []).append(request)
+        drafts = [draft for alike in together.values() for draft in self._drafts_for(decider, alike, attempts, found)]
         return drafts, attempts, now
+
+    def _drafts_for(
+        self, decider: Decider, requests: list[Request], attempts: Attempts, found: Standing
+    ) -> list[Draft]:
+        """Return one draft for what one caller asks for one campaign, or one for each if some of it is at fault."""
+        first = requests[0]
+        try:
+            confirm(found, first.caller)
+            draft = draft_for(decider, requests, campaign_of(found, first.caller, first.campaign))
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one request's fault is its own: the others are answered
+            if len(requests) > 1:
+                return [one for alone in requests for one in self._drafts_for(decider, [alone], attempts, found)]
+            first.error = error
+            return []
+        draft.take(attempts)
+        return [draft]

@@ -16,9 +16,10 @@ from sqlalchemy.sql import Select
 
 from consent.standing import consents_standing, relations_standing
 from consent.terms import Basis, Channel, read_channels
+from core.access import Caller, keys_standing, remembered
 from core.database import UtcDateTime, any_of, any_of_value
 from core.numbers import Number
-from core.prepared import Prepared, instant_value, read_date_or_none, read_instant, read_instant_or_none
+from core.prepared import PreparedRead, instant_value, read_date_or_none, read_instant, read_instant_or_none
 from core.sellers import Seller
 from core.standing import NUMBERS, standing
 from dnc.facts import (
@@ -71,6 +72,7 @@ class Standing:
     """Everything the database says that may bear on some numbers, at one moment."""
 
     campaigns: dict[str, CampaignCard] = field(default_factory=dict)
+    keys: dict[str, Caller] = field(default_factory=dict)
     registers: dict[str, RegisterCard] = field(default_factory=dict)
     rows: dict[int, dict[str, list[Row]]] = field(default_factory=dict)
     at: Any = None  # the moment, in the driver's form
@@ -147,7 +149,7 @@ def _attempts() -> Select[Any]:
     ).where(any_of(Contact.number, NUMBERS), Contact.started_at >= bindparam("since", type_=UtcDateTime()))
 
 
-_STANDING = Prepared(
+_STANDING = PreparedRead(
     union_all(
         _campaigns(),
         _registers(),
@@ -159,18 +161,25 @@ _STANDING = Prepared(
         relations_standing(),
         _attempts(),
         reservations_standing(),
+        keys_standing(),
     )
 )
 
 
 def read_standing(
-    connection: Connection, *, campaigns: Iterable[str], numbers: Iterable[int], now: datetime
+    connection: Connection,
+    *,
+    campaigns: Iterable[str],
+    numbers: Iterable[int],
+    now: datetime,
+    keys: Iterable[str] = (),
 ) -> Standing:
-    """Return what the database says of the campaigns (by slug) and numbers, as one statement sees it."""
+    """Return what the database says of campaigns (by slug), numbers and keys (by id), as one statement sees it."""
     name = connection.dialect.name
     values = {
         "campaigns": any_of_value(name, set(campaigns)),
         "numbers": any_of_value(name, set(numbers)),
+        "keys": any_of_value(name, set(keys)),
         "since": instant_value(name, now - LOOK_BACK),
     }
     found = Standing(at=instant_value(name, now))
@@ -185,6 +194,8 @@ def read_standing(
         elif kind == "campaign":
             card = _campaign(row[2:])
             found.campaigns[card.slug] = card
+        elif kind == "key":
+            found.keys[row[2]] = remembered(row[2], row[4], row[5], row[3])
         else:
             found.registers[row[7]] = RegisterCard(row[4], row[5], row[6], read_date_or_none(row[12]))
     return found

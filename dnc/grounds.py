@@ -166,7 +166,9 @@ def _from_lead(lead: LeadFact, grounds: Grounds) -> Ground:
 def _last_to_end(grounds: list[Ground], now: datetime) -> Ground | None:
     """Return the ground in force that ends last; of equals the same one in whatever order they come."""
     in_force = [ground for ground in grounds if ground.until is None or now < ground.until]
-    return min(in_force, key=_rank) if in_force else None
+    if len(in_force) == 1:  # as most are
+        return in_force[0]
+    return min(in_force, key=_rank, default=None)
 
 
 def _rank(ground: Ground) -> tuple[timedelta, str, str, str, str]:

@@ -49,6 +49,7 @@ def checks_api(store: Store, gate: Gate) -> Api:
         status=201,
         response=CheckDocument,
         problems=[UnknownCampaign, Overloaded],
+        confirms=True,
     )
     def create_check(body: CheckQuestion, caller: Caller) -> Rendered:
         """Answer whether this number may be called now; the answer is on record before it is given."""

@@ -4,16 +4,20 @@
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 
 from flask import Blueprint, Flask, Response, g, request
 
-from core.access import Caller, caller_with_key
+from core.access import Caller, caller_with_key, secret_hash
 from core.errors import Forbidden, Unauthenticated
 from core.store import Store
 from web.problems import service_problem
 
 EXTENSION = "ringklar.auth"
+CONFIRMS = "confirms_caller"
+"""Set on a view that reads, with all else, whether a remembered key still stands: it saves a read of its own."""
+KEYS_KNOWN = 1_000
 
 
 class Auth(Enum):
@@ -31,6 +35,7 @@ def install_auth(app: Flask, store: Store) -> None:
     """Deny every request whose blueprint chose no authentication, and authenticate the others before their view."""
     chosen: dict[str | None, tuple[Auth, SessionCheck | None]] = {}
     app.extensions[EXTENSION] = chosen
+    known = KnownKeys(store)
 
     @app.before_request
     def authenticate() -> Response | None:
@@ -41,7 +46,8 @@ def install_auth(app: Flask, store: Store) -> None:
             case Auth.PUBLIC:
                 return None
             case Auth.API_KEY:
-                g.caller = key_caller(store)
+                confirms = getattr(app.view_functions[request.endpoint or ""], CONFIRMS, False)
+                g.caller = known.caller(bearer()) if confirms else key_caller(store)
                 return None
             case Auth.SESSION if check is not None:
                 g.caller = check()
@@ -65,10 +71,46 @@ def key_caller(store: Store) -> Caller:
     Raises:
         Unauthenticated: none, malformed, unknown or revoked.
     """
+    return _caller_with(store, bearer())
+
+
+def bearer() -> str:
+    """Return the key that the request carries.
+
+    Raises:
+        Unauthenticated: none, or malformed.
+    """
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Unauthenticated("send Authorization: Bearer KEY")
-    caller = caller_with_key(store.rows, secret.strip())
+    return secret.strip()
+
+
+def _caller_with(store: Store, secret: str) -> Caller:
+    caller = caller_with_key(store.rows, secret)
     if caller is None:
         raise Unauthenticated("the key is unknown or revoked")
     return caller
+
+
+class KnownKeys:
+    """Keys that were read before, for views that read by themselves whether the key still stands (``CONFIRMS``)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._callers: dict[str, Caller] = {}
+
+    def caller(self, secret: str) -> Caller:
+        """Return whose key this is: as one to be confirmed if it was met before, else as read now.
+
+        Raises:
+            Unauthenticated: it was not met before, and is unknown or revoked.
+        """
+        digest = secret_hash(secret)
+        known = self._callers.get(digest)
+        if known is None:
+            known = _caller_with(self._store, secret)
+            if len(self._callers) >= KEYS_KNOWN:
+                self._callers.clear()
+            self._callers[digest] = replace(known, is_remembered=True)
+        return known

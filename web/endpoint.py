@@ -37,6 +37,7 @@ from pydantic import BaseModel, ConfigDict
 from core.access import Caller, Right
 from core.errors import NotFound, ServiceError
 from core.store import Store
+from web.auth import CONFIRMS, key_caller
 from web.kept import Answer, answer_once
 from web.problems import BodyTooLarge, MalformedRequest, UnsupportedMediaType
 from web.uploads import Upload, received
@@ -107,7 +108,10 @@ class Api:
         return self._declare("GET", path, **declared)
 
     def post(self, path: str, **declared: Any) -> Callable[[View], View]:
-        """Declare a POST endpoint: its ``right``, perhaps status, problems, response, fields, limit, repeatable."""
+        """Declare a POST endpoint: its ``right``, perhaps status, problems, response, fields, limit, repeatable.
+
+        ``confirms``: the view may be given a remembered caller, and refuses one whose key does not stand any more.
+        """
         return self._declare("POST", path, **declared)
 
     def _declare(
@@ -122,6 +126,7 @@ class Api:
         fields: type[BaseModel] | None = None,
         limit: int = BODY_LIMIT,
         repeatable: bool = False,
+        confirms: bool = False,
     ) -> Callable[[View], View]:
         def declare(view: View) -> View:
             hints = get_type_hints(view)
@@ -144,6 +149,7 @@ class Api:
             )
             self.operations.append(operation)
             run = _runner(self._store, operation, view, names, limit)
+            setattr(run, CONFIRMS, confirms)
             self.blueprint.add_url_rule(path, view.__name__, run, methods=[method])
             return view
 
@@ -158,15 +164,20 @@ def _runner(
 
     def run(**arguments: Any) -> Response:
         caller: Caller = g.caller
-        caller.require(operation.right)
-        if any("\x00" in part for part in arguments.values()):
-            raise NotFound("there is nothing of that name")
-        if wants_caller:
-            arguments["caller"] = caller
-        if body_model is not None:
-            arguments["body"] = body_model.model_validate(read_json(limit))
-        if query_model is not None:
-            arguments["query"] = query_model.model_validate(read_query())
+        try:
+            caller.require(operation.right)
+            if any("\x00" in part for part in arguments.values()):
+                raise NotFound("there is nothing of that name")
+            if wants_caller:
+                arguments["caller"] = caller
+            if body_model is not None:
+                arguments["body"] = body_model.model_validate(read_json(limit))
+            if query_model is not None:
+                arguments["query"] = query_model.model_validate(read_query())
+        except Exception:
+            if caller.is_remembered:
+                key_caller(store)  # a key that was revoked is told that, whatever else is wrong
+            raise
         with _upload(operation.takes_file, limit) as upload:
             if upload is not None:
                 arguments["upload"] = upload
@@ -238,7 +249,7 @@ def read_json(limit: int = BODY_LIMIT) -> object:
         BodyTooLarge: the body is over ``limit`` bytes.
         MalformedRequest: not JSON by RFC 8259 in UTF-8, a key twice in one object, or text no database can keep.
     """
-    if request.mimetype != "application/json":
+    if request.content_type != "application/json" and request.mimetype != "application/json":
         raise UnsupportedMediaType("send application/json")
     if (request.content_length or 0) > limit:
         raise BodyTooLarge(f"at most {limit} bytes")
@@ -246,7 +257,7 @@ def read_json(limit: int = BODY_LIMIT) -> object:
     try:
         # Decoded here, because json takes bytes for UTF-16 or UTF-32 if they look like it.
         text = request.get_data().decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise MalformedRequest("the body is not valid JSON in UTF-8, or names a key twice") from error
     if "\\u" in text:  # written out, JSON has no NUL in a text, and UTF-8 no half of a surrogate pair
@@ -275,6 +286,9 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _constant(_name: str) -> object:
     raise ValueError("not a JSON number")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 
 
 def _refuse_unstorable(value: object) -> None:

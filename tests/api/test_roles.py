@@ -131,6 +131,7 @@ def test_nobody_without_a_key_is_answered(shared: Ringklar) -> None:
 def test_a_revoked_key_is_dead_at_once(ringklar: Ringklar) -> None:
     key = ringklar.new_key(Role.DIALER, ringklar.seeded.seller_id)
     answered(ringklar.get("/v1/changes", key=key), 200)
+    answered(ringklar.post("/v1/checks", {"campaign": CAMPAIGN, "number": FROM_PARTNER}, key=key), 201)
 
     with ringklar.service.store.writing() as session:
         row = session.query(ApiKey).filter_by(key_hash=secret_hash(key)).one()
