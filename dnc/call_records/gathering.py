@@ -23,9 +23,9 @@ def key_of(call_id: str | None) -> int:
 
 
 def histories(
-    session: Session, numbers: Sequence[int], *, seller_id: str, campaign_id: str | None, without_file: str
+    session: Session, numbers: Sequence[int], *, seller_id: str, campaign_id: str | None
 ) -> Mapping[int, NumberHistory]:
-    """Return by number its checks, contacts, opt-outs, holds and restrictions, and the call records of other files.
+    """Return by number its checks, contacts, opt-outs, holds and restrictions, and the call records that are kept.
 
     By ix_checks_number, ix_contacts_number_started_at and ix_call_records_number_started_at.
     """
@@ -61,8 +61,8 @@ def histories(
             CallRecord.contact_id,
         )
         .join(CallRecordFile, CallRecordFile.id == CallRecord.file_id)
-        .where(any_of(CallRecord.number, NUMBERS), CallRecord.file_id != without_file)
-        .where(CallRecordFile.seller_id == seller_id, CallRecord.started_at.is_not(None))
+        .where(any_of(CallRecord.number, NUMBERS), CallRecord.started_at.is_not(None))
+        .where(CallRecordFile.seller_id == seller_id)
     )
     for called, began_at, written_id, state, held_against, contact_id in session.execute(earlier, values):
         if called is not None and began_at is not None:
@@ -71,6 +71,20 @@ def histories(
     for number, stops in stops_on(session, numbers, seller_id).items():
         found[number].stops = stops
     return found
+
+
+def kept_beside(session: Session, *, seller_id: str, file_id: str) -> tuple[int, frozenset[tuple[str, int]]]:
+    """Return what is equal as long as no row of the seller's other files is kept: cheap, to be asked often.
+
+    How many files are matched, and the newest row of each that is not and has some.
+    """
+    others = (CallRecordFile.seller_id == seller_id) & (CallRecordFile.id != file_id)
+    newest = select(func.max(CallRecord.row_no)).where(CallRecord.file_id == CallRecordFile.id).scalar_subquery()
+    under_way = select(CallRecordFile.id, newest).where(others, CallRecordFile.matched_at.is_(None))
+    matched = select(func.count()).select_from(CallRecordFile).where(others, CallRecordFile.matched_at.is_not(None))
+    return session.scalar(matched) or 0, frozenset(
+        (id_, row_no) for id_, row_no in session.execute(under_way) if row_no
+    )
 
 
 def contacts_in(

@@ -21,7 +21,7 @@ from core.ledger import Event, canonical, put_on_record
 from core.sellers import seller_of
 from core.store import Store
 from dnc.call_records.errors import CallRecordsBusy, TooManyCallRecords
-from dnc.call_records.gathering import contacts_in, histories, key_of
+from dnc.call_records.gathering import contacts_in, histories, kept_beside, key_of
 from dnc.call_records.matching import Match, NumberHistory, RecordedCall, match_calls
 from dnc.call_records.models import CallRecord, CallRecordFile
 from dnc.call_records.reports import CallRecordsReport, report_of
@@ -37,7 +37,7 @@ MOST_ROWS = 3_000_000
 NUMBERS_AT_ONCE = 2_000
 ROWS_AT_ONCE = 5_000
 """Rows in a transaction: a check waits for it to commit."""
-FILE_LOCKS, LOCKS = 0x52494E47_435200, 251  # PostgreSQL advisory locks: one writer of a file's rows at a time
+SELLER_LOCKS, LOCKS = 0x52494E47_435200, 251  # PostgreSQL advisory locks: one writer of a seller's call records
 _ID_BYTES = 16
 _NONE = bytes(_ID_BYTES)
 
@@ -52,12 +52,24 @@ class _Scope:
     channel: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """How many rows of the file were kept, and what of others, in the state of the database that calls were matched to.
+
+    ``beside`` is not renewed when rows are matched anew: the rows after them have to be as well.
+    """
+
+    done: int
+    beside: object
+
+
 class _Outcomes:
     """What became of each row, in little memory: it is found in order of numbers, and written in order of rows."""
 
     def __init__(self) -> None:
         self.numbers, self.started, self.keys = array("q"), array("q"), array("q")
         self._states = bytearray()
+        self._is_call = bytearray()
         self._ids = bytearray()
         self._first: int | None = None
         self._last = 0
@@ -77,6 +89,7 @@ class _Outcomes:
             self._first = self.started[-1] if self._first is None else min(self._first, self.started[-1])
             self._last = max(self._last, self.started[-1])
         self._states.append(PLACE_OF[fault or CallState.MATCHED])
+        self._is_call.append(fault is None)
         self._ids += _NONE * 2
 
     def settle(self, place: int, match: Match) -> None:
@@ -98,9 +111,12 @@ class _Outcomes:
         """Return when the first and the last call began; None without calls."""
         return None if self._first is None else (from_microseconds(self._first), from_microseconds(self._last))
 
-    def by_number(self) -> Iterator[dict[int, list[int]]]:
-        """Yield the places of the calls by number, each number's in order of their start, some numbers at a time."""
-        calls = self._calls()
+    def by_number(self, first: int, beyond: int | None = None) -> Iterator[dict[int, list[int]]]:
+        """Yield the places of calls by number, each number's in order of their start, some numbers at a time.
+
+        Of the rows from place ``first`` to before ``beyond``, or to the end.
+        """
+        calls = np.flatnonzero(np.frombuffer(self._is_call, np.uint8)[first:beyond]).astype(np.int64) + first
         numbers, started = np.frombuffer(self.numbers, np.int64), np.frombuffer(self.started, np.int64)
         order = calls[np.lexsort((calls, started[calls], numbers[calls]))]
         some: dict[int, list[int]] = {}
@@ -112,10 +128,6 @@ class _Outcomes:
             some.setdefault(number, []).append(place)
         if some:
             yield some
-
-    def _calls(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        states = np.frombuffer(self._states, np.uint8)
-        return np.flatnonzero(states == PLACE_OF[CallState.MATCHED]).astype(np.int64)
 
 
 def match_call_records(
@@ -153,7 +165,7 @@ def match_call_records(
     sha256, size = file.identity()
     asked = hashlib.sha256(canonical([campaign, file.asked]).encode()).hexdigest()
     with store.writing() as session:
-        lock_key(session, FILE_LOCKS + int(sha256[:8], 16) % LOCKS)
+        _lock(session, seller_id)
         row = _known(session, seller_id, sha256, asked)
         if row is None:
             row = CallRecordFile(
@@ -175,8 +187,9 @@ def match_call_records(
         received_at = row.received_at
     outcomes = _read(file, received_at + CLOCK_SLACK)
     with store.snapshot() as session:
-        _match(session, scope, outcomes)
-    _write(store, scope, file, outcomes)
+        seen = _Seen(_written(session, scope.file_id), _kept_beside(session, scope))
+        _match(session, scope, outcomes, seen.done)
+    _write(store, scope, file, outcomes, seen)
     return _finish(store, caller, scope, outcomes)
 
 
@@ -211,16 +224,13 @@ def _read(file: CallFile, last: datetime) -> _Outcomes:
     return outcomes
 
 
-def _match(session: Session, scope: _Scope, outcomes: _Outcomes) -> None:
-    """Match all calls, as one state of the database has it."""
-    for some in outcomes.by_number():
-        known = histories(
-            session,
-            list(some),
-            seller_id=scope.seller_id,
-            campaign_id=scope.campaign_id,
-            without_file=scope.file_id,
-        )
+def _match(session: Session, scope: _Scope, outcomes: _Outcomes, first: int, beyond: int | None = None) -> None:
+    """Match the calls from place ``first`` to before ``beyond``, or to the end, as one state of the database has it.
+
+    What is kept of the file already, by a run that was cut off, stands as it is.
+    """
+    for some in outcomes.by_number(first, beyond):
+        known = histories(session, list(some), seller_id=scope.seller_id, campaign_id=scope.campaign_id)
         for number, places in some.items():
             calls = [RecordedCall(from_microseconds(outcomes.started[place]), outcomes.keys[place]) for place in places]
             matches = match_calls(calls, known.get(number, NumberHistory()), scope.channel)
@@ -228,43 +238,57 @@ def _match(session: Session, scope: _Scope, outcomes: _Outcomes) -> None:
                 outcomes.settle(place, match)
 
 
-def _write(store: Store, scope: _Scope, file: CallFile, outcomes: _Outcomes) -> None:
+def _write(store: Store, scope: _Scope, file: CallFile, outcomes: _Outcomes, seen: _Seen) -> None:
     """Write the rows that are not written yet, in order."""
-    with store.reading() as session:
-        done = _written(session, scope.file_id)
-    waiting: list[dict[str, object]] = []
+    waiting: list[CallRow] = []
     for place, row in enumerate(file.rows()):
-        if place < done:
+        if place < seen.done:
             continue
-        match = outcomes.of(place)
-        waiting.append(
-            {
-                "file_id": scope.file_id,
-                "row_no": place + 1,
-                "number": row.number,
-                "started_at": row.started_at,
-                "seconds": row.seconds,
-                "call_id": row.call_id,
-                "agent": row.agent,
-                "state": match.state.value,
-                "check_id": match.check_id,
-                "contact_id": match.contact_id,
-            }
-        )
+        waiting.append(row)
         if len(waiting) >= ROWS_AT_ONCE:
-            done = _keep(store, scope.file_id, done, waiting)
+            seen = _keep(store, scope, outcomes, seen, waiting)
             waiting = []
     if waiting:
-        _keep(store, scope.file_id, done, waiting)
+        _keep(store, scope, outcomes, seen, waiting)
 
 
-def _keep(store: Store, file_id: str, done: int, rows: list[dict[str, object]]) -> int:
+def _keep(store: Store, scope: _Scope, outcomes: _Outcomes, seen: _Seen, rows: list[CallRow]) -> _Seen:
+    """Write these rows, matched anew if another file's were kept since: no check carries a call of each."""
+    end = seen.done + len(rows)
     with store.writing() as session:
-        lock_key(session, FILE_LOCKS + int(file_id[-8:], 16) % LOCKS)
-        if _written(session, file_id) != done:
+        _lock(session, scope.seller_id)
+        if _written(session, scope.file_id) != seen.done:
             raise CallRecordsBusy("wait for it, or ask again")
-        session.execute(insert(CallRecord), rows)
-    return done + len(rows)
+        if _kept_beside(session, scope) != seen.beside:
+            _match(session, scope, outcomes, seen.done, end)
+        session.execute(
+            insert(CallRecord),
+            [_values(scope.file_id, place, row, outcomes.of(place)) for place, row in enumerate(rows, seen.done)],
+        )
+    return _Seen(end, seen.beside)
+
+
+def _values(file_id: str, place: int, row: CallRow, match: Match) -> dict[str, object]:
+    return {
+        "file_id": file_id,
+        "row_no": place + 1,
+        "number": row.number,
+        "started_at": row.started_at,
+        "seconds": row.seconds,
+        "call_id": row.call_id,
+        "agent": row.agent,
+        "state": match.state.value,
+        "check_id": match.check_id,
+        "contact_id": match.contact_id,
+    }
+
+
+def _lock(session: Session, seller_id: str) -> None:
+    lock_key(session, SELLER_LOCKS + int(seller_id[-8:], 16) % LOCKS)
+
+
+def _kept_beside(session: Session, scope: _Scope) -> object:
+    return kept_beside(session, seller_id=scope.seller_id, file_id=scope.file_id)
 
 
 def _written(session: Session, file_id: str) -> int:

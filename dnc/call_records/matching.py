@@ -49,7 +49,7 @@ class LoggedCall:
 
 @dataclass(frozen=True, slots=True)
 class EarlierCall:
-    """A call record of the number that was matched before, from another file."""
+    """A call record of the number that was matched before: of another file, or a row of this one that is kept."""
 
     started_at: datetime
     key: int

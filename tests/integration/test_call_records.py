@@ -1,8 +1,11 @@
 """Files of call records matched to checks: every row accounted for, once, and what no check permitted is found."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -195,11 +198,11 @@ def test_what_was_cut_off_anywhere_goes_on_when_it_is_asked_for_again(
     monkeypatch.setattr(importing, "ROWS_AT_ONCE", 2)
     real, done = importing._keep, [0]
 
-    def cut_off(*arguments: object) -> int:
+    def cut_off(*arguments: Any) -> Any:
         done[0] += 1
         if done[0] > units:
             raise KeyboardInterrupt
-        return real(*arguments)  # type: ignore[arg-type] # handed on as they came
+        return real(*arguments)
 
     def cut_off_at_the_end(*_arguments: object) -> CallRecordsReport:
         raise KeyboardInterrupt
@@ -219,6 +222,56 @@ def test_what_was_cut_off_anywhere_goes_on_when_it_is_asked_for_again(
     with seeded.service.store.reading() as session:
         assert list(session.scalars(select(CallRecord.row_no).order_by(CallRecord.row_no))) == [1, 2, 3, 4, 5]
     assert not verified(seeded.service).findings
+
+
+@pytest.mark.parametrize(("minute", "other"), [(1, "check_used"), (0, "repeated")])
+def test_two_files_matched_at_the_same_moment_never_put_two_calls_on_one_check(
+    seeded: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minute: int, other: str
+) -> None:
+    check(seeded, FROM_PARTNER, TUESDAY_AT_TEN)
+    seeded.clock.at += 9 * MINUTE
+    files = [written(tmp_path, row(FROM_PARTNER, 0), name="first.csv")]
+    files.append(written(tmp_path, row(FROM_PARTNER, minute), "x;y", name="second.csv"))
+    both, real = Barrier(2), importing._match
+
+    def match_together(*arguments: Any) -> None:
+        real(*arguments)
+        if len(arguments) == 4:  # not when it is done anew
+            both.wait(60)
+
+    monkeypatch.setattr(importing, "_match", match_together)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda path: matched(seeded, path), files))
+
+    with seeded.service.store.reading() as session:
+        states = session.scalars(select(CallRecord.state).where(CallRecord.number.is_not(None))).all()
+    assert sorted(states) == sorted(["matched", other])
+    assert not verified(seeded.service).findings
+
+
+def test_a_file_that_goes_on_after_others_came_keeps_to_what_it_wrote_itself(
+    seeded: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check carries the row that is kept already, though the same call stands in another file since."""
+    check(seeded, FROM_PARTNER, TUESDAY_AT_TEN)
+    seeded.clock.at += 9 * MINUTE
+    path = written(tmp_path, row(FROM_PARTNER, 0), row(FROM_PARTNER, 1))
+    monkeypatch.setattr(importing, "ROWS_AT_ONCE", 1)
+    real, done = importing._keep, [0]
+
+    def cut_off(*arguments: Any) -> Any:
+        done[0] += 1
+        if done[0] > 1:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(importing, "_keep", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            matched(seeded, path)
+    assert counted(matched(seeded, written(tmp_path, row(FROM_PARTNER, 0), name="other.csv"))) == {"repeated": 1}
+
+    assert counted(matched(seeded, path)) == {"matched": 1, "check_used": 1}
 
 
 def test_the_result_is_on_record_without_a_number(seeded: Seeded, tmp_path: Path) -> None:
