@@ -164,7 +164,7 @@ def _runner(
 
     def run(**arguments: Any) -> Response:
         caller: Caller = g.caller
-        try:
+        with _revoked_key_first(store, caller):
             caller.require(operation.right)
             if any("\x00" in part for part in arguments.values()):
                 raise NotFound("there is nothing of that name")
@@ -174,10 +174,6 @@ def _runner(
                 arguments["body"] = body_model.model_validate(read_json(limit))
             if query_model is not None:
                 arguments["query"] = query_model.model_validate(read_query())
-        except Exception:
-            if caller.is_remembered:
-                key_caller(store)  # a key that was revoked is told that, whatever else is wrong
-            raise
         with _upload(operation.takes_file, limit) as upload:
             if upload is not None:
                 arguments["upload"] = upload
@@ -196,6 +192,17 @@ def _runner(
 
     run.__name__ = operation.name
     return run
+
+
+@contextmanager
+def _revoked_key_first(store: Store, caller: Caller) -> Iterator[None]:
+    """Refuse a remembered caller whose key was revoked for that reason, whatever else is wrong with the request."""
+    try:
+        yield
+    except Exception:
+        if caller.is_remembered:
+            key_caller(store)
+        raise
 
 
 @contextmanager
