@@ -23,6 +23,8 @@ class Places(MutableMapping[str, click.Command]):
                 found = self._known[name] = getattr(import_module(module), attribute)
             finally:
                 if collects:
+                    if not gc.get_freeze_count():
+                        gc.freeze()  # it stays until the end: to look through it again, then too, takes as long
                     gc.enable()
         return found
 
