@@ -33,7 +33,15 @@ def histories(
     values = {"numbers": any_of_value(session.get_bind().dialect.name, numbers)}
     channels = {one.id: one.channel for one in session.scalars(select(Campaign))}
     checks = (
-        select(Check.number, Check.id, Check.campaign_id, Check.verdict, Check.checked_at, Check.valid_until)
+        select(
+            Check.number,
+            Check.id,
+            Check.campaign_id,
+            Check.verdict,
+            Check.checked_at,
+            Check.valid_until,
+            Check.asked_by,
+        )
         .where(any_of(Check.number, NUMBERS), Check.seller_id == seller_id)
         .order_by(Check.checked_at, Check.id)
     )
@@ -45,9 +53,10 @@ def histories(
     if campaign_id is not None:
         checks = checks.where(Check.campaign_id == campaign_id)
         contacts = contacts.where(Contact.campaign_id == campaign_id)
-    for checked, id_, in_campaign, verdict, checked_at, valid_until in session.execute(checks, values):
+    for checked, id_, in_campaign, verdict, checked_at, valid_until, asked_by in session.execute(checks, values):
         if checked is not None:
-            check = StoredCheck(id_, channels[in_campaign], verdict, checked_at, valid_until)
+            channel = channels[in_campaign]
+            check = StoredCheck(id_, channel, verdict, checked_at, valid_until, in_campaign, asked_by)
             found[checked].checks.append(check)
     for number, id_, check_id, call_id, started_at in session.execute(contacts, values):
         found[number].contacts.append(LoggedCall(id_, check_id, key_of(call_id), started_at))

@@ -1,8 +1,9 @@
 """Match the calls on one number to the checks and contacts of a seller. Pure.
 
 A call belongs to the newest check that allowed one at or before its start, as a dialer uses them; where that gives no
-permission, to one made within the clocks' slack after. One check carries one call. The rules by which a check permits a
-call are those for contacts (``dnc.permits``).
+permission, to one made within the clocks' slack after. A later no to the same asker in the same campaign takes the
+permission back; one to another does not, who may have been denied for the very attempt that the first holds. One check
+carries one call. The rules by which a check permits a call are those for contacts (``dnc.permits``).
 """
 
 from bisect import bisect_right
@@ -35,6 +36,8 @@ class StoredCheck:
     verdict: str
     checked_at: datetime
     valid_until: datetime | None
+    campaign_id: str
+    asked_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,7 @@ class _Matcher:
         checks = self._known.checks
         now = bisect_right(self._checked_at, call.started_at)
         soon = bisect_right(self._checked_at, call.started_at + CLOCK_SLACK)
-        allowed = next((checks[place] for place in range(now - 1, -1, -1) if checks[place].verdict == "allow"), None)
+        allowed = _newest_permission(checks[:now])
         is_valid = allowed is not None and fault_of_check(allowed, call.started_at) is None
         if allowed is not None and is_valid and self._is_free(allowed, contact):
             return allowed, CallState.MATCHED
@@ -176,3 +179,14 @@ class _Matcher:
             return False
         claimed = self._claimed_on.get(check.id)
         return claimed is None or (contact is not None and contact.id == claimed)
+
+
+def _newest_permission(checks: Sequence[StoredCheck]) -> StoredCheck | None:
+    """Return the newest check that allowed a call and was not followed by a no to the same asker in its campaign."""
+    refused = set()
+    for one in reversed(checks):
+        if one.verdict != "allow":
+            refused.add((one.campaign_id, one.asked_by))
+        elif (one.campaign_id, one.asked_by) not in refused:
+            return one
+    return None

@@ -26,6 +26,7 @@ from dnc.call_records.reports import (
 )
 from dnc.call_records.rows import Column, HowToReadCalls
 from dnc.call_records.states import CallState
+from dnc.campaigns import close_campaign
 from dnc.gate import UnknownCampaign
 from tests.calls import call, check, compliance, contact, dialer
 from tests.integration.seeds import KINDS, seeded_service, verified
@@ -147,6 +148,16 @@ def test_a_call_after_a_no_is_found_whatever_its_check_said(seeded: Seeded, tmp_
     seeded.clock.at += MINUTE
 
     assert counted(matched(seeded, written(tmp_path, row(FROM_PARTNER, 2)))) == {"after_opt_out": 1}
+
+
+def test_a_call_after_a_newer_no_to_its_dialer_is_reported(seeded: Seeded, tmp_path: Path) -> None:
+    check(seeded, FROM_PARTNER, TUESDAY_AT_TEN)
+    with seeded.service.store.writing() as session:
+        close_campaign(session, OPERATOR, slug=CAMPAIGN, now=TUESDAY_AT_TEN + MINUTE)
+    check(seeded, FROM_PARTNER, TUESDAY_AT_TEN + 2 * MINUTE)
+    seeded.clock.at += 9 * MINUTE
+
+    assert counted(matched(seeded, written(tmp_path, row(FROM_PARTNER, 3)))) == {"denied_check": 1}
 
 
 def test_contacts_that_no_call_record_shows_are_listed(seeded: Seeded, tmp_path: Path) -> None:

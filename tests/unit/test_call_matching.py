@@ -16,9 +16,11 @@ def at(minutes: float) -> datetime:
     return TEN + minutes * MINUTE
 
 
-def check(id_: str, minutes: float, *, verdict: str = "allow", lasts: float = 10) -> StoredCheck:
+def check(
+    id_: str, minutes: float, *, verdict: str = "allow", lasts: float = 10, campaign: str = "c", asker: str = "me"
+) -> StoredCheck:
     until = at(minutes + lasts) if verdict == "allow" else None
-    return StoredCheck(id_, "voice", verdict, at(minutes), until)
+    return StoredCheck(id_, "voice", verdict, at(minutes), until, campaign, asker)
 
 
 def call(minutes: float, key: int = 0) -> RecordedCall:
@@ -36,9 +38,31 @@ def test_a_call_belongs_to_the_newest_check_that_allowed_one() -> None:
 
 
 def test_a_denial_to_somebody_else_does_not_take_a_permission_away() -> None:
-    known = NumberHistory(checks=[check("mine", -2), check("theirs", -1, verdict="deny")])
+    """Who may have been denied for the very attempt that the first holds; nor does one in another campaign."""
+    theirs = check("theirs", -1, verdict="deny", asker="another")
+    elsewhere = check("elsewhere", -1, verdict="deny", campaign="another")
 
-    assert told([call(0)], known) == [("matched", "mine")]
+    assert told([call(0)], NumberHistory(checks=[check("mine", -2), theirs])) == [("matched", "mine")]
+    assert told([call(0)], NumberHistory(checks=[check("mine", -2), elsewhere])) == [("matched", "mine")]
+
+
+@pytest.mark.parametrize("verdict", ["deny", "unknown"])
+def test_a_later_no_to_the_same_asker_takes_the_permission_back(verdict: str) -> None:
+    checks = [check("first", -4), check("yes", -3), check("no", -1, verdict=verdict)]
+
+    assert told([call(-2), call(0)], NumberHistory(checks=checks)) == [("matched", "yes"), ("denied_check", "no")]
+
+
+def test_where_a_permission_was_taken_back_that_of_another_asker_still_stands() -> None:
+    checks = [check("theirs", -4, asker="another"), check("yes", -3), check("no", -1, verdict="deny")]
+
+    assert told([call(0)], NumberHistory(checks=checks)) == [("matched", "theirs")]
+
+
+def test_a_yes_after_a_no_is_a_permission_again() -> None:
+    known = NumberHistory(checks=[check("yes", -3), check("no", -2, verdict="deny"), check("again", -1)])
+
+    assert told([call(0), call(1)], known) == [("matched", "again"), ("check_used", "again")]
 
 
 @pytest.mark.parametrize(
