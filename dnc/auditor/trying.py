@@ -105,6 +105,7 @@ class Trial:
         self.differences: list[Difference] = []
         self.excused: list[Difference] = []
         self._given: list[_Given] = []
+        self._policies: set[tuple[int, str]] = set()
 
     @property
     def waiting(self) -> int:
@@ -130,7 +131,9 @@ class Trial:
         self.counts.screened += rows if isinstance(rows, int) else 0
         for number, stored in enumerate(decisions):
             what = _decided_otherwise(stored)
-            if what is not None:
+            if what is None:
+                self._policies.add((place.chain, str(stored["answer"]["policy"])))
+            else:
                 given = [one for one in given if one.decision is not stored]  # told; nothing of it can be relied on
                 ids = [row[0] for row in rows if row[2] == number] if isinstance(rows, list) else []
                 for check_id in ids or [None]:
@@ -196,7 +199,7 @@ class Trial:
             if facts is None:
                 self._differ(one.entry, one.id, Against.TABLES, "what the tables hold of its number cannot be read")
                 continue
-            what = _rebuilt_otherwise(one, row, facts)
+            what = self._rebuilt_otherwise(one, row, facts)
             if what is not None:
                 doubted.append(_Doubted(one, row, question, facts, what, [facts]))
         doubted = self._without_excused(doubted, IN_FLIGHT)
@@ -206,7 +209,7 @@ class Trial:
         )
         for each in doubted:
             one, row = each.given, each.row
-            if any(_rebuilt_otherwise(one, row, _filled(one, facts)) is None for facts in each.tried):
+            if any(self._rebuilt_otherwise(one, row, _filled(one, facts)) is None for facts in each.tried):
                 self.counts.unrebuilt += 1
             else:
                 self._differ(one.entry, one.id, Against.TABLES, each.what)
@@ -222,13 +225,35 @@ class Trial:
             found = rebuilt[place * len(slacks) : (place + 1) * len(slacks)]
             tried = [_held_as(each.facts, facts) for facts in found if facts is not None]
             each.tried += tried
-            if any(_rebuilt_otherwise(each.given, each.row, facts) is None for facts in tried):
+            if any(self._rebuilt_otherwise(each.given, each.row, facts) is None for facts in tried):
                 entry = each.given.entry
                 self.counts.in_flight += 1
                 self.excused.append(Difference(entry.chain, entry.seq, each.given.id, Against.TABLES, each.what))
             else:
                 left.append(each)
         return left
+
+    def _rebuilt_otherwise(self, one: _Given, row: Check, facts: CallFacts) -> str | None:
+        """Return what differs from the stored answer when ``facts`` are decided at its moment, or None.
+
+        An answer that found no policy is decided without one, unless its process knew the one of today: its country may
+        have had none yet. Without a policy nothing is allowed, so no yes can hide there.
+        """
+        answer = one.decision["answer"]
+        stored = facts_from_record(one.decision["facts"])
+        if one.phonenumbers != metadata_version():  # the numbering plan itself has changed since
+            facts = replace(facts, number=stored.number)
+        policy = policy_for(None if facts.number is None else facts.number.country, row.checked_at)
+        if policy is not None and answer.get("policy") is None:
+            policy = policy if (one.entry.chain, policy.version) in self._policies else None
+        decision = decide(facts, policy, row.checked_at)
+        told = _told(decision)
+        said = {name: answer.get(name) for name in told} | {"reasons": [reason["code"] for reason in answer["reasons"]]}
+        wrong = [name for name in told if told[name] != said[name]]
+        if not wrong:
+            return None
+        differing = [name for name in CallFacts.__dataclass_fields__ if getattr(facts, name) != getattr(stored, name)]
+        return f"{', '.join(wrong)} would differ; the tables differ in {', '.join(differing) or 'nothing'}"
 
     def _facts(
         self, asked: Sequence[Asked], dated: Callable[[Past], Past] = lambda past: past
@@ -271,23 +296,6 @@ def _around(asked: Asked, slack: timedelta) -> Asked:
     """Return the question as of a moment around its own; what another's fast clock dated after it is known then too."""
     moment = asked.at + slack
     return replace(asked, at=max(asked.at, moment), known_at=moment)
-
-
-def _rebuilt_otherwise(one: _Given, row: Check, facts: CallFacts) -> str | None:
-    """Return what differs from the stored answer when ``facts`` are decided at its moment, or None. Pure."""
-    answer = one.decision["answer"]
-    stored = facts_from_record(one.decision["facts"])
-    if one.phonenumbers != metadata_version():  # the numbering plan itself has changed since
-        facts = replace(facts, number=stored.number)
-    country = None if facts.number is None else facts.number.country
-    decision = decide(facts, policy_for(country, row.checked_at), row.checked_at)
-    told = _told(decision)
-    said = {name: answer.get(name) for name in told} | {"reasons": [reason["code"] for reason in answer["reasons"]]}
-    wrong = [name for name in told if told[name] != said[name]]
-    if not wrong:
-        return None
-    differing = [name for name in CallFacts.__dataclass_fields__ if getattr(facts, name) != getattr(stored, name)]
-    return f"{', '.join(wrong)} would differ; the tables differ in {', '.join(differing) or 'nothing'}"
 
 
 def _told(decision: Decision) -> dict[str, object]:

@@ -14,6 +14,7 @@ import dnc.recorded
 from core.erasure import erase_payloads
 from core.ledger import LedgerEntry, Position
 from core.numbers import Number, read_number
+from dnc import deciding
 from dnc.auditor import auditing, trying
 from dnc.auditor.auditing import AuditBusy, AuditReport, Scope, audit, audits, differences_of
 from dnc.auditor.models import Audit
@@ -36,6 +37,7 @@ from tests.seeding import (
     opt_out,
 )
 
+ABROAD = "+442079460123"
 NUMBERS = [FROM_PARTNER, FROM_LIST, LISTED, OPTED_OUT, WITHOUT_SOURCE, "not a number"]
 
 
@@ -233,6 +235,30 @@ def test_a_rule_that_was_changed_is_found_from_the_tables_too(
     monkeypatch.setattr(trying, "policy_for", lambda _country, _at: None)
 
     assert found(on_sqlite, audited(on_sqlite)) == [(Against.TABLES, id_)]
+
+
+@pytest.mark.parametrize("knew", [False, True])
+def test_an_answer_from_before_its_country_had_a_policy_is_tried_without_one(
+    on_sqlite: Seeded, monkeypatch: pytest.MonkeyPatch, knew: bool
+) -> None:
+    """A later version knows the law of more countries; a process that knew it must have gone by it."""
+    monkeypatch.setattr(deciding, "policy_for", lambda _country, _at: None)
+    [id_] = ask(on_sqlite, ABROAD)
+    monkeypatch.undo()
+    if knew:
+        ask(on_sqlite, ABROAD)
+
+    assert found(on_sqlite, audited(on_sqlite)) == ([(Against.TABLES, id_)] if knew else [])
+
+
+def test_no_allow_hides_behind_a_policy_that_there_was_not(on_sqlite: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "policy_for", lambda _country, _at: None)
+    [id_] = ask(on_sqlite, ABROAD)
+    monkeypatch.undo()
+    tamper(on_sqlite, "UPDATE checks SET verdict = 'allow'")
+    _rewrite(on_sqlite, lambda payload: payload.replace('"verdict":"deny"', '"verdict":"allow"'))
+
+    assert found(on_sqlite, audited(on_sqlite)) == [(Against.FACTS, id_)]
 
 
 def test_a_no_that_was_written_in_the_same_moments_is_told_and_is_no_difference(seeded: Seeded) -> None:
