@@ -33,7 +33,6 @@ _SPELLINGS: Final = tuple(f"{head}70{tail}" for head, tail in product(_HEADS, _T
 _FIRST: Final = 46_700_000_000
 _PREFIXES: Final = np.array([4670, 4672, 4673, 4676, 4679], dtype=np.int64)
 _AFTER_PREFIX: Final = 10_000_000
-_WEIGHTS: Final = 10.0 ** np.arange(7, -1, -1)
 _MOBILE: Final[Plan] = ("SE", NumberKind.MOBILE, True)
 FAULTS: Final = tuple(NumberFault)
 """What a cell without a number is told apart by: in place n it has the value -1 - n."""
@@ -76,7 +75,10 @@ def _read_spelling(spelling: str, digits: npt.NDArray[np.uint8], shapes: _Shapes
     read = digits[places]
     columns = [at for at, mark in enumerate(spelling) if mark.isdecimal()]
     head, tail = columns[:-8], columns[-8:]
-    values = _FIRST + (read[:, tail] @ _WEIGHTS).astype(np.int64)
+    values: Ints = read[:, tail[0]].astype(np.int64)
+    for at in tail[1:]:
+        values = values * 10 + read[:, at]
+    values += _FIRST
     is_ours = np.all([read[:, at] == int(spelling[at]) for at in head], axis=0)
     found[places[is_ours]] = values[is_ours]
 

@@ -7,7 +7,7 @@ cell; every other row keeps the cells that it came with.
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -159,23 +159,20 @@ def _simple_rows(raw: bytes, codec: str, position: int, how: FileLayout) -> Rows
         raw = raw.replace(b"\r\n", b"\n")
         if b"\r" in raw:
             return None
-    text = raw.decode(codec, errors="replace")
-    if codec != UTF_8 or "\ufffd" in text:
-        raw = text.encode()
+    raw, lines = _lines_in(raw, codec)
     written = np.frombuffer(raw, dtype=np.uint8)
     stops = np.flatnonzero(written == _LINE_END)
     if not raw.endswith(b"\n"):
         stops = np.append(stops, len(raw))
     starts = np.concatenate([[0], stops[:-1] + 1])
     is_empty = starts == stops
-    lines = pl.read_lines(io.BytesIO(raw)).to_series()
     if is_empty.any():
         starts, stops = starts[~is_empty], stops[~is_empty]
         lines = lines.filter(pl.Series(~is_empty))
     if (stops - starts).max(initial=0) > LINE_LIMIT:
         return None
     marks = np.flatnonzero(written == ord(how.layout.delimiter))
-    first = np.searchsorted(marks, starts)
+    first = _first_marks(marks, starts, stops, how.width - 1)
     is_plain = np.diff(first, append=len(marks)) == how.width - 1
     if is_plain.all():
         return Rows(lines, read_spans(raw, *_spans(starts, stops, marks, first, how)), [], position)
@@ -183,6 +180,23 @@ def _simple_rows(raw: bytes, codec: str, position: int, how: FileLayout) -> Rows
     spans = _spans(starts[is_plain], stops[is_plain], marks, first[is_plain], how)
     values[is_plain] = read_spans(raw, *spans)
     return Rows(*_mended(lines, values, np.flatnonzero(~is_plain).tolist(), {}, how), [], position)
+
+
+def _lines_in(raw: bytes, codec: str) -> tuple[bytes, pl.Series]:
+    """Return the text in UTF-8, and its lines; what is no character is replaced."""
+    if codec == UTF_8:
+        with suppress(pl.exceptions.ComputeError):  # as it is, if it is UTF-8 throughout
+            return raw, pl.read_lines(io.BytesIO(raw)).to_series()
+    raw = raw.decode(codec, errors="replace").encode()
+    return raw, pl.read_lines(io.BytesIO(raw)).to_series()
+
+
+def _first_marks(marks: Ints, starts: Ints, stops: Ints, each: int) -> Ints:
+    """Return the place among the ``marks`` of the first one in each line, or after it; ``each`` are expected."""
+    is_regular = each > 0 and len(marks) == each * len(starts)
+    if is_regular and (marks[::each] >= starts).all() and (marks[each - 1 :: each] < stops).all():
+        return np.arange(0, len(marks), each)
+    return np.searchsorted(marks, starts)
 
 
 def _spans(starts: Ints, stops: Ints, marks: Ints, first: Ints, how: FileLayout) -> tuple[Ints, Ints]:
