@@ -33,6 +33,12 @@ class ScreenedFileChanged(ServiceError):
     kind, code, title = Kind.CONFLICT, "screened-file-changed", "The file is another than the one screened"
 
 
+class ScreenedFileForgotten(ServiceError):
+    """The file is not kept, or no longer: the screening can go on only where the file is given again."""
+
+    kind, code, title = Kind.CONFLICT, "screened-file-forgotten", "The file to screen is not kept"
+
+
 class ScreeningErased(NotFound):
     """The screening's answers were erased when their retention ended; that it was made stands in the ledger."""
 

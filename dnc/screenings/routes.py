@@ -9,6 +9,7 @@ from core.errors import InvalidInput, NotFound
 from dnc.gate import UnknownCampaign
 from dnc.lookups import readable
 from dnc.screenings.errors import (
+    ScreenedFileForgotten,
     ScreeningBusy,
     ScreeningDamaged,
     ScreeningErased,
@@ -145,7 +146,11 @@ def screenings_api(screenings: Screenings, shelf: Shelf, work_beside: Callable[[
         screening = cancel_screening(session, caller, screening_id, store.clock.now())
         return screening_document(report_of(session, caller, screening))
 
-    @api.post("/v1/screenings/<screening_id>/resume", right=Right.SCREEN, problems=[UnknownScreening, ScreeningBusy])
+    @api.post(
+        "/v1/screenings/<screening_id>/resume",
+        right=Right.SCREEN,
+        problems=[UnknownScreening, ScreeningBusy, ScreenedFileForgotten],
+    )
     def go_on_screening(screening_id: str, caller: Caller) -> ScreeningDocument:
         """Go on with a screening that was cancelled, failed or left; rows on record keep their answers."""
         with store.writing() as session:

@@ -15,7 +15,7 @@ from core.ledger import Event, put_on_record
 from dnc.gate import UnknownCampaign
 from dnc.gathering import CampaignCard, read_standing
 from dnc.models import Campaign
-from dnc.screenings.errors import ScreeningBusy, ScreeningNotRunning, UnknownScreening
+from dnc.screenings.errors import ScreenedFileForgotten, ScreeningBusy, ScreeningNotRunning, UnknownScreening
 from dnc.screenings.models import Screening
 from dnc.screenings.terms import ScreeningState, Subject
 from leads.standing import source_cards
@@ -178,18 +178,25 @@ def cancel_screening(session: Session, caller: Caller, screening_id: str, now: d
     return screening
 
 
-def resume_screening(session: Session, caller: Caller, screening_id: str, now: datetime) -> Screening:
+def resume_screening(
+    session: Session, caller: Caller, screening_id: str, now: datetime, *, has_file: bool = False
+) -> Screening:
     """Return the screening, running again from where its record ends; or as it is, if it is done.
+
+    ``has_file``: whoever goes on with it has its file; else it must be kept.
 
     Raises:
         Forbidden, UnknownScreening: as ``screening_of``.
         ScreeningBusy: somebody works on it.
+        ScreenedFileForgotten: its file is not kept, or no longer.
     """
     screening = screening_of(session, caller, screening_id, to_change=True)
     if screening.state == ScreeningState.DONE:
         return screening
     if screening.state == ScreeningState.RUNNING and now - screening.ran_at < ALIVE_FOR:
         raise ScreeningBusy("it is being worked on; cancel it first if it is not")
+    if screening.subject == Subject.FILE and screening.kept is None and not has_file:
+        raise ScreenedFileForgotten("screen the file again; rows on record stay there")
     screening.state, screening.ended_at, screening.failure = ScreeningState.RUNNING.value, None, None
     screening.ran_at = now
     payload = {"parts": screening.parts, "rows": screening.rows}

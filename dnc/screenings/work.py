@@ -118,7 +118,7 @@ def resume_file(
     plain = plain_at(source)
     delivered = _identified(plain)
     with screenings.store.writing() as session:
-        screening = resume_screening(session, caller, screening_id, screenings.store.clock.now())
+        screening = resume_screening(session, caller, screening_id, screenings.store.clock.now(), has_file=True)
         if screening.sha256 != delivered.sha256:
             raise ScreenedFileChanged("go on with the file that the screening began with")
     _to_file(screenings, screening, plain, file_layout(plain, screening.number_column), target, progress)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from core.access import Role
+from dnc.screenings.kept import forget_screened_files
+from dnc.screenings.service import KEPT_FOR
 from dnc.screenings.work import work_on
 from tests.api.calling import Json, Ringklar, answered, refused
 from tests.seeding import CAMPAIGN, FROM_PARTNER, LIST_SOURCE, LISTED, OPTED_OUT, PARTNER_SOURCE
@@ -69,6 +71,21 @@ def test_a_file_that_cannot_be_screened_is_refused_and_not_on_record(
     ringklar: Ringklar, content: bytes, fields: dict[str, str], code: str
 ) -> None:
     refused(send(ringklar, content, Role.DIALER, **fields), 422, code)
+
+
+def test_a_screening_whose_file_was_forgotten_does_not_go_on(
+    ringklar: Ringklar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.subprocess.Popen", lambda *_args, **_kwargs: SimpleNamespace(poll=lambda: 0))
+    monkeypatch.setattr("dnc.screenings.routes.SCREENED_AT_ONCE", 0)
+    made: Json = answered(send(ringklar), 202)
+    place = f"/v1/screenings/{made['id']}"
+    answered(ringklar.post(f"{place}/cancel", {}), 200)
+    service = ringklar.service
+    forget_screened_files(service.store, service.screened_files, service.clock.now() + 2 * KEPT_FOR)
+
+    refused(ringklar.post(f"{place}/resume", {}), 409, "screened-file-forgotten")
+    assert answered(ringklar.get(place), 200)["state"] == "cancelled"
 
 
 def test_a_dialer_s_key_does_not_learn_which_bought_lists_there_are(ringklar: Ringklar) -> None:

@@ -179,4 +179,5 @@ def test_a_screening_that_its_command_left_is_said_to_have_failed(on_sqlite: See
     left = report(on_sqlite, ids[0])
     assert (left.state, left.failure) == (ScreeningState.FAILED, LEFT)
     with on_sqlite.service.store.writing() as session:
-        assert resume_screening(session, OPERATOR, ids[0], on_sqlite.clock.now()).state == ScreeningState.RUNNING
+        resumed = resume_screening(session, OPERATOR, ids[0], on_sqlite.clock.now(), has_file=True)
+        assert resumed.state == ScreeningState.RUNNING
