@@ -19,6 +19,8 @@ from dnc.registers.layouts import Columns, FileKind, Layout, Prefix, folded
 
 HEADING_DIGITS = 4  # a line with more of them may hold a number
 _BEYOND_FIRST = re.compile(r'(?:^|[;,\t])[ "]*((?:\+|0|46)[0-9 ()/.-]{6,18})(?=[ "]*(?:[;,\t]|$))')
+_BARE = re.compile(r" *[1-9]")
+_BARE_BEYOND = re.compile(r'(?:^|[;,\t])[ "]*([1-9][0-9 ()/.-]{6,18})(?=[ "]*(?:[;,\t]|$))')
 _BETWEEN = re.compile(r"[;,\t/|&]|\s+(?=\+|0[1-9])")
 _DATE = re.compile(r"[0-9]{2}([-/.])[0-9]{2}\1[0-9]{4} *")
 
@@ -167,7 +169,10 @@ class RowReader:
         else:
             cell = re.split("[;,\t]", line, maxsplit=1)[0]
             rest = line[len(cell) :]
-        for other in _BEYOND_FIRST.findall(rest):
+        others = _BEYOND_FIRST.findall(rest)
+        if _BARE.match(cell):  # where numbers are written without a prefix, digits in another column may be one too
+            others += _BARE_BEYOND.findall(rest)
+        for other in others:
             if not _DATE.fullmatch(other) and isinstance(self._number(other), Number):
                 return NumberFault.AMBIGUOUS
         return self._number(cell)

@@ -213,6 +213,29 @@ def test_one_unreadable_line_refuses_the_file_for_it_may_be_somebody_listed(
     assert in_force_id(service) == good
 
 
+@pytest.mark.parametrize("line", ["701740605;701740606", '"701740605";"701740606"', "701740605,Eva,8-46500400"])
+def test_a_second_number_in_a_row_refuses_the_file_though_neither_has_a_prefix(
+    service: Service, tmp_path: Path, line: str
+) -> None:
+    path = tmp_path / "b.txt"
+    path.write_text(f"{TEXT}{line}\n", encoding="utf-8")
+
+    with pytest.raises(RegisterLinesRejected) as refused:
+        load(service, path, date(2026, 11, 18))
+
+    assert refused.value.extra["faults"] == {"ambiguous": 1}
+
+
+@pytest.mark.parametrize("beside", ["20261118", "2026-11-18", "18-11-2026", "114 55", "19121212-1212", "Eva", "12"])
+def test_what_is_no_number_may_stand_beside_a_number_without_a_prefix(
+    service: Service, tmp_path: Path, beside: str
+) -> None:
+    path = tmp_path / "b.txt"
+    path.write_text("".join(f"{number % 10**9};{beside}\n" for number in LISTED), encoding="utf-8")
+
+    assert load(service, path, date(2026, 11, 18)).count == len(LISTED)
+
+
 def test_a_first_line_that_holds_a_number_is_no_heading(service: Service, tmp_path: Path) -> None:
     path = tmp_path / "b.txt"
     path.write_text(f"hem 0701740605 arbete 0701740606\n{TEXT}", encoding="utf-8")
