@@ -21,6 +21,7 @@ from core.sellers import seller_named
 from dnc.models import Check
 from dnc.registers.changes import Comparison, Move, compare_versions
 from dnc.registers.contents import UnknownVersion, VersionUnreadable
+from dnc.registers.loading import load_register
 from dnc.registers.rematching import ERASED, Lifted, Rematch, Said, rematch
 from dnc.seller_rules.setting import set_rules
 from tests.calls import call, check, compliance, contact, dialer
@@ -226,6 +227,60 @@ def test_before_the_first_version_and_where_one_is_damaged_nothing_is_known(seed
 
     assert found is not None
     assert found.whole.said == {Said.NOT_KNOWN: 2, Said.LISTED: 1}
+
+
+WASH = (
+    '{"delimiter": ";", "key": "wash", "columns": {"number": "telefon", "result": "spärr"}, "listed": ["ja"], '
+    '"not_listed": ["nej"]}'
+)
+
+
+def wash(seeded: Seeded, folder: Path, answers: dict[str, str], at: datetime, as_of: date) -> str:
+    """Put a version in force at ``at`` that covers these numbers alone; return its id."""
+    seeded.clock.at = at
+    path = folder / f"{as_of}.csv"
+    path.write_text("".join(f"{row}\n" for row in ("telefon;spärr", *map(";".join, answers.items()))), "utf-8")
+    loaded = load_register(
+        seeded.service.store,
+        seeded.service.settings.registers_dir,
+        OPERATOR,
+        name="nix",
+        path=path,
+        as_of=as_of,
+        file_name=path.name,
+        now=at,
+        layout_json=WASH,
+    )
+    return loaded.version_id
+
+
+def test_of_a_number_that_no_version_covers_nothing_is_known_and_it_is_not_told_as_unlisted(
+    seeded: Seeded, tmp_path: Path
+) -> None:
+    called = [FROM_PARTNER, FROM_LIST, LISTED]
+    for number in called:  # an hour before the first version that is kept was put in force
+        contact(seeded, check(seeded, number).id, f"first {number}", TUESDAY_AT_TEN - timedelta(hours=1))
+    wash(seeded, tmp_path, {FROM_PARTNER: "ja", FROM_LIST: "nej"}, TUESDAY_AT_TEN + DAY, NEWER)
+    for number in called:
+        call(seeded, number, f"between {number}", TUESDAY_AT_TEN + DAY)
+    later = wash(seeded, tmp_path, {LISTED: "ja"}, TUESDAY_AT_TEN + 2 * DAY, NEWER + DAY)
+    for number in called:
+        call(seeded, number, f"last {number}", TUESDAY_AT_TEN + 2 * DAY)
+
+    found = rematched(seeded, version=later)
+
+    assert found.when_called is not None
+    assert found.named is not None
+    assert found.when_called.whole.said == {Said.LISTED: 2, Said.NOT_LISTED: 1, Said.NOT_KNOWN: 6}
+    assert found.named.whole.said == {Said.LISTED: 3, Said.NOT_KNOWN: 6}
+    assert found.when_called.whole.contacts == found.named.whole.contacts == 9
+    told = [(Number(one.number).e164, one.version_id is None, one.when_called, one.named) for one in found.page]
+    assert told == [
+        (LISTED, True, Said.NOT_KNOWN, Said.LISTED),
+        (FROM_PARTNER, False, Said.LISTED, Said.NOT_KNOWN),
+        (LISTED, False, Said.NOT_KNOWN, Said.LISTED),
+        (LISTED, False, Said.LISTED, Said.LISTED),
+    ]
 
 
 def test_pages_give_every_listed_contact_once_and_the_counts_with_the_first_alone(
