@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from core.access import Caller
+from core.database import plan_once
 from core.errors import InvalidInput, Overloaded, StorageUnavailable
 from core.ledger import LedgerWriter
 from core.numbers import Number, NumberFault, read_number
@@ -187,6 +188,8 @@ class Gate:
             if self._connection is None:
                 self._connection = self._store.engine.connect().execution_options(**self._options())
             try:
+                if is_fresh:
+                    plan_once(self._connection)
                 self._answer(group, self._connection)
             except BaseException as error:
                 lost, self._connection = self._connection, None

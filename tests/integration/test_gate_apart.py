@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from core.access import Caller, Role, caller_with_key, create_key, operator, revoke_key
 from core.errors import Unauthenticated
 from core.ledger import LedgerEntry
 from core.numbers import metadata_version, read_number
+from dnc import gathering
 from dnc.audit import compare_records
 from dnc.drafts import Question, Request
 from dnc.recorded import check_on_record
@@ -105,6 +106,27 @@ def test_a_remembered_key_that_was_revoked_since_is_refused_and_nobody_it_waits_
         for refused in group[1:]:
             assert isinstance(refused.error, Unauthenticated)
             assert refused.answers is None
+
+
+def test_postgresql_plans_the_gates_statements_once_and_by_index(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with seeded_service(request, "postgresql", tmp_path) as seeded:
+        gate = seeded.service.gate
+        for _ in range(12):
+            gate.ask(dialer_of(seeded), CAMPAIGN, Question(FROM_PARTNER))
+
+        assert gate._connection is not None
+        plans = gate._connection.execute(
+            text("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%leads%'")
+        ).one()
+        found, _names = gathering._STANDING._text(gate._connection.dialect)
+        planned = gate._connection.exec_driver_sql(f"EXPLAIN (GENERIC_PLAN) {found}").scalars()
+        scanned = [line for line in planned if "Seq Scan on" in line]
+
+    assert plans.generic_plans > 0
+    assert plans.custom_plans == 0
+    assert not any("on leads" in line or "on opt_outs" in line for line in scanned)
 
 
 def test_the_numbering_plan_that_read_a_number_is_on_record_with_its_check(
