@@ -15,6 +15,8 @@ Row = tuple[object, ...]
 AT_ONCE = 10_000
 """Rows that are held in the driver's form at a time."""
 _INSTANT = "%Y-%m-%d %H:%M:%S%.6f+00"
+_ESCAPED = r"[\\\t\n\r]"
+_ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 
 
 class BulkInsert:
@@ -67,15 +69,23 @@ class FrameInsert:
                     # A column at a time: half the cost of rows, and one tuple serves for them all.
                     _insert(connection, statement, zip(*(column.to_list() for column in part), strict=True))
         else:
-            statement = f"COPY {self._table} ({', '.join([*self._columns, *self._constants])}) FROM STDIN (FORMAT csv)"
+            statement = f"COPY {self._table} ({', '.join([*self._columns, *self._constants])}) FROM STDIN"
             written = frame.select(
-                *(self._as_written(name) for name in self._columns),
+                *(self._as_written(frame[name]) for name in self._columns),
                 *(pl.lit(constants[name]).alias(name) for name in self._constants),
             )
             _run(connection, statement, lambda cursor: _copy(cursor, statement, written))
 
-    def _as_written(self, column: str) -> pl.Expr:
-        return pl.from_epoch(column, time_unit="us") if column in self._instants else pl.col(column)
+    def _as_written(self, column: pl.Series) -> pl.Series:
+        """Return the column as PostgreSQL's text form of COPY has it."""
+        if column.name in self._instants:
+            distinct = column.unique()  # few: to write an instant out costs more than to find it again
+            texts = pl.DataFrame([distinct]).select(pl.from_epoch(column.name, time_unit="us").dt.strftime(_INSTANT))
+            return column.replace_strict(distinct, texts.to_series())
+        if column.dtype == pl.String and column.str.contains(_ESCAPED).any():
+            for character, escaped in _ESCAPES.items():
+                column = column.str.replace_all(character, escaped, literal=True)
+        return column
 
 
 def _run(connection: Connection, statement: str, work: Callable[[Any], object]) -> None:  # Any: the driver's cursor
@@ -105,7 +115,7 @@ def _copy(cursor: Any, statement: str, frame: pl.DataFrame) -> None:  # Any: psy
     with cursor.copy(statement) as copy:
         for part in frame.iter_slices(AT_ONCE):
             content = BytesIO()
-            part.write_csv(content, include_header=False, datetime_format=_INSTANT)
+            part.write_csv(content, include_header=False, separator="\t", quote_style="never", null_value="\\N")
             copy.write(content.getbuffer())
 
 

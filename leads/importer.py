@@ -38,7 +38,7 @@ from leads.intake import (
 )
 from leads.merkle import Frontier
 from leads.models import LeadFile, LeadSegment, Source
-from leads.reading import KeptFile, Pace, Progress, Reading, segments
+from leads.reading import Beside, KeptFile, Pace, Progress, Reading, beside_for, segments
 from leads.reports import LeadFileReport, report_of
 from leads.segments import Segment, Start
 from leads.shelf import Shelf
@@ -87,10 +87,11 @@ def import_lead_file(
             progress=progress,
             pace=pace,
         )
-    report, workbook = _received(store, shelf, caller, path, file_name, source_slug, how, terms)
-    if report.repeated or report.id is None:
-        return report
-    return _read(store, shelf, caller, report.id, progress, pace, workbook)
+    with beside_for(path) as beside:
+        report, workbook = _received(store, shelf, caller, path, file_name, source_slug, how, terms)
+        if report.repeated or report.id is None:
+            return report
+        return _read(store, shelf, caller, report.id, progress, pace, workbook, beside)
 
 
 def receive_lead_file(
@@ -164,7 +165,7 @@ def read_lead_file(
         UnreadableLeadFile, KeptFileDamaged: it is damaged further in; the rows before that are kept, the file is open.
         StorageUnavailable: the database did not take a batch; those before are kept.
     """
-    return _read(store, shelf, caller, lead_file_id, progress, pace, None)
+    return _read(store, shelf, caller, lead_file_id, progress, pace)
 
 
 def _read(
@@ -174,9 +175,10 @@ def _read(
     lead_file_id: str,
     progress: Progress | None,
     pace: Pace | None,
-    workbook: SpreadsheetReader | None,
+    workbook: SpreadsheetReader | None = None,
+    beside: Beside | None = None,
 ) -> LeadFileReport:
-    """Read the file; ``workbook`` is what it holds, for whoever has it open still."""
+    """Read the file; ``workbook`` is what it holds, for whoever has it open still, ``beside`` waits to read it."""
     caller.require(Right.LOAD_LEADS)
     pace = pace or Pace()
     with store.reading() as session:
@@ -206,7 +208,8 @@ def _read(
             spool_dir=shelf.directory,
         )
         try:
-            _write(store, delivery, reading, lead_file.size, progress, pace.batch, is_alone=is_alone)
+            read = segments(reading, lead_file.size, beside)
+            _write(store, delivery, read, lead_file.size, progress, pace.batch, is_alone=is_alone)
             with store.writing() as session:
                 lock_key(session, _source_key(source.id))
                 _finish(session, caller, source, lead_file.id)
@@ -253,7 +256,7 @@ def _where(store: Store, delivery: Delivery) -> tuple[Start | None, bool]:
 def _write(
     store: Store,
     delivery: Delivery,
-    reading: Reading,
+    read: Iterator[Segment],
     size: int,
     progress: Progress | None,
     rows: int,
@@ -261,7 +264,7 @@ def _write(
     is_alone: bool,
 ) -> None:
     """Write every segment that is new, some at a time."""
-    with closing(segments(reading, size)) as read:  # type: ignore[type-var] # both are generators
+    with closing(read):  # type: ignore[type-var] # it is a generator
         for some in _gathered(read, rows):
             last = some[-1].mark
             with store.writing() as session:

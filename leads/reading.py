@@ -124,11 +124,20 @@ class Reading:
     spool_dir: Path | None = None
 
 
-def segments(reading: Reading, size: int) -> Iterator[Segment]:
-    """Return the segments of a file of ``size`` bytes, read beside if that is worth it. Raises as ``segments_of``."""
+def segments(reading: Reading, size: int, beside: "Beside | None" = None) -> Iterator[Segment]:
+    """Return the segments of a file of ``size`` bytes, read beside if that is worth it. Raises as ``segments_of``.
+
+    ``beside``: a process that was started for it, if it has not been given another file.
+    """
     workbook = reading.layout.workbook
     is_open = workbook is not None and workbook.is_unread
-    return segments_of(reading) if is_open or size < BESIDE_FROM else segments_beside(reading)
+    if is_open or size < BESIDE_FROM:
+        return segments_of(reading)
+    return beside.segments(reading) if beside is not None and beside.is_waiting else _segments_beside(reading)
+
+
+def _segments_beside(reading: Reading) -> Iterator[Segment]:
+    yield from Beside().segments(reading)
 
 
 def segments_of(reading: Reading) -> Iterator[Segment]:
@@ -199,32 +208,62 @@ def _opened(reading: Reading) -> Iterator[tuple[Segmenter, LineBlocks | Iterator
         yield segmenter, rows
 
 
-def segments_beside(reading: Reading) -> Iterator[Segment]:
-    """Yield what ``segments_of`` yields, read by a process beside. Raises as that does."""
-    command = [sys.executable, "-m", "leads.reading"]
-    path = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path[1:]])
-    environment = os.environ | _ONE_CORE | {"PYTHONPATH": path}
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-    assert process.stdin is not None  # noqa: S101 - they are pipes
-    assert process.stdout is not None  # noqa: S101
-    ahead: _Ahead | None = None
-    with closing(process.stdout), process:
-        try:
-            with process.stdin as given:
-                _give(given, replace(reading, layout=replace(reading.layout, workbook=None)))
-            ahead = _Ahead(process.stdout)
-            while content := ahead.next():
-                found = pickle.loads(content)  # noqa: S301 - from our own process, by a pipe that nobody else has
-                if isinstance(found, ServiceError):
-                    raise found
-                assert isinstance(found, Segment)  # noqa: S101 - nothing else is given
-                yield found
-            if process.wait() != 0:
-                raise RuntimeError("the process that read the file failed")
-        finally:
-            process.kill()
-            if ahead is not None:
-                ahead.close()
+class Beside:
+    """A process that reads one file. Started while the file is being received, it is ready when it is told which."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "leads.reading"]
+        path = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path[1:]])
+        environment = os.environ | _ONE_CORE | {"PYTHONPATH": path}
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        self.is_waiting = True
+
+    def segments(self, reading: Reading) -> Iterator[Segment]:
+        """Yield what ``segments_of`` yields, and let the process go. Raises as that does."""
+        self.is_waiting = False
+        process, ahead = self._process, None
+        assert process.stdin is not None  # noqa: S101 - they are pipes
+        assert process.stdout is not None  # noqa: S101
+        with closing(process.stdout), process:
+            try:
+                with process.stdin as given:
+                    _give(given, replace(reading, layout=replace(reading.layout, workbook=None)))
+                ahead = _Ahead(process.stdout)
+                while content := ahead.next():
+                    found = pickle.loads(content)  # noqa: S301 - from our own process, by a pipe that nobody else has
+                    if isinstance(found, ServiceError):
+                        raise found
+                    assert isinstance(found, Segment)  # noqa: S101 - nothing else is given
+                    yield found
+                if process.wait() != 0:
+                    raise RuntimeError("the process that read the file failed")
+            finally:
+                process.kill()
+                if ahead is not None:
+                    ahead.close()
+
+    def close(self) -> None:
+        """Let the process go if it still waits for a file."""
+        if self.is_waiting:
+            self.is_waiting = False
+            with self._process:  # closes its pipes and waits for its end
+                self._process.kill()
+
+
+@contextmanager
+def beside_for(path: Path) -> Iterator[Beside | None]:
+    """Give a process to read the file that lies there, or None if it is small, or may be a workbook."""
+    try:
+        with path.open("rb") as file:
+            is_worth_it = os.fstat(file.fileno()).st_size >= BESIDE_FROM and file.read(2) != b"PK"
+    except OSError:
+        is_worth_it = False
+    beside = Beside() if is_worth_it else None
+    try:
+        yield beside
+    finally:
+        if beside is not None:
+            beside.close()
 
 
 class _Ahead:
@@ -279,6 +318,8 @@ def _content(stream: IO[bytes]) -> bytes:
 def _main() -> None:
     gc.disable()  # what a segment is made of has no cycles, and there is much of it
     reading = _take(sys.stdin.buffer)
+    if reading is None:  # whoever started this is gone, or has no file to be read
+        return
     assert isinstance(reading, Reading)  # noqa: S101 - nothing else is given
     with suppress(BrokenPipeError):
         try:
