@@ -13,8 +13,10 @@ from core.access import Caller, Right
 from core.clock import utc
 from core.errors import NotFound
 from core.ledger import LedgerEntry
-from dnc.decision import decide
-from dnc.facts import facts_from_record
+from dnc.answers import ARTICLES, lead_behind
+from dnc.decision import Decision, decide
+from dnc.facts import CallFacts, facts_from_record
+from dnc.grounds import GroundKind
 from dnc.models import Check
 from dnc.policy import policy_named
 
@@ -122,15 +124,33 @@ def decided_otherwise(stored: dict[str, Any]) -> str | None:
         policy = policy_named(answer["policy"]) if answer["policy"] is not None else None
         now = datetime.fromisoformat(answer["checked_at"])
         decision = decide(facts, policy, now)
+        basis, source = answer["lawful_basis"], answer["source"]
+        said = {
+            "lawful_basis": None if basis is None else (basis["basis"], basis["article"]),
+            "source": None if source is None else source["kind"],
+        }
     except (KeyError, ValueError, TypeError, AttributeError, LookupError) as error:
         return f"the stored facts cannot be read ({type(error).__name__})"
+    basis_again = decision.lawful_basis
     again = {
         "verdict": decision.verdict.value,
         "may_call": decision.may_call,
         "valid_until": utc(decision.valid_until),
         "retry_at": utc(decision.retry_at),
         "reasons": [reason.code.value for reason in decision.reasons],
+        "lawful_basis": None if basis_again is None else (basis_again.value, ARTICLES[basis_again]),
+        "source": _source_kind(facts, decision),
     }
-    told = {name: answer.get(name) for name in again} | {"reasons": [reason["code"] for reason in answer["reasons"]]}
+    reasons = [reason["code"] for reason in answer["reasons"]]
+    told = {name: answer.get(name) for name in again} | said | {"reasons": reasons}
     wrong = sorted(name for name in again if again[name] != told[name])
     return ", ".join(wrong) + " would differ" if wrong else None
+
+
+def _source_kind(facts: CallFacts, decision: Decision) -> str | None:
+    """Return what kind of source the call is told to come from."""
+    ground = decision.ground
+    if ground is None or ground.kind is not GroundKind.LEAD:
+        return None if ground is None else ground.kind.value
+    lead = lead_behind(facts, ground)
+    return None if lead is None else lead.source_kind.value

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -131,6 +131,8 @@ class Trial:
         self.counts.screened += rows if isinstance(rows, int) else 0
         for number, stored in enumerate(decisions):
             what = _decided_otherwise(stored)
+            if what is None and not isinstance(rows, list):  # a check's is tried from the tables
+                what = self._policy_fault(place, stored)
             if what is None:
                 self._policies.add((place.chain, str(stored["answer"]["policy"])))
             else:
@@ -145,6 +147,17 @@ class Trial:
             stored = document["decisions"][decision]
             campaign_id, version = stored["campaign_id"], document["phonenumbers"]
             yield _Given(entry, id_, number_hash, campaign_id, stored, version, place)
+
+    def _policy_fault(self, entry: Position, stored: dict[str, Any]) -> str | None:
+        """Return that a screening's answer is not by the policy in force at its moment, or None.
+
+        One that found no policy is left, as a check's is, unless its process is known to have known one.
+        """
+        number, answer = facts_from_record(stored["facts"]).number, stored["answer"]
+        policy = policy_for(None if number is None else number.country, datetime.fromisoformat(answer["checked_at"]))
+        version = None if policy is None else policy.version
+        is_left = answer["policy"] is None and (entry.chain, version) not in self._policies
+        return None if is_left or answer["policy"] == version else "policy would differ"
 
     def _differ(self, place: Position, check_id: str | None, against: Against, what: str) -> None:
         self.counts.differences += 1

@@ -22,8 +22,9 @@ from dnc.auditor.trying import Against
 from dnc.gate import Question
 from dnc.models import Check
 from dnc.opt_outs import release_opt_out
-from dnc.policy import Policy, Regime, policy_named
+from dnc.policy import SE_OPT_IN_PROPOSAL, Policy, Regime, policy_named
 from tests.integration.seeds import KINDS, dialer_of, seeded_service, verified
+from tests.screened import file_in, screened
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -199,6 +200,11 @@ WRITTEN: dict[str, tuple[Callable[[str], str], bool]] = {
     "the answer": (lambda payload: payload.replace('"verdict":"deny"', '"verdict":"allow"'), True),
     "the facts": (lambda payload: payload.replace('"opt_outs":[["0"', '"opt_outs":[],"x":[["0"'), True),
     "the facts' form": (lambda payload: payload.replace('"facts":{"form":', '"facts":{"form":9'), True),
+    "the lawful basis": (lambda payload: payload.replace('"article":"6.1.f"', '"article":"6.1.a"'), True),
+    "the kind of source": (
+        lambda payload: payload.replace('"source":{"kind":"partner"', '"source":{"kind":"list"'),
+        True,
+    ),
     "the answer's reasons": (lambda payload: payload.replace('"reasons":', '"raisons":'), True),
     "the rows": (lambda payload: payload.replace('"rows":[[', '"rows":[['[:-1]), False),
     "everything": (lambda _payload: "[]", False),
@@ -249,6 +255,17 @@ def test_an_answer_from_before_its_country_had_a_policy_is_tried_without_one(
         ask(on_sqlite, ABROAD)
 
     assert found(on_sqlite, audited(on_sqlite)) == ([(Against.TABLES, id_)] if knew else [])
+
+
+def test_a_screening_by_another_policy_than_the_one_in_force_is_found(
+    on_sqlite: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screened(on_sqlite, file_in(tmp_path, [FROM_PARTNER]))
+    assert audited(on_sqlite).counts.differences == 0
+    monkeypatch.setattr(deciding, "policy_for", lambda _country, _at: SE_OPT_IN_PROPOSAL)
+    screened(on_sqlite, file_in(tmp_path, [FROM_PARTNER]))
+
+    assert found(on_sqlite, audited(on_sqlite)) == [(Against.FACTS, None)]
 
 
 def test_no_allow_hides_behind_a_policy_that_there_was_not(on_sqlite: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
