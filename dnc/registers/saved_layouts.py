@@ -12,7 +12,7 @@ from core.errors import Forbidden
 from core.ledger import Event, put_on_record
 from dnc.models import Register
 from dnc.registers.errors import RegisterCountryTaken, RegisterLayoutInvalid, UnknownRegister
-from dnc.registers.layouts import Layout, country_in, layout_document, layout_from, layout_text
+from dnc.registers.layouts import Key, Layout, country_in, layout_document, layout_from, layout_text
 from dnc.registers.standing import (
     REGISTER_LOCK,
     country_of,
@@ -40,13 +40,16 @@ def layout_given(layout: Layout, text: str | None) -> Layout:
     """Return the layout with what ``text`` (a JSON object) says otherwise, for one file.
 
     Raises:
-        RegisterLayoutInvalid: it is no such object, or of another country.
+        RegisterLayoutInvalid: it is no such object, of another country, or reads an answer to some numbers as a whole
+            register: whoever is outside a wash would be not listed.
     """
     if text is None:
         return layout
     given = layout_from(text, base=layout)
     if given.country != layout.country:
         raise RegisterLayoutInvalid(f"the register is of {layout.country}")
+    if Key.WASH in (layout.key, default_layout(layout.country).key) and given.key is not Key.WASH:
+        raise RegisterLayoutInvalid("key: the register is known by washes alone, which say nothing of other numbers")
     return given
 
 
@@ -58,7 +61,7 @@ def set_layout(session: Session, caller: Caller, *, name: str, text: str, now: d
 
     Raises:
         Forbidden: the caller may not load registers, or acts for one seller only.
-        RegisterLayoutInvalid: the object describes no layout, or one of another country.
+        RegisterLayoutInvalid: as for ``layout_given``.
         RegisterCountryTaken: another register answers for the country.
         UnknownRegister: the name is not known, and could not be one.
     """

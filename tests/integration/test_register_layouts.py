@@ -272,6 +272,21 @@ def test_a_wash_in_which_nobody_is_listed_is_taken_and_may_be_smaller_than_the_l
     assert service.shelf.listed(loaded.snapshot_sha256, 4_710_000_001) is None
 
 
+def test_no_layout_reads_a_wash_as_a_whole_register(service: Service) -> None:
+    """Whoever is outside it would be not listed: for one file, for all of them, of the country's or of a licence's."""
+    as_whole = '{"key": "number"}'
+    with pytest.raises(RegisterLayoutInvalid, match="washes alone"):
+        load_text(service, "reservasjon", f"telefon;reservert\n+{NO_NUMBERS[0]};J\n", layout=as_whole)
+    with service.store.writing() as session, pytest.raises(RegisterLayoutInvalid, match="washes alone"):
+        set_layout(session, OPERATOR, name="reservasjon", text=as_whole, now=NOON)
+
+    wash = {"country": "IE", "key": "wash", "delimiter": ";", "columns": {"number": 1, "result": 2}, "listed": ["J"]}
+    with service.store.writing() as session:
+        set_layout(session, OPERATOR, name="ireland", text=json.dumps(wash), now=NOON)
+    with pytest.raises(RegisterLayoutInvalid, match="washes alone"):
+        load_text(service, "ireland", "+46701740605;J\n", layout=as_whole)
+
+
 def test_a_row_of_a_wash_that_cannot_be_read_answers_for_nobody(service: Service) -> None:
     spoiled = WASH + "".join(f"230000{n:02};A;Nei\n" for n in range(99)) + "22000010;A;kanskje\n"
 
