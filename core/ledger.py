@@ -145,6 +145,10 @@ class Extension:
     dropped: bool = False
 
 
+class ChainGone(RuntimeError):
+    """This process has no chain in the database, and none can be opened here: its rows would not be one transaction."""
+
+
 class LedgerWriter:
     """Extends a chain of this process. Safe for many threads; a forked child opens a chain of its own."""
 
@@ -171,11 +175,17 @@ class LedgerWriter:
 
     @contextmanager
     def extending(self, connection: Connection, events: Sequence[Event]) -> Iterator[Extension]:
-        """Give what ``events`` add to the chain; the caller writes all of it and commits, inside the block."""
+        """Give what ``events`` add to the chain; the caller writes all of it and commits, inside the block.
+
+        Raises:
+            ChainGone: there is no chain, and each statement of the connection is a transaction; see ``open_chain``.
+        """
         with self._lock:
             self._recall(connection)
             now, is_new = self._clock.now(), self._chain is None
             if is_new:
+                if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+                    raise ChainGone("the ledger chain of this process is gone")
                 self._open(connection, now)
             assert self._chain is not None  # noqa: S101 - set by _open
             rows, head = link(self._chain, self._seq, self._head, now, events, connection.dialect.name)

@@ -11,7 +11,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, literal_column, select
 from sqlalchemy.exc import DataError
 
-from core.ledger import ADVANCE, ENTRIES, Event, LedgerChain, LedgerWriter, Position
+from core.errors import StorageUnavailable
+from core.ledger import ADVANCE, ENTRIES, ChainGone, Event, LedgerChain, LedgerWriter, Position
 from core.prepared import Prepared, PreparedRows
 from core.secrets import Keyring
 from dnc.drafts import Draft
@@ -47,11 +48,15 @@ def put_on_record(
 
     Raises:
         RuntimeError: the chain was moved by somebody else, which only a fault or tampering can do.
+        StorageUnavailable: its row is gone; nothing was written.
         DBAPIError: the database could not take it.
     """
     events = [draft.event(keyring) for draft in drafts]
     if connection.dialect.name == "postgresql":
-        return _put_at_once(connection, ledger, events, drafts, attempts, now)
+        try:
+            return _put_at_once(connection, ledger, events, drafts, attempts, now)
+        except ChainGone as error:  # the next one opens another
+            raise StorageUnavailable("the ledger chain of this process is gone; try again") from error
     if not attempts.written(connection):
         return False
     with ledger.appending(connection, events) as places:

@@ -12,20 +12,33 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, event, func, select, text
+from sqlalchemy import Connection, Engine, event, func, select, text
 
 from core.access import operator
 from core.checkpoints import make_checkpoint, public_key
 from core.clock import FixedClock
 from core.config import Settings
 from core.erasure import erase_payloads
-from core.errors import InvalidInput, NotFound
+from core.errors import InvalidInput, NotFound, StorageUnavailable
 from core.exporting import export_ledger
-from core.ledger import Event, LedgerChain, LedgerCheckpoint, LedgerEntry, Position, entry_hash, put_on_record
+from core.ledger import (
+    ChainGone,
+    Event,
+    LedgerChain,
+    LedgerCheckpoint,
+    LedgerEntry,
+    LedgerWriter,
+    Position,
+    entry_hash,
+    put_on_record,
+)
 from core.secrets import keyring
+from dnc.models import Check
 from service import Service, build_service
-from tests.integration.seeds import verified
+from tests.calls import check
+from tests.integration.seeds import seeded_service, verified
 from tests.registers import NOON, service_for
+from tests.seeding import FROM_LIST, FROM_PARTNER
 
 
 @pytest.fixture
@@ -195,6 +208,43 @@ def test_a_chain_whose_row_was_moved_by_somebody_else_is_left_alone_from_then_on
     with service.store.reading() as session:
         assert session.scalar(select(func.count()).select_from(LedgerChain)) == 2
     assert "missing" in found(service)
+
+
+def test_a_chain_is_opened_in_one_transaction_or_not_at_all(service: Service) -> None:
+    """Where each statement is one by itself, a crash between would leave a chain without its first entry."""
+    writer = LedgerWriter(service.clock)
+    with service.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with pytest.raises(ChainGone), writer.extending(connection, [Event("test.noted", "s", "x", None)]):
+            pass
+
+        assert connection.scalar(select(func.count()).select_from(LedgerChain)) == 0
+
+
+def test_a_check_whose_chain_is_gone_is_refused_and_the_next_one_opens_another(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with seeded_service(request, "postgresql", tmp_path) as seeded:
+        check(seeded, FROM_PARTNER)
+        writer = seeded.service.gate._ledger
+        tamper(
+            seeded.service,
+            f"DELETE FROM ledger_entries WHERE chain = {writer._chain}",
+            f"DELETE FROM ledger_chains WHERE no = {writer._chain}",
+        )
+        real = writer.open_chain
+
+        def forget_where_it_stands(engine: Engine) -> None:  # as after a statement whose outcome is not known
+            real(engine)
+            writer._seq = -1
+
+        writer.open_chain = forget_where_it_stands  # type: ignore[method-assign] # so that the row is looked for
+        with pytest.raises(StorageUnavailable):
+            check(seeded, FROM_LIST)
+        with seeded.service.store.reading() as session:
+            assert session.scalar(select(func.count()).select_from(Check)) == 1
+        writer.open_chain = real  # type: ignore[method-assign] # see above
+
+        assert check(seeded, FROM_LIST).id
 
 
 CHANGES = {
