@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from core.numbers import Number, NumberFault, read_number
-from dnc.calendar import age_on
+from dnc.calendar import LATEST, age_on
 from dnc.decision import Decision, decide
 from dnc.facts import Basis, CallFacts, LeadFact
 from dnc.policy import POLICIES, Policy
@@ -122,7 +122,8 @@ def side(lead: LeadFact, now: datetime, policy: Policy | None) -> tuple[object, 
     )
 
 
-stored = st.one_of(near, near, st.datetimes(timezones=st.just(UTC)))
+kept = st.datetimes(max_value=LATEST.replace(tzinfo=None), timezones=st.just(UTC))  # what is later is as late
+stored = st.one_of(near, near, kept)
 near_sixteen = st.builds(lambda days: date(2010, 11, 18) + timedelta(days=days), st.integers(-400, 400))
 birthdays = st.one_of(st.none(), st.dates(date(1900, 1, 1), date(2030, 1, 1)), near_sixteen)
 Dates = tuple[datetime | None, datetime, date | None]
