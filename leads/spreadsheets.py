@@ -15,7 +15,7 @@ from functools import partial
 from itertools import chain, islice
 from json.encoder import encode_basestring
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 from zipfile import ZIP_DEFLATED
 
 from python_calamine import CalamineError, CalamineWorkbook
@@ -93,7 +93,7 @@ class SpreadsheetReader:
             if raw is None:
                 fault, cells = RowReason.UNREADABLE, [""] * width
             else:
-                cells = [cell if cell.__class__ is str else text_of(cell) for cell in raw]
+                cells = _texts(raw)
             if place < len(marks) and (mark := marks[place]) != PLAIN:
                 fault = RowReason.FORMULA if mark == FORMULA else RowReason.ERROR_CELL
             elif fault is None and not any(cells):
@@ -103,7 +103,7 @@ class SpreadsheetReader:
             elif len(cells) > width and not any(cells[width:]):
                 del cells[width:]
             row_no += 1
-            yield RawRow(row_no, cells, fault, f"[{','.join(map(encode_basestring, cells))}]")
+            yield RawRow(row_no, cells, fault, _json(cells))
 
     def _headings(self) -> list[str]:
         for place, cells in self._rows:
@@ -276,6 +276,23 @@ def text_of(cell: Cell) -> str:
         minutes, seconds = divmod(round(cell.total_seconds()), 60)
         return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
     return cell.isoformat()
+
+
+def _texts(cells: list[Cell]) -> list[str]:
+    """Return the cells as texts; most rows are such already, and joining them tells that soonest."""
+    try:
+        "".join(cells)  # type: ignore[arg-type] # that is what is asked
+    except TypeError:
+        return list(map(text_of, cells))
+    return cast("list[str]", cells)
+
+
+def _json(cells: list[str]) -> str:
+    """Return the cells as a JSON array; where none has a character that is written in another way, at half of it."""
+    text = '","'.join(cells)
+    if text.isprintable() and "\\" not in text and text.count('"') == 2 * (len(cells) - 1):
+        return f'["{text}"]'
+    return f"[{','.join(map(encode_basestring, cells))}]"
 
 
 def _is_long_number(cell: Cell) -> bool:

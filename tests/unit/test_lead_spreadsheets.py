@@ -1,6 +1,7 @@
 """A workbook read as rows of text."""
 
 import io
+import json
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from random import randbytes
@@ -47,6 +48,16 @@ def test_a_workbook_is_read_from_a_path_and_from_a_file_that_stays_open(tmp_path
             assert row.text == f'["{TEL}","Åsa Öberg"]'
             assert reader.warnings == []
         assert not file.closed
+
+
+@pytest.mark.parametrize(
+    "name", ["Åsa", 'Eva "E"', '","', 'a"', "a\\", "\\n", "a\tb", "a\nb", "\u00a0", "\u2028", "\x7f", "😀"]
+)
+def test_a_rows_text_is_its_cells_as_compact_json(name: str) -> None:
+    [row] = opened(sheet([["Telefon", "Namn", "Ort"], [TEL, name, ""]])).rows()
+
+    assert row.cells == [TEL, name, ""]
+    assert row.text == json.dumps(row.cells, ensure_ascii=False, separators=(",", ":"))
 
 
 def test_every_kind_of_cell_becomes_text_that_says_the_same() -> None:
