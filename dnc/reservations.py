@@ -11,7 +11,7 @@ decides again, so two processes never both give the same attempt.
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, Connection, CursorResult, String, delete, update
+from sqlalchemy import BigInteger, Connection, CursorResult, String, delete, select, tuple_, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.sql import Select
 
@@ -158,6 +158,11 @@ def settle(session: Session, *, number: int, campaign_id: str, check_id: str, co
 
 
 def forget_reservations(session: Session, now: datetime) -> int:
-    """Remove the reservations that ended more than a day ago; return how many."""
-    gone = session.execute(delete(Reservation).where(Reservation.held_until < now - KEPT))
+    """Remove the reservations that ended more than a day ago; return how many.
+
+    Rows are locked in the order of their keys, as whoever takes attempts does; one that is being taken is left.
+    """
+    key = (Reservation.number, Reservation.campaign_id)
+    ended = select(*key).where(Reservation.held_until < now - KEPT).order_by(*key).with_for_update(skip_locked=True)
+    gone = session.execute(delete(Reservation).where(tuple_(*key).in_(ended)))
     return cast("CursorResult[Any]", gone).rowcount
