@@ -74,7 +74,8 @@ def ask_screening(
     """
     card = campaign_asked(session, caller, campaign, now)
     chosen = None if sources is None else [source_of(session, caller, slug) for slug in dict.fromkeys(sources)]
-    _only_told_of(session, caller, [source.id for source in chosen or ()])
+    if not _may_know_of(session, caller, [source.id for source in chosen or ()]):
+        raise NotFound(NO_SUCH_SOURCE)
     if chosen is not None and (not chosen or any(source.seller_id != card.seller_id for source in chosen)):
         raise InvalidInput("name sources of the campaign's own seller, or none at all")
     screening = Screening(
@@ -107,16 +108,11 @@ def ask_screening(
     return screening
 
 
-def _only_told_of(session: Session, caller: Caller, sources: Sequence[str]) -> None:
-    """Refuse sources, by id, that the caller may not know of: a list screened by itself tells who sold each number.
-
-    Raises:
-        NotFound: one is a bought list; just as if there were none with that slug.
-    """
+def _may_know_of(session: Session, caller: Caller, sources: Sequence[str]) -> bool:
+    """Say whether the caller may know of all the sources, by id: a list screened alone tells who sold each number."""
     if caller.may(Right.READ_ARRIVALS):
-        return
-    if any(card.kind != SourceKind.PARTNER for card in source_cards(session.connection(), sources).values()):
-        raise NotFound(NO_SUCH_SOURCE)
+        return True
+    return all(card.kind == SourceKind.PARTNER for card in source_cards(session.connection(), sources).values())
 
 
 def asked(screening: Screening) -> dict[str, object]:
@@ -138,12 +134,16 @@ def screening_of(session: Session, caller: Caller, screening_id: str, *, to_chan
 
     Raises:
         Forbidden: the caller may not screen.
-        UnknownScreening: there is none for the caller's seller.
+        UnknownScreening: there is none for the caller's seller, or it is of bought lists that the caller must not know.
     """
     caller.require(Right.SCREEN)
     query = select(Screening).where(Screening.id == screening_id)
     screening = session.scalar(query.with_for_update() if to_change else query)
-    if screening is None or caller.seller_id not in (None, screening.seller_id):
+    if (
+        screening is None
+        or caller.seller_id not in (None, screening.seller_id)
+        or not _may_know_of(session, caller, json.loads(screening.sources or "[]"))
+    ):
         raise UnknownScreening("there is no such screening for your seller")
     return screening
 

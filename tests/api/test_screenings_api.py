@@ -106,6 +106,9 @@ def test_a_campaign_s_leads_are_screened_and_may_be_cancelled_and_resumed(
     )
     place = f"/v1/screenings/{made['id']}"
     assert (made["state"], made["subject"]) == ("running", "campaign")
+    for part in ("", "/result"):
+        refused(ringklar.get(f"{place}{part}", Role.DIALER), 404, "unknown-screening")  # it is of a bought list
+    refused(ringklar.post(f"{place}/answers", {"number": FROM_PARTNER}, Role.DIALER), 404, "unknown-screening")
     refused(ringklar.get(f"{place}/result", Role.LEAD_MANAGER), 409, "screening-unfinished")
     refused(ringklar.post(f"{place}/resume", {}, Role.LEAD_MANAGER), 409, "screening-busy")
 
