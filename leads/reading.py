@@ -35,10 +35,10 @@ from leads.terms import FileFormat
 
 BESIDE_FROM = 4 << 20
 """Bytes of a file from which on a process beside is worth its start."""
-BATCH_ROWS = 100_000
+BATCH_ROWS = 80_000
 """Rows in a transaction, if there are more: in SQLite nobody else writes while it lasts, about half a second."""
 _LENGTH = 8
-SEGMENTS_AHEAD = 4
+SEGMENTS_AHEAD = 2
 """How many segments wait, read, while others are written."""
 _ONE_CORE = {"POLARS_MAX_THREADS": "1"}
 """The process beside has one core to itself; the other is the writer's."""

@@ -4,9 +4,7 @@ Whoever reads a file from the same place on gets the same segments, in this proc
 """
 
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -17,7 +15,6 @@ import polars as pl
 from pyroaring import BitMap64
 
 from core.clock import to_microseconds
-from core.errors import ServiceError
 from leads.clean_lines import BETWEEN_CELLS, LEADS, CleanLines
 from leads.csv_rows import take_row
 from leads.headings import Columns
@@ -169,25 +166,9 @@ class Segmenter:
         self._seen = BitMap64()
 
     def of_lines(self, blocks: LineBlocks) -> Iterator[Segment]:
-        """Yield a segment for each block of lines of a CSV text.
-
-        What is settled a column at a time is settled beside, one block ahead of what is done row by row.
-        """
-        read = self._rows_of_blocks(blocks)
-        ahead: deque[tuple[_Rows, Future[tuple[pl.DataFrame, list[int]]]]] = deque()
-        with ThreadPoolExecutor(1) as beside:
-            try:
-                for rows in read:
-                    ahead.append((rows, beside.submit(self._together, self._clean, rows)))
-                    if len(ahead) > 1:
-                        before, settled = ahead.popleft()
-                        yield self._segment(before, *settled.result())
-            except ServiceError:  # what comes before the damage is told first
-                for before, settled in ahead:
-                    yield self._segment(before, *settled.result())
-                raise
-            for before, settled in ahead:
-                yield self._segment(before, *settled.result())
+        """Yield a segment for each block of lines of a CSV text."""
+        for rows in self._rows_of_blocks(blocks):
+            yield self._segment(rows, *self._together(self._clean, rows))
 
     def _together(self, clean: CleanLines, rows: "_Rows") -> tuple[pl.DataFrame, list[int]]:
         """Return the leads that the rows say beyond doubt, and the numbers of the rows to be settled one by one."""
