@@ -7,8 +7,8 @@ rule is a new version with its own dates. Each value's legal source stands in ``
 from datetime import UTC, datetime
 
 from dnc.policies.denmark import DK_2026_1
-from dnc.policies.finland import FI_2026_1
-from dnc.policies.norway import NO_2026_1
+from dnc.policies.finland import FI_2026_1, FI_2026_2
+from dnc.policies.norway import NO_2026_1, NO_2026_2
 from dnc.policies.sweden import SE_2026_1, SE_BAN_PROPOSAL, SE_OPT_IN_PROPOSAL
 from dnc.policies.terms import Hours, Policy, RedDays, Regime, Validity, Week, week
 from dnc.policies.united_kingdom import GB_2026_1
@@ -16,9 +16,11 @@ from dnc.policies.united_kingdom import GB_2026_1
 __all__ = [
     "DK_2026_1",
     "FI_2026_1",
+    "FI_2026_2",
     "GB_2026_1",
     "HYPOTHETICAL",
     "NO_2026_1",
+    "NO_2026_2",
     "POLICIES",
     "SE_2026_1",
     "SE_BAN_PROPOSAL",
@@ -40,7 +42,15 @@ class UnknownPolicy(ValueError):
     """No policy has this version."""
 
 
-POLICIES: tuple[Policy, ...] = (SE_2026_1, NO_2026_1, DK_2026_1, FI_2026_1, GB_2026_1)
+POLICIES: tuple[Policy, ...] = (
+    SE_2026_1,
+    NO_2026_1,
+    NO_2026_2,
+    DK_2026_1,
+    FI_2026_1,
+    FI_2026_2,
+    GB_2026_1,
+)
 """Every policy that is or was the law, each country's in the order of time."""
 
 HYPOTHETICAL: tuple[Policy, ...] = (SE_OPT_IN_PROPOSAL, SE_BAN_PROPOSAL)

@@ -27,3 +27,6 @@ CONSENT_MONTHS = 12
 
 CONSENT_LIFT_MONTHS = 3
 """How old it may be and still lift the register: Sweden's own."""
+
+LIFTS_SHORTENED = date(2026, 11, 23)
+"""The day from which ``CONSENT_LIFT_MONTHS`` is kept; before it we assumed ``CONSENT_MONTHS``."""

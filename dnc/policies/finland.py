@@ -3,6 +3,7 @@
 Åland's fixed lines (AX) are not covered; its mobile numbers are of Finland's own series.
 """
 
+from dataclasses import replace
 from datetime import time
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -19,12 +20,12 @@ FI_2026_1 = Policy(
     regime=Regime.OPT_OUT,
     opt_out_products=frozenset(),
     in_force_from=cautious.READ_FROM,
-    in_force_until=None,
+    in_force_until=cautious.LIFTS_SHORTENED,
     zone=ZoneInfo("Europe/Helsinki"),
     register="puhelin-robinson",
     # An entry lasts three years; how often callers must fetch the list was not found. As short as the United Kingdom's.
     register_validity=Validity(days=28),
-    consent_lift_months=cautious.CONSENT_LIFT_MONTHS,
+    consent_lift_months=cautious.CONSENT_MONTHS,
     consent_ground_months=cautious.CONSENT_MONTHS,
     consent_channels=cautious.MACHINES,
     relation_lifts=False,
@@ -51,4 +52,12 @@ FI_2026_1 = Policy(
         }
     ),
     consent_rule="FI-CONSENT-1",
+)
+
+FI_2026_2 = replace(
+    FI_2026_1,
+    version="fi-2026-2",
+    in_force_from=cautious.LIFTS_SHORTENED,
+    in_force_until=None,
+    consent_lift_months=cautious.CONSENT_LIFT_MONTHS,
 )

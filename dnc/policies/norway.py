@@ -3,6 +3,7 @@
 Svalbard's fixed lines (SJ) are not covered; its mobile numbers are of Norway's own series.
 """
 
+from dataclasses import replace
 from datetime import time
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -19,12 +20,12 @@ NO_2026_1 = Policy(
     regime=Regime.OPT_OUT,
     opt_out_products=frozenset(),
     in_force_from=cautious.READ_FROM,
-    in_force_until=None,
+    in_force_until=cautious.LIFTS_SHORTENED,
     zone=ZoneInfo("Europe/Oslo"),
     register="reservasjon",
     # "Before the first contact and in the month of marketing": no version serves beyond the month that it is from.
     register_validity=Validity(same_month=True),
-    consent_lift_months=cautious.CONSENT_LIFT_MONTHS,
+    consent_lift_months=cautious.CONSENT_MONTHS,
     consent_ground_months=cautious.CONSENT_MONTHS,
     consent_channels=cautious.MACHINES,
     relation_lifts=True,
@@ -53,4 +54,12 @@ NO_2026_1 = Policy(
         }
     ),
     consent_rule="NO-CONSENT-1",
+)
+
+NO_2026_2 = replace(
+    NO_2026_1,
+    version="no-2026-2",
+    in_force_from=cautious.LIFTS_SHORTENED,
+    in_force_until=None,
+    consent_lift_months=cautious.CONSENT_LIFT_MONTHS,
 )

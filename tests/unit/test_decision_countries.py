@@ -13,8 +13,10 @@ from dnc.policies.denmark import EXCEPTED_PRODUCTS
 from dnc.policy import (
     DK_2026_1,
     FI_2026_1,
+    FI_2026_2,
     GB_2026_1,
     NO_2026_1,
+    NO_2026_2,
     POLICIES,
     SE_BAN_PROPOSAL,
     SE_OPT_IN_PROPOSAL,
@@ -178,7 +180,7 @@ def test_a_call_of_an_unknown_campaign_is_no_exception() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "given_on"),
-    [(NO_2026_1, "2026-08-17"), (FI_2026_1, "2026-08-17"), (GB_2026_1, "2026-05-17"), (DK_2026_1, "2025-11-17")],
+    [(NO_2026_2, "2026-08-17"), (FI_2026_2, "2026-08-17"), (GB_2026_1, "2026-05-17"), (DK_2026_1, "2025-11-17")],
 )
 def test_a_consent_lifts_the_register_for_as_long_as_the_policy_says(policy: Policy, given_on: str) -> None:
     given = at(f"{given_on}T12:00")

@@ -42,6 +42,17 @@ def test_a_number_is_called_by_the_policy_of_its_own_country(country: str, versi
     assert policy.version == version
 
 
+@pytest.mark.parametrize(("country", "version"), [("NO", "no-2026-2"), ("FI", "fi-2026-2")])
+def test_of_two_policies_in_force_the_later_one_counts_from_its_local_midnight_on(country: str, version: str) -> None:
+    midnight = datetime(2026, 11, 22, 23 if country == "NO" else 22, tzinfo=UTC)
+
+    newer, older = policy_for(country, midnight), policy_for(country, midnight - timedelta(microseconds=1))
+
+    assert newer is not None
+    assert older is not None
+    assert (newer.version, older.version) == (version, version.replace("-2026-2", "-2026-1"))
+
+
 @pytest.mark.parametrize(
     ("region", "kind", "country"),
     [
