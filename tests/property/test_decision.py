@@ -61,6 +61,17 @@ def each_lead(**changes: Any) -> Change:
     return lambda facts: replace(facts, leads=facts.leads and tuple(replace(lead, **changes) for lead in facts.leads))
 
 
+# A paused lead that rests on consent puts the consents on record in doubt: to take that away is no obstacle.
+def without_bases(facts: CallFacts) -> CallFacts:
+    return replace(
+        facts, leads=facts.leads and tuple(one if one.paused else replace(one, basis=None) for one in facts.leads)
+    )
+
+
+def without_leads(facts: CallFacts) -> CallFacts:
+    return replace(facts, leads=facts.leads and tuple(one for one in facts.leads if one.paused))
+
+
 def each_consent(**changes: Any) -> Change:
     return lambda facts: replace(
         facts, consents=facts.consents and tuple(replace(c, **changes) for c in facts.consents)
@@ -135,14 +146,14 @@ OBSTACLES: list[Change] = [
     with_register(register="another"),
     each_lead(paused=True),
     each_lead(expires_at=MIDDAY - timedelta(days=700)),
-    each_lead(basis=None),
+    without_bases,
     each_lead(has_assessment=False),
     each_lead(birth_date=date(2020, 2, 29)),
     each_lead(birth_date=date(2040, 1, 1)),
     each_consent(withdrawn_at=MIDDAY),
     each_consent(names_seller=False),
     each_consent(channels=frozenset()),
-    lambda facts: replace(facts, leads=()),
+    without_leads,
     lambda facts: replace(facts, consents=()),
     lambda facts: replace(facts, relations=()),
     called_at(1),
