@@ -58,7 +58,7 @@ numbers = st.builds(
     st.booleans(),
 )
 
-# Rules of a seller that ask for more than the law, for less, or for nothing.
+# Rules that a seller can set, which ask for more than the law, for less, or for nothing.
 narrowings = st.builds(
     Narrowing,
     opens=st.none() | st.times(time(6), time(14)).map(lambda at: at.replace(second=0, microsecond=0)),
@@ -74,7 +74,7 @@ narrowings = st.builds(
     prohibited_products=st.frozensets(products, max_size=1),
     automated_voice=st.booleans(),
     consent_only=st.sampled_from([False, False, False, True]),
-)
+).filter(lambda rules: rules.opens is None or rules.closes is None or rules.opens < rules.closes)
 
 
 def rules_for(country: str, narrowing: Narrowing) -> SellerRules:
