@@ -53,18 +53,23 @@ def weigh(facts: CallFacts, policy: Policy | None, now: datetime) -> Grounds:
     """
     channel = facts.campaign.channel if facts.campaign is not None else None
     product = facts.campaign.product if facts.campaign is not None else None
+    needs_consent = policy is not None and (
+        policy.regime_of(product) is Regime.OPT_IN or channel in policy.consent_channels
+    )
+    if not facts.consents and not facts.relations:  # as of most numbers
+        return Grounds(None, None, None, needs_consent)
     consents = [] if _consents_in_doubt(facts, now) else [c for c in facts.consents or () if _stands(c, channel, now)]
     relations = [_from_relation(one, policy) for one in facts.relations or () if _begun(one, facts, now)]
     if policy is None:
         return Grounds(
-            _last_to_end([_from_consent(c) for c in consents], now), _last_to_end(relations, now), None, False
+            _last_to_end([_from_consent(c) for c in consents], now), _last_to_end(relations, now), None, needs_consent
         )
     lifting = [_from_consent(c, policy, policy.consent_lift_months) for c in consents]
     return Grounds(
         consent=_last_to_end([_from_consent(c, policy, policy.consent_ground_months) for c in consents], now),
         relation=_last_to_end(relations, now),
         lift=_last_to_end(lifting + relations if policy.relation_lifts else lifting, now),
-        needs_consent=policy.regime_of(product) is Regime.OPT_IN or channel in policy.consent_channels,
+        needs_consent=needs_consent,
     )
 
 

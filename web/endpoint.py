@@ -27,7 +27,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar, get_type_hints
 
@@ -40,9 +40,10 @@ from core.store import Store
 from web.auth import CONFIRMS, key_caller
 from web.kept import Answer, answer_once
 from web.problems import BodyTooLarge, MalformedRequest, UnsupportedMediaType
-from web.uploads import Upload, received
+from web.uploads import received
 
 BODY_LIMIT = 4 * 1024 * 1024
+NOTHING_UPLOADED = nullcontext(None)
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,100}")
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -174,7 +175,7 @@ def _runner(
                 arguments["body"] = body_model.model_validate(read_json(limit))
             if query_model is not None:
                 arguments["query"] = query_model.model_validate(read_query())
-        with _upload(operation.takes_file, limit) as upload:
+        with received(limit) if operation.takes_file else NOTHING_UPLOADED as upload:
             if upload is not None:
                 arguments["upload"] = upload
                 if form_model is not None:
@@ -203,15 +204,6 @@ def _revoked_key_first(store: Store, caller: Caller) -> Iterator[None]:
         if caller.is_remembered:
             key_caller(store)
         raise
-
-
-@contextmanager
-def _upload(wanted: bool, limit: int) -> Iterator[Upload | None]:
-    if not wanted:
-        yield None
-        return
-    with received(limit) as upload:
-        yield upload
 
 
 def _write(
