@@ -19,7 +19,7 @@ from sqlalchemy.sql import ClauseElement, CompoundSelect, Select
 from core.clock import from_microseconds, to_microseconds
 
 Values = dict[str, object]
-FEW = (16, 4, 1)
+FEW = (32, 16, 8, 4, 2, 1)
 """SQLite takes few rows in statements of so many; of more than ``MANY`` the driver runs one statement for each."""
 MANY = 200
 _SERVERS_OWN: Dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call] # SQLAlchemy's
