@@ -3,9 +3,29 @@
 from alembic import op
 
 
+def make_refusal() -> None:
+    """Make what PostgreSQL's triggers call; SQLite's say it themselves."""
+    if is_postgresql():
+        op.execute(
+            "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+        )
+
+
+def drop_refusal() -> None:
+    """Drop it, once no table has such triggers any more."""
+    if is_postgresql():
+        op.execute("DROP FUNCTION refuse_change()")
+
+
+def is_postgresql() -> bool:
+    """Return whether the migration runs on PostgreSQL, not on SQLite."""
+    return op.get_bind().dialect.name == "postgresql"
+
+
 def make_append_only(table: str) -> None:
     """Have the table refuse UPDATE and DELETE, and on PostgreSQL TRUNCATE; dropping the table drops the triggers."""
-    if op.get_bind().dialect.name == "postgresql":
+    if is_postgresql():
         op.execute(
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION refuse_change()"

@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 
 from core.database import BigKey, UtcDateTime
+from migrations.append_only import drop_refusal, make_append_only, make_refusal
+from migrations.ledger import create_ledger
 
 revision = "0001_create_tables"
 down_revision = None
@@ -16,7 +18,6 @@ APPEND_ONLY = (
     "consent_withdrawals",
     "consents",
     "contacts",
-    "ledger_checkpoints",
     "opt_out_releases",
     "opt_out_repeats",
     "opt_outs",
@@ -26,6 +27,8 @@ APPEND_ONLY = (
 
 def upgrade() -> None:
     """Create the tables, then their triggers."""
+    make_refusal()
+    create_ledger()
     op.create_table(
         "changes",
         sa.Column("seq", BigKey, nullable=False),
@@ -74,38 +77,6 @@ def upgrade() -> None:
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leader_leases")),
-    )
-    op.create_table(
-        "ledger_chains",
-        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("opened_at", UtcDateTime(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("head", sa.String(length=64), nullable=False),
-        sa.Column("signed_seq", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("no", name=op.f("pk_ledger_chains")),
-    )
-    op.create_table(
-        "ledger_checkpoints",
-        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("at", UtcDateTime(), nullable=False),
-        sa.Column("payload", sa.Text(), nullable=False),
-        sa.Column("signature", sa.String(length=128), nullable=False),
-        sa.PrimaryKeyConstraint("no", name=op.f("pk_ledger_checkpoints")),
-    )
-    op.create_table(
-        "ledger_entries",
-        sa.Column("chain", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("at", UtcDateTime(), nullable=False),
-        sa.Column("kind", sa.String(length=40), nullable=False),
-        sa.Column("subject", sa.String(length=64), nullable=False),
-        sa.Column("actor", sa.String(length=120), nullable=False),
-        sa.Column("seller_id", sa.String(length=36), nullable=True),
-        sa.Column("payload", sa.Text(), nullable=True),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("hash", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("chain", "seq", name=op.f("pk_ledger_entries")),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "register_versions",
@@ -443,99 +414,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_leads")),
         sa.UniqueConstraint("number", "source_id", name=op.f("uq_leads_number_source_id")),
     )
-    if op.get_bind().dialect.name == "postgresql":
-        _guard_postgresql()
-    else:
-        _guard_sqlite()
-
-
-def _guard_sqlite() -> None:
     for table in APPEND_ONLY:
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-    op.execute(
-        "CREATE TRIGGER ledger_entries_no_delete BEFORE DELETE ON ledger_entries "
-        "BEGIN SELECT RAISE(ABORT, 'ledger_entries is append-only'); END"
-    )
-    op.execute(
-        "CREATE TRIGGER ledger_entries_no_update BEFORE UPDATE ON ledger_entries "
-        "WHEN NEW.payload IS NOT NULL OR NEW.chain IS NOT OLD.chain OR NEW.seq IS NOT OLD.seq OR NEW.at IS NOT OLD.at "
-        "OR NEW.kind IS NOT OLD.kind OR NEW.subject IS NOT OLD.subject OR NEW.actor IS NOT OLD.actor "
-        "OR NEW.seller_id IS NOT OLD.seller_id OR NEW.digest IS NOT OLD.digest OR NEW.hash IS NOT OLD.hash "
-        "BEGIN SELECT RAISE(ABORT, 'of a ledger entry only the payload can be erased'); END"
-    )
-
-
-def _guard_postgresql() -> None:
-    op.execute(
-        "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
-    )
-    for table in APPEND_ONLY:
-        op.execute(
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
-        )
-    for table in (*APPEND_ONLY, "ledger_entries"):
-        op.execute(
-            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-        )
-    op.execute(
-        "CREATE TRIGGER ledger_entries_no_delete BEFORE DELETE ON ledger_entries "
-        "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
-    )
-    op.execute(
-        "CREATE TRIGGER ledger_entries_no_update BEFORE UPDATE ON ledger_entries FOR EACH ROW "
-        "WHEN (NEW.payload IS NOT NULL OR (NEW.chain, NEW.seq, NEW.at, NEW.kind, NEW.subject, NEW.actor, "
-        "NEW.seller_id, NEW.digest, NEW.hash) IS DISTINCT FROM (OLD.chain, OLD.seq, OLD.at, OLD.kind, OLD.subject, "
-        "OLD.actor, OLD.seller_id, OLD.digest, OLD.hash)) EXECUTE FUNCTION refuse_change()"
-    )
+        make_append_only(table)
 
 
 def downgrade() -> None:
-    """Drop everything."""
-    op.drop_table("leads")
-    op.drop_table("lead_rows")
-    op.drop_index(op.f("ix_contacts_number_contacts_started_at"), table_name="contacts")
-    op.drop_table("contacts")
-    op.drop_table("web_sessions")
-    op.drop_index(op.f("ix_opt_out_repeats_opt_out_id"), table_name="opt_out_repeats")
-    op.drop_table("opt_out_repeats")
-    op.drop_table("opt_out_releases")
-    op.drop_table("lead_files")
-    op.drop_table("consent_withdrawals")
-    op.drop_index(op.f("ix_checks_number"), table_name="checks")
-    op.drop_table("checks")
-    op.drop_table("users")
-    op.drop_table("sources")
-    op.drop_index(op.f("ix_restrictions_number"), table_name="restrictions")
-    op.drop_table("restrictions")
-    op.drop_table("registers")
-    op.drop_index(op.f("ix_opt_outs_number"), table_name="opt_outs")
-    op.drop_table("opt_outs")
-    op.drop_index(op.f("ix_holds_number"), table_name="holds")
-    op.drop_table("holds")
-    op.drop_index(op.f("ix_customer_relations_number"), table_name="customer_relations")
-    op.drop_table("customer_relations")
-    op.drop_index(op.f("ix_consents_number"), table_name="consents")
-    op.drop_table("consents")
-    op.drop_table("campaigns")
-    op.drop_table("api_keys")
-    op.drop_table("suppliers")
-    op.drop_table("sellers")
-    op.drop_table("register_versions")
-    op.drop_table("ledger_entries")
-    op.drop_table("ledger_checkpoints")
-    op.drop_table("ledger_chains")
-    op.drop_table("leader_leases")
-    op.drop_table("kept_answers")
-    op.drop_table("job_runs")
-    op.drop_table("installation")
-    op.drop_index(op.f("ix_changes_seller_id_changes_seq"), table_name="changes")
-    op.drop_table("changes")
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("DROP FUNCTION refuse_change()")
+    """Drop everything but alembic's own table."""
+    everything = sa.MetaData()
+    everything.reflect(op.get_bind(), only=lambda name, _metadata: name != "alembic_version")
+    everything.drop_all(op.get_bind())
+    drop_refusal()

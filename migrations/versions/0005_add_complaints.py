@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from core.database import UtcDateTime
+from migrations.append_only import make_append_only
 
 revision = "0005_add_complaints"
 down_revision = "0004_add_source_terms"
@@ -43,28 +44,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("complaint_id", "source_id", name=op.f("pk_complaint_origins")),
     )
     for table in APPEND_ONLY:
-        _guard(table)
+        make_append_only(table)
     for table in PAUSABLE:
         op.add_column(table, sa.Column("quarantined_at", UtcDateTime(), nullable=True))
         op.add_column(table, sa.Column("resumed_at", UtcDateTime(), nullable=True))
-
-
-def _guard(table: str) -> None:
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute(
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
-        )
-        op.execute(
-            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-        )
-        return
-    for verb in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        )
 
 
 def downgrade() -> None:

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from core.database import UtcDateTime
+from migrations.append_only import make_append_only
 
 revision = "0006_add_arrivals"
 down_revision = "0005_add_complaints"
@@ -19,25 +20,7 @@ def upgrade() -> None:
     _exports()
     _canaries()
     for table in APPEND_ONLY:
-        _guard(table)
-
-
-def _guard(table: str) -> None:
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute(
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
-        )
-        op.execute(
-            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-        )
-        return
-    for verb in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        )
+        make_append_only(table)
 
 
 def _arrivals() -> None:
