@@ -1,8 +1,6 @@
 """What a lead file is worth on arrival: its leads by the rules of a check, and the supplier's wash against ours."""
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select
@@ -28,7 +26,7 @@ from dnc.screenings.engine import Screener
 from leads.models import Lead, LeadFile, Source
 from leads.receipts import LeadFileUnfinished
 from leads.sources import add_source
-from tests.integration.seeds import KINDS, dialer_of, seeded_service
+from tests.integration.seeds import dialer_of
 from tests.seeding import (
     LIST_SOURCE,
     LISTED,
@@ -42,13 +40,6 @@ from tests.seeding import (
 
 FIRST = 46846500400
 """The first of the hundred numbers of Stockholm that are for books and films."""
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """A seeded service on each database, at an hour of calling."""
-    with seeded_service(request, request.param, tmp_path) as made:
-        yield made
 
 
 def file_of(

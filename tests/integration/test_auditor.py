@@ -1,7 +1,7 @@
 """The auditor finds each planted difference: in what was recorded, in the tables, in the rules; and nothing else."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -23,7 +23,7 @@ from dnc.gate import Question
 from dnc.models import Check
 from dnc.opt_outs import release_opt_out
 from dnc.policy import SE_OPT_IN_PROPOSAL, Policy, Regime, policy_named
-from tests.integration.seeds import KINDS, dialer_of, seeded_service, verified
+from tests.integration.seeds import dialer_of, verified
 from tests.screened import file_in, screened
 from tests.seeding import (
     CAMPAIGN,
@@ -40,18 +40,6 @@ from tests.seeding import (
 
 ABROAD = "+442079460123"
 NUMBERS = [FROM_PARTNER, FROM_LIST, LISTED, OPTED_OUT, WITHOUT_SOURCE, "not a number"]
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    with seeded_service(request, "sqlite", tmp_path) as found:
-        yield found
 
 
 def ask(seeded: Seeded, *numbers: str) -> list[str]:

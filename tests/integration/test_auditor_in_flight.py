@@ -1,9 +1,8 @@
 """What the auditor excuses: a no that could not be seen yet when the answer was given, and nothing older."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -19,18 +18,11 @@ from dnc.holds import make_hold
 from dnc.opt_outs import ALL_CHANNELS, add_opt_outs
 from dnc.restrictions import restrict
 from leads.pauses import pause_source
-from tests.integration.seeds import KINDS, seeded_service
 from tests.integration.test_auditor import ask, audited, found, later
 from tests.seeding import FROM_PARTNER, LISTED, OPERATOR, PARTNER_SOURCE, Seeded
 
 SECOND = timedelta(seconds=1)
 NUMBER = int(FROM_PARTNER[1:])
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
 
 
 def opted_out(seeded: Seeded, session: Session) -> None:

@@ -1,6 +1,5 @@
 """Files of call records matched to checks: every row accounted for, once, and what no check permitted is found."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -29,7 +28,7 @@ from dnc.call_records.states import CallState
 from dnc.campaigns import close_campaign
 from dnc.gate import UnknownCampaign
 from tests.calls import call, check, compliance, contact, dialer
-from tests.integration.seeds import KINDS, seeded_service, verified
+from tests.integration.seeds import verified
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -47,20 +46,6 @@ from tests.seeding import (
 
 MINUTE = timedelta(minutes=1)
 HEADINGS = "started_at;b_number;duration;call_id;agent"
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a seeded service."""
-    with seeded_service(request, request.param, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a seeded service on SQLite."""
-    with seeded_service(request, "sqlite", tmp_path) as made:
-        yield made
 
 
 def written(folder: Path, *rows: str, headings: str = HEADINGS, name: str = "calls.csv") -> Path:

@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +23,7 @@ from dnc.models import Canary, Export
 from dnc.recipients import UnknownRecipient, add_recipient
 from leads.arriving import finished_files
 from tests.deliveries import deliver
-from tests.integration.seeds import KINDS, dialer_of, seeded_service
+from tests.integration.seeds import dialer_of
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -61,13 +60,6 @@ class Handed:
         """The numbers in the file that are nobody's leads."""
         leads = {FROM_PARTNER, FROM_LIST}
         return [int(line["number"][1:]) for line in self.lines if line["number"] not in leads]
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """A seeded service on each database, at an hour of calling."""
-    with seeded_service(request, request.param, tmp_path) as made:
-        yield made
 
 
 def dialer(seeded: Seeded, name: str) -> Caller:

@@ -1,29 +1,18 @@
 """A check is decided by the policy of the number's own country, and by its register."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from dnc.gate import Question
 from dnc.recorded import replay
 from dnc.registers.loading import load_register
-from tests.integration.seeds import KINDS, seeded_service
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPERATOR, REGISTER_AS_OF, Seeded
 
 BRITISH = "+442079460123"
 """One of Ofcom's numbers for drama."""
 AMERICAN = "+12125550123"
 WASH = '{"key": "wash", "delimiter": ";", "columns": {"number": 1, "result": 2}, "listed": ["J"], "not_listed": ["N"]}'
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """A service that is asked by a Swedish seller."""
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
 
 
 def checked(seeded: Seeded, number: str) -> dict[str, Any]:

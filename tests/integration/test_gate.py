@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -24,7 +24,7 @@ from dnc.gate import BATCH_LIMIT, WAITING_LIMIT, Question, UnknownCampaign
 from dnc.gathering import read_standing
 from dnc.models import Check
 from dnc.reasons import ReasonCode
-from tests.integration.seeds import KINDS, beside, dialer_of, seeded_service, verified
+from tests.integration.seeds import beside, dialer_of, seeded_service, verified
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -39,12 +39,6 @@ from tests.seeding import (
 )
 
 NUMBERS = [FROM_PARTNER, FROM_LIST, LISTED, OPTED_OUT, WITHOUT_SOURCE, OF_OTHER_SELLER, "not a number", "", "070"]
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
 
 
 def ask(seeded: Seeded, number: object, campaign: str = CAMPAIGN, caller: Caller | None = None) -> Answer:

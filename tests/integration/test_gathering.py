@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -30,7 +29,7 @@ from leads.pauses import (
     resume_supplier,
 )
 from service import Service
-from tests.integration.seeds import KINDS, beside, dialer_of, seeded_service
+from tests.integration.seeds import beside, dialer_of
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -45,12 +44,6 @@ from tests.seeding import (
     load_listed,
     opt_out,
 )
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """The facts of past checks, rebuilt from the tables: as they were found then, and as they are known now."""
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from sqlalchemy import select, update
 
 from consent.models import RelationVersion
@@ -16,7 +14,6 @@ from dnc.policy import policy_for
 from dnc.reasons import ReasonCode
 from leads.models import LeadBirthDate, LeadFile, PauseMark, Supplier
 from migrations.run import downgrade, upgrade
-from tests.integration.seeds import KINDS, seeded_service
 from tests.integration.stories import Story, number_of, stored_checks
 from tests.seeding import (
     CAMPAIGN,
@@ -29,12 +26,6 @@ from tests.seeding import (
     Seeded,
     load_listed,
 )
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
 
 
 def test_every_check_finds_again_the_facts_that_it_found(seeded: Seeded, tmp_path: Path) -> None:

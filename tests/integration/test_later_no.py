@@ -1,9 +1,7 @@
 """A no said again outlives an earlier wish to leave the list; and a call after a no was not permitted."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,18 +13,10 @@ from dnc.contacts import LoggedContact, Outcome, log_contact
 from dnc.gate import Question
 from dnc.models import OptOut
 from dnc.opt_outs import add_opt_outs, release_opt_out
-from tests.integration.seeds import KINDS, seeded_service
 from tests.seeding import CAMPAIGN, FROM_PARTNER, Seeded
 
 ME = operator("test")
 NUMBER = FROM_PARTNER
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """A service with a seller whose lead on NUMBER may be called."""
-    with seeded_service(request, request.param, tmp_path) as made:
-        yield made
 
 
 def say_no(seeded: Seeded, received_at: datetime) -> str:

@@ -1,8 +1,6 @@
 """Everything on a number, in two times: as it was, and as it was known."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -11,14 +9,8 @@ from core.errors import Forbidden
 from core.numbers import Number, read_number
 from dnc.holds import close_hold, report_objection
 from dnc.lookups import NumberRecord, look_up
-from tests.integration.seeds import KINDS, dialer_of, seeded_service
+from tests.integration.seeds import dialer_of
 from tests.seeding import FROM_LIST, FROM_PARTNER, OPERATOR, OPTED_OUT, Seeded
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
 
 
 def number_of(written: str) -> Number:

@@ -1,8 +1,7 @@
 """Every recorded answer is decided again from its stored facts; a tampered answer or fact shows."""
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,16 +14,10 @@ from core.ledger import Position
 from dnc.gate import Question
 from dnc.models import Check
 from dnc.recorded import CheckErased, Replay, UnknownCheck, check_on_record, replay
-from tests.integration.seeds import KINDS, dialer_of, seeded_service, verified
+from tests.integration.seeds import dialer_of, verified
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPERATOR, OPTED_OUT, WITHOUT_SOURCE, Seeded
 
 NUMBERS = [FROM_PARTNER, FROM_LIST, LISTED, OPTED_OUT, WITHOUT_SOURCE, "not a number"]
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
 
 
 def ask(seeded: Seeded, *numbers: str) -> list[str]:

@@ -1,9 +1,7 @@
 """A past period under another policy: by source, campaign and reason, over checks and over calls."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -18,7 +16,7 @@ from dnc.gate import Question
 from dnc.models import Check
 from dnc.policy import Policy, Regime, policy_named
 from dnc.replays import By, PeriodReplay, TooMuchToReplay, replay_period
-from tests.integration.seeds import KINDS, beside, dialer_of, seeded_service
+from tests.integration.seeds import beside, dialer_of
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -36,18 +34,6 @@ from tests.seeding import (
 
 PROPOSED = "se-optin-2027-proposal"
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    with seeded_service(request, "sqlite", tmp_path) as found:
-        yield found
 
 
 def ask(seeded: Seeded, *numbers: str) -> list[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -16,14 +15,8 @@ from dnc.models import Contact
 from dnc.recorded import replay
 from dnc.reservations import Reservation, forget_reservations
 from service import Service
-from tests.integration.seeds import KINDS, beside, dialer_of, seeded_service, verified
+from tests.integration.seeds import beside, dialer_of, verified
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, Seeded
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -27,17 +26,11 @@ from dnc.gathering import read_standing
 from dnc.recorded import replay
 from dnc.reservations import Reservation
 from service import Service, build_service
-from tests.integration.seeds import KINDS, beside, dialer_of, seeded_service, verified
+from tests.integration.seeds import beside, dialer_of, verified
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, TUESDAY_AT_TEN, Seeded, import_leads
 
 NUMBERS = [f"+46701740{place}" for place in range(630, 654)]
 RACERS = 3
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
 
 
 def _race(settings: Settings, seller_id: str, racer: int, all_ready: Barrier, target: Path, dies: bool) -> None:

@@ -1,24 +1,15 @@
 """A screened file comes back in its own form."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.seeds import seeded_service
 from tests.screened import rows_of, screened
 from tests.seeding import (
     FROM_PARTNER,
     LISTED,
     Seeded,
 )
-
-
-@pytest.fixture(params=["sqlite"])
-def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a seeded service where one kind of database tells all."""
-    with seeded_service(request, request.param, tmp_path) as made:
-        yield made
 
 
 def test_a_workbook_comes_back_as_a_workbook_of_texts(on_sqlite: Seeded, tmp_path: Path) -> None:

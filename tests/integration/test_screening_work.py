@@ -1,22 +1,12 @@
 """The job that goes on with screenings over HTTP which nobody works on any more."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from dnc.screenings.service import ALIVE_FOR, ask_screening
 from jobs.screenings import ScreeningWork
-from tests.integration.seeds import KINDS, seeded_service
 from tests.seeding import CAMPAIGN, OPERATOR, Seeded
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a seeded service, on each kind of database."""
-    with seeded_service(request, request.param, tmp_path) as made:
-        yield made
 
 
 class Ended:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from dnc.screenings.service import KEPT_FOR, ask_screening
 from dnc.screenings.terms import ScreeningState
 from dnc.screenings.work import Screenings, Wanted, what_if, work_on
 from dnc.seller_rules.setting import set_rules
-from tests.integration.seeds import KINDS, dialer_of, seeded_service
+from tests.integration.seeds import dialer_of
 from tests.screened import CELLS, file_in, report, rows_of, screened, screenings
 from tests.seeding import (
     CAMPAIGN,
@@ -46,20 +45,6 @@ from tests.seeding import (
     Seeded,
     opt_out,
 )
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a seeded service, on each kind of database."""
-    with seeded_service(request, request.param, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture(params=["sqlite"])
-def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a seeded service where one kind of database tells all."""
-    with seeded_service(request, request.param, tmp_path) as made:
-        yield made
 
 
 def test_each_row_gets_what_a_check_of_its_number_answers(seeded: Seeded, tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
 """Many numbers decided together are answered as each would be alone."""
 
 import random
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +18,7 @@ from dnc.models import Campaign, Contact, Hold, OptOut, Restriction
 from dnc.screenings.engine import Screener
 from dnc.screenings.standing import read_ahead
 from leads.models import Lead, LeadFile, Source
-from tests.integration.seeds import KINDS, dialer_of, seeded_service
+from tests.integration.seeds import dialer_of
 from tests.seeding import (
     CAMPAIGN,
     FROM_PARTNER,
@@ -28,13 +26,6 @@ from tests.seeding import (
 )
 
 FIRST = 46846500400
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a seeded service, on each kind of database."""
-    with seeded_service(request, request.param, tmp_path) as made:
-        yield made
 
 
 def told(decision: Decision) -> tuple[object, ...]:

@@ -1,6 +1,6 @@
 """A screening that was cut off, cancelled or left gives the same file when it goes on, or an honest end."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from dnc.screenings.service import ALIVE_FOR, cancel_screening, resume_screening
 from dnc.screenings.terms import ScreeningState
 from dnc.screenings.work import Wanted, resume_file, screen_file
 from dnc.screenings.writing import CsvOutput
-from tests.integration.seeds import KINDS, seeded_service, verified
+from tests.integration.seeds import verified
 from tests.screened import CELLS, file_in, report, rows_of, screened, screenings
 from tests.seeding import (
     CAMPAIGN,
@@ -29,20 +29,6 @@ from tests.seeding import (
     Seeded,
     opt_out,
 )
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a seeded service, on each kind of database."""
-    with seeded_service(request, request.param, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture(params=["sqlite"])
-def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a seeded service where one kind of database tells all."""
-    with seeded_service(request, request.param, tmp_path) as made:
-        yield made
 
 
 def test_a_screening_that_is_cut_off_anywhere_gives_the_same_file_when_it_goes_on(

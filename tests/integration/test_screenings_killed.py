@@ -7,11 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from sqlalchemy import func, select, update
 
 from dnc.screenings.models import Screening, ScreeningPart
@@ -19,7 +17,7 @@ from dnc.screenings.service import ALIVE_FOR
 from dnc.screenings.terms import ScreeningState
 from dnc.screenings.work import Screenings, resume_file
 from service import environment_for
-from tests.integration.seeds import KINDS, seeded_service, verified
+from tests.integration.seeds import verified
 from tests.seeding import CAMPAIGN, FROM_PARTNER, LISTED, OPERATOR, OPTED_OUT, Seeded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,13 +34,6 @@ built = build_service(load_settings(), SystemClock())
 made = Screenings(built.store, built.shelf.listed_of, {PART_ROWS})
 screen_file(made, OPERATOR, Wanted({CAMPAIGN!r}), source=Path(sys.argv[1]), target=Path(sys.argv[2]))
 """
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a seeded service, on each kind of database."""
-    with seeded_service(request, request.param, tmp_path) as made:
-        yield made
 
 
 def test_a_killed_screening_goes_on_where_its_record_ends(seeded: Seeded, tmp_path: Path) -> None:

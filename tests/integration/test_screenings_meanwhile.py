@@ -1,6 +1,6 @@
 """What changes while a file is screened counts from the next rows on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,16 +14,8 @@ from dnc.screenings.models import Screening
 from dnc.screenings.service import campaign_of
 from dnc.screenings.work import Wanted, screen_file
 from dnc.seller_rules.setting import set_rules
-from tests.integration.seeds import KINDS, seeded_service
 from tests.screened import file_in, rows_of, screenings
 from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, OTHER_SELLER, SELLER, Seeded
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """It is ten o'clock in Stockholm, and FROM_PARTNER may be called."""
-    with seeded_service(request, request.param, tmp_path) as made:
-        yield made
 
 
 def closed(seeded: Seeded) -> None:

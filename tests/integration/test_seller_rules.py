@@ -2,7 +2,6 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,9 @@ from core.sellers import seller_named
 from dnc.gate import Question
 from dnc.recorded import check_on_record, replay
 from dnc.seller_rules.setting import RulesRefused, RulesSet, rules_of, set_rules
-from tests.integration.seeds import KINDS, seeded_service
 from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, OTHER_CAMPAIGN, OTHER_SELLER, SELLER, Seeded
 
 AFTERNOONS = {"SE": {"opens": "13:00", "attempts_day": 2}}
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """It is ten o'clock in Stockholm, and FROM_PARTNER may be called for both sellers."""
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
 
 
 def setting(seeded: Seeded, rules: object, *, caller: Caller = OPERATOR, seller: str = SELLER) -> RulesSet:

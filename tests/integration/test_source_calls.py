@@ -1,10 +1,7 @@
 """What a source's lawful basis needs before a lead of it carries a call."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-
-import pytest
 
 from consent.grounds import record_consent
 from consent.terms import Basis, Channel
@@ -13,16 +10,7 @@ from core.numbers import Number, read_number
 from dnc.gate import Question
 from leads.sources import add_source
 from tests.deliveries import OPERATOR
-from tests.integration.seeds import KINDS, seeded_service
 from tests.seeding import CAMPAIGN, FROM_PARTNER, SELLER, Seeded, import_leads
-
-
-@pytest.fixture(params=KINDS)
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a service on a Tuesday at 10 in Stockholm, whose campaign may call."""
-    with seeded_service(request, request.param, tmp_path) as found:
-        yield found
-
 
 NEW_NUMBER = "+46701740640"
 

@@ -1,0 +1,23 @@
+"""Seeded services for the integration tests: each on a database of the test's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.seeds import KINDS, seeded_service
+from tests.seeding import Seeded
+
+
+@pytest.fixture(params=KINDS)
+def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    """Return a seeded service, on each kind of database."""
+    with seeded_service(request, request.param, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    """Return a seeded service where one kind of database tells all."""
+    with seeded_service(request, "sqlite", tmp_path) as made:
+        yield made
