@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from core.clock import FixedClock
+from service import Service
 from tests.integration.seeds import KINDS, seeded_service
+from tests.registers import NOON, service_for
 from tests.seeding import Seeded
 
 
@@ -21,3 +24,11 @@ def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded
     """Return a seeded service where one kind of database tells all."""
     with seeded_service(request, "sqlite", tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
+    """Return a service without data, on each kind of database, whose clock stands at noon."""
+    built = service_for(database_url, tmp_path, FixedClock(NOON))
+    yield built
+    built.close()

@@ -99,7 +99,7 @@ def test_a_changed_row_is_found(seeded: Seeded, change: str) -> None:
     with seeded.service.store.reading() as session:
         sellers = session.execute(text("SELECT max(id) FROM sellers")).scalar()
     assert sellers == seeded.other_seller_id
-    tamper(seeded, text(CHANGED[change]))
+    tamper(seeded.service, text(CHANGED[change]))
 
     assert "changed" in found(seeded)
 
@@ -192,10 +192,10 @@ def test_any_column_that_decides_is_held_against_the_ledger(on_sqlite: Seeded, t
             if switched
             else _other(row[1], cell.type.python_type)
         )
-        tamper(on_sqlite, update(changed).where(key == row[0]).values({cell: value}))
+        tamper(on_sqlite.service, update(changed).where(key == row[0]).values({cell: value}))
         assert found(on_sqlite)
         tamper(
-            on_sqlite,
+            on_sqlite.service,
             update(changed).where(key == row[0] if column != key.name else key == value).values({cell: row[1]}),
         )
         assert not found(on_sqlite)
@@ -213,7 +213,7 @@ COUNTED = {"no", "version"}
 @pytest.mark.parametrize("table", TABLES)
 def test_a_removed_row_is_found(seeded: Seeded, table: str) -> None:
     key = KEYS.get(table, "id")
-    tamper(seeded, text(f"DELETE FROM {table} WHERE {key} = (SELECT max({key}) FROM {table})"))
+    tamper(seeded.service, text(f"DELETE FROM {table} WHERE {key} = (SELECT max({key}) FROM {table})"))
 
     assert "missing" in found(seeded)
 
@@ -233,7 +233,7 @@ def test_a_row_that_was_put_in_is_found(seeded: Seeded, table: str) -> None:
         else name
         for name in columns
     ]
-    tamper(seeded, text(f"INSERT INTO {table} SELECT {', '.join(values)} FROM {table} LIMIT 1"))
+    tamper(seeded.service, text(f"INSERT INTO {table} SELECT {', '.join(values)} FROM {table} LIMIT 1"))
 
     assert "inserted" in found(seeded)
 
@@ -242,14 +242,14 @@ def test_an_older_register_version_put_back_in_force_is_found(seeded: Seeded) ->
     folder = seeded.service.settings.data_dir
     load_listed(seeded.service, folder, [LISTED, FROM_LIST], date(2026, 11, 20))
     assert found(seeded) == set()
-    tamper(seeded, text("UPDATE registers SET version_id = (SELECT min(id) FROM register_versions)"))
+    tamper(seeded.service, text("UPDATE registers SET version_id = (SELECT min(id) FROM register_versions)"))
 
     assert found(seeded) == {"changed"}
 
 
 def test_a_change_hidden_by_erasing_its_entry_is_found(seeded: Seeded) -> None:
     tamper(
-        seeded,
+        seeded.service,
         text("UPDATE opt_outs SET number = number + 1"),
         text("UPDATE ledger_entries SET payload = NULL WHERE kind = 'opt_out.added'"),
     )
@@ -266,7 +266,7 @@ def test_payloads_erased_openly_are_no_fault_of_their_rows(seeded: Seeded) -> No
 
 
 def test_a_finding_names_no_number(seeded: Seeded) -> None:
-    tamper(seeded, text("UPDATE opt_outs SET number = number + 1"))
+    tamper(seeded.service, text("UPDATE opt_outs SET number = number + 1"))
     with seeded.service.store.snapshot() as session:
         shown = str(compare_records(session, seeded.service.keyring))
     assert "4670174" not in shown

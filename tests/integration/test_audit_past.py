@@ -131,6 +131,6 @@ def test_the_past_that_was_not_touched_agrees_with_the_ledger(seeded: Seeded) ->
 @pytest.mark.parametrize(("table", "what"), [(table, what) for table, whats in TAMPERED.items() for what in whats])
 def test_a_past_that_was_tampered_with_is_found_and_its_table_named(seeded: Seeded, table: str, what: str) -> None:
     kind, statement = TAMPERED[table][what]
-    tamper(seeded, text(statement))
+    tamper(seeded.service, text(statement))
 
     assert (kind, table) in findings(seeded)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import select, text, update
 
 import dnc.recorded
 from core.erasure import erase_payloads
@@ -24,6 +24,7 @@ from dnc.models import Check
 from dnc.opt_outs import release_opt_out
 from dnc.policy import SE_OPT_IN_PROPOSAL, Policy, Regime, policy_named
 from tests.integration.seeds import dialer_of, verified
+from tests.integration.tampering import unguard
 from tests.screened import file_in, screened
 from tests.seeding import (
     CAMPAIGN,
@@ -64,16 +65,8 @@ def found(seeded: Seeded, report: AuditReport) -> list[tuple[Against, str | None
 def tamper(seeded: Seeded, statement: str, **values: object) -> None:
     """Change the tables as one may who holds the database: with their triggers gone."""
     with seeded.service.store.engine.begin() as connection:
-        _drop_triggers(connection)
+        unguard(connection)
         assert connection.execute(text(statement), values).rowcount
-
-
-def _drop_triggers(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        for name in connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
-            connection.execute(text(f"DROP TRIGGER {name}"))
-    else:
-        connection.execute(text("SET LOCAL session_replication_role = 'replica'"))
 
 
 def test_answers_that_stand_are_found_to_stand_whatever_has_changed_since(seeded: Seeded) -> None:
@@ -178,7 +171,7 @@ def test_a_checks_row_that_was_changed_or_removed_is_found(seeded: Seeded, chang
 
 def _rewrite(seeded: Seeded, change: Callable[[str], str]) -> None:
     with seeded.service.store.engine.begin() as connection:
-        _drop_triggers(connection)
+        unguard(connection)
         payload = str(connection.scalar(text("SELECT payload FROM ledger_entries WHERE kind = 'checks'")))
         assert change(payload) != payload
         connection.execute(text("UPDATE ledger_entries SET payload = :p WHERE kind = 'checks'"), {"p": change(payload)})

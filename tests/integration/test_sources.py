@@ -32,6 +32,7 @@ from leads.sources import SourceReport, add_source, evidence_gaps, source_report
 from leads.suppliers import source_of, supplier_report, supplier_reports
 from service import Service
 from tests.deliveries import OPERATOR, add_origins, lead_manager
+from tests.integration.tampering import unguard
 from tests.registers import NOON, service_for
 
 TEXT = "Jag vill att Norrsken\n  Energi AB och Söder ringer mig om el. Villkor 2026-1."
@@ -433,9 +434,6 @@ def _unguarded(service: Service) -> Iterator[Session]:
     with Session(service.store.engine) as session:
         if session.get_bind().dialect.name == "sqlite":
             session.connection().connection.cursor().execute("PRAGMA defer_foreign_keys = ON")
-            for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
-                session.execute(text(f"DROP TRIGGER {name}"))
-        else:
-            session.execute(text("SET LOCAL session_replication_role = 'replica'"))
+        unguard(session.connection())
         yield session
         session.rollback()

@@ -23,13 +23,6 @@ from tests.registers import NOON, service_for
 
 
 @pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
-    built = service_for(database_url, tmp_path, FixedClock(NOON))
-    yield built
-    built.close()
-
-
-@pytest.fixture
 def sqlite_service(sqlite_url: str, tmp_path: Path) -> Iterator[Service]:
     built = service_for(sqlite_url, tmp_path, FixedClock(NOON))
     yield built
