@@ -15,7 +15,7 @@ from core.ledger import LedgerEntry, Position
 from core.numbers import Number, metadata_version, read_number
 from core.secrets import Keyring
 from dnc.auditor.acknowledged import as_acknowledged
-from dnc.decision import Decision, decide
+from dnc.decision import Decision, Verdict, decide
 from dnc.facts import CallFacts, facts_from_record
 from dnc.gathering import Listed
 from dnc.history.facts import Asked, facts_asked
@@ -236,7 +236,7 @@ class Trial:
         left = []
         for place, each in enumerate(doubted):
             found = rebuilt[place * len(slacks) : (place + 1) * len(slacks)]
-            tried = [_held_as(each.facts, facts) for facts in found if facts is not None]
+            tried = [_held_as(each, facts) for facts in found if facts is not None]
             each.tried += tried
             if any(self._rebuilt_otherwise(each.given, each.row, facts) is None for facts in tried):
                 entry = each.given.entry
@@ -321,14 +321,16 @@ def _told(decision: Decision) -> dict[str, object]:
     }
 
 
-def _held_as(facts: CallFacts, around: CallFacts) -> CallFacts:
-    """Return the facts ``around`` a check's moment, but with the attempt held as it was at that moment. Pure.
+def _held_as(doubted: _Doubted, around: CallFacts) -> CallFacts:
+    """Return the facts ``around`` a check's moment; of a yes with the attempt held as it was at that moment. Pure.
 
-    Attempts are taken by compare-and-set, so whoever was answered later saw who held it: no last moments excuse that.
+    Attempts are taken by compare-and-set, so whoever was given one saw who held it: no last moments excuse that. A no
+    may well have heard of an attempt that another's clock dates after it, or of one before it that was settled since.
     """
-    if facts.attempts is None or around.attempts is None:
+    attempts = doubted.facts.attempts
+    if doubted.row.verdict != Verdict.ALLOW.value or attempts is None or around.attempts is None:
         return around
-    return replace(around, attempts=replace(around.attempts, reserved_until=facts.attempts.reserved_until))
+    return replace(around, attempts=replace(around.attempts, reserved_until=attempts.reserved_until))
 
 
 def _filled(one: _Given, facts: CallFacts) -> CallFacts:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,15 +12,19 @@ from sqlalchemy.orm import Session
 from consent.grounds import record_consent, withdraw_consent
 from core.ledger import LedgerEntry
 from core.numbers import Number
+from dnc.answers import Answer
 from dnc.auditor.auditing import AuditReport, excused_of
 from dnc.auditor.trying import CLOCKS, Against
 from dnc.facts import RestrictionKind
+from dnc.gate import Question
 from dnc.holds import make_hold
 from dnc.opt_outs import ALL_CHANNELS, add_opt_outs
 from dnc.restrictions import restrict
 from leads.pauses import pause_source
+from tests.calls import contact
+from tests.integration.seeds import dialer_of
 from tests.integration.test_auditor import ask, audited, found, later
-from tests.seeding import FROM_PARTNER, LISTED, OPERATOR, PARTNER_SOURCE, Seeded
+from tests.seeding import CAMPAIGN, FROM_PARTNER, LISTED, OPERATOR, PARTNER_SOURCE, Seeded
 
 SECOND = timedelta(seconds=1)
 NUMBER = int(FROM_PARTNER[1:])
@@ -183,3 +188,49 @@ def test_clocks_excuse_seconds_alone(seeded: Seeded, apart: timedelta, in_flight
 
     counts = audited(seeded).counts
     assert (counts.in_flight, counts.differences) == (in_flight, 1 - in_flight)
+
+
+def asked_by_another(seeded: Seeded) -> Answer:
+    other = replace(dialer_of(seeded), id="other", name="other")
+    return seeded.service.gate.ask(other, CAMPAIGN, Question(FROM_PARTNER))
+
+
+def taken_by_a_faster_clock(seeded: Seeded) -> Answer:
+    later(seeded, seconds=1)
+    ask(seeded, FROM_PARTNER)
+    later(seeded, seconds=-1)
+    return asked_by_another(seeded)
+
+
+def settled_in_flight(seeded: Seeded) -> Answer:
+    [first] = ask(seeded, FROM_PARTNER)
+    later(seeded, seconds=30)
+    answer = asked_by_another(seeded)
+    later(seeded, seconds=-1)
+    contact(seeded, first, "first")
+    later(seeded, seconds=1)
+    return answer
+
+
+def settled_by_a_faster_clock(seeded: Seeded) -> Answer:
+    """The second call of the day: were it still held, a third would be one too many."""
+    for call_id, ahead in (("first", 0), ("second", 1)):
+        later(seeded, hours=4)
+        [id_] = ask(seeded, FROM_PARTNER)
+        later(seeded, seconds=30 + ahead)
+        contact(seeded, id_, call_id)
+        later(seeded, seconds=-ahead)
+    return asked_by_another(seeded)
+
+
+@pytest.mark.parametrize("attempt", [taken_by_a_faster_clock, settled_in_flight, settled_by_a_faster_clock])
+def test_a_no_that_heard_of_an_attempt_sooner_or_later_than_its_time_says_is_excused(
+    seeded: Seeded, attempt: Callable[[Seeded], Answer]
+) -> None:
+    later(seeded, hours=1)
+    answer = attempt(seeded)
+    assert not answer.decision.may_call
+
+    report = audited(seeded)
+    assert excused(seeded, report) == [answer.id]
+    assert found(seeded, report) == []
