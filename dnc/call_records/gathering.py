@@ -12,7 +12,7 @@ from core.database import any_of, any_of_value
 from core.standing import NUMBERS
 from dnc.call_records.matching import EarlierCall, LoggedCall, NumberHistory, StoredCheck
 from dnc.call_records.models import CallRecord, CallRecordFile
-from dnc.call_records.states import CallState
+from dnc.call_records.states import UNREAD, CallState
 from dnc.models import Campaign, Check, Contact
 from dnc.permits import stops_on
 
@@ -71,11 +71,11 @@ def histories(
         )
         .join(CallRecordFile, CallRecordFile.id == CallRecord.file_id)
         .where(any_of(CallRecord.number, NUMBERS), CallRecord.started_at.is_not(None))
-        .where(CallRecordFile.seller_id == seller_id)
+        .where(CallRecordFile.seller_id == seller_id, CallRecord.state.not_in(sorted(UNREAD)))
     )
     for called, began_at, written_id, state, held_against, contact_id in session.execute(earlier, values):
         if called is not None and began_at is not None:
-            used = held_against if state == CallState.MATCHED.value else None
+            used = held_against if state != CallState.CHECK_USED.value else None
             found[called].earlier.append(EarlierCall(began_at, key_of(written_id), used, contact_id))
     for number, stops in stops_on(session, numbers, seller_id).items():
         found[number].stops = stops

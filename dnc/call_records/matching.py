@@ -52,7 +52,10 @@ class LoggedCall:
 
 @dataclass(frozen=True, slots=True)
 class EarlierCall:
-    """A call record of the number that was matched before: of another file, or a row of this one that is kept."""
+    """A call record of the number that was matched before: of another file, or a row of this one that is kept.
+
+    ``check_id`` is the check that it was held against, None if another call was made on that one.
+    """
 
     started_at: datetime
     key: int
@@ -133,7 +136,9 @@ class _Matcher:
         self._contacts = contacts
         self._checked_at = [one.checked_at for one in known.checks]
         claimed = {one.id for one in contacts.values()} | {one.contact_id for one in known.earlier}
-        self._used = {one.check_id for one in known.earlier if one.check_id is not None}
+        by_id = {one.id: one for one in known.checks}
+        held = ((by_id.get(one.check_id or ""), one.started_at) for one in known.earlier)
+        self._used = {check.id for check, at in held if check is not None and fault_of_check(check, at) is None}
         self._logged: dict[str, list[LoggedCall]] = defaultdict(list)  # on a check, and not known to be another call
         for one in known.contacts:
             if one.id not in claimed:

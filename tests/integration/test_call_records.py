@@ -27,8 +27,10 @@ from dnc.call_records.rows import Column, HowToReadCalls
 from dnc.call_records.states import CallState
 from dnc.campaigns import close_campaign
 from dnc.gate import UnknownCampaign
+from dnc.holds import close_hold, report_objection
 from tests.calls import call, check, compliance, contact, dialer
 from tests.integration.seeds import verified
+from tests.integration.stories import value_of
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -268,6 +270,32 @@ def test_a_file_that_goes_on_after_others_came_keeps_to_what_it_wrote_itself(
     assert counted(matched(seeded, written(tmp_path, row(FROM_PARTNER, 0), name="other.csv"))) == {"repeated": 1}
 
     assert counted(matched(seeded, path)) == {"matched": 1, "check_used": 1}
+
+
+def test_a_call_is_judged_though_an_earlier_file_had_it_in_the_future(seeded: Seeded, tmp_path: Path) -> None:
+    check(seeded, FROM_PARTNER, TUESDAY_AT_TEN)
+    assert counted(matched(seeded, written(tmp_path, row(FROM_PARTNER, 30)))) == {"in_future": 1}
+    seeded.clock.at += timedelta(hours=1)
+
+    report = matched(seeded, written(tmp_path, row(FROM_PARTNER, 30), row(LISTED, 31), name="whole.csv"))
+
+    assert counted(report) == {"after_end": 1, "without_check": 1}
+
+
+def test_a_check_carries_one_call_though_that_one_was_stopped_and_stands_in_another_file(
+    seeded: Seeded, tmp_path: Path
+) -> None:
+    check(seeded, FROM_PARTNER, TUESDAY_AT_TEN)
+    number, keyring = value_of(FROM_PARTNER), seeded.service.keyring
+    with seeded.service.store.writing() as session:
+        hold = report_objection(
+            session, OPERATOR, keyring, number=number, seller_id=seeded.seller_id, note="", now=TUESDAY_AT_TEN
+        )
+        close_hold(session, OPERATOR, keyring, hold_id=hold.id, resolution="?", now=TUESDAY_AT_TEN + 2 * MINUTE)
+    seeded.clock.at += 9 * MINUTE
+
+    assert counted(matched(seeded, written(tmp_path, row(FROM_PARTNER, 1)))) == {"during_hold": 1}
+    assert counted(matched(seeded, written(tmp_path, row(FROM_PARTNER, 3), name="2.csv"))) == {"check_used": 1}
 
 
 def test_the_result_is_on_record_without_a_number(seeded: Seeded, tmp_path: Path) -> None:
