@@ -24,7 +24,10 @@ from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details, 
 from leads.terms import RowState
 
 ROWS = 50_000
-"""How many rows a segment has of a file that is not made of lines."""
+"""How many rows a segment has of a file that is not made of lines, unless they are long."""
+CHARACTERS = 16 << 20
+"""How many characters of such rows a segment has at least, if it has fewer rows."""
+_COUNTED_AT_ONCE = 256
 
 
 class RefusedRow(NamedTuple):
@@ -202,11 +205,14 @@ class Segmenter:
             yield rows.lines
 
     def of_rows(self, rows: Iterable[RawRow], *, size: int = ROWS) -> Iterator[Segment]:
-        """Yield a segment for each ``size`` rows of a file that is read row by row; a place in it is a row's number."""
+        """Yield a segment for each ``size`` rows of a file that is read row by row, or fewer if they are long.
+
+        A place in it is a row's number.
+        """
         waiting = iter(rows)
-        while batch := list(islice(waiting, size)):
+        while batch := _next_rows(waiting, size):
             lines = [BETWEEN_CELLS.join(row.cells) for row in batch]
-            odd = {row.row_no: row for row in batch if row.fault is not None}
+            odd = {row.row_no: row for row in batch if row.fault is not None or len(row.cells) < self._width}
             if not encodes("".join(lines)):
                 odd |= {row.row_no: row for row, line in zip(batch, lines, strict=True) if not encodes(line)}
                 lines = ["" if row.row_no in odd else line for row, line in zip(batch, lines, strict=True)]
@@ -331,3 +337,13 @@ class Segmenter:
     def _kept(self, row: RawRow) -> str:
         blanked = self._columns.blanked(row.cells) if self._has_identities else row.cells
         return RawRow(row.row_no, blanked).cells_text
+
+
+def _next_rows(rows: Iterator[RawRow], size: int) -> list[RawRow]:
+    """Return the next ``size`` rows, fewer once they have ``CHARACTERS``: memory goes by those."""
+    found: list[RawRow] = []
+    characters = 0
+    while characters < CHARACTERS and (more := list(islice(rows, min(_COUNTED_AT_ONCE, size - len(found))))):
+        found += more
+        characters += sum(len(row.text) for row in more)
+    return found

@@ -18,7 +18,7 @@ from leads.headings import Columns, columns_by_place, read_headings
 from leads.lines import BLOCK, LineBlocks
 from leads.merkle import Frontier, leaf_hashes
 from leads.rows import RawRow, RowReason
-from leads.segments import RefusedRow, RepeatedRow, Segment, Segmenter, Start
+from leads.segments import CHARACTERS, RefusedRow, RepeatedRow, Segment, Segmenter, Start
 from tests.deliveries import FIRST
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -231,6 +231,7 @@ def rows_of_cells(draw: st.DrawFn) -> tuple[Columns, list[RawRow]]:
 @given(rows_of_cells(), st.integers(1, 5), st.booleans(), st.booleans())
 @example((read_headings(["Telefon", "Namn"]), [RawRow(1, ["0701740605\x1f", ""], None, "1")]), 9, True, False)
 @example((read_headings(["Telefon", "Namn"]), [RawRow(1, ["0701740605", "\ud800"], None, "1")]), 9, True, False)
+@example((read_headings(["Telefon", "Namn"]), [RawRow(1, ["0701740605\x1fx"], None, "1")]), 9, True, False)
 def test_rows_of_cells_settled_together_come_out_as_rows_settled_one_by_one(
     given: tuple[Columns, list[RawRow]], size: int, with_cells: bool, identity: bool
 ) -> None:
@@ -248,6 +249,16 @@ def test_rows_of_cells_settled_together_come_out_as_rows_settled_one_by_one(
     assert (together.refused, together.repeated) == (one_by_one.refused, one_by_one.repeated)
     assert (together.persons, together.rows) == (one_by_one.persons, one_by_one.rows)
     assert together.frontier == one_by_one.frontier
+
+
+def test_a_segment_of_long_rows_has_few_of_them() -> None:
+    columns = read_headings(["Telefon", "Namn"])
+    rows = [RawRow(row_no, ["0701740605", ""], None, "x" * 60_000) for row_no in range(1, 1001)]
+
+    segments = list(Segmenter(columns, RECEIVED, RETENTION, Start()).of_rows(rows))
+
+    assert put_together(segments).rows == len(rows)
+    assert max(segment.rows for segment in segments) * 60_000 < 2 * CHARACTERS
 
 
 FORMS = (
