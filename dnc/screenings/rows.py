@@ -186,9 +186,14 @@ def _lines_in(raw: bytes, codec: str) -> tuple[bytes, pl.Series]:
     """Return the text in UTF-8, and its lines; what is no character is replaced."""
     if codec == UTF_8:
         with suppress(pl.exceptions.ComputeError):  # as it is, if it is UTF-8 throughout
-            return raw, pl.read_lines(io.BytesIO(raw)).to_series()
+            return raw, _split(raw)
     raw = raw.decode(codec, errors="replace").encode()
-    return raw, pl.read_lines(io.BytesIO(raw)).to_series()
+    return raw, _split(raw)
+
+
+def _split(raw: bytes) -> pl.Series:
+    """Return the lines of a text in UTF-8: with one before it, as polars unpacks what begins like something packed."""
+    return pl.read_lines(io.BytesIO(b"\n" + raw)).to_series().slice(1)
 
 
 def _first_marks(marks: Ints, starts: Ints, stops: Ints, each: int) -> Ints:

@@ -266,6 +266,17 @@ def test_lines_taken_at_once_are_those_of_a_lead_file(lines: list[str], ends: li
     assert at_once == taken(_of_blocks(LineBlocks(io.BytesIO(raw), "utf-8"), layout()))
 
 
+@pytest.mark.parametrize(
+    "begun", ["x^2;0701740605;c", "x\x01;0701740605;c", "\x1f\x8b;0701740605;c", "(\xb5/\xfd;0701740605;c"]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_a_line_that_begins_like_something_packed_is_a_line(begun: str, encoding: str) -> None:
+    rows = list(_of_text(io.BytesIO(f"{begun}\nb;0701740606;c\n".encode("latin-1")), encoding, 0, layout()))
+
+    assert [line for some in rows for line in some.lines.to_list()][1:] == ["b;0701740606;c"]
+    assert [value for some in rows for value in some.values.tolist()] == [46701740605, 46701740606]
+
+
 @given(text=st.text(max_size=5))
 def test_what_is_added_is_never_a_formula(text: str) -> None:
     assert not harmless(text).startswith(FORMULA)
