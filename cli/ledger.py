@@ -50,6 +50,9 @@ def verify_ledger(export: Path | None, key: str | None, stamps_ca: Path | None, 
         findings = list(verified.findings)
         if not verified.checkpoints:  # all of it may be made up
             findings.append(Finding("checkpoint", None, None, "no checkpoint signs any of it"))
+        elif verified.erased_unsigned:  # so may these be
+            detail = f"{verified.erased_unsigned} payloads are gone, and no checkpoint signs that it was said"
+            findings.append(Finding("erased", None, None, detail))
     else:
         with service() as built, built.store.snapshot() as session:
             own = public_key(built.keyring)

@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -63,6 +63,7 @@ class Verified:
     """How much was read, and everything found wrong with it.
 
     ``unsigned``: entries that no checkpoint covers yet. ``late``: where that lasted long; no fault of what is written.
+    ``erased_unsigned``: those of the ``erased`` of which only unsigned entries say so.
     """
 
     chains: int
@@ -72,6 +73,7 @@ class Verified:
     findings: tuple[Finding, ...]
     timestamps: int = 0
     unsigned: int = 0
+    erased_unsigned: int = 0
     late: tuple[Late, ...] = ()
 
 
@@ -96,14 +98,21 @@ class Erasures:
         return [
             Finding("erased", chain, seq, "the payload is gone, and no later entry says that it was erased")
             for (chain, seq), (at, kind) in self.found.items()
-            if kind in NEVER_ERASED or not self._said((chain, seq), at)
+            if kind in NEVER_ERASED or not self._said_by((chain, seq), at)
         ]
 
-    def _said(self, place: tuple[int, int], at: int) -> bool:
+    def unsigned(self, signed: Mapping[int, int]) -> int:
+        """Return of how many payloads only entries say so that stand behind the last that is ``signed`` of a chain."""
+        said = (self._said_by(place, at) for place, (at, _) in self.found.items())
+        return sum(bool(by) and all(seq > signed.get(chain, -1) for chain, seq in by) for by in said)
+
+    def _said_by(self, place: tuple[int, int], at: int) -> list[tuple[int, int]]:
         """Of one chain, the later entry has the greater number; of two, it cannot be told but by their clocks."""
-        return any(
-            seq > place[1] if chain == place[0] else moment >= at for moment, chain, seq in self._named.get(place, ())
-        )
+        return [
+            (chain, seq)
+            for moment, chain, seq in self._named.get(place, ())
+            if (seq > place[1] if chain == place[0] else moment >= at)
+        ]
 
 
 @dataclass(slots=True)
@@ -382,6 +391,7 @@ def verify(lines: Iterable[Line], public_key: str, stamp_fault: StampFault | Non
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             verifier.find("changed", None, None, f"a line cannot be read ({type(error).__name__})")
     verifier.close()
+    signed = {no: chain.newest.seq for no, chain in verifier.chains.items() if chain.newest is not None}
     return Verified(
         chains=sum(chain.stated is not None for chain in verifier.chains.values()),
         entries=verifier.entries,
@@ -390,5 +400,6 @@ def verify(lines: Iterable[Line], public_key: str, stamp_fault: StampFault | Non
         findings=tuple(verifier.findings),
         timestamps=verifier.timestamps,
         unsigned=verifier.unsigned,
+        erased_unsigned=verifier.erasures.unsigned(signed),
         late=tuple(verifier.late[no] for no in sorted(verifier.late)),
     )

@@ -107,7 +107,7 @@ class Ledger:
             after = told["after"] and [told["after"][name] for name in ("chain", "seq", "head")]
             is_next = seq == 0 and self.chains[chain]["after"] == after and (after or [0])[0] == chain - 1
             self.must(is_next and self.chains[chain]["opened_at"] == line["at"], f"chain {chain} was opened otherwise")
-        for by_chain, by_seq in told.get("entries", ()):
+        for by_chain, by_seq in told.get("entries", ()) if seq <= self.signed.get(chain, FIRST)[0] else ():  # signed
             self.erased.setdefault((by_chain, by_seq), []).append((chain, seq, at))
         self.stamped |= {int(line["subject"]): told} if kind == "checkpoint.stamped" and told else {}
 

@@ -13,8 +13,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import insert
 
+from cli.main import main
 from core.access import operator
 from core.checkpoints import make_checkpoint, public_key
 from core.clock import FixedClock
@@ -240,6 +242,39 @@ def test_an_erasure_that_stands_outside_a_part_is_told_as_one_without_a_word(ser
     _rich(service)
 
     assert told(exported(service, Part(0, 3)), public_key(service.keyring)) == Told(1, 1)
+
+
+def _made_up_erasure(intact: bytes, place: tuple[int, int]) -> bytes:
+    """Return the export with a payload blanked, and an erasure at the end that anybody can make up."""
+    lines = lines_of(intact)
+    chain = next(line for line in lines if line["type"] == "chain" and line["no"] == place[0])
+    last = max(at for at, line in enumerate(lines) if line["type"] == "entry" and line["chain"] == place[0])
+    made_up = Event("ledger.erased", "payloads", "operator:x", None, {"entries": [list(place)], "reason": "r"})
+    [row], head = link(chain["no"], chain["seq"], chain["head"], NOON, [made_up], "postgresql")
+    *_, payload, digest, _hash = row
+    lines.insert(last + 1, lines[last] | {"seq": chain["seq"] + 1, "at": NOON.isoformat(), "kind": made_up.kind})
+    lines[last + 1] |= {"subject": made_up.subject, "actor": made_up.actor, "seller_id": None}
+    lines[last + 1] |= {"payload": payload, "digest": digest, "hash": head}
+    chain |= {"seq": chain["seq"] + 1, "head": head}
+    lines[-1]["entries"] += 1
+    for line in lines:
+        if line["type"] == "entry" and (line["chain"], line["seq"]) == place:
+            line["payload"] = None
+    return b"".join(canonical(line).encode() + b"\n" for line in lines)
+
+
+def test_an_erasure_that_no_checkpoint_signs_takes_nothing_out_of_an_export(service: Service, tmp_path: Path) -> None:
+    """Whoever hands the file over can make the erasure up, and blank what is signed."""
+    key, path = public_key(service.keyring), tmp_path / "forged.jsonl"
+    for _ in range(2):
+        note(service)
+    make_checkpoint(service.store)
+    path.write_bytes(_made_up_erasure(exported(service), (1, 1)))
+
+    assert _run(path.read_bytes(), key, tmp_path)[0] == "entry (1, 1) is erased without a word"
+    run = ["ledger", "verify", "--export", str(path), "--public-key", key]
+    verified = CliRunner().invoke(main, run)
+    assert (verified.exit_code, "no checkpoint signs that it was said" in verified.stdout) == (1, True)
 
 
 def test_a_part_is_chosen_by_the_moments_of_its_checkpoints(service: Service) -> None:
