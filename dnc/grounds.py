@@ -58,7 +58,9 @@ def weigh(facts: CallFacts, policy: Policy | None, now: datetime) -> Grounds:
     )
     if not facts.consents and not facts.relations:  # as of most numbers
         return Grounds(None, None, None, needs_consent)
-    consents = [] if _consents_in_doubt(facts, now) else [c for c in facts.consents or () if _stands(c, channel, now)]
+    ended_until = _ended_until(facts, channel)
+    standing = [one for one in facts.consents or () if _stands(one, channel, ended_until, now)]
+    consents = [] if _consents_in_doubt(facts, now) else standing
     relations = [_from_relation(one, policy) for one in facts.relations or () if _begun(one, facts, now)]
     if policy is None:
         return Grounds(
@@ -79,13 +81,27 @@ def _consents_in_doubt(facts: CallFacts, now: datetime) -> bool:
     return any(lead.paused for lead in resting) and all(lead.paused or not _collected(lead, now) for lead in resting)
 
 
-def _stands(consent: ConsentFact, channel: Channel | None, now: datetime) -> bool:
+def _stands(consent: ConsentFact, channel: Channel | None, ended_until: datetime | None, now: datetime) -> bool:
     return (
         consent.names_seller
         and channel in consent.channels
         and consent.withdrawn_at is None
         and instant(consent.given_at) <= now
+        and (ended_until is None or instant(consent.given_at) > ended_until)
     )
+
+
+def _ended_until(facts: CallFacts, channel: Channel | None) -> datetime | None:
+    """Return the moment of the newest withdrawal: what was agreed to by then, for this channel, is over.
+
+    One permission may be on record several times: sent again, or delivered by several suppliers, also later.
+    """
+    ends = (
+        max(instant(one.withdrawn_at), instant(one.given_at))
+        for one in facts.consents or ()
+        if one.withdrawn_at is not None and channel in one.channels
+    )
+    return max(ends, default=None)
 
 
 def _begun(relation: RelationFact, facts: CallFacts, now: datetime) -> bool:

@@ -61,6 +61,22 @@ def test_a_consent_lifts_the_register_until_it_is_withdrawn(ringklar: Ringklar, 
     assert codes(ringklar) == ["on_register"]
 
 
+@pytest.mark.parametrize("given_at", ["2026-11-20T10:00:00Z", "2026-11-19T10:00:00Z", "2026-11-23T12:00:00Z"])
+def test_a_withdrawal_ends_every_record_of_what_was_agreed_to_before_it(ringklar: Ringklar, given_at: str) -> None:
+    given = answered(ringklar.post("/v1/consents", consent(), role=Role.CUSTOMER_SERVICE), 201)
+    answered(ringklar.post("/v1/consents", consent(given_at=given_at), role=Role.LEAD_MANAGER), 201)
+    assert codes(ringklar) == []
+
+    withdrawal = {"via": "phone", "withdrawn_at": "2026-11-23T12:00:00Z"}
+    answered(ringklar.post(f"/v1/consents/{given['id']}/withdraw", withdrawal, role=Role.CUSTOMER_SERVICE), 200)
+
+    assert codes(ringklar) == ["on_register"]
+    answered(ringklar.post("/v1/consents", consent(given_at=given_at), role=Role.LEAD_MANAGER), 201)
+    assert codes(ringklar) == ["on_register"]
+    answered(ringklar.post("/v1/consents", consent(given_at="2026-11-23T12:00:01Z"), role=Role.LEAD_MANAGER), 201)
+    assert codes(ringklar) == []
+
+
 def test_a_consent_that_names_no_seller_or_is_too_old_lifts_nothing(ringklar: Ringklar) -> None:
     for changes in ({"names_seller": False}, {"given_at": "2026-08-01T10:00:00Z"}, {"channels": ["automated_voice"]}):
         answered(ringklar.post("/v1/consents", consent(**changes), role=Role.CUSTOMER_SERVICE), 201)

@@ -196,7 +196,7 @@ class Withdrawing(Actor):
                 names_seller=True,
                 text_version="race-1",
                 evidence={"form": "race"},
-                given_at=now - timedelta(days=1),
+                given_at=now,
                 expires_at=None,
                 now=now,
                 keyring=self.node.keyring,

@@ -88,6 +88,33 @@ def test_a_ground_that_no_longer_holds_is_no_source(known: dict[str, Any]) -> No
     assert codes(ask(leads=(), **known)) == ["no_source"]
 
 
+@pytest.mark.parametrize(
+    ("other", "may_call"),
+    [
+        ({}, False),
+        ({"given_at": at("2026-11-01T00:00")}, False),
+        ({"given_at": at("2026-11-01T00:00:01")}, True),
+    ],
+    ids=["the same again", "given as the other was withdrawn", "given later"],
+)
+def test_a_withdrawal_ends_all_that_was_agreed_to_before_it(other: dict[str, Any], may_call: bool) -> None:
+    withdrawn = replace(CONSENT, id="consent-2", withdrawn_at=at("2026-11-01T00:00"))
+
+    assert ask(leads=(), consents=(withdrawn, replace(CONSENT, **other))).may_call is may_call
+
+
+def test_a_withdrawal_ends_nothing_on_another_channel() -> None:
+    withdrawn = replace(CONSENT, id="consent-2", channels=MACHINE, withdrawn_at=at("2026-11-01T00:00"))
+
+    assert ask(leads=(), consents=(withdrawn, CONSENT)).may_call
+
+
+def test_a_withdrawal_dated_before_its_consent_ends_the_same_consent_again() -> None:
+    withdrawn = replace(CONSENT, id="consent-2", withdrawn_at=at("2026-01-01T00:00"))
+
+    assert not ask(leads=(), consents=(withdrawn, CONSENT)).may_call
+
+
 def test_a_consent_too_old_to_lift_the_register_still_says_where_the_number_came_from() -> None:
     old = replace(CONSENT, given_at=at("2025-01-01T00:00"))
 
