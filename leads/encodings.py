@@ -1,6 +1,7 @@
 """The character set of a delivered text: a byte order mark, else UTF-8 if every byte fits, else Windows-1252.
 
-Detectors misread Swedish, so there is none: whoever knows better says so, for one file or for a supplier.
+Detectors misread Swedish, so there is none: whoever knows better says so, for one file or for a supplier, and is
+heard where there is no mark.
 """
 
 import codecs
@@ -12,6 +13,8 @@ from leads.zips import buffered
 
 CHUNK = 1 << 20
 UTF_8, UTF_8_MARKED, UTF_16, WINDOWS = "utf-8", "utf-8-sig", "utf-16", "cp1252"
+MARKED = (UTF_8_MARKED, UTF_16)
+"""What a byte order mark says, whatever else is said: no other text begins with those bytes."""
 _MARKS = (
     (codecs.BOM_UTF8, UTF_8_MARKED),
     (codecs.BOM_UTF16_LE, UTF_16),

@@ -18,7 +18,7 @@ from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.store import Store
 from leads.archives import Content, open_content
-from leads.encodings import EncodingFinder
+from leads.encodings import MARKED, EncodingFinder
 from leads.errors import UnreadableLeadFile
 from leads.headings import Columns, Field, read_headings
 from leads.kept_files import KEPT_FOR
@@ -147,7 +147,8 @@ def layout_of(origin: Origin, how: HowToRead, saved: SavedMapping | None, *, spo
         encoding = ""
         with open_content(file, spool_dir=spool_dir) as content:
             if content.kind == "text":
-                encoding = wanted or _encoding_of(content)
+                found = _encoding_of(content)  # to its end: what is damaged in an archive is met before a row is kept
+                encoding = found if found in MARKED else wanted or found
         with open_content(file, spool_dir=spool_dir) as content:
             delimiter = how.delimiter or (saved.delimiter if saved is not None and how.mapping is None else None)
             return find_layout(content, encoding, mapped, delimiter=delimiter, has_headings=has_headings)
@@ -188,6 +189,11 @@ def plain_at(path: Path) -> PlainFile:
         return PlainFile.at(path)
     except OSError as error:
         raise InvalidInput(f"the file cannot be opened ({type(error).__name__})") from error
+
+
+def kept_name(file_name: str) -> str:
+    """Return a file's name as it is kept: its end, and bytes of it that are no text as ``\\udcf6``."""
+    return file_name.encode(errors="backslashreplace").decode()[-FILE_NAME_LENGTH:]
 
 
 def _encoding_of(content: Content) -> str:
@@ -284,7 +290,7 @@ def _new_file(
         no=(session.scalar(select(func.max(LeadFile.no))) or 0) + 1,
         source_id=source.id,
         sha256=received.sha256,
-        filename=file_name[-FILE_NAME_LENGTH:],
+        filename=kept_name(file_name),
         size=received.size,
         format=layout.format.value,
         wrapping=layout.wrapping,

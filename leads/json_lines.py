@@ -96,7 +96,11 @@ def _object(line: str) -> dict[str, Value] | RowReason:
         found: Value = _DECODER.decode(line)
     except (ValueError, RecursionError):
         return RowReason.UNREADABLE
-    return found if isinstance(found, dict) else RowReason.UNREADABLE
+    if not isinstance(found, dict):
+        return RowReason.UNREADABLE
+    if _SURROGATE.search(line) and not _is_text("".join(found)):
+        return RowReason.UNREADABLE_CHARACTERS
+    return found
 
 
 def _once(pairs: list[tuple[str, Value]]) -> dict[str, Value]:

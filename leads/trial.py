@@ -12,7 +12,7 @@ from pyroaring import BitMap64
 from core.access import Caller
 from core.store import Store
 from leads.batches import holders
-from leads.intake import FILE_NAME_LENGTH, HowToRead, identify, known_file, layout_for, plain_at, source_for
+from leads.intake import HowToRead, identify, kept_name, known_file, layout_for, plain_at, source_for
 from leads.reading import Pace, Progress, Reading, segments
 from leads.reports import LeadFileReport, Preview, report_of
 from leads.rows import RowReason
@@ -73,7 +73,7 @@ def try_lead_file(
     return LeadFileReport(
         id=None,
         source=source.slug,
-        file_name=file_name[-FILE_NAME_LENGTH:],
+        file_name=kept_name(file_name),
         sha256=delivered.sha256,
         size=delivered.size,
         format=layout.format,

@@ -4,6 +4,8 @@ import errno
 import gzip
 import io
 import json
+import os
+import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -349,6 +351,48 @@ def test_a_delivery_that_cannot_be_read_is_refused_and_leaves_nothing(store: Sto
 
     assert table_counts(store) == before
     assert shelf_beside(store, path).places() == frozenset()
+
+
+@pytest.mark.parametrize("form", [gzip.compress, lambda content: zipped({"a.csv": content})])
+def test_an_archive_damaged_far_in_leaves_nothing_though_its_character_set_was_told(
+    store: Store, tmp_path: Path, form: Callable[[bytes], bytes]
+) -> None:
+    rows = "\n".join(f"0701740605;{secrets.token_hex(20)}" for _ in range(20_000))
+    whole, path = bytearray(form(f"tel;namn\n{rows}".encode())), tmp_path / "leads.bin"
+    whole[len(whole) * 9 // 10] ^= 0xFF
+    path.write_bytes(whole)
+    before = table_counts(store)
+
+    for dry_run in (True, False):
+        with pytest.raises(UnreadableLeadFile, match="damaged"):
+            deliver(store, path, dry_run=dry_run, how=HowToRead(encoding="cp1252"))
+
+    assert table_counts(store) == before
+    assert shelf_beside(store, path).places() == frozenset()
+
+
+@pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_tells_the_character_set_whatever_the_sender_says(
+    store: Store, tmp_path: Path, mark: str
+) -> None:
+    path = written(tmp_path / "a.csv", ["Namn;Telefon", "Åsa;0701740605"], mark)
+
+    report = deliver(store, path, how=HowToRead(encoding="cp1252"))
+
+    assert (report.encoding, report.mapping) == (mark, {"name": "Namn", "number": "Telefon"})
+    with store.reading() as session:
+        assert session.scalars(select(Lead.person)).all() == ['{"name":"Åsa"}']
+
+
+def test_a_key_or_a_file_name_that_is_no_text_is_kept_as_it_can_be_shown(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode("höst.csv".encode("cp1252"))
+    path.write_bytes(b'{"tel": "0701740605", "a\\ud800": "x"}\n{"tel": "0701740606"}\n')
+
+    tried, report = deliver(store, path, dry_run=True), deliver(store, path)
+
+    assert (report.accepted, report.reasons) == (tried.accepted, tried.reasons) == (1, {"unreadable_characters": 1})
+    assert tried.file_name == report.file_name == "h\\udcf6st.csv"
+    assert deliver(store, path).repeated
 
 
 @pytest.mark.parametrize("fault", BAD)
