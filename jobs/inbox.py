@@ -4,6 +4,7 @@ Write a file under a name that ends in ``.part`` and rename it, or write it in p
 and time of change have stood still between two looks, nor, where the system can tell, while a process writes to it.
 """
 
+import errno
 import fcntl
 import os
 import signal
@@ -16,6 +17,8 @@ from pathlib import Path
 SETTLE_SECONDS = 10.0
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
 DONE, REFUSED = "done", "refused"
+NAME_BYTES = 200
+"""Bytes of a file's name that stay when it is set aside: of the 255 that it may have, what is put beside needs some."""
 Look = tuple[int, int]
 
 
@@ -58,14 +61,15 @@ class WatchedFolder:
         Raises:
             OSError: the disk does not take it, or ``folder`` leads elsewhere; nothing was moved.
         """
-        target = self.directory / folder / path.name
+        target = self.directory / folder / os.fsdecode(os.fsencode(path.name)[:NAME_BYTES])
+        name = target.name
         target.parent.mkdir(exist_ok=True)
         if target.parent.is_symlink():
             raise NotADirectoryError(f"the folder {folder} of an inbox is a link")
         count = 1
         while os.path.lexists(target):
             count += 1
-            target = target.with_name(f"{path.name}.{count}")
+            target = target.with_name(f"{name}.{count}")
         if not os.path.lexists(path):
             return None
         for suffix, text in beside.items():
@@ -76,17 +80,21 @@ class WatchedFolder:
         # is done be there for the next file of that name.
         moved = ["", *with_it] if folder == REFUSED else [*with_it, ""]
         for suffix in moved:
+            source = path.with_name(path.name + suffix)
             with suppress(FileNotFoundError):
-                path.with_name(path.name + suffix).rename(target.with_name(target.name + suffix))
+                if os.path.lexists(source):  # no other question can be asked of a name that is too long
+                    source.rename(target.with_name(target.name + suffix))
         return target
 
 
 def look_at(path: Path) -> Look | None:
-    """Return size and time of change of a plain file or of a link; None if it is neither, or gone."""
+    """Return size and time of change of a plain file or of a link; None if it is neither, gone, or cannot be there."""
     try:
         status = path.lstat()
-    except FileNotFoundError:
-        return None
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
+            return None
+        raise
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
         return None
     return status.st_size, status.st_mtime_ns

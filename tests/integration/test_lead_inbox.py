@@ -1,6 +1,7 @@
 """A supplier's folder: whole files become lead files by themselves, and nothing else in it is ever touched."""
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from contextlib import closing
@@ -101,6 +102,17 @@ def test_a_whole_file_becomes_a_lead_file_of_its_source_and_its_report_lies_besi
     assert "Test" not in told
     assert "0605" not in told
     assert looked_twice(inbox, service) == {}
+
+
+@pytest.mark.parametrize("name", ["höst.csv".encode("cp1252"), b"n" * 255])
+def test_any_name_will_do(service: Service, inbox: LeadInbox, name: bytes) -> None:
+    written(inbox.directory / "enkat" / os.fsdecode(name), LINES)
+
+    assert list(looked_twice(inbox, service).values()) == ["done"]
+
+    done = inbox.directory / "enkat" / "done"
+    assert len(names_in(done)) == 2
+    assert inbox.pick_up(service.store, NOON) == {}
 
 
 def test_a_file_that_grows_is_not_taken_until_it_is_whole(service: Service, inbox: LeadInbox) -> None:
