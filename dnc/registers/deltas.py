@@ -9,7 +9,7 @@ from pyroaring import BitMap64
 from sqlalchemy.orm import Session
 
 from dnc.models import RegisterVersion
-from dnc.registers.errors import RegisterBaseMissing, RegisterBaseOther
+from dnc.registers.errors import RegisterBaseMissing, RegisterBaseOther, RegisterFileEmpty
 from dnc.registers.files import RegisterFile
 from dnc.registers.outcomes import Changed
 from dnc.registers.snapshots import SnapshotUnreadable, read_snapshot
@@ -59,6 +59,7 @@ def applied(registers_dir: Path, base: Base, read: RegisterFile, base_as_of: dat
         RegisterBaseOther: nobody said which version the list goes on from, and its dates do not show that it is this.
         RegisterBaseMissing: the base's snapshot cannot be read here, or it is a wash: what that does not cover, the
             version made of it would call not listed.
+        RegisterFileEmpty: no number would be left.
     """
     if base_as_of is None:
         _require_goes_on(base, read)
@@ -79,6 +80,8 @@ def applied(registers_dir: Path, base: Base, read: RegisterFile, base_as_of: dat
     )
     numbers -= read.removed
     numbers |= read.numbers
+    if not numbers:
+        raise RegisterFileEmpty("nobody would be listed any more; load a full file")
     return numbers, changed
 
 

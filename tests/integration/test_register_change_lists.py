@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ServiceError
-from dnc.registers.errors import RegisterBaseMissing, RegisterBaseOther
+from dnc.registers.errors import RegisterBaseMissing, RegisterBaseOther, RegisterFileEmpty
 from dnc.registers.layouts import FileKind
 from service import Service
 from tests.registers import in_force_id, load, service_for
@@ -90,3 +90,16 @@ def test_changes_to_a_wash_make_no_register_that_speaks_of_everybody(service: Se
     load_text(service, "+12025550100;yes\n+12025550101;no\n", DAY, layout=wash)
 
     refused_with(service, RegisterBaseMissing, "202,5550102,A,2026-11-16\n", None)
+
+
+def test_changes_that_leave_nobody_listed_are_refused_though_somebody_says_that_they_are_right(
+    service: Service, tmp_path: Path
+) -> None:
+    load_text(service, "202,5550100\n", DAY)
+    good, changes = in_force_id(service, "us"), tmp_path / "changes"
+    changes.write_text("202,5550100,D,2026-11-16\n", encoding="utf-8")
+
+    with pytest.raises(RegisterFileEmpty):
+        load(service, changes, LATER, name="us", kind=FileKind.CHANGES, accept="they all left")
+
+    assert in_force_id(service, "us") == good
