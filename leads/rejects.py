@@ -36,8 +36,9 @@ def write_rejects(
 ) -> None:
     """Write each of ``rows`` (its number, cells and reasons) to ``file``, which stays open; memory stays bounded.
 
-    CSV keeps ``delimiter`` and ``encoding``; a character that the encoding does not have is written as ``\\u0141``.
-    A row that could not be read is its line, in the first cell. ``spool_dir`` is where a workbook is put together.
+    CSV keeps ``delimiter`` and ``encoding``, and has no line of headings if there are none; a character that the
+    encoding does not have is written as ``\\u0141``. A row that could not be read is its line, in the first cell.
+    ``spool_dir`` is where a workbook is put together.
     """
     match format:
         case "csv":
@@ -52,7 +53,8 @@ def _write_csv(file: BinaryIO, headings: Sequence[str], delimiter: str, encoding
     text = io.TextIOWrapper(file, encoding=encoding, errors="backslashreplace", newline="", write_through=True)
     try:
         writer = csv.writer(text, delimiter=delimiter, lineterminator="\r\n")
-        writer.writerow([*headings, reasons_heading(headings)])
+        if headings:
+            writer.writerow([*headings, reasons_heading(headings)])
         writer.writerows(_filled(headings, rows))
         text.flush()
     finally:

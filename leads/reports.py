@@ -258,6 +258,11 @@ def reading_from(session: Session, shelf: Shelf, lead_file: LeadFile, source: So
     )
 
 
+def _reach(mapping: Mapping[str, str]) -> int:
+    """Return the last column that a mapping names by its number: no row of a file without headings has fewer."""
+    return max(int(place[1:]) for place in mapping.values() if place)
+
+
 def rejects_of(session: Session, caller: Caller, lead_file_id: str, file: BinaryIO) -> tuple[str, int]:
     """Write the rows that did not become leads to ``file`` in the file's original form, each with its reasons added.
 
@@ -274,13 +279,14 @@ def rejects_of(session: Session, caller: Caller, lead_file_id: str, file: Binary
         .order_by(LeadRow.row_no)
         .execution_options(yield_per=10_000)
     )
-    count = 0
+    count, width = 0, 0 if lead_file.headings else _reach(json.loads(lead_file.mapping))
 
     def rows() -> Iterator[tuple[int, Sequence[str], Sequence[str]]]:
         nonlocal count
         for row_no, raw, reasons in session.execute(query):
             count += 1
-            yield row_no, [] if raw is None else json.loads(raw), reasons.split(",")
+            cells = [] if raw is None else json.loads(raw)
+            yield row_no, [*cells, *[""] * (width - len(cells))], reasons.split(",")
 
     form = FileFormat(lead_file.format)
     write_rejects(

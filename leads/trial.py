@@ -81,7 +81,7 @@ def try_lead_file(
         encoding=layout.encoding,
         delimiter=layout.delimiter,
         mapping=layout.columns.mapping,
-        unread=layout.columns.unknown,
+        unread=layout.columns.unknown if layout.has_headings else (),
         warnings=layout.warnings,
         preview=tuple(preview),
         state=None,

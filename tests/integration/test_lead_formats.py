@@ -25,6 +25,7 @@ from leads.identities import identity_index, open_identity
 from leads.intake import HowToRead
 from leads.mappings import SAVED, LeadMapping, save_mapping
 from leads.models import Lead, LeadIdentity, LeadRow, Source
+from leads.reports import rejects_of
 from leads.spreadsheets import SpreadsheetReader
 from tests.deliveries import FIRST, OPERATOR, add_origins, deliver, shelf_beside, written
 from tests.registers import service_for
@@ -194,6 +195,23 @@ def test_a_file_without_headings_is_read_by_an_explicit_mapping(store: Store, tm
     assert (report.rows, report.accepted, report.mapping) == (2, 2, {"number": "#1"})
     with store.reading() as session:
         assert session.scalar(select(func.count()).select_from(LeadMapping)) == 0  # there is nothing to know it by
+
+
+def test_what_was_refused_of_a_file_without_headings_can_be_sent_again_as_it_was(store: Store, tmp_path: Path) -> None:
+    path, again = written(tmp_path / "a.csv", ["Åsa;0701740605", '"x', "Bo;070", "Cia;12;x"]), tmp_path / "b.csv"
+    how = HowToRead(mapping={"number": "#2"})
+    tried, report = deliver(store, path, how=how, dry_run=True), deliver(store, path, how=how)
+
+    with store.reading() as session, again.open("wb") as file:
+        assert rejects_of(session, OPERATOR, report.id or "", file)[1] == 3
+
+    assert again.read_text("utf-8").splitlines() == [
+        '"""x";;unreadable',
+        "Bo;070;invalid_number",
+        "Cia;12;x;surplus_cells",
+    ]
+    assert deliver(store, again, how=how).rows == 3
+    assert (list(tried.unread), tried.mapping) == (list(report.unread), report.mapping)
 
 
 def test_the_suppliers_saved_mapping_is_used_and_a_given_one_goes_before_it(store: Store, tmp_path: Path) -> None:
