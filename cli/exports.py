@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from cli.tables import made
 from cli.times import INSTANT
 from dnc.canaries import look_for_canaries, report_sighting, sightings
 from dnc.exports import make_export
@@ -57,10 +58,10 @@ def export(target: Path, campaign: str, to: str, as_json: bool) -> None:
     """
     unfinished = target.with_name(target.name + ".part")
     unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = made(unfinished, os.O_EXCL)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file, service() as built:
-            made = make_export(
+            exported = make_export(
                 built.store,
                 built.shelf.listed,
                 caller(),
@@ -73,13 +74,13 @@ def export(target: Path, campaign: str, to: str, as_json: bool) -> None:
     finally:
         unfinished.unlink(missing_ok=True)
     document = {
-        "id": made.id,
-        "campaign": made.campaign,
-        "recipient": made.recipient,
-        "sha256": made.sha256,
-        "leads": made.leads,
+        "id": exported.id,
+        "campaign": exported.campaign,
+        "recipient": exported.recipient,
+        "sha256": exported.sha256,
+        "leads": exported.leads,
     }
-    answer(as_json, document, f"{made.leads} leads for {made.recipient}; check each number before it is called")
+    answer(as_json, document, f"{exported.leads} leads for {exported.recipient}; check each number before it is called")
 
 
 @click.group()

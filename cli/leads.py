@@ -14,6 +14,7 @@ import click
 from cli.context import answer, caller, json_option, refusals, service
 from cli.pauses import add_pauses
 from cli.places import Places
+from cli.tables import made
 from leads.headings import Field
 from leads.importer import import_lead_file, read_lead_file
 from leads.intake import DeliveryTerms, HowToRead
@@ -136,7 +137,7 @@ def write_rejects(lead_file_id: str, out: Path) -> None:
     """Write the rows that did not become leads to OUT, in the form they came in, each with its reasons added."""
     with service() as built, built.store.reading() as session:
         lead_file_report(session, caller(), lead_file_id)
-        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with os.fdopen(made(out, os.O_TRUNC), "wb") as file:
             _, count = rejects_of(session, caller(), lead_file_id, file)
     click.echo(f"{count} rows in {out}")
 

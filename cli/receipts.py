@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from cli.tables import made
 from leads.kept_rows import kept_rows
 from leads.receipts import receipt_of
 from leads.row_proofs import proof_of
@@ -49,8 +50,7 @@ def _give(document: dict[str, object], out: Path | None, as_json: bool, told: st
         answer(True, document, "")
         return
     unfinished = out.with_name(f"{out.name}.part")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # a proof is personal data
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(made(unfinished, os.O_TRUNC), "w", encoding="utf-8") as file:  # a proof is personal data
         file.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
         file.flush()
         os.fsync(file.fileno())

@@ -8,6 +8,18 @@ from pathlib import Path
 import click
 
 
+def made(out: Path, how: int) -> int:
+    """Return a descriptor to write to the file ``out``, which its owner alone may read, opened also as ``how`` says.
+
+    Raises:
+        UsageError: the file cannot be made.
+    """
+    try:
+        return os.open(out, os.O_WRONLY | os.O_CREAT | how, 0o600)
+    except OSError as error:
+        raise click.UsageError(f"{out} cannot be made: {error.strerror}") from error
+
+
 def write_table(out: Path, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write the rows to a CSV file that its owner alone may read, and that was not there before.
 
@@ -16,11 +28,7 @@ def write_table(out: Path, headings: Sequence[str], rows: Iterable[Sequence[obje
     Raises:
         UsageError: the file cannot be made.
     """
-    try:
-        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise click.UsageError(f"{out} cannot be made: {error.strerror}") from error
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+    with os.fdopen(made(out, os.O_EXCL), "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(headings)
         writer.writerows(rows)

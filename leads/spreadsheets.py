@@ -160,7 +160,7 @@ class _Contents:
         if not found:
             raise UnreadableLeadFile("the workbook has no visible sheet with anything in it")
         if len(found) > 1:
-            raise UnreadableLeadFile(f"the workbook has {len(found)} sheets with rows: say which one is meant")
+            raise UnreadableLeadFile(f"the workbook has {len(found)} sheets with rows: send one alone")
         return found[0]
 
     def pack(self, sheet: str) -> bytes:
