@@ -28,7 +28,7 @@ class ScreeningUnfinished(ServiceError):
 
 
 class ScreenedFileChanged(ServiceError):
-    """The file is not the one that the screening began with, so it cannot go on with it."""
+    """The file is not the one that the screening began with, or is read otherwise by now: it cannot go on."""
 
     kind, code, title = Kind.CONFLICT, "screened-file-changed", "The file is another than the one screened"
 

@@ -18,6 +18,7 @@ from core.database import spare_memory
 from core.store import Store
 from dnc.gathering import CampaignCard
 from dnc.screenings.engine import ListedOf, Screener
+from dnc.screenings.errors import ScreenedFileChanged
 from dnc.screenings.models import Screening
 from dnc.screenings.numbers import Ints, fault_of
 from dnc.screenings.parts import Part
@@ -92,6 +93,7 @@ def run_parts(
     when it is decided. Parts before ``screening.parts`` are taken from the record.
 
     Raises:
+        ScreenedFileChanged: other numbers are read from the file than those on record.
         ScreeningNotRunning: it was cancelled meanwhile.
         ScreeningBusy: another process works on it too.
         StorageUnavailable: a part could not be recorded.
@@ -101,6 +103,8 @@ def run_parts(
         for part in islice(parts, recorded):
             with engine.store.reading() as session:
                 known = recorded_part(session, screening.id, part.no)
+            if not np.array_equal(known.values, part.values):  # no answer may stand beside another number than its own
+                raise ScreenedFileChanged("the file is read otherwise than when the screening began: screen it again")
             output.write(part, known.cells(), known.places)
     while (first := next(parts, None)) is not None:
         now = at or engine.store.clock.now()

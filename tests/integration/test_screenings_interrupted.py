@@ -1,6 +1,7 @@
 """A screening that was cut off, cancelled or left gives the same file when it goes on, or an honest end."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from dnc.screenings.errors import (
 from dnc.screenings.kept import LEFT, give_up_left
 from dnc.screenings.models import Screening, ScreeningPart
 from dnc.screenings.recording import PART_KIND
+from dnc.screenings.rows import file_layout
 from dnc.screenings.service import ALIVE_FOR, cancel_screening, resume_screening
 from dnc.screenings.terms import ScreeningState
 from dnc.screenings.work import Wanted, resume_file, screen_file
 from dnc.screenings.writing import CsvOutput
+from leads.intake import plain_at
 from tests.integration.seeds import verified
 from tests.screened import CELLS, file_in, report, rows_of, screened, screenings
 from tests.seeding import (
@@ -140,6 +143,22 @@ def test_a_screening_goes_on_only_with_the_file_that_it_began_with(on_sqlite: Se
 
     with pytest.raises(ScreenedFileChanged):
         resume_file(screenings(on_sqlite), OPERATOR, screening_id, source=other, target=target)
+
+
+def test_a_screening_does_not_go_on_where_its_file_is_read_otherwise_by_now(
+    on_sqlite: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later release may take another column for the number's: no answer may stand beside another number than its."""
+    source, target = file_in(tmp_path), tmp_path / "ut.csv"
+    screening_id, _ = screened(on_sqlite, source)
+    target.unlink()
+    by_another = replace(file_layout(plain_at(source), None), number_place=0)
+    monkeypatch.setattr("dnc.screenings.work.file_layout", lambda *_, **__: by_another)
+
+    with pytest.raises(ScreenedFileChanged, match="screen it again"):
+        resume_file(screenings(on_sqlite), OPERATOR, screening_id, source=source, target=target)
+
+    assert list(tmp_path.glob("ut.csv*")) == []
 
 
 def test_a_screening_that_its_command_left_is_said_to_have_failed(on_sqlite: Seeded, tmp_path: Path) -> None:
