@@ -54,6 +54,9 @@ class DeliveryTerms:
             for name in ("contract", "invoice", "order")
             if len(getattr(self, f"{name}_reference") or "") > REFERENCE_LENGTH
         ]
+        said = (self.contract_reference, self.invoice_reference, self.order_reference, self.wash_register)
+        if any("\x00" in one for one in said if one is not None):
+            found.append("a NUL character stands in what the file was delivered under")
         if (self.wash_register is None) != (self.wash_version is None):
             found.append("a wash is claimed against a register's version of a date: give both")
         if len(self.wash_register or "") > REGISTER_LENGTH:

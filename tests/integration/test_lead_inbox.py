@@ -283,6 +283,7 @@ WRONG = [
     ("mapping", '["Telefon"]', "object"),
     ("mapping", '{"numbre": "Telefon"}', "numbre"),
     ("delivery", " " * 70_000, "65536"),
+    ("delivery", '{"order": "a\\u0000b"}', "nul character"),
 ]
 
 
