@@ -20,7 +20,6 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.database import lock_key, spare_memory
-from core.errors import InvalidInput
 from core.ledger import Event, put_on_record
 from core.sellers import Seller
 from core.store import Store
@@ -34,6 +33,7 @@ from leads.intake import (
     layout_for,
     plain_at,
     receive,
+    sound,
     source_for,
 )
 from leads.merkle import Frontier
@@ -84,6 +84,7 @@ def import_lead_file(
             file_name=file_name,
             source_slug=source_slug,
             how=how,
+            terms=terms,
             progress=progress,
             pace=pace,
         )
@@ -123,10 +124,8 @@ def _received(
     terms: DeliveryTerms | None,
 ) -> tuple[LeadFileReport, SpreadsheetReader | None]:
     """Return the report, and the workbook if one was opened."""
-    terms = terms or DeliveryTerms()
     source, saved = source_for(store, caller, source_slug)
-    if mistakes := terms.mistakes():
-        raise InvalidInput("; ".join(mistakes), extra={"errors": mistakes})
+    terms = sound(terms)
     plain = plain_at(path)
     with plain.open() as file:
         received = receive(shelf, file)

@@ -26,7 +26,7 @@ from leads.layouts import Layout, find_layout
 from leads.mappings import ENCODINGS, SavedMapping, remember_mapping, saved_mapping
 from leads.models import LeadFile, Source
 from leads.reading import Origin, PlainFile
-from leads.shelf import Received, Shelf
+from leads.shelf import FileTooLarge, Received, Shelf
 from leads.suppliers import source_of
 from leads.terms import FileFormat, FileState
 
@@ -96,6 +96,18 @@ def source_for(store: Store, caller: Caller, slug: str) -> tuple[Source, SavedMa
     return source, saved
 
 
+def sound(terms: DeliveryTerms | None) -> DeliveryTerms:
+    """Return the terms of delivery, none if none are told.
+
+    Raises:
+        InvalidInput: they cannot be; ``errors`` lists every mistake.
+    """
+    terms = terms or DeliveryTerms()
+    if mistakes := terms.mistakes():
+        raise InvalidInput("; ".join(mistakes), extra={"errors": mistakes})
+    return terms
+
+
 def receive(shelf: Shelf, stream: BinaryIO) -> Received:
     """Keep what is delivered, as it is.
 
@@ -115,12 +127,15 @@ def identify(stream: BinaryIO) -> Delivered:
     """Return what identifies a file that is only tried, not kept.
 
     Raises:
+        FileTooLarge: it is past the limit.
         UnreadableLeadFile: it is empty.
     """
     digest, size = sha256(), 0
     while chunk := stream.read(CHUNK):
         digest.update(chunk)
         size += len(chunk)
+    if size > FILE_LIMIT:
+        raise FileTooLarge(f"at most {FILE_LIMIT} bytes are taken in")
     if size == 0:
         raise UnreadableLeadFile("the file is empty")
     return Delivered(digest.hexdigest(), size)

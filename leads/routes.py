@@ -137,8 +137,9 @@ def lead_files_api(
         how = HowToRead(mapping=form.mapping, encoding=form.encoding)
         path, name, source = upload.path, upload.name, form.source
         if form.dry_run:
-            tried = try_lead_file(store, caller, path=path, file_name=name, source_slug=source, how=how)
-            return _document(tried)
+            return _document(
+                try_lead_file(store, caller, path=path, file_name=name, source_slug=source, how=how, terms=_terms(form))
+            )
         report = importer.receive_lead_file(
             store, shelf, caller, path=path, file_name=name, source_slug=source, how=how, terms=_terms(form)
         )

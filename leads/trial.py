@@ -12,7 +12,17 @@ from pyroaring import BitMap64
 from core.access import Caller
 from core.store import Store
 from leads.batches import holders
-from leads.intake import HowToRead, identify, kept_name, known_file, layout_for, plain_at, source_for
+from leads.intake import (
+    DeliveryTerms,
+    HowToRead,
+    identify,
+    kept_name,
+    known_file,
+    layout_for,
+    plain_at,
+    sound,
+    source_for,
+)
 from leads.reading import Pace, Progress, Reading, segments
 from leads.reports import LeadFileReport, Preview, report_of
 from leads.rows import RowReason
@@ -30,12 +40,14 @@ def try_lead_file(
     file_name: str,
     source_slug: str,
     how: HowToRead | None = None,
+    terms: DeliveryTerms | None = None,
     progress: Progress | None = None,
     pace: Pace | None = None,
 ) -> LeadFileReport:
     """Count what a real run would give, from the first row, and write nothing. Raises as ``import_lead_file``."""
     pace = pace or Pace()
     source, saved = source_for(store, caller, source_slug)
+    sound(terms)
     plain = plain_at(path)
     with plain.open() as file:
         delivered = identify(file)

@@ -18,14 +18,15 @@ from sqlalchemy import func, select, update
 from cli.main import main
 from consent.models import Consent
 from core.database import Base
-from core.errors import StorageUnavailable
+from core.errors import InvalidInput, StorageUnavailable
 from core.store import Store
 from leads.errors import UnclearHeadings, UnreadableLeadFile
 from leads.identities import identity_index, open_identity
-from leads.intake import HowToRead
+from leads.intake import DeliveryTerms, HowToRead
 from leads.mappings import SAVED, LeadMapping, save_mapping
 from leads.models import Lead, LeadIdentity, LeadRow, Source
 from leads.reports import rejects_of
+from leads.shelf import FileTooLarge
 from leads.spreadsheets import SpreadsheetReader
 from tests.deliveries import FIRST, OPERATOR, add_origins, deliver, shelf_beside, written
 from tests.registers import service_for
@@ -387,6 +388,19 @@ def test_an_archive_damaged_far_in_leaves_nothing_though_its_character_set_was_t
 
     assert table_counts(store) == before
     assert shelf_beside(store, path).places() == frozenset()
+
+
+def test_a_dry_run_refuses_what_an_import_refuses(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "a.csv", ["Telefon", "0701740605"])
+    monkeypatch.setattr("leads.intake.FILE_LIMIT", path.stat().st_size - 1)
+
+    for dry_run in (True, False):
+        with pytest.raises(InvalidInput, match="order"):
+            deliver(store, path, dry_run=dry_run, terms=DeliveryTerms(order_reference="B" * 101))
+        with pytest.raises(FileTooLarge):
+            deliver(store, path, dry_run=dry_run)
 
 
 @pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16"])
