@@ -180,15 +180,16 @@ _EXTENSION: Final = re.compile(
 
 
 def _without_extension(text: str, resolve: Resolve, is_valid: IsValid) -> str | None:
-    """Return the text without an extension marked as such; None where an x may stand for a digit instead."""
+    """Return the text without an extension marked as such; None where an x may be a digit or a slip within a number."""
     extension = _EXTENSION.fullmatch(text)
     if extension is None:
         return text
     main = extension["main"].rstrip(" ,;:(")
     if extension["mark"] == "x":
-        filled = resolve(_dial(main) + "0" + extension["digits"])
-        if not isinstance(filled, NumberFault) and is_valid(filled):
-            return None
+        for instead in ("0", ""):
+            filled = resolve(_dial(main) + instead + extension["digits"])
+            if not isinstance(filled, NumberFault) and is_valid(filled):
+                return None
     return main
 
 
