@@ -9,8 +9,10 @@ from pathlib import Path
 import click
 
 from cli.context import FINDING, answer, json_option, refusals, service
+from cli.tables import made
 from cli.times import INSTANT
 from core.checkpoints import make_checkpoint, public_key
+from core.errors import StorageUnavailable
 from core.exporting import export_ledger, ledger_lines, part_between, read_export
 from core.timestamps import StampVerifier
 from core.verification import Finding, Verified, verify
@@ -113,15 +115,21 @@ def export(file: Path, since: datetime | None, until: datetime | None, as_json: 
     if since is not None and until is not None and since >= until:
         raise click.UsageError("the part ends before it begins")
     unfinished = file.with_name(file.name + ".part")
-    with service() as built:
-        make_checkpoint(built.store)
-        key = public_key(built.keyring)
-        with built.store.snapshot() as session, unfinished.open("wb") as target:
-            part = part_between(session, since, until)
-            lines = export_ledger(session, key, target, part)
+    descriptor = made(unfinished, os.O_TRUNC)
+    try:
+        with os.fdopen(descriptor, "wb") as target, service() as built:
+            make_checkpoint(built.store)
+            key = public_key(built.keyring)
+            with built.store.snapshot() as session:
+                part = part_between(session, since, until)
+                lines = export_ledger(session, key, target, part)
             target.flush()
             os.fsync(target.fileno())
-    unfinished.replace(file)
+        unfinished.replace(file)
+    except OSError as error:
+        raise StorageUnavailable(f"the export could not be written ({error.strerror})") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
     document = {"lines": lines, "public_key": key, "after": part.after, "to": part.to}
     answer(as_json, document, f"{lines} lines; the public key is {key}")
 

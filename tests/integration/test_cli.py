@@ -4,6 +4,7 @@ import csv
 import json
 from base64 import b64encode
 from collections.abc import Iterator
+from errno import ENOSPC
 from pathlib import Path
 
 import click
@@ -213,6 +214,22 @@ def test_an_export_that_no_checkpoint_signs_is_no_proof(shell: Shell, tmp_path: 
     assert verified.exit_code == 1
     assert "no checkpoint signs any of it" in verified.stdout
     assert "entries are signed by no checkpoint" in verified.stdout
+
+
+def test_an_export_that_cannot_be_written_is_refused_and_leaves_nothing(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = shell.run("ledger", "export", str(tmp_path / "nowhere" / "ledger.jsonl"))
+    assert (nowhere.exit_code, "cannot be made" in nowhere.stderr) == (2, True)
+
+    def full(*_: object) -> int:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("cli.ledger.export_ledger", full)
+    cut_off = shell.run("ledger", "export", str(tmp_path / "ledger.jsonl"))
+
+    assert (cut_off.exit_code, "No space left on device" in cut_off.stderr) == (1, True)
+    assert list(tmp_path.glob("ledger.jsonl*")) == []
 
 
 def test_the_ledger_of_a_database_says_what_is_not_signed_yet(shell: Shell) -> None:
