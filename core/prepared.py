@@ -7,12 +7,11 @@ the forms of ``core.database``.
 import json
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, FromClause, Table, bindparam, cast, func, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement, CompoundSelect, Select
 
@@ -22,8 +21,6 @@ Values = dict[str, object]
 FEW = (32, 16, 8, 4, 2, 1)
 """SQLite takes few rows in statements of so many; of more than ``MANY`` the driver runs one statement for each."""
 MANY = 200
-_SERVERS_OWN: Dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call] # SQLAlchemy's
-"""PostgreSQL with parameters as the server itself writes them: the driver need not read a statement's text."""
 
 
 class Prepared:
@@ -35,7 +32,7 @@ class Prepared:
 
     def _make_text(self, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
         if dialect.name == "postgresql":
-            dialect = _SERVERS_OWN
+            dialect = _servers_own()
         compiled: Any = self._statement.compile(dialect=dialect)  # Any: a compiler that knows positions
         return str(compiled), tuple(compiled.positiontup or ())
 
@@ -128,47 +125,56 @@ class PreparedRows:
         """``finish`` completes an INSERT of either dialect, such as with ON CONFLICT; Any: SQLAlchemy's two classes."""
         assert isinstance(table, Table)  # noqa: S101 - what a mapped class has
         self.names = tuple(column.name for column in table.columns)
-        self.arrays = finish(postgresql.insert(table).from_select(self.names, _unnested(table)))
+        self._table, self._finish = table, finish
+        self._of = cache(self._make)
+
+    @cached_property
+    def arrays(self) -> Any:  # Any: as finish
         """The INSERT as PostgreSQL takes it, to be part of a larger statement; its values come from ``columns``."""
-        self._prefix = table.name
-        self._alone = Prepared(self.arrays)
-        self._each = {
-            count: Prepared(
-                finish(
-                    sqlite.insert(table).values(
-                        [{name: bindparam(f"{name}_{place}") for name in self.names} for place in range(count)]
-                    )
-                )
-            )
-            for count in FEW
-        }
+        from sqlalchemy.dialects import postgresql  # where there is no PostgreSQL, a command starts without all of that
+
+        arrays = [
+            cast(bindparam(f"{self._table.name}_{one.name}"), postgresql.ARRAY(one.type)) for one in self._table.columns
+        ]
+        given = func.unnest(*arrays).table_valued(*self.names, name="given").render_derived()
+        rows: Select[Any] = select(*(given.c[name] for name in self.names))
+        return self._finish(postgresql.insert(self._table).from_select(self.names, rows))
+
+    @cached_property
+    def _alone(self) -> Prepared:
+        return Prepared(self.arrays)
+
+    def _make(self, count: int) -> Prepared:
+        """Return the INSERT of so many rows as SQLite takes it."""
+        rows: list[Any] = [{name: bindparam(f"{name}_{place}") for name in self.names} for place in range(count)]
+        return Prepared(self._finish(sqlite.insert(self._table).values(rows)))
 
     def columns(self, rows: Sequence[tuple[object, ...]]) -> Values:
         """Return the rows as PostgreSQL takes them: a list for each column."""
         lists = zip(*rows, strict=True) if rows else ((),) * len(self.names)
-        return {f"{self._prefix}_{name}": list(one) for name, one in zip(self.names, lists, strict=True)}
+        return {f"{self._table.name}_{name}": list(one) for name, one in zip(self.names, lists, strict=True)}
 
     def run(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> int:
         """Write the rows in the connection's transaction, in order; return how many were written."""
         if connection.dialect.name == "postgresql":
             return self._alone.run(connection, self.columns(rows))
         if len(rows) > MANY:
-            return self._each[1].run_each(connection, rows)
+            return self._of(1).run_each(connection, rows)
         written = start = 0
         for count in FEW:
             while len(rows) - start >= count:
                 values = [value for row in rows[start : start + count] for value in row]
-                written += self._each[count].run_with(connection, values)
+                written += self._of(count).run_with(connection, values)
                 start += count
         return written
 
 
-def _unnested(table: Table) -> Select[Any]:
-    """Return a SELECT of one row for each place in the arrays that are given by the names of table and column."""
-    arrays = [cast(bindparam(f"{table.name}_{one.name}"), postgresql.ARRAY(one.type)) for one in table.columns]
-    names = [column.name for column in table.columns]
-    given = func.unnest(*arrays).table_valued(*names, name="given").render_derived()
-    return select(*(given.c[name] for name in names))
+@cache
+def _servers_own() -> Dialect:
+    """Return PostgreSQL with parameters as the server itself writes them: the driver need not read a text for them."""
+    from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+    return PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call] # SQLAlchemy's
 
 
 def array_literal(values: list[Any]) -> str:

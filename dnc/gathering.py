@@ -8,6 +8,7 @@ distinct combination. In facts, a lead, consent, relation or opt-out is named by
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -149,8 +150,13 @@ def _attempts() -> Select[Any]:
     ).where(any_of(Contact.number, NUMBERS), Contact.started_at >= bindparam("since", type_=UtcDateTime()))
 
 
-_STANDING = PreparedRead(
-    union_all(
+@cache
+def parts_standing() -> tuple[Select[Any], ...]:
+    """Return what is read of campaigns, registers, numbers and keys, a SELECT for each kind of row.
+
+    Made when first asked for: not every command asks.
+    """
+    return (
         _campaigns(),
         _registers(),
         _opt_outs(),
@@ -163,7 +169,12 @@ _STANDING = PreparedRead(
         reservations_standing(),
         keys_standing(),
     )
-)
+
+
+@cache
+def all_standing() -> PreparedRead:
+    """Return all parts as one statement."""
+    return PreparedRead(union_all(*parts_standing()))
 
 
 def read_standing(
@@ -183,7 +194,7 @@ def read_standing(
         "since": instant_value(name, now - LOOK_BACK),
     }
     found = Standing(at=instant_value(name, now))
-    for row in _STANDING.rows(connection, values):
+    for row in all_standing().rows(connection, values):
         kind, number = row[0], row[1]
         if number is not None:
             kinds = found.rows.get(number)

@@ -7,6 +7,7 @@ attempt was moved by others since the facts were read.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import Connection, bindparam, func, literal_column, select
 from sqlalchemy.exc import DataError
@@ -23,6 +24,7 @@ DIVISION_BY_ZERO = "22012"
 CHECKS = PreparedRows(Check.__table__)
 
 
+@cache
 def _all_at_once() -> Prepared:
     """Return the statement that writes everything: the chain moves only if every attempt was taken."""
     taken = TAKE.arrays.returning(Reservation.number).cte("taken")
@@ -31,9 +33,6 @@ def _all_at_once() -> Prepared:
     entries, checks = ENTRIES.arrays.cte("entries"), CHECKS.arrays.cte("written")
     count = select(func.count()).select_from(moved).scalar_subquery()
     return Prepared(select(literal_column("1") / count).add_cte(taken, moved, entries, checks))
-
-
-_ALL_AT_ONCE = _all_at_once()
 
 
 def put_on_record(
@@ -83,7 +82,7 @@ def _put_at_once(
             "attempts": len(attempts),
         }
         try:
-            _ALL_AT_ONCE.rows(connection, values)
+            _all_at_once().rows(connection, values)
         except DataError as error:
             if getattr(error.orig, "sqlstate", None) != DIVISION_BY_ZERO:
                 raise

@@ -10,11 +10,13 @@ looked at piece by piece at half that, and anything else is parsed.
 
 import re
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import BinaryIO
 from xml.parsers import expat
 
+from core.ahead import one_ahead
 from leads.errors import UnreadableLeadFile
 
 CHUNK = 4 << 20
@@ -105,15 +107,16 @@ class _Quick:
     def look(self, stream: BinaryIO) -> bool:
         """Return whether all was plain and surely small enough; otherwise it is to be looked at with care."""
         rest = piece = b""
-        while chunk := stream.read(CHUNK):
-            if not rest and not self._cells and not _UTF_8.match(chunk[:1000]):
-                return False
-            piece = rest + chunk
-            # A cell and its formula stay together: cut before the last cell, or before the last tag.
-            cut = max(piece.rfind(b"<c "), 0) or max(piece.rfind(b"<"), 0)
-            rest = piece[cut:]
-            if len(rest) > CHUNK or not self._take(piece[:cut]):
-                return False
+        with closing(one_ahead(iter(partial(stream.read, CHUNK), b""))) as chunks:  # unpacked beside
+            for chunk in chunks:
+                if not rest and not self._cells and not _UTF_8.match(chunk[:1000]):
+                    return False
+                piece = rest + chunk
+                # A cell and its formula stay together: cut before the last cell, or before the last tag.
+                cut = max(piece.rfind(b"<c "), 0) or max(piece.rfind(b"<"), 0)
+                rest = piece[cut:]
+                if len(rest) > CHUNK or not self._take(piece[:cut]):
+                    return False
         # Merges are told after all rows.
         self._merged = b"<mergeCell " in piece
         return self._take(rest)

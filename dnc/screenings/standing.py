@@ -23,7 +23,7 @@ from core.database import any_of, any_of_value
 from core.prepared import read_date_or_none
 from dnc.calendar import SEARCH_DAYS, age_on, next_opening
 from dnc.facts import CampaignFact
-from dnc.gathering import _STANDING, LOOK_BACK, CampaignCard
+from dnc.gathering import LOOK_BACK, CampaignCard, parts_standing
 from dnc.narrowing import policy_under
 from dnc.policy import Policy, policy_for
 from dnc.screenings.numbers import Ints
@@ -156,7 +156,7 @@ def _of_several(connection: Connection, numbers: Ints, campaign: CampaignCard, n
 
 def _kinds() -> Iterator[tuple[str, Select[Any]]]:
     """Yield each kind of fact on numbers other than leads, with the statement that reads it."""
-    for part in _STANDING._statement.selects:  # type: ignore[attr-defined] # noqa: SLF001 - the parts of one union
+    for part in parts_standing():
         kind = str(part.selected_columns.kind.element).strip("'")
         if kind != LEAD and not _is_never_said(part.selected_columns.number):
             yield kind, part

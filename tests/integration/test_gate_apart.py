@@ -120,7 +120,7 @@ def test_postgresql_plans_the_gates_statements_once_and_by_index(
         plans = gate._connection.execute(
             text("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%leads%'")
         ).one()
-        found, _names = gathering._STANDING._text(gate._connection.dialect)
+        found, _names = gathering.all_standing()._text(gate._connection.dialect)
         planned = gate._connection.exec_driver_sql(f"EXPLAIN (GENERIC_PLAN) {found}").scalars()
         scanned = [line for line in planned if "Seq Scan on" in line]
 
