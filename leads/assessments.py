@@ -20,11 +20,11 @@ from core.ledger import Event, put_on_record
 from core.naming import insert_named
 from core.sellers import Seller, seller_of
 from leads.models import Assessment, Source
-from leads.shelf import Shelf
+from leads.shelf import Shelf, kept_name
 
 DOCUMENT_LIMIT = 50 * 1024 * 1024
 """Bytes: a balancing test is a document of some pages."""
-REFERENCE_LENGTH, TITLE_LENGTH, FILE_NAME_LENGTH = 200, 200, 255
+REFERENCE_LENGTH, TITLE_LENGTH = 200, 200
 _TAKEN = "a balancing test of that reference is on file already"
 
 
@@ -92,7 +92,7 @@ def add_assessment(
         reference=reference.strip(),
         seller_id=owner.id,
         title=title.strip(),
-        file_name=file_name[:FILE_NAME_LENGTH],
+        file_name=kept_name(file_name),
         size=received.size,
         sha256=received.sha256,
         added_at=now,

@@ -26,11 +26,11 @@ from leads.layouts import Layout, find_layout
 from leads.mappings import ENCODINGS, SavedMapping, remember_mapping, saved_mapping
 from leads.models import LeadFile, Source
 from leads.reading import Origin, PlainFile
-from leads.shelf import FileTooLarge, Received, Shelf
+from leads.shelf import FileTooLarge, Received, Shelf, kept_name
 from leads.suppliers import source_of
 from leads.terms import FileFormat, FileState
 
-FILE_NAME_LENGTH, REFERENCE_LENGTH, REGISTER_LENGTH = 255, 100, 40
+REFERENCE_LENGTH, REGISTER_LENGTH = 100, 40
 FILE_LIMIT = 2 * 1024**3
 """Bytes of a delivery as it is sent."""
 CHUNK = 1 << 20
@@ -207,11 +207,6 @@ def plain_at(path: Path) -> PlainFile:
         return PlainFile.at(path)
     except OSError as error:
         raise InvalidInput(f"the file cannot be opened ({type(error).__name__})") from error
-
-
-def kept_name(file_name: str) -> str:
-    """Return a file's name as it is kept: its end, and bytes of it that are no text as ``\\udcf6``."""
-    return file_name.encode(errors="backslashreplace").decode()[-FILE_NAME_LENGTH:]
 
 
 def _encoding_of(content: Content) -> str:

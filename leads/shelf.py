@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 CHUNK = 1 << 20
+FILE_NAME_LENGTH = 255
 SUFFIX = ".kept"
 UNFINISHED = ".unfinished-"
 STALE_AFTER = timedelta(hours=1)
@@ -271,6 +272,11 @@ class _Kept(io.RawIOBase):
             return self._cipher.decrypt(number.to_bytes(_NONCE), sealed, None)
         except (InvalidTag, ValueError, OSError) as error:
             raise KeptFileDamaged(f"the kept file {self._place[:12]}… was changed in chunk {number}") from error
+
+
+def kept_name(file_name: str) -> str:
+    """Return a file's name as it is told: its end, and bytes of it that are no text as ``\\udcf6``."""
+    return file_name.encode(errors="backslashreplace").decode()[-FILE_NAME_LENGTH:]
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

@@ -16,7 +16,6 @@ from leads.intake import (
     DeliveryTerms,
     HowToRead,
     identify,
-    kept_name,
     known_file,
     layout_for,
     plain_at,
@@ -27,6 +26,7 @@ from leads.reading import Pace, Progress, Reading, segments
 from leads.reports import LeadFileReport, Preview, report_of
 from leads.rows import RowReason
 from leads.segments import Segment, Start
+from leads.shelf import kept_name
 from leads.terms import FileState, RowState
 
 PREVIEWED = 5

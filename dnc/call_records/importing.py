@@ -30,7 +30,7 @@ from dnc.call_records.states import PLACE_OF, PLACES, CallState
 from dnc.gate import UnknownCampaign
 from dnc.models import Campaign
 from dnc.permits import CLOCK_SLACK
-from leads.intake import FILE_NAME_LENGTH
+from leads.shelf import FILE_NAME_LENGTH
 
 MOST_ROWS = 3_000_000
 """Rows of one file: each takes some 60 bytes of memory while it is matched."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime
@@ -114,6 +115,13 @@ def kinds_on_record(service: Service, kind: str) -> list[str]:
     with service.store.reading() as session:
         entries = session.scalars(select(LedgerEntry.payload).where(LedgerEntry.kind == kind)).all()
     return [str(payload) for payload in entries]
+
+
+def test_a_document_is_filed_whatever_its_name(service: Service, shelf: Shelf) -> None:
+    file_assessment(service, shelf, file_name=os.fsdecode("avvägning.pdf".encode("cp1252")))
+
+    with service.store.reading() as session:
+        assert assessment_report(session, OPERATOR, "LIA-7").file_name == "avv\\udce4gning.pdf"
 
 
 def test_terms_are_kept_word_for_word_with_the_digest_of_their_text(service: Service) -> None:
