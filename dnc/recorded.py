@@ -21,6 +21,7 @@ from dnc.models import Check
 from dnc.policy import policy_named
 
 READ_AT_ONCE = 200
+UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, LookupError)
 
 
 class UnknownCheck(NotFound):
@@ -88,14 +89,27 @@ def replay(session: Session) -> Replay:
         if entry.payload is None:
             erased += 1
             continue
-        document = json.loads(entry.payload)
-        checks += len(document["rows"])
-        for place, stored in enumerate(document["decisions"]):
-            what = decided_otherwise(stored)
-            if what is not None:
-                ids = tuple(row[0] for row in document["rows"] if row[2] == place)
-                differences.append(Difference(entry.chain, entry.seq, ids, what))
+        try:
+            found = _differences(entry, json.loads(entry.payload))
+        except (*UNREADABLE, RecursionError) as error:
+            what = f"the entry cannot be read ({type(error).__name__})"
+            differences.append(Difference(entry.chain, entry.seq, (), what))
+            continue
+        checks += found.checks
+        differences += found.differences
     return Replay(checks, erased, tuple(differences))
+
+
+def _differences(entry: LedgerEntry, document: dict[str, Any]) -> Replay:
+    """Return the result of deciding one entry's checks again; one that is not as it was written raises."""
+    ids: dict[int, list[str]] = {}
+    for id_, _hash, place, _ids, _reference in document["rows"]:
+        ids.setdefault(place, []).append(id_)
+    said = [(place, decided_otherwise(stored)) for place, stored in enumerate(document["decisions"])]
+    differing = (
+        Difference(entry.chain, entry.seq, tuple(ids.get(place, ())), what) for place, what in said if what is not None
+    )
+    return Replay(len(document["rows"]), 0, tuple(differing))
 
 
 def _check_entries(session: Session) -> Iterator[LedgerEntry]:
@@ -129,7 +143,7 @@ def decided_otherwise(stored: dict[str, Any]) -> str | None:
             "lawful_basis": None if basis is None else (basis["basis"], basis["article"]),
             "source": None if source is None else source["kind"],
         }
-    except (KeyError, ValueError, TypeError, AttributeError, LookupError) as error:
+    except UNREADABLE as error:
         return f"the stored facts cannot be read ({type(error).__name__})"
     basis_again = decision.lawful_basis
     again = {

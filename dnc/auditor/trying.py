@@ -22,7 +22,7 @@ from dnc.history.facts import Asked, facts_asked
 from dnc.history.rows import Past
 from dnc.models import Check
 from dnc.policy import policy_for
-from dnc.recorded import decided_otherwise
+from dnc.recorded import UNREADABLE, decided_otherwise
 
 CLOCKS = timedelta(seconds=5)
 """How far two nodes' clocks may be apart, with what it takes to commit."""
@@ -30,7 +30,6 @@ IN_FLIGHT = tuple(
     sign * slack for slack in (timedelta(microseconds=1), timedelta(seconds=1), CLOCKS) for sign in (-1, 1)
 )
 """How far the moment that a row or its ledger entry tells may be from when others could see it."""
-UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, LookupError)
 
 
 class Against(StrEnum):

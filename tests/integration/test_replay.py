@@ -15,6 +15,7 @@ from dnc.gate import Question
 from dnc.models import Check
 from dnc.recorded import CheckErased, Replay, UnknownCheck, check_on_record, replay
 from tests.integration.seeds import dialer_of, verified
+from tests.integration.tampering import unguard
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPERATOR, OPTED_OUT, WITHOUT_SOURCE, Seeded
 
 NUMBERS = [FROM_PARTNER, FROM_LIST, LISTED, OPTED_OUT, WITHOUT_SOURCE, "not a number"]
@@ -76,6 +77,19 @@ def test_a_tampered_answer_or_fact_shows(seeded: Seeded, change: str) -> None:
     [difference] = replayed(seeded).differences
     assert difference.check_ids == (id_,)
     assert OPTED_OUT[1:] not in str(difference)
+
+
+@pytest.mark.parametrize("payload", ["", "[]", "{}", '{"rows":[],"decisions":[{}]}', '{"rows":[[]],"decisions":[]}'])
+def test_an_entry_that_cannot_be_read_is_a_difference_and_not_the_end(seeded: Seeded, payload: str) -> None:
+    ask(seeded, OPTED_OUT)
+    with seeded.service.store.engine.begin() as connection:
+        unguard(connection)
+        connection.execute(text("UPDATE ledger_entries SET payload = :to WHERE kind = 'checks'"), {"to": payload})
+    ask(seeded, LISTED)
+
+    done = replayed(seeded)
+    assert ([one.check_ids for one in done.differences], done.checks) == ([()], 1)
+    assert "cannot be read" in done.differences[0].what
 
 
 def test_what_was_answered_is_read_back_word_for_word(seeded: Seeded) -> None:
