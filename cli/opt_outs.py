@@ -11,6 +11,7 @@ from cli.times import INSTANT
 from consent.terms import Channel
 from core.sellers import seller_named
 from dnc.opt_outs import OptOutResult, add_opt_outs, release_opt_out
+from leads.shelf import kept_name
 from service import Service
 
 AT_ONCE = 5_000
@@ -54,7 +55,7 @@ def import_file(file: Path, seller: str, via: str, as_json: bool) -> None:
     with service() as built:
         for start in range(0, len(numbered), AT_ONCE):
             part = numbered[start : start + AT_ONCE]
-            results = _add(built, [line for _, line in part], seller, via, None, f"file {file.name}")
+            results = _add(built, [line for _, line in part], seller, via, None, f"file {kept_name(file.name)}")
             for (place, _), result in zip(part, results, strict=True):
                 counts[result.result] += 1
                 if result.result == "invalid":

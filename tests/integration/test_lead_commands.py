@@ -1,6 +1,7 @@
 """The commands for sellers, suppliers, sources, leads, registers and jobs: what they print, and their exit codes."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -257,3 +258,10 @@ def test_a_file_that_cannot_be_made_is_a_mistake_of_use(origins: Run, lead_file:
     }
 
     refused(origins("leads", command, *arguments[command]), USAGE, says="cannot be made: No such file")
+
+
+def test_a_file_of_opt_outs_is_taken_whatever_its_name(origins: Run, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode("spärrade.txt".encode("cp1252"))
+    path.write_text("0701740605\n")
+
+    assert origins("optout", "import", path, "--seller", "norrsken").exit_code == OK
