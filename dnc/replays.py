@@ -23,6 +23,7 @@ from dnc.decision import Decision, Verdict, decide
 from dnc.facts import facts_from_record
 from dnc.models import Campaign, Check, Contact
 from dnc.policy import Policy, policy_named
+from dnc.recorded import UNREADABLE
 from leads.lead_columns import sources_of_seller
 
 READ_AT_ONCE = 40
@@ -93,7 +94,7 @@ class PeriodReplay:
     """A period decided again. ``policy`` None: each under its own policy, so that only differences would be lost.
 
     ``erased``: entries written in the period whose facts are erased, ``unreadable``: stored decisions in such an entry
-    that cannot be decided again. Neither is in any tally, and neither knows its campaign.
+    that cannot be decided again, or the entry itself. Neither is in any tally, and neither knows its campaign.
     """
 
     since: datetime
@@ -185,10 +186,13 @@ class _Replaying:
             if entry.payload is None:
                 self._done.erased += self._is_within(entry.at)
                 continue
-            document = json.loads(entry.payload)
-            tried = self._tried_all(entry, document)
+            read = self._tried_all(entry)
+            if read is None:
+                self._done.unreadable += self._is_within(entry.at)
+                continue
+            tried, places = read
             self._done.unreadable += tried.count(None) * self._is_within(entry.at)
-            for place, count in Counter(row[2] for row in document["rows"]).items():
+            for place, count in Counter(places).items():
                 one = tried[place]
                 if one is not None and self._is_meant(one) and self._is_within(one.checked_at):
                     self._count(one, count, is_call=False)
@@ -255,14 +259,21 @@ class _Replaying:
             part = missing[start : start + READ_AT_ONCE]
             place = tuple_(LedgerEntry.chain, LedgerEntry.seq)
             for entry in self._session.scalars(select(LedgerEntry).where(place.in_(part))).all():
-                if entry.payload is not None:
-                    document = json.loads(entry.payload)
-                    tried = self._tried_all(entry, document)
-                    self._kept[entry.chain, entry.seq] = [tried[row[2]] for row in document["rows"]]
+                read = self._tried_all(entry)
+                if read is not None:
+                    tried, places = read
+                    self._kept[entry.chain, entry.seq] = [tried[place] for place in places]
             self._session.expunge_all()
 
-    def _tried_all(self, entry: LedgerEntry, document: dict[str, Any]) -> list[_Tried | None]:
-        return [_tried(stored, self._policy, entry.seller_id) for stored in document["decisions"]]
+    def _tried_all(self, entry: LedgerEntry) -> tuple[list[_Tried | None], list[int]] | None:
+        """Return an entry's decisions, tried, and which of them each of its rows has; None if they cannot be read."""
+        try:
+            document = json.loads(entry.payload or "")
+            tried = [_tried(stored, self._policy, entry.seller_id) for stored in document["decisions"]]
+            places: list[int] = [range(len(tried))[row[2]] for row in document["rows"]]
+        except (*UNREADABLE, RecursionError):
+            return None
+        return tried, places
 
     def _is_meant(self, one: _Tried) -> bool:
         return self._campaign_id in (None, one.campaign_id)
@@ -302,7 +313,7 @@ def _tried(stored: dict[str, Any], policy: Policy | None, seller_id: str | None)
         source_id = _source_of(then) or _source_of(now)
         reasons = tuple(reason.code.value for reason in now.reasons)
         return _Tried(seller_id, stored["campaign_id"], at, source_id, said, now.verdict, reasons)
-    except (KeyError, ValueError, TypeError, AttributeError, LookupError):
+    except UNREADABLE:
         return None
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from core.access import Caller, Role
 from core.erasure import erase_payloads
@@ -17,6 +17,7 @@ from dnc.models import Check
 from dnc.policy import Policy, Regime, policy_named
 from dnc.replays import By, PeriodReplay, TooMuchToReplay, replay_period
 from tests.integration.seeds import beside, dialer_of
+from tests.integration.tampering import tamper
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -214,3 +215,27 @@ def test_what_is_erased_is_counted_for_its_own_period_and_seller_alone(on_sqlite
     second = timedelta(seconds=1)
     assert [replayed(on_sqlite, since=since, until=since + second).erased for since in (at, at + second)] == [1, 0]
     assert replayed(on_sqlite, since=at - second, until=at).erased == 0
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *("", "[]", "7", "{}", "[" * 100_000),
+        *('{"rows":[],"decisions":7}', '{"rows":7,"decisions":[]}', '{"rows":[["id"]],"decisions":[]}'),
+        *('{"rows":[[0,0,7]],"decisions":[]}', '{"rows":[[0,0,[]]],"decisions":[]}'),
+    ],
+    ids=lambda payload: payload[:40],
+)
+def test_an_entry_that_cannot_be_read_is_counted_and_is_not_the_end(seeded: Seeded, payload: str) -> None:
+    [id_] = ask(seeded, FROM_PARTNER)
+    call(seeded, id_)
+    tamper(
+        seeded.service,
+        text("UPDATE ledger_entries SET payload = :to WHERE kind = 'checks'").bindparams(to=payload),
+    )
+    ask(seeded, LISTED)
+
+    done = replayed(seeded)
+    assert (done.unreadable, done.all.checks.total, done.all.calls.total) == (1, 1, 0)
+    later = TUESDAY_AT_TEN + HOUR
+    assert replayed(seeded, since=later).unreadable == 0
