@@ -261,8 +261,8 @@ class _Replaying:
             for entry in self._session.scalars(select(LedgerEntry).where(place.in_(part))).all():
                 read = self._tried_all(entry)
                 if read is not None:
-                    tried, places = read
-                    self._kept[entry.chain, entry.seq] = [tried[place] for place in places]
+                    tried, of_rows = read
+                    self._kept[entry.chain, entry.seq] = [tried[one] for one in of_rows]
             self._session.expunge_all()
 
     def _tried_all(self, entry: LedgerEntry) -> tuple[list[_Tried | None], list[int]] | None:
