@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.access import Caller
-from core.errors import Kind, ServiceError, StorageUnavailable
+from core.errors import InvalidInput, Kind, ServiceError, StorageUnavailable
 from core.store import Store
 from dnc.screenings.counts import Summary
 from dnc.screenings.engine import ListedOf
@@ -74,7 +74,7 @@ def screen_file(
 
     Raises:
         Forbidden, UnknownCampaign: as ``ask_screening``.
-        UnreadableLeadFile, UnclearHeadings, InvalidInput: the file cannot be read.
+        UnreadableLeadFile, UnclearHeadings, InvalidInput: the file cannot be read, or ``target`` not be written.
         LeadFileChanged: it was written to meanwhile.
         ScreeningNotRunning: it was cancelled meanwhile.
         StorageUnavailable: the database or the disk did not take it; resume it.
@@ -87,14 +87,16 @@ def screen_file(
         how = file_layout(plain, wanted.number_column)
         delivered = identity.result()
     asked = AskedFile(source.name, delivered.sha256, delivered.size, wanted.number_column)
-    with screenings.store.writing() as session:
-        now = screenings.store.clock.now()
-        screening = ask_screening(
-            session, caller, campaign=wanted.campaign, file=asked, next_hour=wanted.next_hour, now=now
-        )
-    if begun is not None:
-        begun(screening.id)
-    _to_file(screenings, screening, plain, how, target, progress)
+    with _appearing(target) as file:
+        with screenings.store.writing() as session:
+            now = screenings.store.clock.now()
+            screening = ask_screening(
+                session, caller, campaign=wanted.campaign, file=asked, next_hour=wanted.next_hour, now=now
+            )
+        if begun is not None:
+            begun(screening.id)
+        _write(screenings, screening, plain, how, file, spool_dir=None, progress=progress)
+    _finish(screenings, screening)
     return screening.id
 
 
@@ -117,11 +119,14 @@ def resume_file(
     """
     plain = plain_at(source)
     delivered = _identified(plain)
-    with screenings.store.writing() as session:
-        screening = resume_screening(session, caller, screening_id, screenings.store.clock.now(), has_file=True)
-        if screening.sha256 != delivered.sha256:
-            raise ScreenedFileChanged("go on with the file that the screening began with")
-    _to_file(screenings, screening, plain, file_layout(plain, screening.number_column), target, progress)
+    with _appearing(target) as file:
+        with screenings.store.writing() as session:
+            screening = resume_screening(session, caller, screening_id, screenings.store.clock.now(), has_file=True)
+            if screening.sha256 != delivered.sha256:
+                raise ScreenedFileChanged("go on with the file that the screening began with")
+        how = file_layout(plain, screening.number_column)
+        _write(screenings, screening, plain, how, file, spool_dir=None, progress=progress)
+    _finish(screenings, screening)
     return screening.id
 
 
@@ -184,16 +189,7 @@ def _identified(plain: PlainFile) -> Delivered:
         return identify(file)
 
 
-def _to_file(
-    screenings: Screenings,
-    screening: Screening,
-    plain: PlainFile,
-    how: FileLayout,
-    target: Path,
-    progress: Progress | None,
-) -> None:
-    with _appearing(target) as file:
-        _write(screenings, screening, plain, how, file, spool_dir=None, progress=progress)
+def _finish(screenings: Screenings, screening: Screening) -> None:
     with screenings.store.writing() as session:
         finish_screening(session, screening.id, screenings.store.clock.now())
 
@@ -256,10 +252,19 @@ def _campaign_parts(screenings: Screenings, screening: Screening) -> Iterator[Pa
 
 @contextmanager
 def _appearing(target: Path) -> Iterator[BinaryIO]:
-    """Give a file that takes its place as ``target``, durable, when the block ends well; else nothing is left."""
+    """Give a file that takes its place as ``target``, durable, when the block ends well; else nothing is left.
+
+    Raises:
+        InvalidInput: its folder takes no file; the block is not begun.
+        StorageUnavailable: the disk did not take the rest.
+    """
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
-        with unfinished.open("wb") as file:
+        opened = unfinished.open("wb")
+    except OSError as error:
+        raise InvalidInput(f"the result cannot be written ({error.strerror})") from error
+    try:
+        with opened as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

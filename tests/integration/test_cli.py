@@ -166,6 +166,32 @@ def test_a_row_with_more_cells_than_headings_is_unknown_and_kept_whole(shell: Sh
     assert (wide[0], wide[verdict]) == (f"{FROM_PARTNER},A,B", "unknown")
 
 
+@pytest.mark.parametrize("more", [(), AT], ids=["on record", "what if"])
+def test_a_result_that_cannot_be_written_is_refused_before_anything_is_on_record(
+    shell: Shell, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    given, target = tmp_path / "in.csv", tmp_path / "nowhere" / "out.csv"
+    given.write_text(f"number\n{FROM_PARTNER}\n", encoding="utf-8")
+
+    done = shell.run("screen", str(given), str(target), "--campaign", CAMPAIGN, *more)
+
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
+    assert "the result cannot be written (No such file or directory)" in done.stderr
+    assert "database" not in done.stderr
+
+
+def test_a_screening_is_not_gone_on_with_where_its_result_cannot_be_written(shell: Shell, tmp_path: Path) -> None:
+    given = tmp_path / "in.csv"
+    given.write_text(f"number\n{FROM_PARTNER}\n", encoding="utf-8")
+    begun = shell.run("screen", str(given), str(tmp_path / "out.csv"), "--campaign", CAMPAIGN)
+    id_ = begun.stderr.split()[-1]
+
+    done = shell.run("screening", "resume", id_, str(given), str(tmp_path / "nowhere" / "out.csv"))
+
+    assert done.exit_code == 2
+    assert json.loads(shell.run("screening", "show", id_, "--json").stdout)["state"] == "done"
+
+
 def test_opt_outs_are_imported_line_by_line_and_block(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "no.txt"
     file.write_text(f"{FROM_LIST}\n\n070-174 06 08\nnot a number\n", encoding="utf-8")
