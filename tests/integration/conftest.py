@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from core.clock import FixedClock
+from jobs.leader import Election, Leadership
 from service import Service
 from tests.integration.seeds import KINDS, seeded_service
-from tests.registers import NOON, service_for
+from tests.registers import service_for
 from tests.seeding import Seeded
 
 
@@ -28,7 +28,18 @@ def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded
 
 @pytest.fixture
 def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
-    """Return a service without data, on each kind of database, whose clock stands at noon."""
-    built = service_for(database_url, tmp_path, FixedClock(NOON))
+    """Return a service without data, on each kind of database, whose clock stands at noon on 20 November 2026."""
+    built = service_for(database_url, tmp_path / "var")
     yield built
     built.close()
+
+
+@pytest.fixture
+def leadership(service: Service) -> Iterator[Leadership]:
+    """Return this process's term as leader."""
+    election = Election(service.store, service.settings.database_url)
+    term = election.campaign()
+    assert term is not None
+    yield term
+    term.resign()
+    election.close()

@@ -13,9 +13,10 @@ from core.access import Caller, Role
 from core.checkpoints import public_key
 from core.clock import Clock, FixedClock
 from core.verification import Verified, ledger_lines, verify
+from migrations.run import upgrade
 from service import Service, build_service
 from tests.databases import PostgresTemplate, SqliteTemplate
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer, postgres_server
 from tests.seeding import Seeded, seed, settings_for_tests
 
 KINDS = ["sqlite", "postgresql"]
@@ -67,6 +68,25 @@ def seeded_service(
         service.close()
         if kind == "postgresql":
             postgres_of(request).drop_database(f"seeded_{number}")
+
+
+@contextmanager
+def seeded_apart(
+    request: pytest.FixtureRequest, kind: str, folder: Path
+) -> Iterator[tuple[Seeded, PostgresServer | None]]:
+    """Give a seeded service, on PostgreSQL with a durable server of its own that may be killed."""
+    if kind == "sqlite":
+        with seeded_service(request, kind, folder) as seeded:
+            yield seeded, None
+        return
+    with postgres_server(durable=True) as server:
+        server.create_database("apart")
+        upgrade(server.url_for("apart"))
+        seeded = seed(server.url_for("apart"), folder)
+        try:
+            yield seeded, server
+        finally:
+            seeded.service.close()
 
 
 def _make_template(request: pytest.FixtureRequest, kind: str, prepare: Preparation | None) -> _Template:

@@ -23,7 +23,7 @@ from jobs.run import run_due
 from jobs.schedule import enqueue
 from jobs.tasks import Task, tasks_for, warn_of_registers
 from service import Service
-from tests.registers import LISTED, NOON, in_force_id, load, service_for, written_file
+from tests.registers import LISTED, NOON, in_force_id, load, written_file
 
 ROOT = Path(__file__).parents[2]
 WARNINGS = ("register.missing", "register.ageing", "register.stale")
@@ -43,25 +43,6 @@ url, folder = sys.argv[1:]
 tick = Task("tick", timedelta(seconds=1), lambda store, now: "ticked")
 run_jobs(service_for(url, Path(folder), SystemClock()), tasks=[tick], lease=timedelta(seconds=2))
 """
-
-
-@pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
-    """Return a service at noon on 20 November 2026."""
-    built = service_for(database_url, tmp_path / "var")
-    yield built
-    built.close()
-
-
-@pytest.fixture
-def leadership(service: Service) -> Iterator[Leadership]:
-    """Return this process's term as leader."""
-    election = Election(service.store, service.settings.database_url)
-    term = election.campaign()
-    assert term is not None
-    yield term
-    term.resign()
-    election.close()
 
 
 def _until(holds: Callable[[], bool], what: str) -> None:

@@ -1,20 +1,18 @@
 """What is over is swept: answers kept for repeated requests, and sign-in sessions; by the newest leader alone."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from core.access import Role, WebSession, create_user
 from core.clock import FixedClock
-from jobs.leader import Election, FencedStore, Leadership, NoLongerLeader
+from jobs.leader import FencedStore, Leadership, NoLongerLeader
 from jobs.run import run_due
 from jobs.schedule import enqueue
 from jobs.tasks import sweep_expired, tasks_for
 from service import Service
-from tests.registers import NOON, OPERATOR, service_for
+from tests.registers import NOON, OPERATOR
 from web.models import KeptAnswer
 
 MOMENT = timedelta(microseconds=1)
@@ -22,10 +20,9 @@ THREE_DAYS = timedelta(hours=72)
 
 
 @pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
+def service(service: Service) -> Service:
     """Return a service at noon on 20 November 2026, with answers and sessions of which some are over."""
-    built = service_for(database_url, tmp_path / "var")
-    with built.store.writing() as session:
+    with service.store.writing() as session:
         user = create_user(
             session, OPERATOR, name="anna", password="a long pass phrase", role=Role.ADMIN, seller_id=None, now=NOON
         )
@@ -34,19 +31,7 @@ def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
             session.add(_answer(name, kept_at))
         for name, ends in (("over", NOON), ("in use", NOON + MOMENT)):
             session.add(WebSession(token_hash=name, user_id=user.id, created_at=NOON, seen_at=NOON, expires_at=ends))
-    yield built
-    built.close()
-
-
-@pytest.fixture
-def leadership(service: Service) -> Iterator[Leadership]:
-    """Return this process's term as leader."""
-    election = Election(service.store, service.settings.database_url)
-    term = election.campaign()
-    assert term is not None
-    yield term
-    term.resign()
-    election.close()
+    return service
 
 
 def _answer(key: str, kept_at: datetime) -> KeptAnswer:

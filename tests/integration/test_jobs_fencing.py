@@ -19,7 +19,7 @@ from jobs.run import run_due, run_once
 from jobs.schedule import enqueue
 from jobs.tasks import Task, tasks_for
 from service import Service
-from tests.registers import NOON, in_force_id, load, service_for, written_file
+from tests.registers import NOON, in_force_id, load, written_file
 
 ROOT = Path(__file__).parents[2]
 LEASE = timedelta(seconds=2)
@@ -52,14 +52,6 @@ url, folder = sys.argv[1:]
 task = Task("late", timedelta(days=1), write_late)
 run_jobs(service_for(url, Path(folder), SystemClock()), tasks=[task], lease=timedelta(seconds=2))
 """
-
-
-@pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
-    """Return a service at noon on 20 November 2026."""
-    built = service_for(database_url, tmp_path / "var")
-    yield built
-    built.close()
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -19,34 +18,13 @@ from core.config import load_settings
 from dnc.audit import compare_records
 from dnc.models import Check, Contact, OptOut
 from dnc.recorded import replay
-from migrations.run import upgrade
 from service import build_service
-from tests.integration.seeds import KINDS, seeded_service, verified
+from tests.integration.seeds import KINDS, seeded_apart, seeded_service, verified
 from tests.integration.serving import Acknowledged, Client, Command, Server, environment_of, load
-from tests.postgres import PostgresServer, postgres_server
-from tests.seeding import FROM_PARTNER, OPTED_OUT, Seeded, seed
+from tests.seeding import FROM_PARTNER, OPTED_OUT, Seeded
 
 CALLERS = 6
 VICTIMS = ("worker", "server", "jobs", "database")
-
-
-@contextmanager
-def installation(
-    request: pytest.FixtureRequest, kind: str, folder: Path
-) -> Iterator[tuple[Seeded, PostgresServer | None]]:
-    """Give a seeded service, on PostgreSQL with a durable server of its own that may be killed."""
-    if kind == "sqlite":
-        with seeded_service(request, kind, folder) as seeded:
-            yield seeded, None
-        return
-    with postgres_server(durable=True) as server:
-        server.create_database("killed")
-        upgrade(server.url_for("killed"))
-        seeded = seed(server.url_for("killed"), folder)
-        try:
-            yield seeded, server
-        finally:
-            seeded.service.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -54,7 +32,7 @@ def test_what_was_acknowledged_outlives_kill_9_of_anything(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     chosen, acknowledged, stop = random.Random(f"kill-9 {kind}"), Acknowledged(), threading.Event()
-    with installation(request, kind, tmp_path) as (seeded, database):
+    with seeded_apart(request, kind, tmp_path) as (seeded, database):
         environment = environment_of(seeded, tmp_path, workers=1 if database is None else 2)
         server, jobs = Server(environment), Command(environment, "jobs")
         callers = [

@@ -29,12 +29,10 @@ LINES = ["Telefon;Namn", "070-174 06 05;Test Ett", "hemligt;Test Två"]
 
 
 @pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
+def service(service: Service) -> Service:
     """Return a service with suppliers and sources."""
-    built = service_for(database_url, tmp_path / "var")
-    add_origins(built.store)
-    yield built
-    built.close()
+    add_origins(service.store)
+    return service
 
 
 @pytest.fixture

@@ -20,13 +20,12 @@ from sqlalchemy import select
 
 from dnc.gate import Question
 from dnc.models import Check
-from migrations.run import upgrade
 from service import environment_for
 from tests.integration.actors import ACTORS, HELD, REGISTERED, SWAPPED, OptingOut, Withdrawing
 from tests.integration.deeds import Act, Deed, read_diaries, stale_answers
-from tests.integration.seeds import KINDS, beside, seeded_service, verified
-from tests.postgres import PostgresServer, postgres_server
-from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, Seeded, import_leads, load_listed, opt_out, seed
+from tests.integration.seeds import KINDS, beside, seeded_apart, seeded_service, verified
+from tests.postgres import PostgresServer
+from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, Seeded, import_leads, load_listed, opt_out
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS, NODES = 5.0, 2
@@ -116,25 +115,6 @@ def wait_for(what: object) -> None:
     while not what():
         assert time.monotonic() < until
         time.sleep(0.01)
-
-
-@contextmanager
-def seeded_apart(
-    request: pytest.FixtureRequest, kind: str, folder: Path
-) -> Iterator[tuple[Seeded, PostgresServer | None]]:
-    """Give a seeded service, on PostgreSQL with a durable server of its own that may be killed."""
-    if kind == "sqlite":
-        with seeded_service(request, kind, folder) as seeded:
-            yield seeded, None
-        return
-    with postgres_server(durable=True) as server:
-        server.create_database("race")
-        upgrade(server.url_for("race"))
-        seeded = seed(server.url_for("race"), folder)
-        try:
-            yield seeded, server
-        finally:
-            seeded.service.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -21,19 +21,17 @@ from core.numbers import read_number
 from dnc.registers.errors import RegisterLinesRejected
 from dnc.registers.loading import LoadWarning
 from service import Service
-from tests.registers import LISTED, in_force_id, load, service_for, written_file
+from tests.registers import LISTED, in_force_id, load, written_file
 
 NOBODY = 65534
 TEXT = "".join(f"+{number}\n" for number in LISTED)
 
 
 @pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
+def service(service: Service, tmp_path: Path) -> Service:
     """Return a service with a good version of 15 November 2026 in force."""
-    built = service_for(database_url, tmp_path / "var")
-    load(built, written_file(tmp_path / "good.txt"))
-    yield built
-    built.close()
+    load(service, written_file(tmp_path / "good.txt"))
+    return service
 
 
 def _zip_of(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:

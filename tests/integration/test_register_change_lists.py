@@ -1,7 +1,7 @@
 """A change list is taken only where it is shown, or said, to go on from the version in force."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -11,20 +11,12 @@ from core.errors import ServiceError
 from dnc.registers.errors import RegisterBaseMissing, RegisterBaseOther, RegisterFileEmpty
 from dnc.registers.layouts import FileKind
 from service import Service
-from tests.registers import in_force_id, load, service_for
+from tests.registers import in_force_id, load
 
 DAY = date(2026, 11, 15)
 LATER = date(2026, 11, 16)
 FULL = "".join(f"202,55501{n:02}\n" for n in range(100))
 DATELESS = {"change_columns": {"area": 1, "local": 2, "action": 3}}
-
-
-@pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
-    """Return a service at noon on 20 November 2026 with no register loaded."""
-    built = service_for(database_url, tmp_path / "var")
-    yield built
-    built.close()
 
 
 def load_text(

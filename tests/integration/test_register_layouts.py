@@ -1,7 +1,6 @@
 """Each country's register is read by its layout, change lists make new versions, and a wash speaks of its own alone."""
 
 import json
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -31,21 +30,13 @@ from dnc.registers.outcomes import Changed
 from dnc.registers.saved_layouts import layout_of, set_layout
 from dnc.registers.snapshots import snapshot_path
 from service import Service
-from tests.registers import LISTED, NOON, OPERATOR, in_force_id, load, of_register, service_for, written_file
+from tests.registers import LISTED, NOON, OPERATOR, in_force_id, load, of_register, written_file
 
 AREAS = (202, 212, 305)
 US_NUMBERS = [10_000_000_000 + area * 10_000_000 + 5_550_100 + n for area in AREAS for n in range(100)]
 CA_NUMBERS = [10_000_000_000 + area * 10_000_000 + 5_550_100 + n for area in (416, 604) for n in range(100)]
 FULL = "".join(f"{str(n)[1:4]},{str(n)[4:]}\n" for n in US_NUMBERS)
 DAY = date(2026, 11, 15)
-
-
-@pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
-    """Return a service at noon on 20 November 2026 with no register loaded."""
-    built = service_for(database_url, tmp_path / "var")
-    yield built
-    built.close()
 
 
 def load_text(

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -26,14 +25,6 @@ from service import Service
 from tests.registers import LISTED, NOON, OPERATOR, in_force_id, load, of_register, service_for, written_file
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
-    """Return a service at noon on 20 November 2026 with no register loaded."""
-    built = service_for(database_url, tmp_path / "var")
-    yield built
-    built.close()
 
 
 def test_a_loaded_register_is_in_force_and_lists_exactly_its_numbers(service: Service, tmp_path: Path) -> None:

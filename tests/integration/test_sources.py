@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -34,7 +33,7 @@ from leads.suppliers import source_of, supplier_report, supplier_reports
 from service import Service
 from tests.deliveries import OPERATOR, add_origins, lead_manager
 from tests.integration.tampering import unguard
-from tests.registers import NOON, service_for
+from tests.registers import NOON
 
 TEXT = "Jag vill att Norrsken\n  Energi AB och Söder ringer mig om el. Villkor 2026-1."
 URL = "https://tavling.example/villkor"
@@ -42,12 +41,10 @@ DOCUMENT = b"Intresseavvagning: direktmarknadsforing till deltagare."
 
 
 @pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
+def service(service: Service) -> Service:
     """Return a service with two sellers, two suppliers and their sources."""
-    made = service_for(database_url, tmp_path / "var")
-    add_origins(made.store)
-    yield made
-    made.close()
+    add_origins(service.store)
+    return service
 
 
 @pytest.fixture

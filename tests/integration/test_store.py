@@ -1,7 +1,6 @@
 """The unit of work: all of it or nothing, and an honest refusal when the database cannot serve."""
 
 import sqlite3
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -22,13 +21,6 @@ from service import Service, build_service
 from tests.integration.seeds import verified
 from tests.postgres import postgres_server
 from tests.registers import NOON, OPERATOR, service_for
-
-
-@pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
-    built = service_for(database_url, tmp_path)
-    yield built
-    built.close()
 
 
 def add(service: Service, slug: str) -> None:
