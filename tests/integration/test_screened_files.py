@@ -52,6 +52,22 @@ def test_a_file_keeps_its_encoding(on_sqlite: Seeded, tmp_path: Path, encoding: 
     assert f"Åmål;{FROM_PARTNER};allow;" in read
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b"\xc5m\x81l", b"\xc5m\\ufffdl"), (b"\xef\xbb\xbf\xc5m", b"\xef\xbb\xbf\xef\xbf\xbdm")],
+    ids=["Windows-1252", "UTF-8"],
+)
+def test_a_byte_that_the_encoding_does_not_have_is_marked(
+    on_sqlite: Seeded, tmp_path: Path, before: bytes, after: bytes
+) -> None:
+    source = tmp_path / "ring.csv"
+    source.write_bytes(before + f";Telefon\n{FROM_PARTNER};{FROM_PARTNER}\n".encode())
+
+    _, target = screened(on_sqlite, source)
+
+    assert target.read_bytes().startswith(after + b";Telefon;verdict;")
+
+
 def test_rows_that_cannot_be_told_apart_are_unknown_and_stay_in_their_place(on_sqlite: Seeded, tmp_path: Path) -> None:
     source = tmp_path / "ring.csv"
     lines = ["Kund;Telefon", f"a;{FROM_PARTNER};x", f'"b;{FROM_PARTNER}', "c", f'"d";"{FROM_PARTNER}"', f"e;{LISTED};"]
