@@ -11,6 +11,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from core.ledger import LedgerChain, LedgerEntry
+from dnc.history.campaigns import PastCampaign, campaigns_with
 from dnc.history.rows import Past, PastBlock
 from leads.past import Pauses
 
@@ -22,6 +23,7 @@ KINDS = (
     *("opt_out.added", "opt_out.released", "hold.made", "hold.closed", "restriction.made", "restriction.ended"),
     *("consent.recorded", "consent.withdrawn"),
     *(f"{thing}.{became}" for thing in PAUSABLE for became in BECAME),
+    *("campaign.closed", "seller_rules.set"),
 )
 
 
@@ -92,6 +94,27 @@ def as_acknowledged(session: Session, past: Past, moments: Collection[datetime])
             }
         ),
     )
+
+
+def campaigns_as_acknowledged(
+    session: Session, ids: Collection[str], moments: Collection[datetime]
+) -> dict[str, PastCampaign]:
+    """Return the campaigns with their closing and their sellers' rules dated as in ``as_acknowledged``."""
+    if not moments:
+        return {}
+    found = campaigns_with(session.connection(), ids)
+    subjects = {*found, *(rules.id for one in found.values() for rules in one.rules)}
+    told = _entries(session, subjects, min(moments) - LONGEST, max(moments) + LONGEST)
+    return {
+        id_: replace(
+            one,
+            closed_at=told.at_or_none("campaign.closed", id_, one.closed_at),
+            rules=tuple(
+                replace(rules, set_at=told.at("seller_rules.set", rules.id, rules.set_at)) for rules in one.rules
+            ),
+        )
+        for id_, one in found.items()
+    }
 
 
 def _entries(session: Session, subjects: Collection[str], first: datetime, last: datetime) -> _Entries:

@@ -1,10 +1,11 @@
 """Try stored answers: against their own facts, their rows, and the tables as they were when they were given."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
@@ -14,10 +15,11 @@ from core.clock import utc
 from core.ledger import LedgerEntry, Position
 from core.numbers import Number, metadata_version, read_number
 from core.secrets import Keyring
-from dnc.auditor.acknowledged import as_acknowledged
+from dnc.auditor.acknowledged import as_acknowledged, campaigns_as_acknowledged
 from dnc.decision import Decision, Verdict, decide
 from dnc.facts import CallFacts, facts_from_record
 from dnc.gathering import Listed
+from dnc.history.campaigns import PastCampaign
 from dnc.history.facts import Asked, facts_asked
 from dnc.history.rows import Past
 from dnc.models import Check
@@ -30,6 +32,7 @@ IN_FLIGHT = tuple(
     sign * slack for slack in (timedelta(microseconds=1), timedelta(seconds=1), CLOCKS) for sign in (-1, 1)
 )
 """How far the moment that a row or its ledger entry tells may be from when others could see it."""
+NO_CAMPAIGNS: Mapping[str, PastCampaign] = MappingProxyType({})
 
 
 class Against(StrEnum):
@@ -217,7 +220,10 @@ class Trial:
         doubted = self._without_excused(doubted, IN_FLIGHT)
         moments = [each.asked.at for each in doubted]  # of few: their ledger entries are looked for
         doubted = self._without_excused(
-            doubted, (timedelta(0), *IN_FLIGHT), lambda past: as_acknowledged(self._session, past, moments)
+            doubted,
+            (timedelta(0), *IN_FLIGHT),
+            lambda past: as_acknowledged(self._session, past, moments),
+            campaigns_as_acknowledged(self._session, {each.asked.campaign_id for each in doubted}, moments),
         )
         for each in doubted:
             one, row = each.given, each.row
@@ -227,11 +233,19 @@ class Trial:
                 self._differ(one.entry, one.id, Against.TABLES, each.what)
 
     def _without_excused(
-        self, doubted: list[_Doubted], slacks: Sequence[timedelta], dated: Callable[[Past], Past] = lambda past: past
+        self,
+        doubted: list[_Doubted],
+        slacks: Sequence[timedelta],
+        dated: Callable[[Past], Past] = lambda past: past,
+        campaigns: Mapping[str, PastCampaign] = NO_CAMPAIGNS,
     ) -> list[_Doubted]:
-        """Return those that are right at no moment around their own; the others are told as excused."""
+        """Return those that are right at no moment around their own; the others are told as excused.
+
+        ``dated`` and ``campaigns`` hold what was read with other times.
+        """
         around = [_around(each.asked, slack) for each in doubted for slack in slacks]
         rebuilt = self._facts(around, dated) if around else []
+        rebuilt = [_in(campaigns, asked, facts) for asked, facts in zip(around, rebuilt, strict=True)]
         left = []
         for place, each in enumerate(doubted):
             found = rebuilt[place * len(slacks) : (place + 1) * len(slacks)]
@@ -308,6 +322,14 @@ def _around(asked: Asked, slack: timedelta) -> Asked:
     """Return the question as of a moment around its own; what another's fast clock dated after it is known then too."""
     moment = asked.at + slack
     return replace(asked, at=max(asked.at, moment), known_at=moment)
+
+
+def _in(campaigns: Mapping[str, PastCampaign], asked: Asked, facts: CallFacts | None) -> CallFacts | None:
+    """Return the facts with the campaign as it is among ``campaigns``, if it is and was there at that moment. Pure."""
+    campaign = campaigns.get(asked.campaign_id)
+    if facts is None or facts.campaign is None or campaign is None:
+        return facts
+    return replace(facts, campaign=campaign.fact_at(min(asked.at, asked.known_at)))
 
 
 def _told(decision: Decision) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from consent.terms import Channel
+from dnc.facts import CampaignFact
 from dnc.models import Campaign
 from dnc.narrowing import NO_RULES, SellerRules
 from dnc.seller_rules.models import SellerRulesVersion
@@ -18,6 +19,7 @@ from dnc.seller_rules.reading import read_rules
 class PastRules:
     """A version of a seller's own rules, in force from ``set_at``; ``rules`` None: they cannot be read."""
 
+    id: str
     set_at: datetime
     rules: SellerRules | None
 
@@ -42,6 +44,11 @@ class PastCampaign:
             if one.set_at <= at:
                 return one.rules
         return NO_RULES
+
+    def fact_at(self, at: datetime) -> CampaignFact:
+        """Return the campaign as it stood at ``at``."""
+        is_open = self.closed_at is None or self.closed_at > at
+        return CampaignFact(self.product, self.channel, is_open, self.opens_weekends, self.rules_at(at))
 
 
 _CAMPAIGNS = select(
@@ -83,7 +90,7 @@ def _campaigns(
         .order_by(SellerRulesVersion.version)
     ):
         read = read_rules(f"{row.version} {row.rules}")
-        rules.setdefault(row.seller_id, []).append(PastRules(row.set_at, read))
+        rules.setdefault(row.seller_id, []).append(PastRules(row.id, row.set_at, read))
     return [
         PastCampaign(
             row.id,

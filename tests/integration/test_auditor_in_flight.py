@@ -12,19 +12,22 @@ from sqlalchemy.orm import Session
 from consent.grounds import record_consent, withdraw_consent
 from core.ledger import LedgerEntry
 from core.numbers import Number
+from core.sellers import seller_of
 from dnc.answers import Answer
 from dnc.auditor.auditing import AuditReport, excused_of
 from dnc.auditor.trying import CLOCKS, Against
+from dnc.campaigns import close_campaign
 from dnc.facts import RestrictionKind
 from dnc.gate import Question
 from dnc.holds import make_hold
 from dnc.opt_outs import ALL_CHANNELS, add_opt_outs
 from dnc.restrictions import restrict
+from dnc.seller_rules.setting import set_rules
 from leads.pauses import pause_source
 from tests.calls import contact
 from tests.integration.seeds import dialer_of
 from tests.integration.test_auditor import ask, audited, found, later
-from tests.seeding import CAMPAIGN, FROM_PARTNER, LISTED, OPERATOR, PARTNER_SOURCE, Seeded
+from tests.seeding import CAMPAIGN, FROM_PARTNER, LISTED, OPERATOR, PARTNER_SOURCE, SELLER, Seeded
 
 SECOND = timedelta(seconds=1)
 NUMBER = int(FROM_PARTNER[1:])
@@ -76,11 +79,23 @@ def paused(seeded: Seeded, session: Session) -> None:
     pause_source(session, OPERATOR, slug=PARTNER_SOURCE, reason="complaints", now=seeded.clock.now())
 
 
+def closed(seeded: Seeded, session: Session) -> None:
+    close_campaign(session, OPERATOR, slug=CAMPAIGN, now=seeded.clock.now())
+
+
+def narrowed(seeded: Seeded, session: Session) -> None:
+    seller = seller_of(session, OPERATOR, SELLER)
+    rules = {"SE": {"consent_only": True}}
+    set_rules(session, OPERATOR, seller=seller, rules=rules, because="the board", now=seeded.clock.now())
+
+
 CHANGES: dict[str, Callable[[Seeded, Session], None]] = {
     "opt-out": opted_out,
     "hold": held,
     "restriction": restricted,
     "pause": paused,
+    "closing of the campaign": closed,
+    "rules of the seller": narrowed,
 }
 change = pytest.mark.parametrize("change", CHANGES)
 
