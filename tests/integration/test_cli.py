@@ -141,6 +141,25 @@ def test_a_database_that_does_not_answer_is_one_line_and_not_a_traceback(shell: 
         assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00", "1899-12-31T23:59:59", "2200-01-01", "9999-12-31T23:59:59"])
+def test_a_moment_that_no_database_keeps_is_wrong_usage(shell: Shell, moment: str) -> None:
+    later = "2026-11-24T10:00:00"
+    for words in (
+        ("check", FROM_PARTNER, "--campaign", CAMPAIGN, "--at", moment),
+        ("number", "show", FROM_PARTNER, "--as-of", moment),
+        ("replay", "--since", min(moment, later), "--until", max(moment, later)),
+        ("complaint", "add", FROM_PARTNER, "--seller", SELLER, "--via", "letter", "--received-at", moment),
+    ):
+        done = shell.run(*words)
+        assert (done.exit_code, "in the years 1900 to 2199" in done.stderr) == (2, True), done.output
+
+
+@pytest.mark.parametrize("moment", ["1900-01-01T00:00:00+14:00", "2199-12-31T23:59:59-14:00"])
+def test_the_first_and_the_last_moment_are_answered(shell: Shell, moment: str) -> None:
+    assert shell.run("check", FROM_PARTNER, "--campaign", CAMPAIGN, "--at", moment).exit_code == 1
+    assert shell.run("number", "show", FROM_PARTNER, "--as-of", moment).exit_code == 0
+
+
 def test_a_file_is_screened_row_by_row(shell: Shell, tmp_path: Path) -> None:
     given, target = tmp_path / "in.csv", tmp_path / "out.csv"
     given.write_text(f"name;number\nA;{FROM_PARTNER}\nB;{OPTED_OUT}\nC;x\nD\n", encoding="utf-8")
