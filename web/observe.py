@@ -26,8 +26,11 @@ _SHA256 = r"[0-9a-f]{64}"
 _DAY = r"(?:19|20|21)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 _TIME = r"[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,6})?)?"
 UUID = re.compile(_UUID)
-LONG_DIGITS = re.compile(r"\+?\d(?:[\s()./-]{0,3}\d){6,}")
-"""Seven digits or more, with what people write between them; also inside a word, such as the name of a recording."""
+LONG_DIGITS = re.compile(r"\+?\d(?:[\s()./\u00ad\u200b-\u200f\u2010-\u2015\u2060\u2212-]{0,3}\d){6,}")
+"""Seven digits or more, with what people write between them; also inside a word, such as the name of a recording.
+
+Dashes of print and what cannot be seen stand between them too, where a number was copied from a page.
+"""
 _KEPT_OR_LONG_DIGITS = re.compile(
     rf"(?<![0-9A-Za-z-])(?P<kept>{_UUID}|{_SHA256}|{_DAY}(?:{_TIME})?)(?![0-9A-Za-z-])|{LONG_DIGITS.pattern}"
 )

@@ -24,6 +24,8 @@ SAID = "zqhemligtzq"
         ("nr_46701740605.wav", "nr_[number].wav"),
         ("46701740605x", "[number]x"),
         ("0701-74-06-05", "[number]"),
+        ("070\u2013174\u201106\u201205", "[number]"),
+        ("070\u2212174\u00ad06\u200b05", "[number]"),
         ("2070-11-24-0605", "[number]"),
         ("\uff10\uff17\uff10\uff11\uff17\uff14\uff10\uff16\uff10\uff15", "[number]"),
         ("2026-11-24 0701740605", "2026-11-24 [number]"),
