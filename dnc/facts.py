@@ -140,6 +140,7 @@ class RelationFact:
 class AttemptsFact:
     """Calls made to the number in this campaign, over all dialers, as far back as the policy's period.
 
+    ``started_at``: each call's start, or its check if that was later.
     ``reserved_until``: until when another dialer's answer holds the next attempt; None if none does.
     """
 

@@ -23,6 +23,7 @@ from core.numbers import Number
 from core.prepared import PreparedRead, instant_value, read_date_or_none, read_instant, read_instant_or_none
 from core.sellers import Seller
 from core.standing import NUMBERS, standing
+from dnc.attempts import counts_at
 from dnc.facts import (
     AttemptsFact,
     CallFacts,
@@ -35,7 +36,7 @@ from dnc.facts import (
     RelationFact,
     RestrictionKind,
 )
-from dnc.models import Campaign, Contact, Hold, OptOut, OptOutRelease, Register, RegisterVersion, Restriction
+from dnc.models import Campaign, Check, Contact, Hold, OptOut, OptOutRelease, Register, RegisterVersion, Restriction
 from dnc.policy import POLICIES
 from dnc.reservations import reservations_standing
 from dnc.seller_rules.reading import read_rules, with_newest_rules
@@ -139,15 +140,19 @@ def _restrictions() -> Select[Any]:
 
 
 def _attempts() -> Select[Any]:
-    """Calls made since ``since``: a campaign, t1 started. By ix_contacts_number_started_at."""
-    return standing(
-        "attempt",
-        id=Contact.id,
-        number=Contact.number,
-        seller_id=Contact.seller_id,
-        a=Contact.campaign_id,
-        t1=Contact.started_at,
-    ).where(any_of(Contact.number, NUMBERS), Contact.started_at >= bindparam("since", type_=UtcDateTime()))
+    """Calls that count since ``since``: a campaign, t1 when. By ix_contacts_number_started_at and pk_checks."""
+    return (
+        standing(
+            "attempt",
+            id=Contact.id,
+            number=Contact.number,
+            seller_id=Contact.seller_id,
+            a=Contact.campaign_id,
+            t1=counts_at(),
+        )
+        .join(Check, Check.id == Contact.check_id)
+        .where(any_of(Contact.number, NUMBERS), counts_at() >= bindparam("since", type_=UtcDateTime()))
+    )
 
 
 @cache

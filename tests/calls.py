@@ -45,6 +45,9 @@ def contact(seeded: Seeded, check_id: str, call_id: str, started_at: datetime | 
         return logged.contact.id
 
 
-def call(seeded: Seeded, number: str, call_id: str, at: datetime) -> str:
-    """Return the id of the contact of a call at ``at`` that was checked first, whatever the check said."""
-    return contact(seeded, check(seeded, number, at).id, call_id, at)
+def call(seeded: Seeded, number: str, call_id: str, at: datetime, started_at: datetime | None = None) -> str:
+    """Return the id of the contact of a call that was checked at ``at``, whatever the check said, and started then.
+
+    ``started_at``: when the dialer says that it started.
+    """
+    return contact(seeded, check(seeded, number, at).id, call_id, started_at or at)

@@ -231,17 +231,17 @@ def _relations(past: Past, number: int, seller_id: str, at: datetime, known_at: 
 
 
 def _attempts(past: Past, number: int, campaign_id: str, at: datetime, known_at: datetime) -> tuple[datetime, ...]:
-    """Return the calls made by ``at``; those that were on record by then count even if dated later, as in a check."""
+    """Return the calls that count by ``at``; those on record by then do even if dated later, as in a check."""
     since = at - LOOK_BACK
-    started = [
-        one.started_at
+    counted = [
+        one.counts_at
         for one in past.contacts.get(number, ())
         if one.campaign_id == campaign_id
-        and one.started_at >= since
+        and one.counts_at >= since
         and one.recorded_at <= known_at
-        and (one.recorded_at <= at or one.started_at <= at)
+        and (one.recorded_at <= at or one.counts_at <= at)
     ]
-    return tuple(sorted(started, reverse=True))
+    return tuple(sorted(counted, reverse=True))
 
 
 def _held_until(past: Past, number: int, asked: Asked) -> datetime | None:

@@ -13,6 +13,7 @@ from core.database import UtcDateTime, any_of, any_of_value
 from core.ledger import Position
 from core.prepared import Prepared, instant_value, read_date_or_none, read_instant, read_instant_or_none
 from core.standing import NUMBERS
+from dnc.attempts import counts_at
 from dnc.models import (
     Check,
     Complaint,
@@ -66,7 +67,7 @@ class PastBlock:
 
 @dataclass(frozen=True, slots=True)
 class PastContact:
-    """A call that took place, and when it was logged."""
+    """A call that took place, when it counts as an attempt, and when it was logged."""
 
     id: str
     seller_id: str
@@ -74,6 +75,7 @@ class PastContact:
     check_id: str
     outcome: str
     started_at: datetime
+    counts_at: datetime
     recorded_at: datetime
     logged_by: str
 
@@ -192,9 +194,12 @@ _CONTACTS = Prepared(
         Contact.check_id,
         Contact.outcome,
         Contact.started_at,
+        counts_at(),
         Contact.recorded_at,
         Contact.logged_by,
-    ).where(any_of(Contact.number, NUMBERS), Contact.started_at >= bindparam("since", type_=UtcDateTime()))
+    )
+    .join(Check, Check.id == Contact.check_id)
+    .where(any_of(Contact.number, NUMBERS), counts_at() >= bindparam("since", type_=UtcDateTime()))
 )
 _PERMISSIONS = Prepared(
     select(
@@ -255,7 +260,7 @@ _VERSIONS = Prepared(
 def past_of(
     connection: Connection, numbers: Collection[int], *, contacts_since: datetime, permissions_since: datetime
 ) -> Past:
-    """Return what is on record on the numbers; of contacts, those that started at ``contacts_since`` or later.
+    """Return what is on record on the numbers; of contacts, those that count at ``contacts_since`` or later.
 
     Of checks, those that allowed a call until after ``permissions_since``.
 
@@ -289,9 +294,17 @@ def past_of(
             part.setdefault(number, []).append(block)
     since = {"since": instant_value(name, contacts_since)}
     for number, id_, seller_id, campaign_id, check_id, outcome, *row in _CONTACTS.rows(connection, given | since):
-        started_at, recorded_at, by = row
+        started_at, counted_at, recorded_at, by = row
         contact = PastContact(
-            id_, seller_id, campaign_id, check_id, outcome, read_instant(started_at), read_instant(recorded_at), by
+            id_,
+            seller_id,
+            campaign_id,
+            check_id,
+            outcome,
+            read_instant(started_at),
+            read_instant(counted_at),
+            read_instant(recorded_at),
+            by,
         )
         found.contacts.setdefault(number, []).append(contact)
     since = {"since": instant_value(name, permissions_since)}

@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select, update
 
 from consent.models import RelationVersion
@@ -14,6 +15,7 @@ from dnc.policy import policy_for
 from dnc.reasons import ReasonCode
 from leads.models import LeadBirthDate, LeadFile, PauseMark, Supplier
 from migrations.run import downgrade, upgrade
+from tests.calls import call
 from tests.integration.stories import Story, number_of, stored_checks
 from tests.seeding import (
     CAMPAIGN,
@@ -73,6 +75,27 @@ def asked_of(story: Story, written: str, at: datetime, known_at: datetime) -> Ca
             known_at=known_at,
         )
     return facts
+
+
+@pytest.mark.parametrize("earlier", [timedelta(minutes=4), timedelta(hours=5), timedelta(days=60)])
+def test_a_call_dated_before_its_check_is_found_again_as_of_its_check(
+    seeded: Seeded, tmp_path: Path, earlier: timedelta
+) -> None:
+    story, checked_at = Story(seeded, tmp_path), seeded.clock.at + timedelta(hours=1)
+    call(seeded, FROM_PARTNER, "dated back", checked_at, started_at=checked_at - earlier)
+    seeded.clock.at += timedelta(hours=1)
+    story.check_all()
+
+    stored = [one for one in stored_checks(seeded, after=checked_at) if one.asked.number == number_of(FROM_PARTNER)]
+    with seeded.service.store.snapshot() as session:
+        again = facts_asked(session.connection(), seeded.service.shelf.listed, [one.asked for one in stored])
+
+    attempts = [one.facts.attempts.started_at for one in stored if one.facts.attempts is not None]
+    assert attempts.count((checked_at,)) == 2, "the two dialers of the campaign that called"
+    assert again == [one.facts for one in stored]
+    before = asked_of(story, FROM_PARTNER, checked_at - timedelta(minutes=1), story.now)
+    assert before.attempts is not None
+    assert before.attempts.started_at == (), "no call can have been made on a check that was not given yet"
 
 
 def test_a_no_that_was_recorded_late_is_known_now_of_a_moment_before(seeded: Seeded, tmp_path: Path) -> None:

@@ -117,6 +117,19 @@ def test_a_contact_settles_the_attempt_and_the_call_itself_counts_from_then_on(s
     assert codes(ask(seeded.service, one)) == ["attempts_gap"]
 
 
+@pytest.mark.parametrize("earlier", [timedelta(minutes=4), timedelta(hours=5), timedelta(days=60)])
+def test_a_call_dated_before_its_check_counts_from_its_check(seeded: Seeded, node: Service, earlier: timedelta) -> None:
+    one, other = dialers(seeded)
+    held = ask(seeded.service, one)
+    checked_at = seeded.clock.now()
+    log(seeded.service, one, held, "the call", checked_at - earlier)
+    seeded.clock.at += timedelta(minutes=1)
+
+    for refused in (ask(seeded.service, one), ask(node, other)):
+        assert codes(refused) == ["attempts_gap"]
+        assert refused.decision.retry_at == checked_at + timedelta(hours=4)
+
+
 def test_a_contact_on_an_older_check_leaves_the_newer_ones_attempt_held(seeded: Seeded) -> None:
     one, _ = dialers(seeded)
     first = ask(seeded.service, one)

@@ -73,6 +73,15 @@ def test_numbers_are_decided_together_as_each_would_be_alone(
     assert len(set(alone)) > 12
 
 
+def _checks_made(seeded: Seeded, *moments: datetime) -> list[str]:
+    """Return the ids of checks made at the moments, the last of which the clock then tells."""
+    ids = []
+    for at in moments:
+        seeded.clock.at = at
+        ids.append(seeded.service.gate.ask(dialer_of(seeded), CAMPAIGN, Question(FROM_PARTNER)).id)
+    return ids
+
+
 def _fill_at_random(seeded: Seeded, numbers: list[int]) -> None:
     """Put on record, for many of the numbers, whatever may speak of one, at times around now."""
     from consent.models import Consent, CustomerRelation
@@ -88,7 +97,8 @@ def _fill_at_random(seeded: Seeded, numbers: list[int]) -> None:
     def seller() -> str:
         return chance.choice([seeded.seller_id, seeded.seller_id, seeded.other_seller_id])
 
-    check_id = seeded.service.gate.ask(dialer_of(seeded), CAMPAIGN, Question(FROM_PARTNER)).id
+    check_ids = _checks_made(seeded, now - timedelta(days=40), now - timedelta(hours=3), now)
+    dated = random.Random(20261123)
     with store.writing() as session:
         campaigns = session.scalars(select(Campaign.id)).all()
         sources = session.scalars(select(Source.no)).all()
@@ -173,12 +183,12 @@ def _fill_at_random(seeded: Seeded, numbers: list[int]) -> None:
                 session.add(
                     Contact(
                         id=new_id(),
-                        check_id=check_id,
+                        check_id=dated.choice(check_ids),
                         seller_id=seeded.seller_id,
                         campaign_id=chance.choice(campaigns),
                         number=number,
                         call_id=new_id(),
-                        started_at=now - chance.choice([timedelta(hours=1), timedelta(hours=6), timedelta(days=2)]),
+                        started_at=now - chance.choice([timedelta(hours=1), timedelta(hours=6), timedelta(days=60)]),
                         outcome="no_answer",
                         recorded_at=now,
                         logged_by="key:tests",
