@@ -16,6 +16,7 @@ from dnc.facts import facts_from_record
 from dnc.grounds import GroundKind, carrying, weigh
 from dnc.narrowing import policy_under
 from dnc.policy import policy_named
+from dnc.recorded import UNREADABLE
 
 KEPT_ENTRIES = 2_000
 Place = tuple[int, int, int]
@@ -66,19 +67,26 @@ class CarriedCalls:
             )
             values = {"seqs": any_of_value(self._session.get_bind().dialect.name, seqs)}
             for seq, payload in self._session.execute(query, values):
-                self._entries[chain, seq] = None if payload is None else _carried(json.loads(payload))
+                self._entries[chain, seq] = None if payload is None else _carried(payload)
 
 
-def _carried(document: dict[str, Any]) -> list[Carried]:
-    """Return what carried each row of a ledger entry of checks; each distinct decision is weighed once."""
-    weighed = [_weighed(stored) for stored in document["decisions"]]
-    return [weighed[row[2]] for row in document["rows"]]
+def _carried(payload: str) -> list[Carried] | None:
+    """Return what carried each row of a ledger entry of checks, None if it cannot be read.
+
+    Each distinct decision is weighed once.
+    """
+    try:
+        document = json.loads(payload)
+        weighed = [_weighed(stored) for stored in document["decisions"]]
+        return [weighed[row[2]] for row in document["rows"]]
+    except (*UNREADABLE, RecursionError):
+        return None
 
 
 def _weighed(stored: dict[str, Any]) -> Carried:
     """Return what the stored facts held, by the same rules and policy, the seller's own, as when they were decided."""
-    answer = stored["answer"]
     try:
+        answer = stored["answer"]
         facts = facts_from_record(stored["facts"])
         policy = policy_named(answer["policy"]) if answer["policy"] is not None else None
         if policy is not None and facts.campaign is not None:
@@ -86,7 +94,7 @@ def _weighed(stored: dict[str, Any]) -> Carried:
         at = datetime.fromisoformat(answer["checked_at"])
         grounds = weigh(facts, policy, at)
         ground, _lacking = carrying(facts, grounds, at)
-    except (KeyError, ValueError, TypeError, AttributeError, LookupError):
+    except UNREADABLE:
         return NOT_KNOWN
     lifted_by = None if grounds.lift is None else grounds.lift.kind
     return Carried(None if ground is None else ground.source_id, lifted_by)

@@ -26,6 +26,7 @@ from dnc.registers.rematching import ERASED, Lifted, Rematch, Said, rematch
 from dnc.seller_rules.setting import set_rules
 from tests.calls import call, check, compliance, contact, dialer
 from tests.integration.seeds import KINDS, seeded_service
+from tests.integration.tampering import tamper
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -361,6 +362,17 @@ def test_a_call_whose_facts_were_erased_is_counted_as_such(seeded: Seeded) -> No
     assert found is not None
     assert found.whole.listed == {Lifted.NOT_KNOWN: 1}
     assert set(found.sources) == {ERASED}
+
+
+@pytest.mark.parametrize("payload", ["", "[]", '{"rows":[["id"]],"decisions":[]}', '{"rows":[],"decisions":[[]]}'])
+def test_a_call_whose_facts_cannot_be_read_is_counted_as_such(seeded: Seeded, payload: str) -> None:
+    call(seeded, LISTED, "unreadable", TUESDAY_AT_TEN)
+    tamper(seeded.service, update(LedgerEntry).where(LedgerEntry.kind == "checks").values(payload=payload))
+
+    found = rematched(seeded)
+
+    assert found.when_called is not None
+    assert found.when_called.whole.listed == {Lifted.NOT_KNOWN: 1}
 
 
 def test_the_question_is_on_record_without_a_number(seeded: Seeded) -> None:
