@@ -103,6 +103,8 @@ def _names(session: Session, past: Past, number: int) -> OriginNames:
     names: dict[str, str] = {}
     suppliers = {lead.id: lead.supplier_id for lead in past.leads.get(number, ())}
     for origin in leads_on(session, number):
+        if origin.lead_id not in suppliers:
+            continue  # it came after the past was read
         names[origin.source_id] = origin.source_name or ""
         names[origin.lead_file_id] = origin.file_name or ""
         names[suppliers[origin.lead_id]] = origin.supplier_name or ""

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.access import Caller, Role
 from core.errors import Forbidden
 from dnc.decision import Verdict
+from dnc.history import rows
 from dnc.history.events import EventKind
 from dnc.history.timeline import Timeline, timeline
 from dnc.lookups import NumberRecord, look_up
@@ -18,11 +20,13 @@ from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
     FROM_PARTNER,
+    LIST_SOURCE,
     OPERATOR,
     OTHER_CAMPAIGN,
     PARTNER_SOURCE,
     PARTNER_SOURCE_NAME,
     WITHOUT_SOURCE,
+    import_leads,
 )
 
 
@@ -148,6 +152,20 @@ def test_another_sellers_events_are_not_told(story: Story) -> None:
     assert [one.campaign for one in past.standing] == [OTHER_CAMPAIGN]
     assert {one.kind for one in past.history} == {EventKind.LEAD, EventKind.REGISTER}
     assert PARTNER_SOURCE_NAME not in str(past.history)
+
+
+def test_a_lead_that_is_taken_while_the_past_is_read_does_no_harm(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_before_a_delivery(*args: Any, **kwargs: Any) -> rows.Past:  # Any: as past_of has them
+        past = rows.past_of(*args, **kwargs)
+        import_leads(story.seeded.service, tmp_path, LIST_SOURCE, [FROM_PARTNER])
+        return past
+
+    before = past_of(story, FROM_PARTNER)
+    monkeypatch.setattr("dnc.history.timeline.past_of", read_before_a_delivery)
+
+    assert past_of(story, FROM_PARTNER) == before
 
 
 def test_sales_are_told_nothing_of_the_past(story: Story) -> None:
