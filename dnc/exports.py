@@ -188,7 +188,7 @@ def _rows(
             for number, source_id in named.items():
                 person = people.get((number, source_id or ""))
                 if person is not None:
-                    yield ExportedRow(number, harmless(person.name or ""), person.say)
+                    yield ExportedRow(number, harmless(person.name or ""), harmless(person.say))
 
 
 def _seeded(rows: Iterator[ExportedRow], canaries: Sequence[int], key: bytes, export_id: str) -> Iterator[ExportedRow]:

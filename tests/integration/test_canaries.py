@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core.access import ApiKey, Caller, Role, create_key, operator
 from core.errors import Forbidden
@@ -22,8 +22,10 @@ from dnc.gate import Question, UnknownCampaign
 from dnc.models import Canary, Export
 from dnc.recipients import UnknownRecipient, add_recipient
 from leads.arriving import finished_files
+from leads.models import Source
 from tests.deliveries import deliver
 from tests.integration.seeds import dialer_of
+from tests.integration.tampering import tamper
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -152,6 +154,14 @@ def test_a_name_that_would_be_a_formula_is_harmless(seeded: Seeded, tmp_path: Pa
     lines = exported(seeded).lines
 
     assert next(line for line in lines if line["number"] == number)["name"] == "'=1+1"
+
+
+def test_words_to_say_that_would_be_a_formula_are_harmless(seeded: Seeded) -> None:
+    tamper(seeded.service, update(Source).where(Source.slug == PARTNER_SOURCE).values(say="=1+1"))
+
+    lines = exported(seeded).lines
+
+    assert {line["say"] for line in lines if line["number"] == FROM_PARTNER} == {"'=1+1"}
 
 
 def test_what_cannot_be_exported_leaves_nothing_behind(seeded: Seeded) -> None:
