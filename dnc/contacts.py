@@ -16,7 +16,7 @@ from core.ledger import Event, put_on_record
 from core.naming import insert_named
 from core.secrets import Keyring
 from dnc.holds import make_hold
-from dnc.models import Campaign, Check, Contact
+from dnc.models import Campaign, Check, Contact, Hold
 from dnc.permits import CLOCK_SLACK, fault_of_check, fault_of_stops, stops_on
 from dnc.recorded import UnknownCheck
 from dnc.reservations import settle
@@ -81,7 +81,8 @@ def log_contact(
 ) -> LoggedContact:
     """Return the contact on record; the same call logged again gives the first record.
 
-    A call that was made without permission is logged too, and says so: it must be found, not refused.
+    A call that was made without permission is logged too, and says so: it must be found, not refused. An outcome that
+    holds the number does so, once, even if the call was logged on this check with another one before: no no is lost.
 
     Raises:
         Forbidden: the caller may not log contacts.
@@ -100,10 +101,11 @@ def log_contact(
     lock_key(session, CONTACT_LOCKS + check.number % LOCKS)
     kept = session.scalar(select(Contact).where(Contact.logged_by == caller.actor, Contact.call_id == call_id))
     if kept is not None:
-        if (kept.check_id, kept.started_at, kept.outcome) != (check_id, started_at, outcome.value):
+        is_same = (kept.started_at, kept.outcome) == (started_at, outcome.value)
+        if kept.check_id != check_id or not (is_same or outcome in HOLDING):
             raise CallIdTaken("use a call_id once for each call")
-        others = _was_permitted(session, check, started_at, kept.id)
-        return LoggedContact(kept, others, None, repeated=True)
+        permitted = _was_permitted(session, check, kept.started_at, kept.id)
+        return LoggedContact(kept, permitted, _held(session, caller, keyring, kept, outcome, now), repeated=True)
     permitted = _was_permitted(session, check, started_at, None)
     contact = Contact(
         id=new_id(),
@@ -123,20 +125,33 @@ def log_contact(
     insert_named(session, contact, "another call with this call_id is being logged now")
     settle(session, number=check.number, campaign_id=check.campaign_id, check_id=check_id, contact_id=contact.id)
     put_on_record(session, _logged(contact, caller, keyring, permitted))
-    hold_id = None
-    if outcome in HOLDING:
-        hold_id = make_hold(
-            session,
-            caller,
-            keyring,
-            number=check.number,
-            seller_id=check.seller_id,
-            reason=outcome.value,
-            contact_id=contact.id,
-            note="",
-            now=now,
-        ).id
-    return LoggedContact(contact, permitted, hold_id, repeated=False)
+    return LoggedContact(contact, permitted, _held(session, caller, keyring, contact, outcome, now), repeated=False)
+
+
+def _held(
+    session: Session, caller: Caller, keyring: Keyring, contact: Contact, outcome: Outcome, now: datetime
+) -> str | None:
+    """Return the hold that the outcome makes on the contact's number, made now if it was not; None if it makes none.
+
+    By ix_holds_number.
+    """
+    if outcome not in HOLDING:
+        return None
+    of_contact = (Hold.number == contact.number, Hold.contact_id == contact.id, Hold.reason == outcome.value)
+    hold_id = session.scalar(select(Hold.id).where(*of_contact))
+    if hold_id is not None:
+        return hold_id
+    return make_hold(
+        session,
+        caller,
+        keyring,
+        number=contact.number,
+        seller_id=contact.seller_id,
+        reason=outcome.value,
+        contact_id=contact.id,
+        note="",
+        now=now,
+    ).id
 
 
 def _was_permitted(session: Session, check: Check, started_at: datetime, own_id: str | None) -> bool:
