@@ -9,7 +9,10 @@ from werkzeug.wrappers import Response
 from console.languages import gettext
 from console.pages import go_to, page, signed_in_caller
 from console.parts import Parts
+from console.wording import number_fault
 from core.access import Right
+from core.number_plan import NumberFault
+from core.number_text import LONGEST_TEXT
 from core.numbers import Number, read_number
 from core.sellers import seller_of
 from dnc.campaigns import campaigns_of
@@ -18,7 +21,6 @@ from dnc.holds import report_objection
 from dnc.recorded import check_on_record
 from dnc.schemas import CheckDocument
 
-LONGEST_NUMBER = 250
 LONGEST_NOTE = 2_000
 
 
@@ -36,7 +38,7 @@ def add_calling(blueprint: Blueprint, parts: Parts) -> None:
         caller = signed_in_caller()
         caller.require(Right.CHECK)
         campaigns, chosen = _campaigns(parts), request.form.get("campaign", "")
-        written = request.form.get("number", "")[:LONGEST_NUMBER]
+        written = request.form.get("number", "")
         form: dict[str, object] = {"campaigns": campaigns, "chosen": chosen, "written": written}
         problem = _problem(campaigns, chosen, written)
         if problem is not None:
@@ -81,4 +83,6 @@ def _campaigns(parts: Parts) -> Sequence[tuple[str, str]]:
 def _problem(campaigns: Sequence[tuple[str, str]], chosen: str, written: str) -> str | None:
     if not any(slug == chosen for slug, _name in campaigns):
         return gettext("Choose a campaign.")
+    if len(written) > LONGEST_TEXT:
+        return number_fault(NumberFault.TOO_LONG)
     return None if written.strip() else gettext("Write a number.")

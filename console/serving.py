@@ -26,7 +26,6 @@ from dnc.lookups import NumberRecord, look_up
 from dnc.opt_outs import add_opt_outs, release_opt_out
 from web.problems import status_of
 
-LONGEST_NUMBER = 250
 LONGEST_TEXT = 2_000
 LONGEST_LINE = 200
 EVERY_SELLER = "*"
@@ -158,7 +157,7 @@ def _answer(parts: Parts, right: Right, change: Change | None) -> Response:
     """Make the change, if one is asked for, and show everything on the number as it is after it, or why it was not."""
     caller, store = signed_in_caller(), parts.store
     caller.require(right)
-    number = read_number(request.form.get("number", "")[:LONGEST_NUMBER])
+    number = read_number(request.form.get("number", ""))
     if not isinstance(number, Number):
         return _page(parts, HTTPStatus.UNPROCESSABLE_ENTITY, problem=number_fault(number), typed=_typed())
     notice, problem, status = None, None, HTTPStatus.OK

@@ -14,6 +14,7 @@ from app import create_app
 from core.access import Role
 from core.ledger import LedgerEntry
 from dnc.gate import Gate
+from dnc.models import Check
 from tests.api.forms import is_in, send, sign_in, token_of
 from tests.seeding import (
     CAMPAIGN,
@@ -213,6 +214,25 @@ def test_a_user_of_one_seller_reaches_nothing_of_another(client: FlaskClient, ap
     everywhere = app.test_client()
     sign_in(everywhere, "every_seller")
     assert "Hemtävlingen" in send(everywhere, "/customer-service", number=OF_OTHER_SELLER).text
+
+
+def test_a_text_too_long_for_a_number_is_refused_whole_and_never_cut_to_one(
+    client: FlaskClient, seeded: Seeded
+) -> None:
+    """As the API refuses it: the end that would be cut off may be another number."""
+    written = FROM_PARTNER + " " * 250 + FROM_LIST
+    sign_in(client, "sales")
+    asked = send(client, "/call", campaign=CAMPAIGN, number=written)
+    sign_in(client, "customer_service")
+    given = {"seller": "norrsken", "channel": "voice", "via": "phone", "number": written}
+    served = [send(client, "/customer-service", number=written), send(client, "/customer-service/opt-outs", **given)]
+
+    for answer in (asked, *served):
+        assert answer.status_code == 422
+        assert "Numret kan inte läsas. Det har för många siffror." in answer.text
+        assert FROM_LIST in answer.text, "what was written stands in the field still, whole"
+    with seeded.service.store.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Check)) == 0
 
 
 def test_numbers_stand_in_no_log_line(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
