@@ -43,7 +43,7 @@ class Recorded:
         """Return the key of the row that the entry speaks of; None if that was erased with its payload."""
         if self.keyed_by is None:
             return entry.subject
-        return None if entry.payload is None else str(json.loads(entry.payload).get(self.keyed_by))
+        return None if entry.payload is None else str(read_object(entry.payload).get(self.keyed_by))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _compared_table(session: Session, keyring: Keyring, table: Recorded) -> Iter
 def _compared(entry: LedgerEntry, row: Any, table: Recorded, keyring: Keyring) -> Finding | None:  # Any: of the model
     if row is None:
         return Finding("missing", entry.chain, entry.seq, f"the row of {table.model.__tablename__} is gone")
-    said = json.loads(entry.payload) if entry.payload is not None else None
+    said = read_object(entry.payload) if entry.payload is not None else None
     wrong = [] if table.actor is None or getattr(row, table.actor) == entry.actor else [table.actor]
     if getattr(row, "seller_id", entry.seller_id) != entry.seller_id:
         wrong.append("seller_id")
@@ -154,10 +154,10 @@ def _compared_switch(session: Session, switch: Switched) -> list[Finding]:
 
 
 def read_object(document: str) -> dict[str, object]:
-    """Return the JSON object of a row's column; empty if it is none any more."""
+    """Return the JSON object of a row's column or an entry's payload; empty if it is none any more."""
     try:
         read = json.loads(document)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}
 

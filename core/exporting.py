@@ -128,7 +128,7 @@ def opened_after(payload: str | None) -> list[Any] | None:
     try:
         after = json.loads(payload or "{}").get("after")
         return None if after is None else [after["chain"], after["seq"], after["head"]]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -1,7 +1,8 @@
 """What the ledger must say of everything that decides, and whether it does."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select
@@ -38,6 +39,7 @@ from dnc.models import (
     Restriction,
 )
 from dnc.oversight.complaints import origins_of, written
+from dnc.recorded import UNREADABLE
 from dnc.registers.audit import RECORDED as OF_REGISTERS
 from dnc.registers.audit import compare_registers
 from dnc.screenings.audit import RECORDED as OF_SCREENINGS
@@ -257,22 +259,34 @@ def compare_records(session: Session, keyring: Keyring) -> list[Finding]:
     """Return every row of these tables that differs from the ledger, is gone, or was put in beside it.
 
     An entry whose payload was erased openly still says that its row is there, whose it is and who made it, no more;
-    one that was erased without a word is a finding itself.
+    one that was erased without a word is a finding itself. What cannot be read of the ledger hides nothing else.
     """
     tables = (*OF_CORE, *OF_CONSENT, *OF_LEADS, *OF_REGISTERS, *OF_SCREENINGS, *OF_SELLER_RULES, *RECORDED)
-    return [
-        *silently_erased(session),
-        *compare(session, keyring, tables, (*SWITCHED_IN_CORE, *SWITCHED_IN_LEADS, *SWITCHED)),
-        *compare_finished(session),
-        *_checks(session, keyring),
-        *compare_parts(session),
-        *_contacts_beside_checks(session),
-        *compare_registers(session),
-        *compare_versions(session),
-        *compare_marks(session),
-        *compare_birth_dates(session, keyring),
-        *compare_files(session),
+    switches = (*SWITCHED_IN_CORE, *SWITCHED_IN_LEADS, *SWITCHED)
+    parts: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
+        ("erasures", lambda: silently_erased(session)),
+        *((table.kind, partial(compare, session, keyring, (table,))) for table in tables),
+        ("what was switched", lambda: compare(session, keyring, (), switches)),
+        ("finished lead files", lambda: compare_finished(session)),
+        ("checks", lambda: _checks(session, keyring)),
+        ("screenings", lambda: compare_parts(session)),
+        ("contacts", lambda: _contacts_beside_checks(session)),
+        ("registers", lambda: compare_registers(session)),
+        ("customer relations", lambda: compare_versions(session)),
+        ("pauses", lambda: compare_marks(session)),
+        ("birth dates", lambda: compare_birth_dates(session, keyring)),
+        ("call records", lambda: compare_files(session)),
     ]
+    findings: list[Finding] = []
+    for name, part in parts:
+        try:
+            findings += part()
+        except (*UNREADABLE, RecursionError) as error:
+            detail = (
+                f"what the ledger says of {name} cannot be read ({type(error).__name__}): its rows are not compared"
+            )
+            findings.append(Finding("unreadable", None, None, detail))
+    return findings
 
 
 def _contacts_beside_checks(session: Session) -> list[Finding]:

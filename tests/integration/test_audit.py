@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text, update
 
+from core.checkpoints import public_key
 from core.database import Base
 from core.erasure import erase_payloads
+from core.exporting import ledger_lines
 from core.ids import new_id
 from core.ledger import LedgerEntry, Position
+from core.verification import verify
 from dnc.audit import compare_records
 from tests.integration.recording import fill
 from tests.integration.seeds import KINDS, seeded_service
@@ -270,3 +273,22 @@ def test_a_finding_names_no_number(seeded: Seeded) -> None:
     with seeded.service.store.snapshot() as session:
         shown = str(compare_records(session, seeded.service.keyring))
     assert "4670174" not in shown
+
+
+@pytest.mark.parametrize(
+    "payload",
+    ["", "[]", "7", "{}", '{"rows":[["id"]],"decisions":[]}', '{"rows":7,"counts":7}', "[" * 100_000],
+    ids=lambda payload: payload[:40],
+)
+def test_entries_that_cannot_be_read_are_findings_and_not_the_end(seeded: Seeded, payload: str) -> None:
+    changed = (LedgerEntry.payload.is_not(None)) & (LedgerEntry.payload != payload)
+    with seeded.service.store.reading() as session:
+        here = {(one.chain, one.seq) for one in session.scalars(select(LedgerEntry).where(changed))}
+    tamper(seeded.service, update(LedgerEntry).values(payload=payload), "UPDATE opt_outs SET note = 'other'")
+
+    own = public_key(seeded.service.keyring)
+    with seeded.service.store.snapshot() as session:
+        told = {(one.chain, one.seq) for one in verify(ledger_lines(session, own), own).findings}
+        kinds = {one.what for one in compare_records(session, seeded.service.keyring)}
+    assert here <= told
+    assert {"changed", "unreadable"} <= kinds
