@@ -18,12 +18,13 @@ from core.ledger import Event, LedgerEntry
 from core.numbers import metadata_version
 from core.store import Store, storage_faults
 from dnc.deciding import Decided, encode
+from dnc.recorded import UNREADABLE
 from dnc.screenings.added import added_cells, answer_of, shared, source_of
 from dnc.screenings.counts import Summary
 from dnc.screenings.errors import ScreeningBusy, ScreeningDamaged, ScreeningErased, ScreeningNotRunning
 from dnc.screenings.models import Screening, ScreeningPart
 from dnc.screenings.numbers import Ints
-from dnc.screenings.packing import PackedRowsDamaged, pack_rows, unpack_rows
+from dnc.screenings.packing import pack_rows, unpack_rows
 from dnc.screenings.parts import Part
 from dnc.screenings.terms import ScreeningState
 
@@ -175,14 +176,15 @@ def recorded_part(session: Session, screening_id: str, no: int) -> RecordedPart:
     )
     if payload is None:
         raise ScreeningErased("its retention has ended")
-    document = json.loads(payload)
-    if document["packed"] != row.sha256:
-        raise ScreeningDamaged(f"part {no} is not the one that is on record")
     try:
+        document = json.loads(payload)
+        packed, decisions = document["packed"], list(document["decisions"])
         values, places = unpack_rows(row.packed, row.sha256)
-    except PackedRowsDamaged as error:
+    except (*UNREADABLE, RecursionError) as error:
         raise ScreeningDamaged(f"part {no} is not the one that is on record") from error
-    return RecordedPart(no, row.first_row, values, places, document["decisions"])
+    if packed != row.sha256:
+        raise ScreeningDamaged(f"part {no} is not the one that is on record")
+    return RecordedPart(no, row.first_row, values, places, decisions)
 
 
 def move_on(session: Session, screening_id: str, **changes: object) -> None:

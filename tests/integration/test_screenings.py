@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from core.access import Caller, Role
 from core.errors import Forbidden, NotFound
@@ -29,6 +29,7 @@ from dnc.screenings.terms import ScreeningState
 from dnc.screenings.work import Screenings, Wanted, what_if, work_on
 from dnc.seller_rules.setting import set_rules
 from tests.integration.seeds import dialer_of
+from tests.integration.tampering import tamper
 from tests.screened import CELLS, file_in, report, rows_of, screened, screenings
 from tests.seeding import (
     CAMPAIGN,
@@ -101,6 +102,15 @@ def test_a_changed_record_is_never_told(on_sqlite: Seeded, tmp_path: Path) -> No
     with store.reading() as session:
         [finding] = compare_records(session, store.keyring)
     assert finding.detail == "a part of a screening was changed"
+
+
+@pytest.mark.parametrize("payload", ["", "[]", "{}", '{"packed":"","decisions":7}'])
+def test_a_record_that_cannot_be_read_is_never_told(on_sqlite: Seeded, tmp_path: Path, payload: str) -> None:
+    screening_id, _ = screened(on_sqlite, file_in(tmp_path))
+    tamper(on_sqlite.service, update(LedgerEntry).where(LedgerEntry.kind == "screening.part").values(payload=payload))
+
+    with on_sqlite.service.store.reading() as session, pytest.raises(ScreeningDamaged):
+        list(answers_on(session, OPERATOR, screening_id, int(FROM_PARTNER)))
 
 
 def test_what_if_answers_for_its_moment_and_records_nothing(on_sqlite: Seeded, tmp_path: Path) -> None:
