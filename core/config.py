@@ -174,7 +174,7 @@ class _Reader:
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
         text = self.text(name, str(default))
-        if text.isascii() and text.isdigit() and low <= int(text) <= high:
+        if text.isascii() and text.isdigit() and len(text) <= len(str(high)) and low <= int(text) <= high:
             return int(text)
         self.mistakes.append(f"{PREFIX}{name} must be a whole number from {low} to {high}")
         return default

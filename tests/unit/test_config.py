@@ -107,3 +107,7 @@ def test_a_time_stamp_authority_is_an_address_with_certificates_or_none_at_all(t
         {"TIMESTAMP_MINUTES": "0"},
     ):
         assert len(mistakes(tmp_path, **values)) == 1
+
+
+def test_a_number_of_any_length_is_a_mistake_and_no_failure(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, THREADS="9" * 5000) == ["RINGKLAR_THREADS must be a whole number from 8 to 512"]
