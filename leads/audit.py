@@ -1,13 +1,12 @@
 """What the ledger must say of suppliers, sources and lead files, and of their pauses."""
 
-import json
 from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, object_session
 
-from core.audit import Recorded, Switched, entries_of
+from core.audit import Recorded, Switched, entries_of, read_object
 from core.verification import Finding
 from leads.intake import terms_on_record
 from leads.models import Assessment, LeadFile, Source, SourceSeller, SourceTerms, Supplier
@@ -138,7 +137,7 @@ def _differing(row: LeadFile, payload: str | None) -> list[str]:
     wrong = [] if row.state == FileState.FINISHED else ["state"]
     if payload is None:
         return wrong
-    said = json.loads(payload)
+    said = read_object(payload)
     values = {
         "merkle_root": row.merkle_root,
         "rows": row.rows_read,

@@ -1,6 +1,5 @@
 """What the ledger must say of how leads, sources, suppliers and files stood before, and whether it does."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -8,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.audit import entries_of
+from core.audit import entries_of, read_object
 from core.clock import utc
 from core.ledger import LedgerEntry
 from core.secrets import Keyring
@@ -59,7 +58,7 @@ def _differing(entry: LedgerEntry, mark: PauseMark) -> list[str]:
     became = entry.kind.rpartition(".")[2]
     is_so = {"became": mark.became == became, "recorded_by": mark.recorded_by == entry.actor}
     if entry.payload is not None:
-        said = json.loads(entry.payload)
+        said = read_object(entry.payload)
         is_so["reason"] = mark.reason == ("" if became == RESUMED else said.get("reason"))
         is_so["recorded_at"] = (
             utc(mark.recorded_at) == said["recorded_at"]
@@ -124,7 +123,7 @@ def _of_leads_on_record(
 
 
 def _is_on(entry: LedgerEntry, number_hash: str) -> bool:
-    return entry.payload is None or json.loads(entry.payload).get("number") == number_hash
+    return entry.payload is None or read_object(entry.payload).get("number") == number_hash
 
 
 def _may_be_of(moment: datetime, put_on_record_at: datetime) -> bool:
