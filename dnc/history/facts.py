@@ -19,7 +19,6 @@ from core.numbers import Number
 from dnc.facts import (
     AttemptsFact,
     CallFacts,
-    CampaignFact,
     ConsentFact,
     LeadFact,
     NumberFact,
@@ -99,9 +98,7 @@ def facts_from(past: Past, campaign: PastCampaign | None, asked: Asked, listed: 
     written = None if number is None else _number(number)
     if campaign is None or campaign.created_at > min(at, known_at):
         return CallFacts(written, None, None, None, None, None, None, None, None, None)
-    is_open = campaign.closed_at is None or campaign.closed_at > min(at, known_at)
-    rules = campaign.rules_at(min(at, known_at))
-    campaign_fact = CampaignFact(campaign.product, campaign.channel, is_open, campaign.opens_weekends, rules)
+    campaign_fact = campaign.fact_at(min(at, known_at))
     if number is None:
         return CallFacts(None, campaign_fact, None, None, None, None, None, None, None, None)
     value, seller_id = number.value, campaign.seller_id
