@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.access import operator
 from core.clock import Clock
@@ -17,9 +18,11 @@ from core.secrets import Keyring, keyring
 from core.store import Store
 from dnc.gate import Gate
 from dnc.registers.shelf import RegisterShelf
-from dnc.screenings.work import Screenings
 from leads.shelf import Shelf
 from migrations.revisions import current, head
+
+if TYPE_CHECKING:
+    from dnc.screenings.work import Screenings
 
 _started: list[subprocess.Popen[bytes]] = []
 """Processes beside that read lead files; each is waited for once it has ended."""
@@ -45,8 +48,10 @@ class Service:
     gate: Gate
 
     @property
-    def screenings(self) -> Screenings:
+    def screenings(self) -> "Screenings":
         """What screenings are worked on with."""
+        from dnc.screenings.work import Screenings  # most commands start without what reads files by the column
+
         return Screenings(self.store, self.shelf.listed_of)
 
     def require_schema(self) -> None:
