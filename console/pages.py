@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -91,7 +92,8 @@ def add_error_pages(blueprint: Blueprint) -> None:
         return error_page(status_of(type(error)), error_sentence(error))
 
     @blueprint.errorhandler(CSRFError)
-    def forged(_error: CSRFError) -> Response:
+    @blueprint.errorhandler(ParseException)
+    def forged(_error: CSRFError | ParseException) -> Response:
         return error_page(HTTPStatus.BAD_REQUEST)
 
     @blueprint.errorhandler(HTTPException)

@@ -26,7 +26,7 @@ _SHA256 = r"[0-9a-f]{64}"
 _DAY = r"(?:19|20|21)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 _TIME = r"[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,6})?)?"
 UUID = re.compile(_UUID)
-LONG_DIGITS = re.compile(r"\+?\d(?:[\s()./\u00ad\u200b-\u200f\u2010-\u2015\u2060\u2212-]{0,3}\d){6,}")
+LONG_DIGITS = re.compile(r"\+?\d(?:[\s()./+_\u00ad\u200b-\u200f\u2010-\u2015\u2060\u2212-]{0,3}\d){6,}")
 """Seven digits or more, with what people write between them; also inside a word, such as the name of a recording.
 
 Dashes of print and what cannot be seen stand between them too, where a number was copied from a page.
@@ -34,6 +34,9 @@ Dashes of print and what cannot be seen stand between them too, where a number w
 _KEPT_OR_LONG_DIGITS = re.compile(
     rf"(?<![0-9A-Za-z-])(?P<kept>{_UUID}|{_SHA256}|{_DAY}(?:{_TIME})?)(?![0-9A-Za-z-])|{LONG_DIGITS.pattern}"
 )
+SERVER = "gunicorn.error"
+"""The log of the server in front of the application."""
+_QUOTED = re.compile(r"b?['\"]")
 DRIVERS = {"psycopg", "psycopg_pool", "sqlite3", "pysqlite3"}
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
@@ -59,7 +62,7 @@ class JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": mask(record.getMessage()),
+            "event": mask(_event(record)),
         }
         for name, value in record.__dict__.items():
             if name not in _STANDARD:
@@ -67,6 +70,11 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["error"] = mask("\n".join(told(record.exc_info[1])) if record.exc_info[1] is not None else "")
         return json.dumps(line, ensure_ascii=False, default=lambda value: mask(str(value)))
+
+
+def _event(record: logging.LogRecord) -> str:
+    """Return what happened; of what could not be read as a request only that, for the server quotes what was sent."""
+    return _QUOTED.split(str(record.msg), 1)[0] if record.name == SERVER else record.getMessage()
 
 
 def mask(text: str) -> str:
@@ -106,16 +114,20 @@ def _text_of(error: BaseException) -> str:
         if code is None and type(error).__name__ == "OperationalError":
             return str(error)  # what the network said: no statement was carried out, so no value is told
         return f"code {code}, constraint {constraint}"
+    if type(error).__module__.startswith("gunicorn."):
+        return "of the server"  # its text quotes what was sent
     return str(error)
 
 
 def log_as_json(level: str) -> None:
-    """Send this process's log to standard output as JSON lines."""
+    """Send this process's log to standard output as JSON lines, that of the server in front of it too."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    server = logging.getLogger(SERVER)
+    server.handlers[:], server.propagate = [], True
 
 
 def _is_sane(request_id: str) -> bool:

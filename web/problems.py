@@ -6,6 +6,7 @@ import re
 from http import HTTPStatus
 
 from flask import Flask, Response, g, request
+from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -116,6 +117,10 @@ def install_problems(app: Flask) -> None:
             "see errors for each mistake",
             errors=mistakes(error),
         )
+
+    @app.errorhandler(ParseException)
+    def unreadable(_error: ParseException) -> Response:
+        return service_problem(MalformedRequest("the body's chunks are not those of HTTP"))
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:

@@ -21,7 +21,7 @@ SPELLINGS = ("+46701740605", "0701740605", "070-174 06 05", "46701740605", "7017
 @pytest.mark.parametrize(
     "given",
     [
-        "req-2026.11_24",
+        "req_11.24-a",
         "abcdefgh",
         "A" * 64,
         "01a200de-9324-74f5-b9db-e8b0f67f0028",
@@ -47,6 +47,7 @@ def test_a_sane_request_id_is_given_back(on_sqlite: Ringklar, given: str) -> Non
         "call-46701740605-1",
         "x46701740605",
         "nr_46701740605",
+        "070_174_06_05",
         "46701740605".ljust(64, "0"),
     ],
 )

@@ -1,0 +1,57 @@
+"""What the log has of a request that is no HTTP: that it came and what was wrong, nothing of what it says."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.access import Role
+from tests.integration.serving import Server, environment_of
+from tests.seeding import Seeded
+
+NUMBER, PERSON = "070 174 06 05", "zqhemligtzq"
+
+
+@pytest.fixture
+def server(on_sqlite: Seeded, tmp_path: Path) -> Iterator[Server]:
+    """Return a real server over the seeded database."""
+    serving = Server(environment_of(on_sqlite, tmp_path, workers=1))
+    yield serving
+    serving.kill9()
+
+
+def _answer(server: Server, request: str) -> str:
+    """Return what the server answers to some bytes: all of it, as it closes the connection."""
+    with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+        connection.sendall(request.encode())
+        return connection.makefile("rb").read().decode()
+
+
+def test_what_cannot_be_read_as_a_request_is_refused_and_not_written_to_the_log(
+    server: Server, on_sqlite: Seeded
+) -> None:
+    chunked = "Host: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
+    json_body = f"Authorization: Bearer {on_sqlite.keys[Role.DIALER]}\r\nContent-Type: application/json\r\n"
+    form = "Content-Type: application/x-www-form-urlencoded\r\n"
+    broken = [
+        f"GET /v1/checks?n={NUMBER}&name={PERSON} HTTP/1.1\r\n\r\n",
+        f"{PERSON}\r\n\r\n",
+        f"GET / HTTP/1.1\r\n{PERSON} {NUMBER}\r\n\r\n",
+        f"GET / HTTP/1.1\r\nHost: x\r\nExpect: o'{PERSON}\r\n\r\n",
+        f"POST /v1/checks HTTP/1.1\r\n{chunked}{json_body}\r\n{PERSON} {NUMBER}\r\n",
+        f"POST /sign-in HTTP/1.1\r\n{chunked}{form}\r\n{PERSON} {NUMBER}\r\n",
+    ]
+
+    answers = [_answer(server, request) for request in broken]
+
+    assert [answer.split()[1] for answer in answers] == ["400", "400", "400", "417", "400", "400"]
+    log = (on_sqlite.service.settings.data_dir / "serve.log").read_text()
+    lines = [json.loads(line) for line in log.splitlines()]
+    for said in (NUMBER, NUMBER[3:], PERSON):
+        assert said not in log
+    refused = [line["event"] for line in lines if line["logger"] == "gunicorn.error"]
+    assert len(refused) == 4
+    assert all(event.startswith("Invalid request from ip=127.0.0.1: ") for event in refused), refused
+    assert not [line for line in lines if line["level"] == "error"]
