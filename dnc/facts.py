@@ -32,8 +32,10 @@ __all__ = [
     "facts_to_record",
 ]
 
-RECORD_FORM = 2
-READABLE_FORMS = (1, 2)  # 1 knew no seller's rules and no held attempts: there were none
+RECORD_FORM = 3
+READABLE_FORMS = (1, 2, 3)  # 1 knew no seller's rules and no held attempts: there were none
+FORM_OF_LATER_RULES = 3
+"""Before it a withdrawal ended the one consent that it names, and a call counted from its start alone."""
 
 
 class RestrictionKind(StrEnum):
@@ -251,6 +253,8 @@ def _written(moment: date | None) -> str | None:
 def facts_from_record(record: dict[str, object]) -> CallFacts:
     """Return the facts that ``facts_to_record`` wrote down, each equal to what it was.
 
+    Of a form before ``FORM_OF_LATER_RULES`` consents that were withdrawn are left out: they bore on nothing.
+
     Raises ValueError, KeyError or TypeError if ``record`` was not written by it: facts are never guessed.
     """
     if record["form"] not in READABLE_FORMS:
@@ -281,6 +285,7 @@ def facts_from_record(record: dict[str, object]) -> CallFacts:
                 _instant_read(withdrawn),
             )
             for id_, names, on, given, expires, withdrawn in held["consents"]
+            if withdrawn is None or held["form"] >= FORM_OF_LATER_RULES
         ),
         relations=None
         if held["relations"] is None

@@ -17,7 +17,7 @@ from core.numbers import Number, metadata_version, read_number
 from core.secrets import Keyring
 from dnc.auditor.acknowledged import as_acknowledged, campaigns_as_acknowledged
 from dnc.decision import Decision, Verdict, decide
-from dnc.facts import CallFacts, facts_from_record
+from dnc.facts import FORM_OF_LATER_RULES, CallFacts, facts_from_record
 from dnc.gathering import Listed
 from dnc.history.campaigns import PastCampaign
 from dnc.history.facts import Asked, facts_asked
@@ -267,8 +267,6 @@ class Trial:
         """
         answer = one.decision["answer"]
         stored = facts_from_record(one.decision["facts"])
-        if one.phonenumbers != metadata_version():  # the numbering plan itself has changed since
-            facts = replace(facts, number=stored.number)
         policy = policy_for(None if facts.number is None else facts.number.country, row.checked_at)
         if policy is not None and answer.get("policy") is None:
             policy = policy if (one.entry.chain, policy.version) in self._policies else None
@@ -306,6 +304,8 @@ def _decided_otherwise(stored: Any) -> str | None:  # Any: whatever the ledger's
 
 
 def _asked(one: _Given, row: Check) -> Asked:
+    form = one.decision["facts"]["form"]
+    is_plan_former = one.phonenumbers != metadata_version() or form < FORM_OF_LATER_RULES
     number = None if row.number is None else read_number(f"+{row.number}")
     return Asked(
         number=number if isinstance(number, Number) else None,
@@ -314,7 +314,9 @@ def _asked(one: _Given, row: Check) -> Asked:
         known_at=row.checked_at,
         asker=row.asked_by,
         entry=one.entry,
-        counts_held=one.decision["facts"].get("form") != 1,
+        counts_held=form != 1,
+        form=form,
+        plan=facts_from_record(one.decision["facts"]).number if is_plan_former else None,
     )
 
 

@@ -17,6 +17,8 @@ from sqlalchemy import Connection
 from core.ledger import Position
 from core.numbers import Number
 from dnc.facts import (
+    FORM_OF_LATER_RULES,
+    RECORD_FORM,
     AttemptsFact,
     CallFacts,
     ConsentFact,
@@ -46,7 +48,8 @@ class Asked:
     ``number`` None: none could be read. ``asker``, of a check on record, is who asked (its ``asked_by``): an attempt
     that it held itself did not stand in its way. ``entry`` is the check's ledger entry, and tells what came before it
     of what has the very same time. ``counts_held`` False: it was asked before attempts were held at all, as facts
-    recorded in form 1 were.
+    recorded in form 1 were. ``form``, in which its facts were recorded, tells by which rules consents end and attempts
+    count. ``plan``: what a former numbering plan said of the number; None if today's is meant.
     """
 
     number: Number | None
@@ -56,6 +59,13 @@ class Asked:
     asker: str | None = None
     entry: Position | None = None
     counts_held: bool = True
+    form: int = RECORD_FORM
+    plan: NumberFact | None = None
+
+    @property
+    def has_later_rules(self) -> bool:
+        """Whether a withdrawal ends all that was agreed to before it, and no call counts from before its check."""
+        return self.form >= FORM_OF_LATER_RULES
 
 
 def facts_at(
@@ -95,7 +105,7 @@ def facts_asked(
 def facts_from(past: Past, campaign: PastCampaign | None, asked: Asked, listed: Listed) -> CallFacts:
     """Return the facts of one question from rows that were read; reads nothing but the register's snapshot."""
     number, at, known_at = asked.number, asked.at, asked.known_at
-    written = None if number is None else _number(number)
+    written = asked.plan or (None if number is None else _number(number))
     if campaign is None or campaign.created_at > min(at, known_at):
         return CallFacts(written, None, None, None, None, None, None, None, None, None)
     campaign_fact = campaign.fact_at(min(at, known_at))
@@ -112,9 +122,9 @@ def facts_from(past: Past, campaign: PastCampaign | None, asked: Asked, listed: 
         ),
         register=_register(past, value, written.country if written is not None else None, asked, listed),
         leads=_leads(past, value, seller_id, at, known_at),
-        consents=_consents(past, value, seller_id, at, known_at),
+        consents=_consents(past, value, seller_id, asked),
         relations=_relations(past, value, seller_id, at, known_at),
-        attempts=AttemptsFact(_attempts(past, value, campaign.id, at, known_at), _held_until(past, value, asked)),
+        attempts=AttemptsFact(_attempts(past, value, asked), _held_until(past, value, asked)),
     )
 
 
@@ -195,7 +205,8 @@ def _leads(past: Past, number: int, seller_id: str, at: datetime, known_at: date
     return tuple(facts)
 
 
-def _consents(past: Past, number: int, seller_id: str, at: datetime, known_at: datetime) -> tuple[ConsentFact, ...]:
+def _consents(past: Past, number: int, seller_id: str, asked: Asked) -> tuple[ConsentFact, ...]:
+    at, known_at = asked.at, asked.known_at
     facts: list[ConsentFact] = []
     for one in past.consents.get(number, ()):
         if one.seller_id != seller_id or one.recorded_at > known_at:
@@ -207,6 +218,8 @@ def _consents(past: Past, number: int, seller_id: str, at: datetime, known_at: d
             one.withdrawal_recorded_at is None or one.withdrawal_recorded_at > known_at or ended > at
         ):
             ended = None
+        if ended is not None and not asked.has_later_rules:
+            continue
         facts.append(ConsentFact(str(len(facts)), one.names_seller, one.channels, one.given_at, one.expires_at, ended))
     return tuple(facts)
 
@@ -227,18 +240,16 @@ def _relations(past: Past, number: int, seller_id: str, at: datetime, known_at: 
     return tuple(facts)
 
 
-def _attempts(past: Past, number: int, campaign_id: str, at: datetime, known_at: datetime) -> tuple[datetime, ...]:
-    """Return the calls that count by ``at``; those on record by then do even if dated later, as in a check."""
-    since = at - LOOK_BACK
+def _attempts(past: Past, number: int, asked: Asked) -> tuple[datetime, ...]:
+    """Return the calls that count at the moment; those on record by then do even if dated later, as in a check."""
+    at, since = asked.at, asked.at - LOOK_BACK
     counted = [
-        one.counts_at
+        (one.counts_at if asked.has_later_rules else one.started_at, one.recorded_at)
         for one in past.contacts.get(number, ())
-        if one.campaign_id == campaign_id
-        and one.counts_at >= since
-        and one.recorded_at <= known_at
-        and (one.recorded_at <= at or one.counts_at <= at)
+        if one.campaign_id == asked.campaign_id and one.recorded_at <= asked.known_at
     ]
-    return tuple(sorted(counted, reverse=True))
+    counts_at = (begun for begun, recorded_at in counted if begun >= since and (recorded_at <= at or begun <= at))
+    return tuple(sorted(counts_at, reverse=True))
 
 
 def _held_until(past: Past, number: int, asked: Asked) -> datetime | None:

@@ -13,7 +13,7 @@ from sqlalchemy import select, text, update
 import dnc.recorded
 from core.erasure import erase_payloads
 from core.ledger import LedgerEntry, Position
-from core.numbers import Number, read_number
+from core.numbers import Number, NumberKind, read_number
 from dnc import deciding
 from dnc.auditor import auditing, trying
 from dnc.auditor.auditing import AuditBusy, AuditReport, Scope, audit, audits, differences_of
@@ -376,6 +376,6 @@ def test_numbers_of_a_former_plan_are_judged_by_the_plan_of_their_time(
     number = read_number(FROM_PARTNER)
     assert isinstance(number, Number)
     monkeypatch.setattr(trying, "metadata_version", lambda: "another")
-    monkeypatch.setattr(Number, "is_valid", property(lambda _number: False))
+    monkeypatch.setattr(Number, "plan", property(lambda _number: (None, NumberKind.UNKNOWN, False)))
 
     assert audited(on_sqlite).counts.differences == 0

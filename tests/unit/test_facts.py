@@ -37,7 +37,7 @@ def test_what_could_not_be_learnt_is_not_read_back_as_nothing() -> None:
 def test_the_record_of_one_call_is_this() -> None:
     """The layout is kept: records written today are read years from now."""
     assert json.loads(json.dumps(facts_to_record(replace(FULL, leads=FULL.leads and FULL.leads[:1])))) == {
-        "form": 2,
+        "form": 3,
         "number": ["SE", "mobile", True],
         "campaign": ["energy", "voice", True, False],
         "opt_outs": [["no", ["voice"], True]],
@@ -76,7 +76,7 @@ def test_the_record_of_one_call_is_this() -> None:
     }
 
 
-@pytest.mark.parametrize("form", [0, 3, "2", None])
+@pytest.mark.parametrize("form", [0, 4, "2", None])
 def test_a_record_in_a_form_we_do_not_know_is_refused_rather_than_guessed(form: object) -> None:
     with pytest.raises(ValueError, match="cannot read"):
         facts_from_record({**facts_to_record(FULL), "form": form})
@@ -105,6 +105,16 @@ def test_a_record_of_the_first_form_is_read_and_decided_as_it_was() -> None:
     decision = decide(facts, policy_named("se-2026-1"), NOON)
     assert (decision.may_call, decision.policy, decision.seller_rules) == (True, "se-2026-1", None)
     assert decision.valid_until == at("2026-11-18T12:10")
+
+
+def test_a_record_of_the_second_form_is_read_without_the_consents_that_were_withdrawn() -> None:
+    """A withdrawal ended the one consent that it names, and bore on no other: by that rule its answer was given."""
+    recorded = facts_to_record(FULL)
+    assert FULL.consents is not None
+
+    assert facts_from_record(recorded) == FULL
+    standing = tuple(one for one in FULL.consents if one.withdrawn_at is None)
+    assert facts_from_record({**recorded, "form": 2}) == replace(FULL, consents=standing)
 
 
 def test_the_sellers_rules_are_recorded_with_the_campaign() -> None:

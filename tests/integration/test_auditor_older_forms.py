@@ -1,0 +1,99 @@
+"""Answers of older versions are tried by the rules of their time, which the form of their facts tells."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from consent.grounds import record_consent, withdraw_consent
+from core.numbers import Number, NumberKind
+from dnc.auditor.auditing import Scope
+from dnc.opt_outs import ALL_CHANNELS
+from dnc.recorded import replay
+from tests.calls import contact
+from tests.integration.test_auditor import ABROAD, ask, audited, found, later, tamper
+from tests.seeding import FROM_PARTNER, LISTED, OPERATOR, Seeded
+
+
+def consented(seeded: Seeded, given_at: datetime) -> str:
+    with seeded.service.store.writing() as session:
+        consent = record_consent(
+            session,
+            OPERATOR,
+            number=Number(int(LISTED[1:])),
+            seller_id=seeded.seller_id,
+            channels=ALL_CHANNELS,
+            names_seller=True,
+            text_version="v1",
+            evidence={"form": "kept"},
+            given_at=given_at,
+            expires_at=None,
+            now=seeded.clock.now(),
+            keyring=seeded.service.keyring,
+        )
+        return consent.id
+
+
+def allowed_by_what_was_not_withdrawn(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One permission stood twice and was withdrawn once."""
+    now = seeded.clock.now()
+    first = consented(seeded, now - timedelta(days=3))
+    consented(seeded, now - timedelta(days=2))
+    with seeded.service.store.writing() as session:
+        keyring = seeded.service.keyring
+        withdraw_consent(
+            session, OPERATOR, consent_id=first, withdrawn_at=now, via="mail", note="", now=now, keyring=keyring
+        )
+    later(seeded, minutes=1)
+    with monkeypatch.context() as then:
+        then.setattr("dnc.grounds._ended_until", lambda *_: None)
+        ask(seeded, LISTED)
+
+
+def allowed_after_a_call_dated_before_its_check(seeded: Seeded, _monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call was on record before the second answer, and counted from the start that the dialer gave."""
+    first_at = seeded.clock.at
+    [first] = ask(seeded, FROM_PARTNER)
+    later(seeded, hours=1)
+    ask(seeded, FROM_PARTNER)
+    second_at, seeded.clock.at = seeded.clock.at, first_at + timedelta(minutes=1)
+    contact(seeded, first, "call-1", first_at - timedelta(hours=5))
+    seeded.clock.at = second_at
+
+
+def answered_by_another_plan(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number that laws of two countries share was taken for the first one's."""
+    ask(seeded, ABROAD)
+    monkeypatch.setattr(Number, "plan", property(lambda _number: (None, NumberKind.MOBILE, True)))
+
+
+FORM = '"facts":{"form":'
+Answered = Callable[[Seeded, pytest.MonkeyPatch], None]
+ANSWERED: list[Answered] = [
+    allowed_by_what_was_not_withdrawn,
+    allowed_after_a_call_dated_before_its_check,
+    answered_by_another_plan,
+]
+
+
+@pytest.mark.parametrize("answered", ANSWERED)
+def test_an_answer_of_an_older_form_is_tried_by_the_rules_of_its_time(
+    seeded: Seeded, monkeypatch: pytest.MonkeyPatch, answered: Answered
+) -> None:
+    answered(seeded, monkeypatch)
+    tamper(seeded, "UPDATE ledger_entries SET payload = replace(payload, :now, :then)", now=FORM + "3", then=FORM + "2")
+
+    report = audited(seeded, Scope.ALL)
+    assert found(seeded, report) == []
+    assert (report.counts.unrebuilt, report.counts.in_flight) == (0, 0)
+    with seeded.service.store.snapshot() as session:
+        assert replay(session).differences == ()
+
+
+@pytest.mark.parametrize("answered", ANSWERED)
+def test_the_same_answer_of_today_is_a_difference(
+    seeded: Seeded, monkeypatch: pytest.MonkeyPatch, answered: Answered
+) -> None:
+    answered(seeded, monkeypatch)
+
+    assert audited(seeded, Scope.ALL).counts.differences == 1
