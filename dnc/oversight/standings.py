@@ -15,7 +15,7 @@ from core.elapsed import days_between
 from core.errors import InvalidInput
 from core.ids import least_id
 from dnc.contacts import Outcome
-from dnc.models import Complaint, ComplaintOrigin, Contact, LeadArrival, OptOut
+from dnc.models import Complaint, ComplaintOrigin, Contact, Hold, LeadArrival, OptOut
 from dnc.oversight.complaints import ComplaintKind
 from dnc.oversight.league import Figure, Share, Worst, median_days, ranked, wilson, worst
 from dnc.oversight.policy import OversightPolicy
@@ -96,8 +96,8 @@ def league(
       not be called because of it.
     - missing_evidence: of the leads of those files (see ``leads.deliveries.delivered``).
     - objected: of the contacts. A contact counts for every source that had a lead on its number, for its seller, when
-      the call started. It was followed by a no if its outcome is ``objected``, or if it was the last one before an
-      opt-out that the person gave within 30 days of it.
+      the call started. It was followed by a no if its outcome is ``objected``, also if that was logged later, or if it
+      was the last one before an opt-out that the person gave within 30 days of it.
     - complained: complaints that came in the period, of the contacts. A complaint counts for every source that had a
       lead on its number when it was recorded, whether or not we know of a call.
 
@@ -244,7 +244,11 @@ def _called(
 
 
 def _refused() -> ColumnElement[bool]:
-    """Return the condition that the contact was followed by a no. By ix_opt_outs_number and the contacts' by number."""
+    """Return the condition that the contact was followed by a no.
+
+    An objection that came late under the call's own call_id is known by its hold alone. By ix_opt_outs_number,
+    ix_holds_number and the contacts' by number.
+    """
     later = aliased(Contact)
     called_again = (
         exists()
@@ -263,7 +267,10 @@ def _refused() -> ColumnElement[bool]:
         days_between(Contact.started_at, OptOut.received_at) < OPT_OUT_DAYS,
         ~called_again,
     )
-    return or_(Contact.outcome == Outcome.OBJECTED.value, opted_out)
+    held = exists().where(
+        Hold.number == Contact.number, Hold.contact_id == Contact.id, Hold.reason == Outcome.OBJECTED.value
+    )
+    return or_(Contact.outcome == Outcome.OBJECTED.value, held, opted_out)
 
 
 def _complaints(

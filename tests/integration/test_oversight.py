@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from core.access import Caller, Role
 from core.errors import Forbidden, InvalidInput
 from core.ledger import LedgerEntry
-from dnc.models import LeadArrival
+from dnc.contacts import Outcome, log_contact
+from dnc.models import Contact, LeadArrival
 from dnc.oversight.complaints import ComplaintKind, record_complaint
 from dnc.oversight.league import Figure
 from dnc.oversight.pausing import oversee
@@ -138,6 +139,31 @@ def test_a_contact_is_followed_by_a_no_if_it_ended_so_or_was_the_last_within_30_
     overseen.opt_out(people[5:6], at=called + DAY, seller_id=overseen.other_seller_id)
 
     assert counted(source(overseen, "tavling"), Figure.OBJECTED) == (3, 8)
+
+
+def test_an_objection_that_comes_late_under_the_calls_own_id_counts(overseen: Overseen) -> None:
+    overseen.deliver("tavling", [FIRST, FIRST + 1])
+    called = overseen.clock.now() - DAY
+    overseen.call([FIRST, FIRST + 1], at=called, outcome="no_answer")
+
+    with overseen.store.writing() as session:
+        first = session.scalars(select(Contact).where(Contact.number == FIRST)).one()
+        for outcome in (Outcome.OBJECTED, Outcome.WRONG_NUMBER):
+            log_contact(
+                session,
+                Caller("dialer", "dialer", "key", Role.DIALER, overseen.seller_id),
+                overseen.store.keyring,
+                check_id=first.check_id,
+                call_id=first.call_id,
+                started_at=called,
+                ended_at=None,
+                outcome=outcome,
+                agent=None,
+                source_disclosed=None,
+                now=overseen.clock.now(),
+            )
+
+    assert counted(source(overseen, "tavling"), Figure.OBJECTED) == (1, 2)
 
 
 def test_complaints_count_for_every_source_with_a_lead_though_no_call_is_known(overseen: Overseen) -> None:
