@@ -26,6 +26,7 @@ from dnc.canaries import canaries_out, see_in_lead_file
 from dnc.gathering import Listed, RegisterCard
 from dnc.models import LeadArrival
 from dnc.screenings.arrived import Arrived, tally_file
+from dnc.screenings.counts import held_against_register
 from dnc.screenings.engine import Screener, hypothetical_campaign, one_by_one
 from leads.arriving import ArrivedFile, arrived_file, finished_files
 from leads.receipts import LeadFileUnfinished
@@ -74,7 +75,8 @@ class ArrivalReport:
     """What a screening found in one lead file.
 
     ``rows`` counts its rows: accepted, invalid, duplicate, ambiguous. ``leads`` is how many of those accepted are leads
-    now; each counts once in ``verdicts`` and once under each of its ``reasons``. ``callable`` are those allowed.
+    now; each counts once in ``verdicts`` and once under each of its ``reasons``. ``callable`` are those allowed. Of
+    ``looked_up`` a register in force was asked, and ``stopped`` are those of them that it stops.
     ``asked_for`` is the calling hour they were screened for.
     """
 
@@ -87,6 +89,8 @@ class ArrivalReport:
     register_as_of: date | None
     leads: int
     callable: int
+    looked_up: int
+    stopped: int
     rows: Mapping[str, int]
     verdicts: Mapping[str, int]
     reasons: Mapping[str, int]
@@ -168,6 +172,8 @@ def _report(file: ArrivedFile, screener: Screener, arrived: Arrived, now: dateti
         register_as_of=card.as_of if card is not None else None,
         leads=counts.rows,
         callable=counts.verdicts["allow"],
+        looked_up=arrived.looked_up,
+        stopped=arrived.stopped,
         rows={
             "accepted": file.accepted,
             "invalid": file.rejected,
@@ -190,6 +196,8 @@ def _wash(file: ArrivedFile, registers: Mapping[str, RegisterCard], arrived: Arr
 def _keep(session: Session, caller: Caller, file: ArrivedFile, report: ArrivalReport) -> None:
     counts = {
         "leads": report.leads,
+        "looked_up": report.looked_up,
+        "stopped": report.stopped,
         "rows": dict(report.rows),
         "verdicts": dict(report.verdicts),
         "reasons": dict(report.reasons),
@@ -302,6 +310,7 @@ def screen_arrivals(store: Store, listed: Listed, now: datetime) -> int:
 
 def _read(row: LeadArrival) -> ArrivalReport:
     counts, wash = json.loads(row.counts), json.loads(row.wash)
+    stopped, looked_up = held_against_register(counts)
     return ArrivalReport(
         id=row.id,
         lead_file_id=row.lead_file_id,
@@ -312,6 +321,8 @@ def _read(row: LeadArrival) -> ArrivalReport:
         register_as_of=row.register_as_of,
         leads=counts["leads"],
         callable=counts["verdicts"]["allow"],
+        looked_up=looked_up,
+        stopped=stopped,
         rows=counts["rows"],
         verdicts=counts["verdicts"],
         reasons=counts["reasons"],

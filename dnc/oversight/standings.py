@@ -19,7 +19,7 @@ from dnc.models import Complaint, ComplaintOrigin, Contact, Hold, LeadArrival, O
 from dnc.oversight.complaints import ComplaintKind
 from dnc.oversight.league import Figure, Share, Worst, median_days, ranked, wilson, worst
 from dnc.oversight.policy import OversightPolicy
-from dnc.reasons import ReasonCode
+from dnc.screenings.counts import held_against_register
 from leads.deliveries import Delivered, SourceStanding, delivered, files_that_came, leads_known, source_standings
 from leads.terms import SourceKind
 
@@ -202,10 +202,9 @@ def _held_against_register(
         ):
             first.setdefault(lead_file_id, counts)
         for lead_file_id, counts in first.items():
-            leads, reasons = json.loads(counts)["leads"], json.loads(counts)["reasons"]
-            unknown = reasons.get(ReasonCode.REGISTER_MISSING, 0) + reasons.get(ReasonCode.REGISTER_STALE, 0)
-            listed, asked = found.get(came[lead_file_id], (0, 0))
-            found[came[lead_file_id]] = (listed + reasons.get(ReasonCode.ON_REGISTER, 0), asked + leads - unknown)
+            stopped, looked_up = held_against_register(json.loads(counts))
+            before = found.get(came[lead_file_id], (0, 0))
+            found[came[lead_file_id]] = (before[0] + stopped, before[1] + looked_up)
     return found
 
 

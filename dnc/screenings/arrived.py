@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Connection
 
-from dnc.screenings.counts import Tally
+from dnc.reasons import ReasonCode
+from dnc.screenings.counts import IN_DOUBT, Tally
 from dnc.screenings.engine import IS_LISTED, NOT_LISTED, Screened, Screener
 from dnc.screenings.numbers import Ints
 from leads.arriving import leads_in_file
@@ -20,13 +21,16 @@ AT_ONCE = 1_000_000
 class Arrived:
     """A file's leads counted: once by verdict, once for each of their reasons, and by the register that lists them.
 
-    ``unread`` counts by register the numbers that it could not be asked about; ``watched`` are those of the numbers
-    that were looked for.
+    ``unread`` counts by register the numbers that it could not be asked about; ``looked_up`` are the leads that no
+    doubt about a register stands against, and ``stopped`` those of them that their register stops. ``watched`` are
+    those of the numbers that were looked for.
     """
 
     counts: Tally = field(default_factory=Tally)
     listed: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
+    looked_up: int = 0
+    stopped: int = 0
     watched: set[int] = field(default_factory=set)
 
 
@@ -37,8 +41,11 @@ def tally_file(connection: Connection, screener: Screener, file_no: int, watch: 
         arrived.watched |= watch.intersection(numbers.tolist()) if watch else set()
         screened = screener.screen(numbers)
         for decided, count in zip(screened.decided, screened.counts(), strict=True):
-            decision = decided.decision
-            arrived.counts.add(decision.verdict.value, [reason.code.value for reason in decision.reasons], count)
+            codes = [reason.code for reason in decided.decision.reasons]
+            arrived.counts.add(decided.decision.verdict.value, [code.value for code in codes], count)
+            if not any(code in IN_DOUBT for code in codes):
+                arrived.looked_up += count
+                arrived.stopped += count if ReasonCode.ON_REGISTER in codes else 0
         _count_listed(arrived, screener, screened)
     return arrived
 

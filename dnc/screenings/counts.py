@@ -5,7 +5,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dnc.reasons import ReasonCode
+
 NO_SOURCE = ""
+
+IN_DOUBT = (ReasonCode.REGISTER_MISSING, ReasonCode.REGISTER_STALE)
+
+
+def held_against_register(counts: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many leads of an arrival's ``counts`` their register stopped, and how many it could be asked about.
+
+    Counts that were kept before this was counted tell it from their reasons; a lead of theirs that an outdated version
+    lists has both, so no more are taken to be stopped than were looked up. Pure.
+    """
+    if "looked_up" in counts:
+        return counts["stopped"], counts["looked_up"]
+    reasons = counts["reasons"]
+    looked_up = max(counts["leads"] - sum(reasons.get(code, 0) for code in IN_DOUBT), 0)
+    return min(reasons.get(ReasonCode.ON_REGISTER, 0), looked_up), looked_up
 
 
 @dataclass(slots=True)

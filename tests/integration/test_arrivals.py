@@ -128,6 +128,20 @@ def test_every_lead_counts_once_by_verdict_and_under_each_of_its_reasons(seeded:
     assert (report.register_name, report.register_as_of) == ("nix", REGISTER_AS_OF)
 
 
+def test_what_the_register_stops_is_told_of_the_leads_alone_that_it_could_be_asked_about(seeded: Seeded) -> None:
+    load_listed(seeded.service, seeded.service.settings.data_dir, [f"+{FIRST}", LISTED], REGISTER_AS_OF)
+    file = file_of(seeded, [FIRST, FIRST + 1])
+    fresh = screened(seeded, file)
+    seeded.clock.at += timedelta(days=90)
+    stale = screened(seeded, file)
+
+    assert (fresh.stopped, fresh.looked_up) == (1, 2)
+    assert stale.reasons == {"on_register": 1, "register_stale": 2}
+    assert (stale.stopped, stale.looked_up) == (0, 0)
+    with seeded.service.store.reading() as session:
+        assert newest_arrival(session, OPERATOR, file) == stale
+
+
 def test_the_counts_are_those_of_a_check_of_each_number(seeded: Seeded) -> None:
     """Whatever is known of a number, on record by other ways too: the report has no rules of its own."""
     from dnc.gate import Question

@@ -331,6 +331,16 @@ def test_what_was_on_the_register_when_it_came_pauses_and_what_was_listed_later_
     assert overseen_now(overseen) == ["tavling"]
 
 
+def test_a_lead_on_a_register_that_was_too_old_to_ask_is_no_lead_on_the_register(overseen: Overseen) -> None:
+    early = overseen.deliver("tavling", numbers(100))
+    late = overseen.deliver("tavling", numbers(100, 500))
+    screened(overseen, early, "tavling", leads=100, at=NOW - DAY, on_register=30, register_stale=100)
+    screened(overseen, late, "tavling", leads=100, at=NOW - DAY, on_register=1)
+
+    assert counted(source(overseen, "tavling"), Figure.ON_REGISTER) == (1, 100)
+    assert overseen_now(overseen) == []
+
+
 def test_what_somebody_has_paused_already_is_left_as_it_is(overseen: Overseen) -> None:
     overseen.deliver("tavling", numbers(100), rejected=100)
     with overseen.store.writing() as session:
