@@ -92,6 +92,7 @@ def test_rules_that_could_not_be_read_leave_the_answer_unknown() -> None:
 
     assert (codes(decision), decision.verdict) == (["fact_missing"], Verdict.UNKNOWN)
     assert decision.reasons[0].missing == ("seller_rules",)
+    assert ask(campaign=replace(CAMPAIGN, rules=None), holds=None).reasons[0].missing == ("holds", "seller_rules")
 
 
 def test_a_seller_that_opens_later_calls_later() -> None:
