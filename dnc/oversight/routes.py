@@ -85,11 +85,12 @@ def oversight_api(store: Store) -> Api:
         return QuarantineDocument(quarantined=[named] if is_new else [], already=[] if is_new else [named])
 
     @api.get("/v1/league", right=Right.READ_LEAGUE)
-    def read_league(query: LeagueQuestion, caller: Caller, session: Session) -> LeagueDocument:
+    def read_league(query: LeagueQuestion, caller: Caller) -> LeagueDocument:
         """Return how suppliers and sources stand on compliance, the worst first."""
-        now = clock.now()
-        policy = oversight_policy_at(now.date())
-        table = league(session, caller, now=now, period=timedelta(days=query.days), policy=policy)
+        with store.snapshot() as session:
+            now = clock.now()
+            policy = oversight_policy_at(now.date())
+            table = league(session, caller, now=now, period=timedelta(days=query.days), policy=policy)
         return league_document(table)
 
     return api

@@ -1,6 +1,7 @@
 """Complaints, walk-backs, quarantines and the league over HTTP."""
 
 import pytest
+from sqlalchemy import event
 
 from core.access import Role
 from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered, captured_log, refused
@@ -15,6 +16,8 @@ from tests.seeding import (
     PARTNER_SOURCE,
     SELLER,
     WITHOUT_SOURCE,
+    add_test_source,
+    import_leads,
 )
 
 
@@ -185,3 +188,24 @@ def test_the_league_shows_each_figure_with_its_interval(ringklar: Ringklar) -> N
     assert one["figures"]["complained"]["share"] is None, "no call is known"
     for query in ("?days=0", "?days=3661", "?days=x"):
         refused(ringklar.get(f"/v1/league{query}", Role.LEAD_MANAGER), 422, "invalid-input")
+
+
+def test_the_league_is_of_one_state_while_a_sources_first_file_comes(ringklar: Ringklar) -> None:
+    service = ringklar.service
+    add_test_source(service, "senkommen", "kronan", SELLER, "Senkommen 2026", "Du var med i Senkommen 2026.")
+    came: list[str] = []
+
+    def come(*told: object) -> None:
+        if "rows_rejected" in str(told[2]) and not came:
+            came.append("senkommen")
+            import_leads(service, service.settings.data_dir, "senkommen", [FROM_LIST])
+
+    event.listen(service.store.engine, "after_cursor_execute", come)
+    try:
+        table = answered(ringklar.get("/v1/league", Role.LEAD_MANAGER), 200)
+    finally:
+        event.remove(service.store.engine, "after_cursor_execute", come)
+
+    assert came
+    [one] = [one for one in table["sources"] if one["slug"] == "senkommen"]
+    assert (one["deliveries"], one["figures"]["missing_evidence"]["of"]) == (0, 0)
