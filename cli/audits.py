@@ -9,6 +9,7 @@ from cli.context import FINDING, answer, caller, json_option, refusals, service
 from cli.times import INSTANT
 from dnc.auditor.auditing import Scope, audit, differences_of, excused_of
 from dnc.auditor.schemas import audit_document, difference_document
+from dnc.auditor.trying import Difference
 
 SHOWN = 100
 
@@ -44,7 +45,7 @@ def audit_command(since: datetime | None, everything: bool, as_json: bool) -> No
     if counts.in_flight:
         lines.append(f"  {counts.in_flight} that a change in the same moments explains")
         lines += [f"    check {one.check_id}: {one.what}" for one in excused]
-    lines += [f"  {one.against.value}: check {one.check_id}: {one.what}" for one in found]
+    lines += [f"  {one.against.value}: {_place(one)}: {one.what}" for one in found]
     if counts.differences > len(found):
         lines.append(f"  and {counts.differences - len(found)} more: GET /v1/audits/{report.id}/differences")
     differences = [difference_document(one).model_dump(mode="json") for one in found]
@@ -55,3 +56,8 @@ def audit_command(since: datetime | None, everything: bool, as_json: bool) -> No
     answer(as_json, document, "\n".join(lines))
     if counts.differences:
         sys.exit(FINDING)
+
+
+def _place(one: Difference) -> str:
+    """Return the check's id; of what has none, as an answer of a screening, its ledger entry."""
+    return f"chain {one.chain}, entry {one.seq}" if one.check_id is None else f"check {one.check_id}"

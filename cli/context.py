@@ -51,6 +51,8 @@ def refusals(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not all(map(_is_text, kwargs.values())):
+            raise click.UsageError("what was given is not text in UTF-8")
         try:
             with storage_faults():
                 return command(*args, **kwargs)
@@ -67,6 +69,13 @@ def refusals(command: Callable[P, R]) -> Callable[P, R]:
             sys.exit(FINDING)
 
     return run
+
+
+def _is_text(given: object) -> bool:
+    """Say whether what a command was given can be kept as text; a file may have any name."""
+    if isinstance(given, tuple):
+        return all(map(_is_text, given))
+    return not isinstance(given, str) or given.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in given)
 
 
 def refuse(error: ServiceError) -> NoReturn:

@@ -1,13 +1,14 @@
 """``ringklar leads export``, ``recipient`` and ``canaries``: leads handed out, to whom, and where they showed up."""
 
 import os
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from cli.tables import made
+from cli.tables import made, unfinished
 from cli.times import INSTANT
 from dnc.canaries import look_for_canaries, report_sighting, sightings
 from dnc.exports import make_export
@@ -56,9 +57,10 @@ def export(target: Path, campaign: str, to: str, as_json: bool) -> None:
 
     It is no permission: each number is to be checked before it is called. OUT appears when the export is on record.
     """
-    unfinished = target.with_name(target.name + ".part")
-    unfinished.unlink(missing_ok=True)
-    descriptor = made(unfinished, os.O_EXCL)
+    part = unfinished(target)
+    with suppress(OSError):  # one that cannot be removed cannot be made either
+        part.unlink()
+    descriptor = made(part, os.O_EXCL)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file, service() as built:
             exported = make_export(
@@ -70,9 +72,9 @@ def export(target: Path, campaign: str, to: str, as_json: bool) -> None:
                 file=file,
                 now=built.clock.now(),
             )
-        unfinished.replace(target)
+        part.replace(target)
     finally:
-        unfinished.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
     document = {
         "id": exported.id,
         "campaign": exported.campaign,

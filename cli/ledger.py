@@ -1,6 +1,7 @@
 """``ringklar ledger``: the record, verified and handed out."""
 
 import os
+import re
 import sys
 from dataclasses import asdict
 from datetime import datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 import click
 
 from cli.context import FINDING, answer, json_option, refusals, service
-from cli.tables import made
+from cli.tables import made, unfinished
 from cli.times import INSTANT
 from core.checkpoints import make_checkpoint, public_key
 from core.errors import StorageUnavailable
@@ -43,11 +44,11 @@ def verify_ledger(export: Path | None, key: str | None, stamps_ca: Path | None, 
     Of the database itself, the rows that the ledger speaks of are compared with it too.
     """
     fault = None if stamps_ca is None else _stamp_verifier(stamps_ca).fault
+    if key is not None and not re.fullmatch("[0-9a-f]{64}", key):
+        raise click.UsageError("a public key has 64 hex digits")
     if export is not None:
         if key is None:
             raise click.UsageError("an export is verified with --public-key, had from elsewhere than the export")
-        if len(key) != 64 or not all(letter in "0123456789abcdef" for letter in key):  # noqa: PLR2004 - Ed25519
-            raise click.UsageError("a public key has 64 hex digits")
         verified = verify(read_export(export), key, fault)
         findings = list(verified.findings)
         if not verified.checkpoints:  # all of it may be made up
@@ -72,10 +73,17 @@ def verify_ledger(export: Path | None, key: str | None, stamps_ca: Path | None, 
         f"{verified.entries} entries in {verified.chains} chains under {verified.checkpoints} checkpoints: {outcome}"
     ]
     lines += _beside(verified)
-    lines += [f"  {one.what}: chain {one.chain}, entry {one.seq}: {one.detail}" for one in findings]
+    lines += [f"  {one.what}: {_place(one)}{one.detail}" for one in findings]
     answer(as_json, document, "\n".join(lines))
     if findings:
         sys.exit(FINDING)
+
+
+def _place(one: Finding) -> str:
+    """Return the chain and entry that the finding is of, if it is of one."""
+    if one.chain is None:
+        return ""
+    return f"chain {one.chain}: " if one.seq is None else f"chain {one.chain}, entry {one.seq}: "
 
 
 def _stamp_verifier(certificates: Path) -> StampVerifier:
@@ -114,8 +122,8 @@ def export(file: Path, since: datetime | None, until: datetime | None, as_json: 
     """
     if since is not None and until is not None and since >= until:
         raise click.UsageError("the part ends before it begins")
-    unfinished = file.with_name(file.name + ".part")
-    descriptor = made(unfinished, os.O_TRUNC)
+    part_file = unfinished(file)
+    descriptor = made(part_file, os.O_TRUNC)
     try:
         with os.fdopen(descriptor, "wb") as target, service() as built:
             make_checkpoint(built.store)
@@ -125,11 +133,11 @@ def export(file: Path, since: datetime | None, until: datetime | None, as_json: 
                 lines = export_ledger(session, key, target, part)
             target.flush()
             os.fsync(target.fileno())
-        unfinished.replace(file)
+        part_file.replace(file)
     except OSError as error:
         raise StorageUnavailable(f"the export could not be written ({error.strerror})") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        part_file.unlink(missing_ok=True)
     document = {"lines": lines, "public_key": key, "after": part.after, "to": part.to}
     answer(as_json, document, f"{lines} lines; the public key is {key}")
 

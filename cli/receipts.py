@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from cli.tables import made
+from cli.tables import made, unfinished
 from leads.kept_rows import kept_rows
 from leads.receipts import receipt_of
 from leads.row_proofs import proof_of
@@ -49,10 +49,10 @@ def _give(document: dict[str, object], out: Path | None, as_json: bool, told: st
     if out is None:
         answer(True, document, "")
         return
-    unfinished = out.with_name(f"{out.name}.part")
-    with os.fdopen(made(unfinished, os.O_TRUNC), "w", encoding="utf-8") as file:  # a proof is personal data
+    part = unfinished(out)
+    with os.fdopen(made(part, os.O_TRUNC), "w", encoding="utf-8") as file:  # a proof is personal data
         file.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
         file.flush()
         os.fsync(file.fileno())
-    unfinished.replace(out)
+    part.replace(out)
     answer(as_json, {"file": str(out)}, f"{out}: {told}")

@@ -20,6 +20,18 @@ def made(out: Path, how: int) -> int:
         raise click.UsageError(f"{out} cannot be made: {error.strerror}") from error
 
 
+def unfinished(out: Path) -> Path:
+    """Return the file in which what is to be ``out`` is written until it is whole.
+
+    Raises:
+        UsageError: ``out`` names no file.
+    """
+    try:
+        return out.with_name(f"{out.name}.part")
+    except ValueError as error:
+        raise click.UsageError("the file to write to has no name") from error
+
+
 def write_table(out: Path, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write the rows to a CSV file that its owner alone may read, and that was not there before.
 

@@ -258,6 +258,8 @@ def _appearing(target: Path) -> Iterator[BinaryIO]:
         InvalidInput: its folder takes no file; the block is not begun.
         StorageUnavailable: the disk did not take the rest.
     """
+    if not target.name:
+        raise InvalidInput("the result cannot be written (it has no name)")
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         opened = unfinished.open("wb")

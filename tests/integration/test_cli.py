@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from errno import ENOSPC
@@ -10,10 +11,15 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import select
 
 from cli.main import main
 from core.ledger import canonical
+from dnc import deciding
+from dnc.policy import SE_OPT_IN_PROPOSAL
+from leads.models import LeadFile
 from tests.integration.seeds import seeded_service, verified
+from tests.screened import file_in, screened
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, OPTED_OUT, SELLER, Seeded
 
 AT = ["--at", "2026-11-24T10:00:00+01:00"]
@@ -314,3 +320,47 @@ def test_no_spreadsheet_takes_what_a_carrier_wrote_for_a_formula(shell: Shell, t
     assert rows[0]["number"] == FROM_LIST
     assert found.stat().st_mode & 0o077 == 0
     assert shell.run("calls", "match", str(file), "--seller", SELLER, "--list", str(found)).exit_code == 2
+
+
+def test_an_audit_names_the_entry_of_a_screened_answer_that_differs(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "policy_for", lambda _country, _at: SE_OPT_IN_PROPOSAL)
+    screened(shell.seeded, file_in(tmp_path, [FROM_PARTNER]))
+
+    done = shell.run("audit")
+    assert done.exit_code == 1
+    assert re.search(r"^  facts: chain \d+, entry \d+: policy would differ$", done.output, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("key", "revoke", "bj\udcf6rn"),
+        ("leads", "import", __file__, "--source", "kalla", "--map", "number=K\udcf6ln"),
+        ("ledger", "export", ""),
+        ("leads", "export", "", "--campaign", CAMPAIGN, "--to", "processor"),
+        ("leads", "export", "a" * 300, "--campaign", CAMPAIGN, "--to", "processor"),
+        ("leads", "receipt", "LEAD FILE", "--out", ""),
+        ("screen", "NUMBERS", "", "--campaign", CAMPAIGN),
+        ("ledger", "verify", "--public-key", "not hex"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_what_cannot_be_kept_or_written_is_wrong_usage(shell: Shell, tmp_path: Path, words: tuple[str, ...]) -> None:
+    with shell.seeded.service.store.reading() as session:
+        meant = {"LEAD FILE": str(session.scalar(select(LeadFile.id).limit(1)))}
+    meant["NUMBERS"] = str(file_in(tmp_path, [FROM_PARTNER]))
+    done = shell.run(*(meant.get(word, word) for word in words))
+
+    assert done.exit_code == 2
+    assert done.output.startswith(("Usage: ", "ringklar: "))
+
+
+def test_a_finding_of_no_entry_names_none(shell: Shell, tmp_path: Path) -> None:
+    shell.run("ledger", "export", str(tmp_path / "ledger.jsonl"))
+
+    done = shell.run("ledger", "verify", "--export", str(tmp_path / "ledger.jsonl"), "--public-key", "0" * 64)
+    assert done.exit_code == 1
+    assert "checkpoint: the signature of checkpoint 1 does not verify" in done.output
+    assert "None" not in done.output
