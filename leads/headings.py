@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from leads.errors import UnclearHeadings
-from leads.identities import HIDDEN, without_identities
+from leads.identities import HIDDEN, without_identities, without_slipped_identities
 from leads.synonyms import OTHER_IDENTITIES
 from leads.synonyms import SYNONYMS as FIELD_WORDS
 
@@ -79,7 +79,8 @@ class Columns:
     def blanked(self, cells: Sequence[str]) -> list[str]:
         """Return the cells of a row as they may be kept: personal identity numbers are hidden.
 
-        A row whose cells cannot be told apart has everything of their shape hidden.
+        A row whose cells cannot be told apart has everything of their shape hidden, any other what slipped into a
+        column of something else.
         """
         places = self.identity_places
         if not places:
@@ -87,7 +88,7 @@ class Columns:
         if not self._told_apart(cells):
             return [without_identities(cell) for cell in cells]
         hidden = {place for place in places if cells[place].strip()}
-        return [HIDDEN if place in hidden else cell for place, cell in enumerate(cells)]
+        return [HIDDEN if place in hidden else without_slipped_identities(cell) for place, cell in enumerate(cells)]
 
     def blanked_text(self, text: str, cells: Sequence[str]) -> str:
         """Return a row as it stands in the file, ``cells`` being the same row's, with what ``blanked`` hides hidden."""
@@ -99,7 +100,7 @@ class Columns:
         for cell in filter(None, (cells[place].strip() for place in places)):
             written = next((form for form in (cell, cell.replace('"', '""')) if form in text), None)
             text = without_identities(text) if written is None else text.replace(written, HIDDEN)
-        return text
+        return without_slipped_identities(text)
 
     def _told_apart(self, cells: Sequence[str]) -> bool:
         width = len(self.headings)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from core.numbers import Number, NumberFault, read_valid_number
 from leads.evidence import Evidence, read_channels, read_ip, read_sellers, read_text_version, read_url
 from leads.headings import Columns, Field
-from leads.identities import EARLIEST_BIRTH, Identity, read_identity
+from leads.identities import EARLIEST_BIRTH, Identity, read_identity, without_slipped_identities
 from leads.terms import RowState
 
 LOCAL_TIME = ZoneInfo("Europe/Stockholm")
@@ -147,6 +147,7 @@ class Settler:
         self._reference = _Text(places, (Field.PARTNER_REFERENCE,))
         self._birth_date, self._collected_at = places.get(Field.BIRTH_DATE), places.get(Field.COLLECTED_AT)
         self._identity = places.get(Field.IDENTITY) if identity else None
+        self._may_slip = bool(columns.identity_places)
         self._evidence = _EvidenceCells(places, received_at) if _EVIDENCE & places.keys() else None
         self._latest_birth, self._latest_collection = received_at.date(), received_at + CLOCK_SKEW
 
@@ -179,6 +180,8 @@ class Settler:
         if town := self._town.of(cells):
             address = f"{address}, {town}" if address else town
         email, reference = self._email.of(cells), self._reference.of(cells)
+        if self._may_slip:
+            name, address, email = map(without_slipped_identities, (name, address, email))
         if len(name) > NAME or len(address) > ADDRESS or len(email) > EMAIL or len(reference) > REFERENCE:
             reasons.append(RowReason.TEXT_TOO_LONG)
         birth_date = collected_at = None

@@ -172,6 +172,32 @@ def test_a_row_whose_cells_cannot_be_told_apart_loses_all_that_looks_like_one() 
     assert columns.blanked_text(line, [line]) == '"070-174 06 05;[personnummer];[personnummer]'
 
 
+def test_a_row_that_slipped_by_a_cell_has_the_number_hidden_where_it_came_to_stand() -> None:
+    columns = read_headings(["Tel", "Namn", "Ort", "Personnr", "Mobil 2"])
+    slipped = ["070-174 06 05", "Anna", "", "Malmö", "900602-2397"]
+    together = ["Anna 199006022397, 9006022397", "", "900602-2398", "900602\u20132397", "0701740605"]
+
+    assert columns.blanked(slipped) == ["070-174 06 05", "Anna", "", "[personnummer]", "[personnummer]"]
+    assert columns.blanked_text(";".join(slipped), slipped) == "070-174 06 05;Anna;;[personnummer];[personnummer]"
+    assert columns.blanked(together) == [
+        "Anna [personnummer], [personnummer]",
+        "",
+        "900602-2398",
+        "[personnummer]",
+        "0701740605",
+    ]
+
+
+def test_no_phone_number_is_taken_for_one_that_slipped() -> None:
+    columns = read_headings(["Tel", "Personnr", "Mobil 2"])
+    phones = [f"07017406{last:02}" for last in range(5, 100)]
+
+    for phone in phones:
+        for written in (phone, f"+46{phone[1:]}", f"{phone} / {phones[0]}", f"{phone[:6]}-{phone[6:]}"):
+            cells = [written, "", written]
+            assert columns.blanked(cells) == cells
+
+
 def test_a_cell_that_the_file_writes_otherwise_is_hidden_all_the_same() -> None:
     columns = read_headings(["Tel", "Personnr"])
 

@@ -45,6 +45,21 @@ def test_a_good_row_gives_its_number_and_person() -> None:
     assert row.person.partner_reference == "R1"
 
 
+def test_a_personal_identity_number_that_slipped_into_name_or_address_is_not_kept_with_the_lead() -> None:
+    columns = read_headings(["tel", "namn", "gata", "personnr", "ort", "e-post"])
+    slipped = RawRow(1, ["070-174 06 05", "Åsa 900602-2397", "Storgatan 1", "lgh 1101", "199006022397", "900602-2397"])
+
+    row = settle(slipped, columns, RECEIVED)
+
+    assert row.state is RowState.ACCEPTED
+    assert row.person is not None
+    assert (row.person.name, row.person.address, row.person.email) == (
+        "Åsa [personnummer]",
+        "Storgatan 1, [personnummer]",
+        "[personnummer]",
+    )
+
+
 def test_a_child_is_a_lead_with_its_birth_date_for_the_decision_to_deny() -> None:
     row = settled(född="2015-02-28")
 
