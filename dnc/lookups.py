@@ -249,7 +249,8 @@ def _leads(
 ) -> list[LeadOrigin]:
     """Return the leads whose file had come by then, oldest first, with the pauses of that moment."""
     moment = min(as_of, known_at)
-    origins = [one for one in leads_on(session, number, seller_id) if one.received_at <= moment]
+    found = leads_on(session, number, seller_id)
+    origins = [one for one in found if one.received_at is not None and one.received_at <= moment]
     if not origins:
         return []
     connection = session.connection()

@@ -234,7 +234,7 @@ class HoldDocument(Document):
 
 
 class LeadDocument(Document):
-    """A lead's origin; of a bought list, sales staff are given neither name nor supplier."""
+    """A lead's origin; of a bought list, sales staff are given no name, supplier or moment: those tell lists apart."""
 
     kind: str
     source: str | None
@@ -247,7 +247,7 @@ class LeadDocument(Document):
     file_sha256: str | None
     row: int | None
     collected_at: Instant | None
-    received_at: Instant
+    received_at: Instant | None
     expires_at: Instant | None
     paused: bool
 

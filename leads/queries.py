@@ -20,8 +20,8 @@ from leads.terms import SourceKind
 class LeadOrigin:
     """One lead and its whole chain of origin.
 
-    The names are None once ``without_supplier`` has taken them away, and so is the assessment, whose title may hold
-    one. ``sha256`` and ``row_no`` find the row in the file as it was delivered; rows count from 1 below the headings.
+    The names are None once ``without_supplier`` has taken them away, and so are the assessment, whose title may hold
+    one, and the moments, which are those of one file. ``sha256`` and ``row_no`` find the row in the file as it was delivered; rows count from 1 below the headings.
     """
 
     lead_id: str
@@ -44,8 +44,8 @@ class LeadOrigin:
     partner_reference: str | None
     birth_date: date | None
     collected_at: datetime | None
-    received_at: datetime
-    expires_at: datetime
+    received_at: datetime | None
+    expires_at: datetime | None
     source_paused: bool
     supplier_paused: bool
     file_paused: bool
@@ -77,7 +77,7 @@ def leads_on(session: Session, number: int, seller_id: str | None = None) -> Seq
 
 
 def without_supplier(origin: LeadOrigin) -> LeadOrigin:
-    """Return the origin as sales and dialers may see it: for a bought list, nothing that tells who sold it.
+    """Return the origin as sales and dialers may see it: of a bought list nothing that tells who sold it, nor which.
 
     A partner's stays whole: the person must be told of the very contest, survey or offer.
     """
@@ -94,6 +94,9 @@ def without_supplier(origin: LeadOrigin) -> LeadOrigin:
         sha256=None,
         row_no=None,
         partner_reference=None,
+        collected_at=None,
+        received_at=None,
+        expires_at=None,
     )
 
 

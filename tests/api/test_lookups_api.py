@@ -71,6 +71,14 @@ def test_those_who_call_never_learn_who_sold_a_list_from_any_answer(ringklar: Ri
             assert json.dumps(name)[1:-1] not in answer.text
 
 
+def test_no_moment_tells_sales_one_bought_list_from_another(ringklar: Ringklar) -> None:
+    moments = "collected_at", "received_at", "expires_at"
+    [seen], [whole] = (look_up(ringklar, FROM_LIST, role)["leads"] for role in (Role.SALES, Role.CUSTOMER_SERVICE))
+
+    assert [seen[name] for name in moments] == [None, None, None]
+    assert all(whole[name] for name in moments)
+
+
 def test_sales_see_the_very_contest_of_a_partner(ringklar: Ringklar) -> None:
     seen = look_up(ringklar, FROM_PARTNER, Role.SALES)
 

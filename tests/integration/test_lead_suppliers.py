@@ -290,6 +290,9 @@ TELLING = {
     "sha256",
     "row_no",
     "partner_reference",
+    "collected_at",
+    "received_at",
+    "expires_at",
 }
 PLAIN = {
     "lead_id",
@@ -302,9 +305,6 @@ PLAIN = {
     "basis",
     "lead_file_id",
     "birth_date",
-    "collected_at",
-    "received_at",
-    "expires_at",
     "source_paused",
     "supplier_paused",
     "file_paused",
