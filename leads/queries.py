@@ -21,7 +21,8 @@ class LeadOrigin:
     """One lead and its whole chain of origin.
 
     The names are None once ``without_supplier`` has taken them away, and so are the assessment, whose title may hold
-    one, and the moments, which are those of one file. ``sha256`` and ``row_no`` find the row in the file as it was delivered; rows count from 1 below the headings.
+    one, and the moments, which are those of one file. ``sha256`` and ``row_no`` find the row in the file as it was
+    delivered; rows count from 1 below the headings.
     """
 
     lead_id: str
