@@ -18,7 +18,11 @@ def campaign() -> None:
 @click.option("--seller", required=True, help="The seller's slug.")
 @click.option("--product", required=True, help="Product type, by which customer relations and rules match.")
 @click.option(
-    "--channel", type=click.Choice([channel.value for channel in Channel]), default="voice", show_default=True
+    "--channel",
+    type=click.Choice([channel.value for channel in Channel]),
+    default="voice",
+    show_default=True,
+    help="Whether a person or a machine calls.",
 )
 @click.option("--name", help="What people see; the slug if left out.")
 @click.option("--open-weekends", is_flag=True, help="Call on Saturdays and Sundays too, where the law leaves it.")

@@ -72,7 +72,7 @@ def import_file(file: Path, seller: str, via: str, as_json: bool) -> None:
 @click.argument("opt_out_id")
 @click.option("--asked-at", type=INSTANT, required=True, help="When the person asked to leave the list.")
 @click.option("--verified-by", required=True, help="How it was made sure that the person asked.")
-@click.option("--note", default="")
+@click.option("--note", default="", help="What was said, in few words.")
 @json_option
 @refusals
 def release(opt_out_id: str, asked_at: datetime, verified_by: str, note: str, as_json: bool) -> None:

@@ -27,7 +27,13 @@ def complaint() -> None:
 @complaint.command("add")
 @click.argument("written", metavar="NUMBER")
 @click.option("--seller", required=True, help="The seller's slug.")
-@click.option("--kind", type=click.Choice([kind.value for kind in ComplaintKind]), default="person", show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in ComplaintKind]),
+    default="person",
+    show_default=True,
+    help="Who complained, or to whom.",
+)
 @click.option("--via", required=True, help="How it came: phone, mail, letter …")
 @click.option("--received-at", type=INSTANT, help="When it came; now if left out.")
 @click.option("--note", default="", help="In few words, and no more of the person than is needed.")
@@ -55,7 +61,13 @@ def add(written: str, seller: str, kind: str, via: str, received_at: datetime | 
 
 @complaint.command("walk-back")
 @click.argument("written", metavar="NUMBER")
-@click.option("--part", type=click.Choice([part.value for part in Part]), default="leads", show_default=True)
+@click.option(
+    "--part",
+    type=click.Choice([part.value for part in Part]),
+    default="leads",
+    show_default=True,
+    help="What to list of everybody else from there.",
+)
 @click.option("--cursor", help="Go on from the end of a page.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=PAGE, show_default=True, help="How many a page lists.")
 @json_option

@@ -20,7 +20,13 @@ SHOWN = 30
 @click.option("--until", type=INSTANT, help="Until this moment, which is not of the period.")
 @click.option("--policy", help="Under the policy of this version; under that of their time if left out.")
 @click.option("--campaign", help="Of this campaign alone.")
-@click.option("--by", type=click.Choice([by.value for by in By]), default="source", show_default=True)
+@click.option(
+    "--by",
+    type=click.Choice([by.value for by in By]),
+    default="source",
+    show_default=True,
+    help="What a period's outcome is told by.",
+)
 @json_option
 @refusals
 def replay(

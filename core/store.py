@@ -114,6 +114,13 @@ def _commit(session: Session) -> None:
         raise
 
 
+def _is_unreached(error: OperationalError) -> bool:
+    """Return whether PostgreSQL gave no connection: nothing was asked yet, and no server gave the error a code."""
+    is_ours = type(error.orig).__module__.startswith("psycopg")
+    is_asked = error.statement is not None or error.connection_invalidated
+    return is_ours and not is_asked and getattr(error.orig, "sqlstate", None) is None
+
+
 @contextmanager
 def storage_faults() -> Iterator[None]:
     """Turn what a database does when it cannot serve into one honest refusal; programming errors pass through."""
@@ -122,6 +129,8 @@ def storage_faults() -> Iterator[None]:
     except PoolTimeoutError as error:
         raise StorageUnavailable("no database connection became free in time") from error
     except OperationalError as error:
+        if _is_unreached(error):
+            raise StorageUnavailable("the database cannot be reached, or does not let this account in") from error
         raise StorageUnavailable("the database did not carry out the request; try again") from error
     except DBAPIError as error:
         if error.connection_invalidated:

@@ -48,10 +48,14 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
 
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    yield path
+    yield from (below for below, _command in _below(command, path))
+
+
+def _below(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
     if isinstance(command, click.Group):
         for name, below in command.commands.items():
-            yield from _commands(below, (*path, name))
+            yield from _below(below, (*path, name))
 
 
 @pytest.mark.parametrize("path", list(_commands(main, ())), ids=" ".join)
@@ -60,6 +64,25 @@ def test_every_command_says_what_it_does(path: tuple[str, ...]) -> None:
 
     assert done.exit_code == 0
     assert len(done.output.splitlines()[2].strip()) > 10
+
+
+def test_every_option_says_what_it_is_for() -> None:
+    silent = [
+        (*path, option.name)
+        for path, command in _below(main, ())
+        for option in command.params
+        if isinstance(option, click.Option) and not option.help
+    ]
+
+    assert silent == []
+
+
+def test_a_database_that_cannot_be_reached_is_told_as_that(shell: Shell) -> None:
+    done = shell.run("migrate", RINGKLAR_DATABASE_URL="postgresql://somebody:hidden@127.0.0.1:1/ringklar")
+
+    assert done.exit_code == 1
+    assert "cannot be reached, or does not let this account in" in done.output
+    assert "hidden" not in done.output
 
 
 def test_a_word_that_is_no_command_is_wrong_usage() -> None:
