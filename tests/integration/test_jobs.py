@@ -20,7 +20,7 @@ from jobs.leader import Election, FencedStore, Leadership, NoLongerLeader
 from jobs.models import JobRun, LeaderLease
 from jobs.register_inbox import RegisterInbox
 from jobs.run import run_due
-from jobs.schedule import enqueue
+from jobs.schedule import Schedule, enqueue
 from jobs.tasks import Task, tasks_for, warn_of_registers
 from service import Service
 from tests.registers import LISTED, NOON, in_force_id, load, written_file
@@ -166,6 +166,36 @@ def test_a_task_enqueued_twice_runs_once(service: Service, leadership: Leadershi
     run_due(leadership.store, [task])
 
     assert ran == [NOON]
+
+
+def test_a_clock_that_is_put_back_or_ahead_keeps_no_task_waiting(service: Service, leadership: Leadership) -> None:
+    clock = service.clock
+    assert isinstance(clock, FixedClock)
+    task = Task("count", MINUTE, lambda store, now: "counted")
+    schedule = Schedule(leadership.store, [task], lambda: None)
+    schedule.start()
+    try:
+        assert run_due(leadership.store, [task])
+        for hours in (3, -2, 24, -1):
+            clock.at += timedelta(hours=hours)
+            _until(lambda: bool(run_due(leadership.store, [task])), f"no run after {hours} hours")
+    finally:
+        schedule.stop()
+
+
+def test_a_run_that_was_written_down_by_a_clock_ahead_is_due_again(service: Service, leadership: Leadership) -> None:
+    clock = service.clock
+    assert isinstance(clock, FixedClock)
+    task = Task("count", timedelta(hours=1), lambda store, now: "counted")
+    clock.at += timedelta(minutes=40)
+    assert enqueue(leadership.store, task)
+    run_due(leadership.store, [task])
+
+    clock.at -= timedelta(minutes=30)
+
+    assert enqueue(leadership.store, task)
+    assert run_due(leadership.store, [task]) == {"count": "counted"}
+    assert not enqueue(leadership.store, task)
 
 
 def test_a_task_that_raises_is_recorded_and_does_not_stop_the_others(service: Service, leadership: Leadership) -> None:
