@@ -1,5 +1,8 @@
 """The command ``ringklar``."""
 
+import sys
+from types import TracebackType
+
 import click
 
 from cli.places import Places
@@ -44,3 +47,11 @@ def main() -> None:
 
     Settings are RINGKLAR_* variables; see docs/configuration.md. Exit codes: 0 ok, 1 a finding, 2 wrong usage.
     """
+    sys.excepthook = _tell
+
+
+def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Tell what nothing caught without the values in it, which may be a person's."""
+    from web.observe import tell_failure
+
+    tell_failure(kind, error, trace)

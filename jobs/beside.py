@@ -19,6 +19,7 @@ from core.config import Settings, load_settings
 from core.errors import Kind, ServiceError
 from leads.importer import read_lead_file
 from service import build_service, environment_for
+from web.observe import tell_failure
 
 AT_ONCE = 2
 """How many processes read at once: more would take the checks' share of the processor."""
@@ -123,4 +124,5 @@ def main(lead_file_id: str) -> int:
 
 
 if __name__ == "__main__":
+    sys.excepthook = tell_failure
     sys.exit(main(sys.argv[1]))

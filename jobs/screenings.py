@@ -14,6 +14,7 @@ from dnc.screenings.recording import move_on
 from dnc.screenings.work import work_on
 from jobs.beside import ROOT
 from service import build_service, environment_for
+from web.observe import tell_failure
 
 
 class ScreeningWork:
@@ -58,4 +59,5 @@ def main(screening_id: str) -> int:
 
 
 if __name__ == "__main__":
+    sys.excepthook = tell_failure
     sys.exit(main(sys.argv[1]))

@@ -12,12 +12,14 @@ import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import TracebackType
 
 from flask import Flask, Response, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from pydantic import ValidationError
 from sqlalchemy.exc import StatementError
 
+from core.errors import ServiceError
 from core.ids import new_id
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -36,7 +38,8 @@ _KEPT_OR_LONG_DIGITS = re.compile(
 )
 SERVER = "gunicorn.error"
 """The log of the server in front of the application."""
-_QUOTED = re.compile(r"b?['\"]")
+_QUOTE = re.compile(r"b?['\"]")
+_QUOTED = re.compile(r"(['\"`]).*['\"`]", re.DOTALL)
 DRIVERS = {"psycopg", "psycopg_pool", "sqlite3", "pysqlite3"}
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
@@ -74,7 +77,7 @@ class JsonLines(logging.Formatter):
 
 def _event(record: logging.LogRecord) -> str:
     """Return what happened; of what could not be read as a request only that, for the server quotes what was sent."""
-    return _QUOTED.split(str(record.msg), 1)[0] if record.name == SERVER else record.getMessage()
+    return _QUOTE.split(str(record.msg), 1)[0] if record.name == SERVER else record.getMessage()
 
 
 def mask(text: str) -> str:
@@ -89,7 +92,8 @@ def told(error: BaseException) -> Iterator[str]:
     """Yield what a log may have of an error and of what caused it: kind, places in the code, and text without values.
 
     The text of a database's error quotes rows and parameters, and that of a schema's quotes the input: of these only
-    the kind, the database's own code and the constraint's name are told.
+    the kind, the database's own code and the constraint's name are told. Of any other text but our own refusals' what
+    stands in quotes is left out: it may be a cell of a file.
     """
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None and cause is not error:
@@ -114,9 +118,12 @@ def _text_of(error: BaseException) -> str:
         if code is None and type(error).__name__ == "OperationalError":
             return str(error)  # what the network said: no statement was carried out, so no value is told
         return f"code {code}, constraint {constraint}"
-    if type(error).__module__.startswith("gunicorn."):
-        return "of the server"  # its text quotes what was sent
-    return str(error)
+    return error.detail if isinstance(error, ServiceError) else _QUOTED.sub(r"\1…\1", str(error))
+
+
+def tell_failure(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    """Tell on standard error what nothing caught, as the log would, for ``sys.excepthook``."""
+    print(mask("\n".join(["ringklar: it failed, as it should not", *told(error)])), file=sys.stderr)  # noqa: T201
 
 
 def log_as_json(level: str) -> None:

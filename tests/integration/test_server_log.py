@@ -1,11 +1,15 @@
 """What the log has of a request that is no HTTP: that it came and what was wrong, nothing of what it says."""
 
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from core.access import Role
 from tests.integration.serving import Server, environment_of
@@ -55,3 +59,31 @@ def test_what_cannot_be_read_as_a_request_is_refused_and_not_written_to_the_log(
     assert len(refused) == 4
     assert all(event.startswith("Invalid request from ip=127.0.0.1: ") for event in refused), refused
     assert not [line for line in lines if line["level"] == "error"]
+
+
+def test_a_failure_of_a_command_quotes_nothing(on_sqlite: Seeded, tmp_path: Path) -> None:
+    with on_sqlite.service.store.writing() as session:
+        session.execute(text("UPDATE lead_files SET format = :said"), {"said": PERSON})
+        lead_file = session.scalar(text("SELECT id FROM lead_files"))
+
+    failed = _failed(environment_of(on_sqlite, tmp_path, workers=1), "-m", "cli", "leads", "show", str(lead_file))
+
+    assert "ValueError: " in failed, "the kind is told"
+    assert PERSON not in failed
+
+
+@pytest.mark.parametrize("module", ["cli", "jobs.beside", "jobs.screenings"])
+def test_a_process_of_ours_tells_its_failure_as_the_log_would(module: str, tmp_path: Path) -> None:
+    broken = f"import runpy, service; service.build_service = None; runpy.run_module({module!r}, run_name='__main__')"
+    environment = {**os.environ, "RINGKLAR_DATA_DIR": str(tmp_path)}
+
+    failed = _failed(environment, "-c", broken, *(["register", "list"] if module == "cli" else ["nothing"]))
+
+    assert failed.startswith("ringklar: it failed, as it should not\n")
+
+
+def _failed(environment: dict[str, str], *command: str) -> str:
+    """Return what a process that fails writes."""
+    ran = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    return ran.stderr + ran.stdout

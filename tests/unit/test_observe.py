@@ -5,9 +5,12 @@ import sys
 from typing import NoReturn
 
 import pytest
+from gunicorn.http.errors import InvalidChunkSize
+from polars.exceptions import ComputeError
 from pydantic import BaseModel
 
-from web.observe import JsonLines, mask
+from core.errors import NotFound
+from web.observe import JsonLines, mask, told
 
 SHA256 = "46701740605".ljust(63, "a") + "b"
 SAID = "zqhemligtzq"
@@ -77,11 +80,33 @@ def test_an_error_is_told_with_its_causes_and_without_what_a_schema_was_given() 
 
     line = JsonLines().format(record)
 
-    for told in (
+    for part in (
         "LookupError: first",
         "ValidationError: 1 mistakes in Said",
         "ExceptionGroup: several",
         "test_observe.py",
     ):
-        assert told in line
+        assert part in line
     assert SAID not in line
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError(SAID),
+        ValueError(f"Invalid isoformat string: '{SAID}'"),
+        ValueError(f"'o\"{SAID}' is not a valid FileFormat"),
+        ComputeError(f"could not parse `{SAID}\n{SAID}` as dtype `i64` at column 'expires_at'"),
+        OSError(2, "No such file or directory", f"{SAID}.csv"),
+        InvalidChunkSize(SAID.encode()),
+    ],
+)
+def test_what_the_text_of_an_error_quotes_is_left_out(error: Exception) -> None:
+    [line] = told(error)
+
+    assert line.startswith(f"{type(error).__name__}: ")
+    assert SAID not in line
+
+
+def test_a_refusal_of_our_own_is_told_whole() -> None:
+    assert list(told(NotFound("nothing is “called” 'that'"))) == ["NotFound: nothing is “called” 'that'"]
