@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
@@ -22,6 +22,8 @@ from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.secrets import Keyring
 from core.store import Store
+from dnc.call_records.models import CallRecord
+from dnc.call_records.states import NO_CALLS, CallState
 from dnc.models import Canary, CanarySighting, Check, Contact, Export, Recipient
 
 CANARIES = 3
@@ -30,6 +32,8 @@ LIVE = timedelta(days=730)
 CLOCK_SLACK = timedelta(minutes=5)
 LOOKED_AT_ONCE = 1_000
 KEY_ACTOR = "key:"
+NO_SIGHTING = sorted(NO_CALLS | {CallState.MATCHED})
+"""The states of call records that are no call of their own, or one that a check permitted."""
 
 FICTION = (
     range(46701740605, 46701740700),
@@ -52,6 +56,7 @@ class How(StrEnum):
 
     CHECK = "check"
     CONTACT = "contact"
+    CALL_RECORD = "call_record"
     LEAD_FILE = "lead_file"
     REPORT = "report"
 
@@ -191,7 +196,8 @@ def look_for_canaries(store: Store, now: datetime) -> int:
     """Put on record each check and call of a canary that was not its recipient's to make; return how many are new.
 
     A check is the recipient's own if it was asked for the export's seller and, where a key is named for the recipient,
-    by that key. A call is one too many, whoever made it, if its check did not allow it. Idempotent.
+    by that key. A call is one too many, whoever made it, if its check did not allow it; so is one that only a call log
+    tells of, once for each log. Idempotent.
     """
     found = 0
     with store.reading() as session:
@@ -203,6 +209,7 @@ def look_for_canaries(store: Store, now: datetime) -> int:
             for how, subject, seen_at in (
                 *_checks_of(session, canary, keys.get(canary.recipient_id)),
                 *_contacts_of(session, canary),
+                *_call_records_of(session, canary),
             )
         ]
     for canary, how, subject, seen_at in seen:
@@ -237,6 +244,22 @@ def _contacts_of(session: Session, canary: CanaryOut) -> Iterable[tuple[How, str
         .limit(LOOKED_AT_ONCE)
     )
     return [(How.CONTACT, id_, at) for id_, at in session.execute(query)]
+
+
+def _call_records_of(session: Session, canary: CanaryOut) -> Iterable[tuple[How, str, datetime]]:
+    """Return the logs with calls to a canary that no check permitted and that are no contact, not on record.
+
+    By ix_call_records_number_started_at.
+    """
+    query = (
+        select(CallRecord.file_id, func.min(CallRecord.started_at))
+        .where(CallRecord.number == canary.number, CallRecord.started_at >= canary.seeded_at)
+        .where(CallRecord.state.not_in(NO_SIGHTING), CallRecord.contact_id.is_(None))
+        .where(~_on_record(canary, How.CALL_RECORD, CallRecord.file_id))
+        .group_by(CallRecord.file_id)
+        .order_by(CallRecord.file_id)
+    )
+    return [(How.CALL_RECORD, file_id, at) for file_id, at in session.execute(query) if at is not None]
 
 
 def _on_record(canary: CanaryOut, how: How, subject: Any) -> Any:  # Any: a column, and a condition on it

@@ -294,7 +294,7 @@ class Canary(Base):
 
 
 class CanarySighting(Base):
-    """A canary showed up where it should not; append-only. ``subject`` is the check, contact, lead file or report."""
+    """A canary showed up where it should not; append-only. ``subject`` is the check, contact, file or report."""
 
     __tablename__ = "canary_sightings"
     __table_args__ = (

@@ -14,6 +14,7 @@ from core.access import ApiKey, Caller, Role, create_key, operator
 from core.errors import Forbidden
 from core.ledger import LedgerEntry
 from dnc.arrivals import report_arrival
+from dnc.call_records.models import CallRecord, CallRecordFile
 from dnc.campaigns import close_campaign
 from dnc.canaries import CANARIES, How, Sighting, fiction, look_for_canaries, report_sighting, sightings
 from dnc.contacts import Outcome, log_contact
@@ -280,6 +281,42 @@ def test_a_call_that_was_not_allowed_is_a_sighting_whoever_made_it(seeded: Seede
 
     assert look_for_canaries(service.store, now) == 1
     assert [(one.how, one.subject) for one in seen(seeded)] == [(How.CONTACT, contact)]
+
+
+def test_a_call_in_a_call_log_that_nobody_checked_is_a_sighting_once_a_file(seeded: Seeded) -> None:
+    handed, service = exported(seeded), seeded.service
+    seeded.clock.at += timedelta(days=1)
+    called, early = seeded.clock.now(), seeded.clock.now() - timedelta(days=2)
+    rows = [
+        (handed.canaries[0], called, "without_check"),
+        (handed.canaries[0], called + timedelta(hours=1), "without_check"),
+        (handed.canaries[1], called, "matched"),
+        (handed.canaries[1], called, "repeated"),
+        (handed.canaries[2], early, "without_check"),
+    ]
+    with service.store.writing() as session:
+        file = CallRecordFile(
+            id="00000000-0000-7000-8000-000000000001",
+            seller_id=seeded.other_seller_id,
+            sha256="0" * 64,
+            asked="0" * 64,
+            file_name="samtal.csv",
+            size=1,
+            received_at=called,
+            received_by="tests",
+        )
+        session.add(file)
+        session.flush()
+        session.add_all(
+            CallRecord(file_id=file.id, row_no=no, number=number, started_at=at, state=state)
+            for no, (number, at, state) in enumerate(rows, start=1)
+        )
+
+    assert look_for_canaries(service.store, seeded.clock.now()) == 1
+    assert look_for_canaries(service.store, seeded.clock.now()) == 0
+
+    [one] = seen(seeded)
+    assert (one.how, one.subject, one.number, one.seen_at) == (How.CALL_RECORD, file.id, handed.canaries[0], called)
 
 
 def test_a_reported_number_is_kept_only_if_it_is_a_canary_of_the_seller(seeded: Seeded) -> None:
