@@ -21,6 +21,7 @@ from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
 
 from core.clock import from_microseconds, to_microseconds
+from core.errors import StorageUnavailable
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 BUSY_TIMEOUT_MS = 5_000
@@ -131,6 +132,9 @@ def open_engine(
     No error of either tells a parameter's value: it may be a number.
     ``patience_ms``: how long a statement waits for another's lock.
     ``prepared_statements``: PostgreSQL plans a repeated statement once; not behind PgBouncer in transaction mode.
+
+    Raises:
+        StorageUnavailable: the folder cannot be made.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -169,7 +173,10 @@ def _open_sqlite(url: str, path: str | None, pool_size: int, patience_ms: int) -
     import pysqlite3.dbapi2 as sqlite
 
     if path and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageUnavailable(f"the database's folder cannot be made ({type(error).__name__})") from error
     engine = create_engine(
         url,
         module=sqlite,
