@@ -42,7 +42,10 @@ class WashDocument(Document):
 
 
 class ArrivalDocument(Document):
-    """What one screening found. A lead counts once by verdict, and under each of its reasons."""
+    """What one screening found. A lead counts once by verdict, and under each of its reasons.
+
+    Of ``looked_up`` leads a register in force was asked; ``stopped`` are those of them that it stopped.
+    """
 
     id: str
     lead_file_id: str
@@ -53,6 +56,8 @@ class ArrivalDocument(Document):
     register_as_of: date | None
     leads: int
     callable: int
+    looked_up: int
+    stopped: int
     rows: RowCounts
     verdicts: VerdictCounts
     reasons: dict[ReasonCode, int]
