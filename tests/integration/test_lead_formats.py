@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 import os
-import secrets
+import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -376,14 +376,15 @@ def test_a_delivery_that_cannot_be_read_is_refused_and_leaves_nothing(store: Sto
 def test_an_archive_damaged_far_in_leaves_nothing_though_its_character_set_was_told(
     store: Store, tmp_path: Path, form: Callable[[bytes], bytes]
 ) -> None:
-    rows = "\n".join(f"0701740605;{secrets.token_hex(20)}" for _ in range(20_000))
+    chosen = random.Random("damaged far in")
+    rows = "\n".join(f"0701740605;{chosen.randbytes(20).hex()}" for _ in range(20_000))
     whole, path = bytearray(form(f"tel;namn\n{rows}".encode())), tmp_path / "leads.bin"
     whole[len(whole) * 9 // 10] ^= 0xFF
     path.write_bytes(whole)
     before = table_counts(store)
 
     for dry_run in (True, False):
-        with pytest.raises(UnreadableLeadFile, match="damaged"):
+        with pytest.raises(UnreadableLeadFile, match=r"damaged|more than it declares"):
             deliver(store, path, dry_run=dry_run, how=HowToRead(encoding="cp1252"))
 
     assert table_counts(store) == before
