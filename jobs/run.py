@@ -82,6 +82,7 @@ def _lead(leadership: Leadership, tasks: Sequence[Task], stop: threading.Event) 
         _abandon(leadership.store)
         schedule.start()
         while not stop.is_set() and not leadership.lost.is_set():
+            schedule.keep_pace()
             if woken.wait(RETRY_SECONDS / 4):
                 woken.clear()
                 run_due(leadership.store, tasks, stop)

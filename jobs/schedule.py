@@ -1,10 +1,10 @@
 """The schedule: on the leader alone, it only writes down what is due; running is somebody else's work."""
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
+from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import IntegrityError
 
@@ -13,9 +13,10 @@ from jobs.leader import FencedStore
 from jobs.models import JobRun
 from jobs.tasks import Task
 
-LOOK_SECONDS = 0.5
+LOOK = timedelta(seconds=0.5)
 
 _log = logging.getLogger(__name__)
+logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it would warn of each look that takes long
 
 
 def enqueue(store: FencedStore, task: Task) -> bool:
@@ -43,10 +44,10 @@ def enqueue(store: FencedStore, task: Task) -> bool:
 
 
 class Schedule:
-    """Enqueues each task when it is due, on a thread of its own, for as long as one process leads.
+    """Enqueues each task when it is due, for as long as one process leads.
 
-    It asks what the time is again and again, and never reckons how long it is until a moment: no task waits until a
-    clock that was put back has caught up, or longer because the machine slept.
+    It asks what the time is again and again, and never reckons how long it is until a task's moment: no task waits
+    until a clock that was put back has caught up, or longer because the machine slept.
     """
 
     def __init__(self, store: FencedStore, tasks: Sequence[Task], woken: Callable[[], None]) -> None:
@@ -54,23 +55,34 @@ class Schedule:
         self._tasks = tasks
         self._woken = woken
         self._enqueued: dict[str, datetime] = {}
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="schedule", daemon=True)
+        self._scheduler = BackgroundScheduler(timezone="UTC")
+        self._look_again = self._scheduler.add_job(
+            self._look,
+            "interval",
+            seconds=LOOK.total_seconds(),
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
 
     def start(self) -> None:
         """Enqueue what is due already, then go on."""
         self._look()
-        self._thread.start()
+        self._scheduler.start()
 
     def stop(self) -> None:
         """Enqueue nothing more."""
-        self._over.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
 
-    def _keep(self) -> None:
-        while not self._over.wait(LOOK_SECONDS):
-            self._look()
+    def keep_pace(self) -> None:
+        """Have the next look taken soon if a clock that was put back has moved it away: to be called again and again.
+
+        The scheduler sleeps until a moment by the wall clock.
+        """
+        now = datetime.now(UTC)
+        if self._look_again.next_run_time - now > 2 * LOOK:
+            self._look_again.modify(next_run_time=now)
 
     def _look(self) -> None:
         """Enqueue each task that has come due since it last was; what could not be is tried again at the next look."""
@@ -84,8 +96,5 @@ class Schedule:
                 _log.warning("task %s could not be enqueued: %s", task.name, error.code)
                 self._woken()
                 return
-            except Exception:  # noqa: BLE001 - without this thread no task would ever be due again
-                _log.exception("task %s could not be enqueued", task.name)
-            else:
-                self._enqueued[task.name] = due_at
+            self._enqueued[task.name] = due_at
             self._woken()

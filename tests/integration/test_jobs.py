@@ -183,6 +183,23 @@ def test_a_clock_that_is_put_back_or_ahead_keeps_no_task_waiting(service: Servic
         schedule.stop()
 
 
+def test_a_wall_clock_that_is_put_back_does_not_stop_the_scheduler(service: Service, leadership: Leadership) -> None:
+    """What it leaves is a next look that lies as far ahead as the clock was put back."""
+    clock = service.clock
+    assert isinstance(clock, FixedClock)
+    task = Task("count", MINUTE, lambda store, now: "counted")
+    schedule = Schedule(leadership.store, [task], lambda: None)
+    schedule.start()
+    try:
+        assert run_due(leadership.store, [task])
+        schedule._look_again.modify(next_run_time=datetime.now(UTC) + timedelta(hours=1))
+        clock.at += MINUTE
+        schedule.keep_pace()
+        _until(lambda: bool(run_due(leadership.store, [task])), "no run after the wall clock was put back")
+    finally:
+        schedule.stop()
+
+
 def test_a_run_that_was_written_down_by_a_clock_ahead_is_due_again(service: Service, leadership: Leadership) -> None:
     clock = service.clock
     assert isinstance(clock, FixedClock)
