@@ -77,7 +77,10 @@ class JsonLines(logging.Formatter):
 
 def _event(record: logging.LogRecord) -> str:
     """Return what happened; of what could not be read as a request only that, for the server quotes what was sent."""
-    return _QUOTE.split(str(record.msg), 1)[0] if record.name == SERVER else record.getMessage()
+    if record.name != SERVER:
+        return record.getMessage()
+    is_counted = all(type(value) is int for value in record.args or ())  # processes and their ends, say
+    return _QUOTE.split(record.getMessage() if is_counted else str(record.msg), 1)[0]
 
 
 def mask(text: str) -> str:

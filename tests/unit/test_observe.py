@@ -1,5 +1,6 @@
 """What the log may hold: no number inside any word, ids and dates as they are, errors without the values in them."""
 
+import json
 import logging
 import sys
 from typing import NoReturn
@@ -10,7 +11,7 @@ from polars.exceptions import ComputeError
 from pydantic import BaseModel
 
 from core.errors import NotFound
-from web.observe import JsonLines, mask, told
+from web.observe import SERVER, JsonLines, mask, told
 
 SHA256 = "46701740605".ljust(63, "a") + "b"
 SAID = "zqhemligtzq"
@@ -110,3 +111,14 @@ def test_what_the_text_of_an_error_quotes_is_left_out(error: Exception) -> None:
 
 def test_a_refusal_of_our_own_is_told_whole() -> None:
     assert list(told(NotFound("nothing is “called” 'that'"))) == ["NotFound: nothing is “called” 'that'"]
+
+
+def test_the_server_says_which_process_ended_how_and_quotes_nothing() -> None:
+    def event(message: str, *values: object) -> object:
+        return json.loads(JsonLines().format(logging.LogRecord(SERVER, logging.ERROR, "", 1, message, values, None)))[
+            "event"
+        ]
+
+    assert event("Worker (pid:%s) exited with code %s", 412, 3) == "Worker (pid:412) exited with code 3"
+    assert event("Invalid Method: %s", SAID) == "Invalid Method: %s"
+    assert event(f"Invalid request: '{SAID}'") == "Invalid request: "
