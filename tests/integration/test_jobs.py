@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from core.ledger import LedgerEntry
 from jobs.leader import Election, FencedStore, Leadership, NoLongerLeader
 from jobs.models import JobRun, LeaderLease
 from jobs.register_inbox import RegisterInbox
-from jobs.run import run_due
+from jobs.run import run_due, run_jobs
 from jobs.schedule import Schedule, enqueue
 from jobs.tasks import Task, tasks_for, warn_of_registers
 from service import Service
@@ -183,21 +184,33 @@ def test_a_clock_that_is_put_back_or_ahead_keeps_no_task_waiting(service: Servic
         schedule.stop()
 
 
-def test_a_wall_clock_that_is_put_back_does_not_stop_the_scheduler(service: Service, leadership: Leadership) -> None:
-    """What it leaves is a next look that lies as far ahead as the clock was put back."""
-    clock = service.clock
+class LookedAway(Schedule):
+    """A schedule as a wall clock leaves it that was put back by an hour: its next look lies so far ahead."""
+
+    def start(self) -> None:
+        super().start()
+        self._look_again.modify(next_run_time=datetime.now(UTC) + timedelta(hours=1))
+
+
+def test_a_wall_clock_that_is_put_back_stops_no_jobs(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, ran, stop = service.clock, list[datetime](), threading.Event()
     assert isinstance(clock, FixedClock)
-    task = Task("count", MINUTE, lambda store, now: "counted")
-    schedule = Schedule(leadership.store, [task], lambda: None)
-    schedule.start()
+    monkeypatch.setattr("jobs.run.Schedule", LookedAway)
+
+    def count(_store: FencedStore, now: datetime) -> str:
+        ran.append(now)
+        return "counted"
+
+    task = Task("count", MINUTE, count)
+    leading = threading.Thread(target=run_jobs, args=(service,), kwargs={"stop": stop, "tasks": [task]})
+    leading.start()
     try:
-        assert run_due(leadership.store, [task])
-        schedule._look_again.modify(next_run_time=datetime.now(UTC) + timedelta(hours=1))
+        _until(lambda: len(ran) == 1, "no run at first")
         clock.at += MINUTE
-        schedule.keep_pace()
-        _until(lambda: bool(run_due(leadership.store, [task])), "no run after the wall clock was put back")
+        _until(lambda: len(ran) == 2, "no run after the wall clock was put back")
     finally:
-        schedule.stop()
+        stop.set()
+        leading.join()
 
 
 def test_a_run_that_was_written_down_by_a_clock_ahead_is_due_again(service: Service, leadership: Leadership) -> None:
