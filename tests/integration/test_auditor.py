@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 import dnc.recorded
+from consent.grounds import record_consent
 from core.erasure import erase_payloads
 from core.ledger import LedgerEntry, Position
 from core.numbers import Number, NumberKind, read_number
@@ -21,7 +22,7 @@ from dnc.auditor.models import Audit
 from dnc.auditor.trying import Against
 from dnc.gate import Question
 from dnc.models import Check
-from dnc.opt_outs import release_opt_out
+from dnc.opt_outs import ALL_CHANNELS, release_opt_out
 from dnc.policy import SE_OPT_IN_PROPOSAL, Policy, Regime, policy_named
 from tests.integration.seeds import dialer_of, verified
 from tests.integration.tampering import unguard
@@ -60,6 +61,26 @@ def audited(seeded: Seeded, scope: Scope = Scope.NEW, **how: object) -> AuditRep
 def found(seeded: Seeded, report: AuditReport) -> list[tuple[Against, str | None]]:
     with seeded.service.store.reading() as session:
         return [(one.against, one.check_id) for one in differences_of(session, report.id)]
+
+
+def consented(seeded: Seeded, given_at: datetime) -> str:
+    """Record a consent on the listed number; return its id."""
+    with seeded.service.store.writing() as session:
+        consent = record_consent(
+            session,
+            OPERATOR,
+            number=Number(int(LISTED[1:])),
+            seller_id=seeded.seller_id,
+            channels=ALL_CHANNELS,
+            names_seller=True,
+            text_version="v1",
+            evidence={"form": "kept"},
+            given_at=given_at,
+            expires_at=None,
+            now=seeded.clock.now(),
+            keyring=seeded.service.keyring,
+        )
+        return consent.id
 
 
 def tamper(seeded: Seeded, statement: str, **values: object) -> None:

@@ -9,9 +9,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from consent.grounds import record_consent, withdraw_consent
+from consent.grounds import withdraw_consent
 from core.ledger import LedgerEntry
-from core.numbers import Number
 from core.sellers import seller_of
 from dnc.answers import Answer
 from dnc.auditor.auditing import AuditReport, excused_of
@@ -26,7 +25,7 @@ from dnc.seller_rules.setting import set_rules
 from leads.pauses import pause_source
 from tests.calls import contact
 from tests.integration.seeds import dialer_of
-from tests.integration.test_auditor import ask, audited, found, later
+from tests.integration.test_auditor import ask, audited, consented, found, later
 from tests.seeding import CAMPAIGN, FROM_PARTNER, LISTED, OPERATOR, PARTNER_SOURCE, SELLER, Seeded
 
 SECOND = timedelta(seconds=1)
@@ -144,22 +143,7 @@ def test_a_no_is_not_held_against_who_answered_before_its_transaction_ended(seed
 def test_a_consent_that_was_withdrawn_is_held_against_an_answer_from_its_ledger_entry_on(seeded: Seeded) -> None:
     later(seeded, hours=1)
     keyring, ids = seeded.service.keyring, list[str]()
-    with seeded.service.store.writing() as session:
-        consent = record_consent(
-            session,
-            OPERATOR,
-            number=Number(int(LISTED[1:])),
-            seller_id=seeded.seller_id,
-            channels=ALL_CHANNELS,
-            names_seller=True,
-            text_version="v1",
-            evidence={"form": "kept"},
-            given_at=seeded.clock.now(),
-            expires_at=None,
-            now=seeded.clock.now(),
-            keyring=keyring,
-        )
-        consent_id = consent.id
+    consent_id = consented(seeded, seeded.clock.now())
     for _ in range(2):
         later(seeded, seconds=20)
         ids += ask(seeded, LISTED)

@@ -1,37 +1,17 @@
 """Answers of older versions are tried by the rules of their time, which the form of their facts tells."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from consent.grounds import record_consent, withdraw_consent
+from consent.grounds import withdraw_consent
 from core.numbers import Number, NumberKind
 from dnc.auditor.auditing import Scope
-from dnc.opt_outs import ALL_CHANNELS
 from dnc.recorded import replay
 from tests.calls import contact
-from tests.integration.test_auditor import ABROAD, ask, audited, found, later, tamper
+from tests.integration.test_auditor import ABROAD, ask, audited, consented, found, later, tamper
 from tests.seeding import FROM_PARTNER, LISTED, OPERATOR, Seeded
-
-
-def consented(seeded: Seeded, given_at: datetime) -> str:
-    with seeded.service.store.writing() as session:
-        consent = record_consent(
-            session,
-            OPERATOR,
-            number=Number(int(LISTED[1:])),
-            seller_id=seeded.seller_id,
-            channels=ALL_CHANNELS,
-            names_seller=True,
-            text_version="v1",
-            evidence={"form": "kept"},
-            given_at=given_at,
-            expires_at=None,
-            now=seeded.clock.now(),
-            keyring=seeded.service.keyring,
-        )
-        return consent.id
 
 
 def allowed_by_what_was_not_withdrawn(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
