@@ -126,7 +126,7 @@ class PreparedRows:
         assert isinstance(table, Table)  # noqa: S101 - what a mapped class has
         self.names = tuple(column.name for column in table.columns)
         self._table, self._finish = table, finish
-        self._of = cache(self._make)
+        self._insert_of = cache(self._make_insert)
 
     @cached_property
     def arrays(self) -> Any:  # Any: as finish
@@ -144,7 +144,7 @@ class PreparedRows:
     def _alone(self) -> Prepared:
         return Prepared(self.arrays)
 
-    def _make(self, count: int) -> Prepared:
+    def _make_insert(self, count: int) -> Prepared:
         """Return the INSERT of so many rows as SQLite takes it."""
         rows: list[Any] = [{name: bindparam(f"{name}_{place}") for name in self.names} for place in range(count)]
         return Prepared(self._finish(sqlite.insert(self._table).values(rows)))
@@ -159,12 +159,12 @@ class PreparedRows:
         if connection.dialect.name == "postgresql":
             return self._alone.run(connection, self.columns(rows))
         if len(rows) > MANY:
-            return self._of(1).run_each(connection, rows)
+            return self._insert_of(1).run_each(connection, rows)
         written = start = 0
         for count in FEW:
             while len(rows) - start >= count:
                 values = [value for row in rows[start : start + count] for value in row]
-                written += self._of(count).run_with(connection, values)
+                written += self._insert_of(count).run_with(connection, values)
                 start += count
         return written
 
