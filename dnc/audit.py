@@ -281,10 +281,8 @@ def compare_records(session: Session, keyring: Keyring) -> list[Finding]:
     for name, part in parts:
         try:
             findings += part()
-        except (*UNREADABLE, RecursionError) as error:
-            detail = (
-                f"what the ledger says of {name} cannot be read ({type(error).__name__}): its rows are not compared"
-            )
+        except UNREADABLE as error:
+            detail = f"the ledger on {name} cannot be read ({type(error).__name__}): its rows are not compared"
             findings.append(Finding("unreadable", None, None, detail))
     return findings
 

@@ -21,7 +21,8 @@ from dnc.models import Check
 from dnc.policy import policy_named
 
 READ_AT_ONCE = 200
-UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, LookupError)
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What reading something raises that is not as this service writes it."""
 
 
 class UnknownCheck(NotFound):
@@ -91,7 +92,7 @@ def replay(session: Session) -> Replay:
             continue
         try:
             found = _differences(entry, json.loads(entry.payload))
-        except (*UNREADABLE, RecursionError) as error:
+        except UNREADABLE as error:
             what = f"the entry cannot be read ({type(error).__name__})"
             differences.append(Difference(entry.chain, entry.seq, (), what))
             continue

@@ -271,7 +271,7 @@ class _Replaying:
             document = json.loads(entry.payload or "")
             tried = [_tried(stored, self._policy, entry.seller_id) for stored in document["decisions"]]
             places: list[int] = [range(len(tried))[row[2]] for row in document["rows"]]
-        except (*UNREADABLE, RecursionError):
+        except UNREADABLE:
             return None
         return tried, places
 

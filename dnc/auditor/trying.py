@@ -125,7 +125,7 @@ class Trial:
             document = json.loads(entry.payload)
             decisions, rows = document["decisions"], document.get("rows")
             given = list(self._checks(place, document)) if isinstance(rows, list) else []
-        except (*UNREADABLE, RecursionError) as error:
+        except UNREADABLE as error:
             self._differ(place, None, Against.FACTS, f"the entry cannot be read ({type(error).__name__})")
             return
         self.counts.answers += len(decisions)

@@ -79,7 +79,7 @@ def _carried(payload: str) -> list[Carried] | None:
         document = json.loads(payload)
         weighed = [_weighed(stored) for stored in document["decisions"]]
         return [weighed[row[2]] for row in document["rows"]]
-    except (*UNREADABLE, RecursionError):
+    except UNREADABLE:
         return None
 
 

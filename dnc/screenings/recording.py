@@ -180,7 +180,7 @@ def recorded_part(session: Session, screening_id: str, no: int) -> RecordedPart:
         document = json.loads(payload)
         packed, decisions = document["packed"], list(document["decisions"])
         values, places = unpack_rows(row.packed, row.sha256)
-    except (*UNREADABLE, RecursionError) as error:
+    except UNREADABLE as error:
         raise ScreeningDamaged(f"part {no} is not the one that is on record") from error
     if packed != row.sha256:
         raise ScreeningDamaged(f"part {no} is not the one that is on record")
