@@ -83,7 +83,7 @@ def add_error_pages(blueprint: Blueprint) -> None:
 
     @blueprint.before_request
     def refuse_unstorable() -> Response | None:
-        if any(NUL in text for values in request.form.listvalues() for text in values):
+        if NUL in request.path or any(NUL in text for values in request.form.listvalues() for text in values):
             return error_page(HTTPStatus.BAD_REQUEST)
         return None
 

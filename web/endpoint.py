@@ -268,11 +268,13 @@ def read_query() -> dict[str, str]:
     """Return the query string's parameters.
 
     Raises:
-        MalformedRequest: a parameter is given twice.
+        MalformedRequest: a parameter is given twice, or holds a NUL character, which no database can keep.
     """
     given = request.args.to_dict(flat=False)
     if any(len(values) > 1 for values in given.values()):
         raise MalformedRequest("a query parameter is given twice")
+    if any("\x00" in text for values in given.values() for text in values):
+        raise MalformedRequest("a query parameter holds a NUL character")
     return {name: values[0] for name, values in given.items()}
 
 

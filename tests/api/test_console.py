@@ -15,6 +15,7 @@ from core.access import Role
 from core.ledger import LedgerEntry
 from dnc.gate import Gate
 from dnc.models import Check
+from tests.api.calling import Ringklar
 from tests.api.forms import is_in, send, sign_in, token_of
 from tests.seeding import (
     CAMPAIGN,
@@ -286,6 +287,15 @@ def test_text_that_no_database_can_keep_is_refused(form: dict[str, str], client:
     sign_in(client, "sales")
 
     assert send(client, "/call", **form).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["opt-outs/%00/release", "holds/a%00/close", "holds/a%00/opt-out"])
+def test_an_address_that_no_database_can_be_asked_for_is_refused(path: str, ringklar: Ringklar) -> None:
+    client = ringklar.app.test_client()
+    sign_in(client, "customer_service")
+    form = {"asked_at": "2026-11-24T10:00", "verified_by": "bank id", "resolution": "none"}
+
+    assert send(client, f"/customer-service/{path}", number=FROM_PARTNER, **form).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from core.access import Role
+from core.access import RIGHTS, Role
 from tests.api.calling import NOBODYS_ID, Ringklar
 from tests.api.hostile import (
     BODY_LIMIT,
@@ -233,3 +233,18 @@ def test_an_id_of_nothing_is_not_found_however_it_is_written(watch: Watch, id_: 
 )
 def test_a_query_that_is_wrong_is_refused(watch: Watch, query: str) -> None:
     watch.refused(send(watch, f"/v1/changes?{query}", Role.DIALER, method="GET"), query)
+
+
+@pytest.mark.parametrize("text", ["%00", "zqhemligtzq%00"])
+def test_a_query_that_no_database_can_be_asked_is_refused(watch: Watch, text: str) -> None:
+    asking = [
+        one for one in watch.application.operations if one.query is not None and "cursor" in one.query.model_fields
+    ]
+    paths = {re.sub(r"{\w+}", NOBODYS_ID, one.path): one.right for one in asking}
+    assert {"/v1/suppliers", "/v1/sources", "/v1/changes"} <= paths.keys()
+
+    for path, right in paths.items():
+        role = next(role for role in (Role.COMPLIANCE, Role.LEAD_MANAGER) if role in RIGHTS[right])
+        response = send(watch, f"{path}?cursor={text}", role, method="GET")
+
+        assert watch.refused(response, path)["code"] == "malformed-request"
