@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from core.access import Caller, Right
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ledger import LedgerChain, LedgerEntry
+from dnc.calendar import LATEST
 from dnc.decision import Decision, Verdict, decide
 from dnc.facts import facts_from_record
 from dnc.models import Campaign, Check, Contact
@@ -220,7 +221,7 @@ class _Replaying:
             after = found[-1].id
 
     def _entries(self) -> Iterator[LedgerEntry]:
-        since, until = self._done.since - CLOCK_STEP, self._done.until + CLOCK_STEP
+        since, until = self._done.since - CLOCK_STEP, min(self._done.until, LATEST) + CLOCK_STEP
         chains = select(LedgerChain.no, LedgerChain.seq).where(LedgerChain.opened_at < until).order_by(LedgerChain.no)
         for chain, last in self._session.execute(chains).all():
             after = self._first(chain, last, since) - 1

@@ -66,3 +66,12 @@ def test_an_opt_out_said_long_ago_is_in_force_and_can_be_read(ringklar: Ringklar
     assert ringklar.check(FROM_PARTNER)["verdict"] == "deny"
     seen = answered(ringklar.post("/v1/lookups", {"number": FROM_PARTNER}, role=Role.CUSTOMER_SERVICE), 200)
     assert seen["opt_outs"][0]["received_at"] == "1899-12-31T10:00:00Z"
+
+
+def test_a_period_to_the_end_of_the_calendar_is_decided_again(ringklar: Ringklar) -> None:
+    ringklar.check(FROM_PARTNER)
+
+    for until in ("2199-12-31T23:59:59Z", "2199-12-31T23:59:59-14:00"):
+        period = {"since": "1900-01-01T00:00:00+14:00", "until": until, "policy": "se-2026-1"}
+        told = answered(ringklar.post("/v1/replays", period, role=Role.COMPLIANCE), 200)
+        assert told["all"]["checks"]["total"] == 1
