@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Index, String, insert, or_, select
+from sqlalchemy import BigInteger, Index, String, func, insert, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.database import Base, BigKey, lock_key
+from core.errors import Kind, ServiceError
 
 FEED_LOCK = 0x52494E47_464545  # PostgreSQL advisory lock: rows become visible in the order of their numbers
 
@@ -21,6 +22,12 @@ class ChangeKind(StrEnum):
     HOLD = "hold"
     HOLD_CLOSED = "hold_closed"
     RETRACTION = "retraction"
+
+
+class CursorAhead(ServiceError):
+    """The cursor lies beyond the newest change, as after a restore: what follows would be passed over in silence."""
+
+    kind, code, title = Kind.CONFLICT, "cursor-ahead", "The cursor is not of this feed"
 
 
 class Change(Base):
@@ -78,8 +85,15 @@ def flush_changes(session: Session) -> None:
 
 
 def changes_after(session: Session, cursor: int, *, seller_id: str | None, limit: int) -> Sequence[Change]:
-    """Return at most ``limit`` changes after ``cursor`` for the seller (for all, if None), oldest first."""
+    """Return at most ``limit`` changes after ``cursor`` for the seller (for all, if None), oldest first.
+
+    Raises:
+        CursorAhead: the feed has not come as far, so it never gave that cursor.
+    """
     query = select(Change).where(Change.seq > cursor).order_by(Change.seq).limit(limit)
     if seller_id is not None:
         query = query.where(or_(Change.seller_id == seller_id, Change.seller_id.is_(None)))
-    return session.scalars(query).all()
+    changes = session.scalars(query).all()
+    if not changes and cursor > (session.scalar(select(func.max(Change.seq))) or 0):
+        raise CursorAhead("the feed has not come so far: begin again at 0")
+    return changes

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.changes import changes_after
+from core.changes import CursorAhead, changes_after
 from core.errors import NotFound, Overloaded
 from core.sellers import seller_of
 from core.store import Store
@@ -136,7 +136,7 @@ def dnc_api(store: Store) -> Api:
             release_opt_out(session, caller, keyring, opt_out_id=opt_out_id, **body.__dict__, now=clock.now())
         )
 
-    @api.get("/v1/changes", right=Right.READ_CHANGES)
+    @api.get("/v1/changes", right=Right.READ_CHANGES, problems=[CursorAhead])
     def read_changes(query: Page, caller: Caller, session: Session) -> ChangePage:
         """Return opt-outs, releases, holds and retractions in order, after a cursor."""
         changes = changes_after(session, query.cursor, seller_id=caller.seller_id, limit=query.limit)

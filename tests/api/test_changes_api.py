@@ -1,6 +1,6 @@
 """The feed that a dialer follows: in order, nothing skipped."""
 
-from tests.api.calling import Json, Ringklar, answered
+from tests.api.calling import Json, Ringklar, answered, refused
 from tests.seeding import FROM_PARTNER, OPTED_OUT
 
 
@@ -44,3 +44,13 @@ def test_a_hold_reaches_the_dialer_and_so_does_what_comes_after_the_cursor(ringk
 
     [change] = answered(ringklar.get(f"/v1/changes?cursor={cursor}"), 200)["changes"]
     assert (change["kind"], change["number"], change["subject"]) == ("hold", FROM_PARTNER, hold_id)
+
+
+def test_a_cursor_that_the_feed_has_not_reached_is_refused_and_not_answered_with_silence(ringklar: Ringklar) -> None:
+    """As a dialer's is when the database was restored: the next changes would get cursors that it has passed."""
+    ringklar.opt_out(FROM_PARTNER)
+    newest = answered(ringklar.get("/v1/changes"), 200)["cursor"]
+
+    refused(ringklar.get(f"/v1/changes?cursor={newest + 1}"), 409, "cursor-ahead")
+
+    assert answered(ringklar.get(f"/v1/changes?cursor={newest}"), 200) == {"changes": [], "cursor": newest}
