@@ -190,12 +190,13 @@ def shown(heading: str) -> str:
 
 
 def _refuse_twice(headings: Sequence[str]) -> None:
-    seen: set[str] = set()
-    for heading in headings:
+    """Refuse two columns with one heading, by their places: of a file without headings it may be a person's name."""
+    seen: dict[str, int] = {}
+    for no, heading in enumerate(headings, start=1):
         plain = plain_heading(heading)
         if plain and plain in seen:
-            raise UnclearHeadings(f"two columns have the heading {shown(heading)}")
-        seen.add(plain)
+            raise UnclearHeadings(f"columns {seen[plain]} and {no} have the same heading")
+        seen[plain] = no
 
 
 def _mapped(headings: Sequence[str], mapping: Mapping[str, str]) -> dict[Field, int | None]:

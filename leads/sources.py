@@ -130,7 +130,7 @@ def add_source(
         needs_identity=needs_identity,
         created_at=now,
     )
-    insert_named(session, source, f"a source named {slug} exists already")
+    insert_named(session, source, "a source of that slug exists already")
     payload: dict[str, object] = {
         "slug": slug,
         "supplier": from_whom.slug,

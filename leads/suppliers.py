@@ -48,7 +48,7 @@ def add_supplier(
     if len(name.strip()) > NAME_LENGTH:
         raise InvalidInput(f"a supplier's name has at most {NAME_LENGTH} characters")
     supplier = Supplier(id=new_id(), slug=check_slug(slug), name=name.strip(), kind=kind.value, created_at=now)
-    insert_named(session, supplier, f"a supplier named {slug} exists already")
+    insert_named(session, supplier, "a supplier of that slug exists already")
     payload = {"slug": slug, "name": supplier.name, "kind": kind.value}
     put_on_record(session, Event("supplier.added", supplier.id, caller.actor, None, payload))
     return supplier

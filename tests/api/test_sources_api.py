@@ -80,7 +80,8 @@ def test_a_supplier_is_added_shown_and_listed(ringklar: Ringklar) -> None:
     listed = answered(ringklar.get("/v1/suppliers", MANAGER), 200)
     assert [one["slug"] for one in listed["suppliers"]] == ["fjallraven", "fjord", "kronan"]
     assert listed["next_cursor"] is None
-    refused(ringklar.post("/v1/suppliers", {"slug": "fjord", "name": "F", "kind": "list"}, MANAGER), 409)
+    taken = refused(ringklar.post("/v1/suppliers", {"slug": "fjord", "name": "F", "kind": "list"}, MANAGER), 409)
+    assert "fjord" not in taken["detail"]
     refused(ringklar.post("/v1/suppliers", {"slug": "Fjord", "name": "F", "kind": "list"}, MANAGER), 422)
     refused(ringklar.get("/v1/suppliers/finns-inte", MANAGER), 404, "not-found")
 
