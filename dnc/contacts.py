@@ -56,7 +56,8 @@ class LoggedContact:
     """A contact on record.
 
     ``permitted``: its check allowed the call, was valid when the call started and held the attempt then (no newer check
-    did), no other call was made on it, and no opt-out, hold or restriction had come in between.
+    did, nor told the same asker no), no other call was made on it, and no opt-out, hold or restriction had come in
+    between.
     """
 
     contact: Contact
@@ -171,11 +172,15 @@ def _was_permitted(session: Session, check: Check, started_at: datetime, own_id:
 
 
 def _taken_over(check: Check, at: datetime) -> Select[str]:
-    """Return a select of a newer check by which the attempt was held at ``at``. By ix_checks_number."""
+    """Return a select of a newer check that ended the permission by ``at``. By ix_checks_number.
+
+    That is one by which the attempt was held then, or by which whoever asked this one was told no.
+    """
     is_newer = (Check.checked_at > check.checked_at) | ((Check.checked_at == check.checked_at) & (Check.id > check.id))
+    ends_it = (Check.verdict == "allow") | (Check.asked_by == check.asked_by)
     return (
         select(Check.id)
-        .where(Check.number == check.number, Check.campaign_id == check.campaign_id, Check.verdict == "allow")
+        .where(Check.number == check.number, Check.campaign_id == check.campaign_id, ends_it)
         .where(is_newer, Check.checked_at <= at)
         .limit(1)
     )

@@ -14,9 +14,10 @@ from dnc.gate import Question
 from dnc.models import Contact
 from dnc.recorded import replay
 from dnc.reservations import Reservation, forget_reservations
+from leads.pauses import pause_source
 from service import Service
 from tests.integration.seeds import beside, dialer_of, verified
-from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, Seeded
+from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPERATOR, PARTNER_SOURCE, Seeded
 
 
 @pytest.fixture
@@ -90,6 +91,26 @@ def test_a_call_made_before_the_newer_check_was_permitted_by_the_older(seeded: S
     ask(seeded.service, one)
 
     assert log(seeded.service, one, first, "logged late", started_at).permitted
+
+
+@pytest.mark.parametrize(("minutes", "permitted"), [(1, True), (2, False), (3, False)])
+def test_a_later_no_to_the_same_asker_takes_the_permission_back_and_one_to_another_does_not(
+    seeded: Seeded, node: Service, minutes: int, permitted: bool
+) -> None:
+    """As a call log is matched: two minutes after the yes the same dialer is told no."""
+    (one, other), asked_at = dialers(seeded), seeded.clock.now()
+    first = ask(seeded.service, one)
+    seeded.clock.at = asked_at + timedelta(minutes=1)
+    assert not ask(node, other).decision.may_call
+    seeded.clock.at = asked_at + timedelta(minutes=2)
+    with seeded.service.store.writing() as session:
+        pause_source(session, OPERATOR, slug=PARTNER_SOURCE, reason="complaints", now=seeded.clock.now())
+    assert codes(ask(node, one)) == ["source_paused"]
+
+    seeded.clock.at = asked_at + timedelta(minutes=4)
+    logged = log(node, one, first, "call-1", asked_at + timedelta(minutes=minutes))
+
+    assert logged.permitted is permitted
 
 
 def test_an_attempt_that_is_not_used_is_free_when_the_answer_ends(seeded: Seeded, node: Service) -> None:
