@@ -82,6 +82,19 @@ class HowToReadCalls:
         except (KeyError, ValueError, OSError) as error:
             raise InvalidInput("zone: name one as Europe/Stockholm") from error
 
+    def require_time_format(self) -> None:
+        """Do nothing if times can be told by the format.
+
+        Raises:
+            InvalidInput: it holds a part of the time twice.
+        """
+        try:
+            datetime.strptime("", self.time_format or "")  # noqa: DTZ007 - nothing is read yet
+        except re.error as error:
+            raise InvalidInput("time_format: each part of the time stands in it once, as %Y-%m-%d %H:%M:%S") from error
+        except ValueError:  # that no time is written so, as of every format but the empty one
+            return
+
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
@@ -101,6 +114,7 @@ class CallFile:
 
     def __init__(self, path: Path, how: HowToReadCalls, now: datetime, spool_dir: Path | None = None) -> None:
         """See what the file holds. Raises UnreadableCallRecords, and InvalidInput for what is said wrong of it."""
+        how.require_time_format()
         self._how, self._clock, self._now, self._spool_dir = how, how.clock(), now, spool_dir
         self.plain = _plain(path)
         try:

@@ -389,6 +389,8 @@ def test_who_may_and_what_there_is_not(on_sqlite: Seeded, tmp_path: Path, monkey
         matched(on_sqlite, path, caller=compliance(on_sqlite.other_seller_id))
     with pytest.raises(InvalidInput, match="zone"):
         matched(on_sqlite, path, HowToReadCalls(zone="Mars/Base"))
+    with pytest.raises(InvalidInput, match="time_format"):
+        matched(on_sqlite, path, HowToReadCalls(time_format="%Y-%m-%d %Y"))
     report = matched(on_sqlite, path)
     monkeypatch.setattr(importing, "MOST_ROWS", 1)
     with pytest.raises(TooManyCallRecords):
