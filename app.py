@@ -1,7 +1,6 @@
 """The web application: every blueprint, and how its callers show who they are."""
 
 import os
-from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 
@@ -37,8 +36,6 @@ from web.openapi import describe
 from web.problems import install_problems
 from web.uploads import install_uploads
 
-STALE_UPLOAD = timedelta(days=1)
-
 
 def create_app(service: Service) -> Flask:
     """Return the web application; every blueprint says here how its callers show who they are."""
@@ -50,7 +47,7 @@ def create_app(service: Service) -> Flask:
     install_observation(app)
     install_auth(app, service.store)
     install_problems(app)
-    install_uploads(app, service.settings.data_dir / "uploads", stale_before=service.clock.now() - STALE_UPLOAD)
+    install_uploads(app, service.settings.data_dir / "uploads", now=service.clock.now())
     apis = all_apis(service)
     for api in apis:
         register(app, api.blueprint, Auth.API_KEY)

@@ -36,6 +36,7 @@ from leads.importer import waiting_files
 from leads.kept_files import forget_kept_files
 from leads.shelf import Shelf
 from web.kept import forget_answers
+from web.uploads import sweep_uploads
 
 KEPT_RUNS = timedelta(days=30)
 
@@ -77,7 +78,7 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
 
     def sweep(store: FencedStore, now: datetime) -> str:
         files = sweep_unfinished(settings.registers_dir) + lead_files.sweep_unfinished(now)
-        files += screened_files.sweep_unfinished(now)
+        files += screened_files.sweep_unfinished(now) + sweep_uploads(settings.data_dir / "uploads", now)
         return f"{files} files, {forget_runs(store, now)} runs"
 
     def forget(store: FencedStore, now: datetime) -> str:

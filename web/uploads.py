@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -20,18 +20,28 @@ from web.problems import BodyTooLarge, MalformedRequest, UnsupportedMediaType
 
 FIELD_LIMIT = 64 * 1024
 FOLDER = "UPLOADS_DIR"
+STALE_AFTER = timedelta(days=1)
+"""No request lasts as long as a file that was last written to so long ago."""
 _PREFIX = "upload-"
 
 
-def install_uploads(app: Flask, folder: Path, *, stale_before: datetime) -> None:
+def install_uploads(app: Flask, folder: Path, *, now: datetime) -> None:
     """Let the application receive files in ``folder``, and remove what a process that was killed left there."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in folder.glob(f"{_PREFIX}*"):
-        with suppress(FileNotFoundError):  # another process that starts now has removed it
-            if path.stat().st_mtime < stale_before.timestamp():
-                path.unlink()
+    sweep_uploads(folder, now)
     app.config[FOLDER] = folder
     app.request_class = _Request
+
+
+def sweep_uploads(folder: Path, now: datetime) -> int:
+    """Remove what processes that were killed left in ``folder`` a day ago or more; return how many files."""
+    swept = 0
+    for path in folder.glob(f"{_PREFIX}*"):
+        with suppress(FileNotFoundError):  # another process has removed it
+            if path.stat().st_mtime < (now - STALE_AFTER).timestamp():
+                path.unlink()
+                swept += 1
+    return swept
 
 
 class _Request(Request):

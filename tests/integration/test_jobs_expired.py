@@ -1,5 +1,6 @@
-"""What is over is swept: answers kept for repeated requests, and sign-in sessions; by the newest leader alone."""
+"""What is over is swept: answers kept for repeated requests, sign-in sessions, and what was being received."""
 
+import os
 from datetime import datetime, timedelta
 
 import pytest
@@ -60,6 +61,24 @@ def test_once_a_day_what_is_over_is_removed_and_nothing_else(service: Service, l
     assert not enqueue(leadership.store, task)
     service.clock.at += timedelta(hours=13)
     assert enqueue(leadership.store, task)
+
+
+def test_what_a_killed_process_left_of_a_received_file_is_gone_though_the_server_runs_on(
+    service: Service, leadership: Leadership
+) -> None:
+    """A worker that is started in its place finds the file too young to remove, and there may be no other start."""
+    [task] = [task for task in tasks_for(service.settings) if task.name == "sweep"]
+    uploads = service.settings.data_dir / "uploads"
+    uploads.mkdir(parents=True)
+    left = {age: uploads / f"upload-{age.days}" for age in (timedelta(0), timedelta(days=1) + MOMENT * 2)}
+    for age, path in left.items():
+        path.write_text("Telefon\n0701740605\n")
+        os.utime(path, (0, (NOON - age).timestamp()))
+
+    assert enqueue(leadership.store, task)
+    assert run_due(leadership.store, [task]) == {"sweep": "1 files, 0 runs"}
+
+    assert list(uploads.iterdir()) == [left[timedelta(0)]]
 
 
 def test_a_leader_before_this_one_removes_nothing(service: Service, leadership: Leadership) -> None:
