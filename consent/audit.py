@@ -8,10 +8,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from consent.models import Consent, ConsentWithdrawal, CustomerRelation, RelationVersion
-from core.audit import Recorded, entries_of
+from consent.terms import delivering_file
+from core.audit import Recorded, entries_of, read_object
 from core.clock import utc
 from core.ledger import LedgerEntry, payload_digest
 from core.verification import Finding
+
+
+def _names_its_file(consent: Consent) -> bool:
+    """Say whether the row tells of the same lead file as its evidence, which the ledger answers for."""
+    return consent.lead_file_id == delivering_file(read_object(consent.evidence))
+
 
 RECORDED = (
     Recorded(
@@ -23,7 +30,7 @@ RECORDED = (
             "channels": row.channels,
             "names_seller": row.names_seller,
             "text_version": row.text_version,
-            "evidence_sha256": payload_digest(row.evidence),
+            "evidence_sha256": payload_digest(row.evidence) if _names_its_file(row) else None,
             "given_at": utc(row.given_at),
             "expires_at": utc(row.expires_at),
             "recorded_at": utc(row.recorded_at),

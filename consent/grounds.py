@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from consent.models import Consent, ConsentWithdrawal, CustomerRelation, RelationVersion
-from consent.terms import Channel, written_channels
+from consent.terms import Channel, delivering_file, written_channels
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
 from core.clock import utc
@@ -44,8 +44,9 @@ def record_consent(
     """Put on record a permission that a person gave to a seller, with the proof of it (GDPR art. 7.1).
 
     ``evidence`` says who took it, how and where it can be found again: form, address, recording. It is kept with the
-    consent and never in the ledger. The same consent sent twice is two records of one permission, which changes no
-    answer.
+    consent and never in the ledger. One that names the lead file it came with (``delivering_file``) stands only while
+    that file, its source and its supplier are not paused. The same consent sent twice is two records of one permission,
+    which changes no answer.
 
     Raises:
         NotFound: there is no such seller that the caller may act for.
@@ -68,6 +69,7 @@ def record_consent(
         expires_at=expires_at,
         recorded_at=now,
         recorded_by=caller.actor,
+        lead_file_id=delivering_file(evidence),
     )
     session.add(consent)
     session.flush()

@@ -9,7 +9,10 @@ from core.database import Base
 
 
 class Consent(Base):
-    """A permission as it was given; append-only. ``channels`` is a comma-separated, sorted list."""
+    """A permission as it was given; append-only. ``channels`` is a comma-separated, sorted list.
+
+    ``lead_file_id``: the lead file that its evidence says it came with, None if it names none.
+    """
 
     __tablename__ = "consents"
     __table_args__ = (Index(None, "number"),)
@@ -25,6 +28,7 @@ class Consent(Base):
     expires_at: Mapped[datetime | None]
     recorded_at: Mapped[datetime]
     recorded_by: Mapped[str] = mapped_column(String(120))
+    lead_file_id: Mapped[str | None] = mapped_column(String(36))
 
 
 class ConsentWithdrawal(Base):

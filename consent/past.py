@@ -15,7 +15,10 @@ from core.standing import NUMBERS
 
 @dataclass(frozen=True, slots=True)
 class PastConsent:
-    """A consent and its withdrawal, if there is one, each with when it was true and when it was recorded."""
+    """A consent and its withdrawal, if there is one, each with when it was true and when it was recorded.
+
+    ``lead_file_id``: the lead file that it came with, None if none is named.
+    """
 
     id: str
     seller_id: str
@@ -28,6 +31,7 @@ class PastConsent:
     withdrawn_at: datetime | None
     withdrawal_recorded_at: datetime | None
     withdrawal_recorded_by: str | None
+    lead_file_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ _CONSENTS = Prepared(
         ConsentWithdrawal.withdrawn_at,
         ConsentWithdrawal.recorded_at,
         ConsentWithdrawal.recorded_by,
+        Consent.lead_file_id,
     )
     .outerjoin(ConsentWithdrawal, ConsentWithdrawal.consent_id == Consent.id)
     .where(any_of(Consent.number, NUMBERS))
@@ -100,7 +105,7 @@ def past_consents(connection: Connection, numbers: Collection[int]) -> dict[int,
     given: dict[str, object] = {"numbers": any_of_value(connection.dialect.name, numbers)}
     found: dict[int, list[PastConsent]] = {}
     for number, id_, seller_id, channels, names, *row in _CONSENTS.rows(connection, given):
-        given_at, expires_at, recorded_at, recorded_by, withdrawn_at, withdrawal_at, withdrawal_by = row
+        given_at, expires_at, recorded_at, recorded_by, withdrawn_at, withdrawal_at, withdrawal_by, lead_file_id = row
         consent = PastConsent(
             id=id_,
             seller_id=seller_id,
@@ -113,6 +118,7 @@ def past_consents(connection: Connection, numbers: Collection[int]) -> dict[int,
             withdrawn_at=read_instant_or_none(withdrawn_at),
             withdrawal_recorded_at=read_instant_or_none(withdrawal_at),
             withdrawal_recorded_by=withdrawal_by,
+            lead_file_id=lead_file_id,
         )
         found.setdefault(number, []).append(consent)
     for consents in found.values():

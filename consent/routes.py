@@ -30,7 +30,9 @@ class NewConsent(Document):
     channels: Annotated[list[Channel], Field(min_length=1, max_length=len(Channel))]
     names_seller: bool = Field(description="The text that was ticked names this very seller.")
     text_version: Annotated[str, Field(max_length=100, description="Which wording the person agreed to.")]
-    evidence: dict[str, JsonValue] = Field(description="Who took it, how, and where the proof is found again.")
+    evidence: dict[str, JsonValue] = Field(
+        description="Who took it, how, and where the proof is found again. `lead_file`: id of the file it came with."
+    )
     given_at: Instant
     expires_at: Instant | None = None
 

@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy.sql import Select
+from sqlalchemy.sql import ColumnElement, Select
 
 from consent.models import Consent, ConsentWithdrawal, CustomerRelation
 from core.database import any_of
 from core.standing import NUMBERS, standing
 
 
-def consents_standing() -> Select[Any]:
-    """Consents: a channels, t1 given, t2 expires, t3 withdrawn, flag names the seller. By ix_consents_number."""
+def consents_standing(delivered: ColumnElement[str | None]) -> Select[Any]:
+    """Consents: a channels, b as ``delivered`` says, t1 given, t2 expires, t3 withdrawn, flag names the seller.
+
+    ``delivered``: how the file of ``delivered_with`` stands; whoever knows lead files joins them.
+    By ix_consents_number.
+    """
     return (
         standing(
             "consent",
@@ -18,6 +22,7 @@ def consents_standing() -> Select[Any]:
             number=Consent.number,
             seller_id=Consent.seller_id,
             a=Consent.channels,
+            b=delivered,
             t1=Consent.given_at,
             t2=Consent.expires_at,
             t3=ConsentWithdrawal.withdrawn_at,
@@ -26,6 +31,11 @@ def consents_standing() -> Select[Any]:
         .outerjoin(ConsentWithdrawal, ConsentWithdrawal.consent_id == Consent.id)
         .where(any_of(Consent.number, NUMBERS))
     )
+
+
+def delivered_with() -> ColumnElement[str | None]:
+    """Return the id of the lead file that delivered the consent, NULL if none did."""
+    return Consent.lead_file_id.expression
 
 
 def relations_standing() -> Select[Any]:

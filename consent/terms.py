@@ -1,6 +1,12 @@
-"""The words of the grounds that other packages share: channels and lawful bases."""
+"""The words of the grounds that other packages share: channels, lawful bases, and what delivered a consent."""
 
+import re
+from collections.abc import Mapping
 from enum import StrEnum
+
+LEAD_FILE = "lead_file"
+"""What evidence calls the lead file that the consent came with: by its id."""
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Channel(StrEnum):
@@ -20,6 +26,12 @@ class Basis(StrEnum):
 def written_channels(channels: frozenset[Channel]) -> str:
     """Return the channels as a column holds them: sorted and separated by commas."""
     return ",".join(sorted(channels))
+
+
+def delivering_file(evidence: Mapping[str, object]) -> str | None:
+    """Return the id of the lead file that the evidence says the consent came with; None if it names none. Pure."""
+    named = evidence.get(LEAD_FILE)
+    return named if isinstance(named, str) and _ID.fullmatch(named) else None
 
 
 def read_channels(written: str) -> frozenset[Channel]:

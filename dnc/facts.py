@@ -32,10 +32,12 @@ __all__ = [
     "facts_to_record",
 ]
 
-RECORD_FORM = 3
-READABLE_FORMS = (1, 2, 3)  # 1 knew no seller's rules and no held attempts: there were none
+RECORD_FORM = 4
+READABLE_FORMS = (1, 2, 3, 4)  # 1 knew no seller's rules and no held attempts: there were none
 FORM_OF_LATER_RULES = 3
 """Before it a withdrawal ended the one consent that it names, and a call counted from its start alone."""
+FORM_OF_DELIVERIES = 4
+"""Before it no consent was known to be delivered by a lead file, paused or not."""
 
 
 class RestrictionKind(StrEnum):
@@ -118,6 +120,8 @@ class ConsentFact:
     """A permission given to a seller: whether it names this seller and was actively given to be phoned, and until when.
 
     ``expires_at``: the permission's own limit, None if it has none. ``withdrawn_at``: None while it stands.
+    ``paused``: the lead file that delivered it, its source or supplier is paused or quarantined; None if no file that
+    is on record did, so that nobody knows whether a paused source delivered it.
     """
 
     id: str
@@ -126,6 +130,7 @@ class ConsentFact:
     given_at: datetime
     expires_at: datetime | None
     withdrawn_at: datetime | None
+    paused: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,19 +196,7 @@ def facts_to_record(facts: CallFacts) -> dict[str, object]:
         if register is None
         else [register.register, register.version_id, _written(register.as_of), register.listed],
         "leads": None if facts.leads is None else [_lead_to_record(lead) for lead in facts.leads],
-        "consents": None
-        if facts.consents is None
-        else [
-            [
-                one.id,
-                one.names_seller,
-                sorted(one.channels),
-                one.given_at.isoformat(),
-                _written(one.expires_at),
-                _written(one.withdrawn_at),
-            ]
-            for one in facts.consents
-        ],
+        "consents": None if facts.consents is None else [_consent_to_record(one) for one in facts.consents],
         "relations": None
         if facts.relations is None
         else [[one.id, one.product, one.started_at.isoformat(), _written(one.fulfilled_at)] for one in facts.relations],
@@ -246,6 +239,46 @@ def _lead_to_record(lead: LeadFact) -> list[object]:
     ]
 
 
+def _consent_to_record(consent: ConsentFact) -> list[object]:
+    """Return the consent's fields; ``paused`` only where a lead file delivered it."""
+    record: list[object] = [
+        consent.id,
+        consent.names_seller,
+        sorted(consent.channels),
+        consent.given_at.isoformat(),
+        _written(consent.expires_at),
+        _written(consent.withdrawn_at),
+    ]
+    return record if consent.paused is None else [*record, consent.paused]
+
+
+def _consents_from_record(consents: list[list[Any]], form: int) -> tuple[ConsentFact, ...]:  # Any: JSON has no types
+    read = tuple(_consent_from_record(*one) for one in consents)
+    if form < FORM_OF_DELIVERIES and any(one.paused is not None for one in read):
+        raise ValueError("a consent of this form says what its form did not know")
+    return tuple(one for one in read if one.withdrawn_at is None or form >= FORM_OF_LATER_RULES)
+
+
+def _consent_from_record(
+    id_: str,
+    names_seller: bool,
+    channels: list[str],
+    given_at: str,
+    expires_at: str | None,
+    withdrawn_at: str | None,
+    paused: bool | None = None,
+) -> ConsentFact:
+    return ConsentFact(
+        id_,
+        names_seller,
+        frozenset(map(Channel, channels)),
+        datetime.fromisoformat(given_at),
+        _instant_read(expires_at),
+        _instant_read(withdrawn_at),
+        paused,
+    )
+
+
 def _written(moment: date | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
@@ -253,7 +286,8 @@ def _written(moment: date | None) -> str | None:
 def facts_from_record(record: dict[str, object]) -> CallFacts:
     """Return the facts that ``facts_to_record`` wrote down, each equal to what it was.
 
-    Of a form before ``FORM_OF_LATER_RULES`` consents that were withdrawn are left out: they bore on nothing.
+    Of a form before ``FORM_OF_LATER_RULES`` consents that were withdrawn are left out: they bore on nothing. Of one
+    before ``FORM_OF_DELIVERIES`` no consent is known to be delivered by a file, so that all are in doubt as then.
 
     Raises ValueError, KeyError or TypeError if ``record`` was not written by it: facts are never guessed.
     """
@@ -273,20 +307,7 @@ def facts_from_record(record: dict[str, object]) -> CallFacts:
         if register is None
         else RegisterFact(register[0], register[1], _date_read(register[2]), register[3]),
         leads=None if held["leads"] is None else tuple(_lead_from_record(*lead) for lead in held["leads"]),
-        consents=None
-        if held["consents"] is None
-        else tuple(
-            ConsentFact(
-                id_,
-                names,
-                frozenset(map(Channel, on)),
-                datetime.fromisoformat(given),
-                _instant_read(expires),
-                _instant_read(withdrawn),
-            )
-            for id_, names, on, given, expires, withdrawn in held["consents"]
-            if withdrawn is None or held["form"] >= FORM_OF_LATER_RULES
-        ),
+        consents=None if held["consents"] is None else _consents_from_record(held["consents"], held["form"]),
         relations=None
         if held["relations"] is None
         else tuple(

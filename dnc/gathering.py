@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, exists, union_all
 from sqlalchemy.sql import Select
 
-from consent.standing import consents_standing, relations_standing
+from consent.standing import consents_standing, delivered_with, relations_standing
 from consent.terms import Basis, Channel, read_channels
 from core.access import Caller, keys_standing, remembered
 from core.database import UtcDateTime, any_of, any_of_value
@@ -40,7 +40,7 @@ from dnc.models import Campaign, Check, Contact, Hold, OptOut, OptOutRelease, Re
 from dnc.policy import POLICIES
 from dnc.reservations import reservations_standing
 from dnc.seller_rules.reading import read_rules, with_newest_rules
-from leads.standing import leads_standing
+from leads.standing import PAUSED, beside_file, file_stands, leads_standing
 from leads.terms import SourceKind
 
 LOOK_BACK = max(policy.period for policy in POLICIES) + timedelta(days=2)
@@ -168,7 +168,7 @@ def parts_standing() -> tuple[Select[Any], ...]:
         _holds(),
         _restrictions(),
         leads_standing(),
-        consents_standing(),
+        beside_file(consents_standing(file_stands()), delivered_with()),
         relations_standing(),
         _attempts(),
         reservations_standing(),
@@ -298,10 +298,7 @@ def facts_of(
         restrictions=tuple(RestrictionKind(r[1]) for r in restrictions),
         register=register,
         leads=tuple(_lead(str(i), r) for i, r in enumerate(leads)),
-        consents=tuple(
-            ConsentFact(str(i), bool(r[8]), read_channels(r[1]), read_instant(r[5]), *map(read_instant_or_none, r[6:8]))
-            for i, r in enumerate(consents)
-        ),
+        consents=tuple(_consent(str(i), r) for i, r in enumerate(consents)),
         relations=tuple(
             RelationFact(str(i), r[1], read_instant(r[5]), read_instant_or_none(r[6])) for i, r in enumerate(relations)
         ),
@@ -309,6 +306,19 @@ def facts_of(
             tuple(sorted((read_instant(r[5]) for r in attempts), reverse=True)),
             read_instant(held[0]) if held else None,
         ),
+    )
+
+
+def _consent(place: str, row: Row) -> ConsentFact:
+    _seller, channels, delivered, _c, _e, given_at, expires_at, withdrawn_at, names_seller, _day = row
+    return ConsentFact(
+        id=place,
+        names_seller=bool(names_seller),
+        channels=read_channels(channels),
+        given_at=read_instant(given_at),
+        expires_at=read_instant_or_none(expires_at),
+        withdrawn_at=read_instant_or_none(withdrawn_at),
+        paused=None if delivered is None else delivered == PAUSED,
     )
 
 

@@ -38,12 +38,16 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """What could carry the call, each the one that ends last of its kind, and what could lift the register."""
+    """What could carry the call, each the one that ends last of its kind, and what could lift the register.
+
+    ``withheld``: a consent that a paused file delivered could carry the call, were the pause lifted.
+    """
 
     consent: Ground | None
     relation: Ground | None
     lift: Ground | None
     needs_consent: bool
+    withheld: bool = False
 
 
 def weigh(facts: CallFacts, policy: Policy | None, now: datetime) -> Grounds:
@@ -60,23 +64,38 @@ def weigh(facts: CallFacts, policy: Policy | None, now: datetime) -> Grounds:
         return Grounds(None, None, None, needs_consent)
     ended_until = _ended_until(facts, channel)
     standing = [one for one in facts.consents or () if _stands(one, channel, ended_until, now)]
-    consents = [] if _consents_in_doubt(facts, now) else standing
+    consents = _relied_on(standing, facts, now)
     relations = [_from_relation(one, policy) for one in facts.relations or () if _begun(one, facts, now)]
-    if policy is None:
-        return Grounds(
-            _last_to_end([_from_consent(c) for c in consents], now), _last_to_end(relations, now), None, needs_consent
-        )
-    lifting = [_from_consent(c, policy, policy.consent_lift_months) for c in consents]
+    lifting: list[Ground] = []
+    if policy is not None:
+        lifting = [_from_consent(one, policy, policy.consent_lift_months) for one in consents]
+        lifting += relations if policy.relation_lifts else []
     return Grounds(
-        consent=_last_to_end([_from_consent(c, policy, policy.consent_ground_months) for c in consents], now),
+        consent=_last_to_carry(consents, policy, now),
         relation=_last_to_end(relations, now),
-        lift=_last_to_end(lifting + relations if policy.relation_lifts else lifting, now),
+        lift=_last_to_end(lifting, now),
         needs_consent=needs_consent,
+        withheld=_last_to_carry([one for one in standing if one.paused], policy, now) is not None,
     )
 
 
-def _consents_in_doubt(facts: CallFacts, now: datetime) -> bool:
-    """Say whether every lead that rests on consent is paused: the consents on record may be what came from there."""
+def _last_to_carry(consents: list[ConsentFact], policy: Policy | None, now: datetime) -> Ground | None:
+    months = policy.consent_ground_months if policy is not None else None
+    return _last_to_end([_from_consent(one, policy, months) for one in consents], now)
+
+
+def _relied_on(standing: list[ConsentFact], facts: CallFacts, now: datetime) -> list[ConsentFact]:
+    """Return the consents that no pause takes away: what an open file delivered, and what no file did, if not in doubt.
+
+    One permission may be on record several times: what an open file delivered stands whoever else delivered it.
+    """
+    if _in_doubt(facts, now):
+        return [one for one in standing if one.paused is False]
+    return [one for one in standing if not one.paused]
+
+
+def _in_doubt(facts: CallFacts, now: datetime) -> bool:
+    """Say whether every lead that rests on consent is paused: consents that no file delivered may come from there."""
     resting = [lead for lead in facts.leads or () if lead.basis is Basis.CONSENT]
     return any(lead.paused for lead in resting) and all(lead.paused or not _collected(lead, now) for lead in resting)
 
@@ -130,13 +149,14 @@ def _from_relation(relation: RelationFact, policy: Policy | None) -> Ground:
 def carrying(facts: CallFacts, grounds: Grounds, now: datetime) -> tuple[Ground | None, set[ReasonCode]]:
     """Return what carries the call, or else what names its origin, with the reasons why nothing carries it.
 
-    A lead comes first, because it is the origin the person must be told of; then a consent, then a relation. Leads
-    that do not carry the call are narrowed by what each lacks, so that each reason is true of all that got so far:
-    all past their time; of the others, none with a basis; of those, all paused.
+    A lead comes first, because it is the origin the person must be told of; then a consent, then a relation. Where a
+    consent is withheld, the pause alone is the reason: once lifted, that consent carries the call. Else leads that do
+    not carry it are narrowed by what each lacks, so that each reason is true of all that got so far: all past their
+    time; of the others, none with a basis; of those, all paused.
     """
     lacking: set[ReasonCode] = set()
     if grounds.needs_consent and grounds.consent is None:
-        lacking.add(ReasonCode.NO_LAWFUL_BASIS)
+        lacking.add(ReasonCode.SOURCE_PAUSED if grounds.withheld else ReasonCode.NO_LAWFUL_BASIS)
     leads = [lead for lead in facts.leads or () if _collected(lead, now)]
     live = [lead for lead in leads if not _expired(lead, now)]
     based = [lead for lead in live or leads if _based(lead, grounds)]
@@ -147,6 +167,9 @@ def carrying(facts: CallFacts, grounds: Grounds, now: datetime) -> tuple[Ground 
         return grounds.consent, lacking
     if grounds.relation is not None:
         return grounds.relation, lacking
+    named = _last_to_end([_from_lead(lead, grounds) for lead in live if not lead.paused], now)
+    if grounds.withheld:
+        return named, {ReasonCode.SOURCE_PAUSED}
     if not leads:
         if facts.leads is not None:
             lacking.add(ReasonCode.NO_SOURCE)
@@ -157,7 +180,7 @@ def carrying(facts: CallFacts, grounds: Grounds, now: datetime) -> tuple[Ground 
         lacking.add(ReasonCode.NO_LAWFUL_BASIS)
     if not ready:
         lacking.add(ReasonCode.SOURCE_PAUSED)
-    return _last_to_end([_from_lead(lead, grounds) for lead in live if not lead.paused], now), lacking
+    return named, lacking
 
 
 def _collected(lead: LeadFact, now: datetime) -> bool:

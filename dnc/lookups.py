@@ -255,7 +255,8 @@ def _leads(
         return []
     connection = session.connection()
     past = past_leads(connection, [number]).get(number, [])
-    pauses, suppliers = past_pauses(connection, past), {lead.id: lead.supplier_id for lead in past}
+    pauses = past_pauses(connection, {id_ for lead in past for id_ in lead.came_from})
+    suppliers = {lead.id: lead.supplier_id for lead in past}
     return [
         replace(
             one,

@@ -12,7 +12,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from consent.terms import Channel
+from consent.terms import LEAD_FILE, Channel
 from core.clock import utc
 from leads.headings import plain_heading
 
@@ -120,7 +120,7 @@ def consent_from(
         channels=frozenset(evidence.channels or ()),
         names_seller=names_seller(evidence, seller_name=seller_name, seller_slug=seller_slug),
         text_version=evidence.text_version,
-        evidence={"lead_file": lead_file_id, "row_no": row_no} | evidence.written(),
+        evidence={LEAD_FILE: lead_file_id, "row_no": row_no} | evidence.written(),
         given_at=evidence.at,
         expires_at=None,
     )

@@ -1,6 +1,6 @@
 """Leads and pauses with all that is needed to say how they stood at a past moment, by what was known at another."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -48,6 +48,11 @@ class PastLead:
     settled_at: datetime
     births: tuple[PastBirthDate, ...]
 
+    @property
+    def came_from(self) -> tuple[str, str, str]:
+        """The ids of what a pause of is a pause of the lead: its source, its supplier and its file."""
+        return self.source_id, self.supplier_id, self.lead_file_id
+
     def birth_date_known(self, at: datetime) -> PastBirthDate:
         """Return the birth date that was on record at ``at``."""
         for before in self.births:
@@ -78,6 +83,10 @@ class Pauses:
             if record.recorded_at <= at:
                 return record.became != RESUMED
         return False
+
+    def any_paused(self, ids: Iterable[str], at: datetime) -> bool:
+        """Return whether any of the suppliers, sources and lead files was paused or quarantined at ``at``."""
+        return any(self.paused(id_, at) for id_ in ids)
 
 
 _LEADS = Prepared(
@@ -113,6 +122,11 @@ _BIRTHS = Prepared(
     )
     .where(any_of(LeadBirthDate.number, NUMBERS))
     .order_by(LeadBirthDate.number, LeadBirthDate.source_no, LeadBirthDate.replaced_at)
+)
+_FILES = Prepared(
+    select(LeadFile.id, Source.id, Source.supplier_id)
+    .join(Source, Source.id == LeadFile.source_id)
+    .where(any_of(LeadFile.id, bindparam("files")))
 )
 _MARKS = Prepared(
     select(PauseMark.subject_id, PauseMark.became, PauseMark.recorded_at, PauseMark.recorded_by, PauseMark.reason)
@@ -155,9 +169,19 @@ def past_leads(connection: Connection, numbers: Collection[int]) -> dict[int, li
     return found
 
 
-def past_pauses(connection: Connection, leads: Collection[PastLead]) -> Pauses:
-    """Return the pauses of the sources, suppliers and files that these leads came from. Served by pk_pause_marks."""
-    subjects = {id_ for lead in leads for id_ in (lead.source_id, lead.supplier_id, lead.lead_file_id)}
+def past_files(connection: Connection, lead_files: Collection[str]) -> dict[str, tuple[str, str, str]]:
+    """Return, for each of the lead files that there is, the ids of its source, of its supplier and its own.
+
+    Served by pk_lead_files.
+    """
+    if not lead_files:
+        return {}
+    given: dict[str, object] = {"files": any_of_value(connection.dialect.name, lead_files)}
+    return {id_: (source_id, supplier_id, id_) for id_, source_id, supplier_id in _FILES.rows(connection, given)}
+
+
+def past_pauses(connection: Connection, subjects: Collection[str]) -> Pauses:
+    """Return the pauses of sources, suppliers and lead files, by their ids. Served by pk_pause_marks."""
     found: dict[str, list[PauseRecord]] = {}
     given: dict[str, object] = {"subjects": any_of_value(connection.dialect.name, subjects)}
     for subject_id, became, recorded_at, recorded_by, reason in _MARKS.rows(connection, given):

@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, String, cast, literal_column, or_, select
+from sqlalchemy import Connection, String, case, cast, literal_column, or_, select
 from sqlalchemy.sql import ColumnElement, Select
 
 from core.database import any_of
 from core.standing import NUMBERS, standing
 from leads.models import Lead, LeadFile, Source, Supplier
+
+OPEN, PAUSED = "open", "paused"
+"""How a lead file stands, with its source and its supplier."""
 
 
 def lead_id() -> ColumnElement[str]:
@@ -34,13 +37,37 @@ def leads_standing() -> Select[Any]:
             e=Source.assessment,
             t1=Lead.collected_at,
             t2=Lead.expires_at,
-            flag=or_(Source.paused_at.is_not(None), Supplier.paused_at.is_not(None), LeadFile.paused_at.is_not(None)),
+            flag=_is_paused(),
             day=Lead.birth_date,
         )
         .join(Source, Source.no == Lead.source_no)
         .join(Supplier, Supplier.id == Source.supplier_id)
         .join(LeadFile, LeadFile.no == Lead.file_no)
         .where(any_of(Lead.number, NUMBERS))
+    )
+
+
+def _is_paused() -> ColumnElement[bool]:
+    return or_(Source.paused_at.is_not(None), Supplier.paused_at.is_not(None), LeadFile.paused_at.is_not(None))
+
+
+def file_stands() -> ColumnElement[str | None]:
+    """Return how the file that ``beside_file`` found stands: ``OPEN`` or ``PAUSED``; NULL if there is none."""
+    return case(
+        (_is_paused(), literal_column(f"'{PAUSED}'", String)),
+        (LeadFile.id.is_not(None), literal_column(f"'{OPEN}'", String)),
+    )
+
+
+def beside_file(part: Select[Any], lead_file_id: ColumnElement[str | None]) -> Select[Any]:
+    """Return the SELECT with the lead file of that id beside each row, its source and its supplier, if there is one.
+
+    By pk_lead_files, pk_sources and pk_suppliers.
+    """
+    return (
+        part.outerjoin(LeadFile, LeadFile.id == lead_file_id)
+        .outerjoin(Source, Source.id == LeadFile.source_id)
+        .outerjoin(Supplier, Supplier.id == Source.supplier_id)
     )
 
 

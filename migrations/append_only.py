@@ -23,6 +23,16 @@ def is_postgresql() -> bool:
     return op.get_bind().dialect.name == "postgresql"
 
 
+def let_change(table: str) -> None:
+    """Drop the table's triggers, for what a migration changes in its rows; ``make_append_only`` puts them back."""
+    if is_postgresql():
+        op.execute(f"DROP TRIGGER {table}_append_only ON {table}")
+        op.execute(f"DROP TRIGGER {table}_no_truncate ON {table}")
+        return
+    for verb in ("update", "delete"):
+        op.execute(f"DROP TRIGGER {table}_no_{verb}")
+
+
 def make_append_only(table: str) -> None:
     """Have the table refuse UPDATE and DELETE, and on PostgreSQL TRUNCATE; dropping the table drops the triggers."""
     if is_postgresql():

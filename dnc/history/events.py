@@ -78,7 +78,7 @@ def events_of(past: Past, number: int, names: OriginNames, seller_id: str | None
         *_consents(past.consents.get(number, ())),
         *_relations(past.relations.get(number, ())),
         *_leads(past.leads.get(number, ()), names),
-        *_pauses(past, past.leads.get(number, ()), names, seller_id),
+        *_pauses(past, number, names, seller_id),
         *_contacts(past, number),
         *_complaints(past.complaints.get(number, ())),
     ]
@@ -194,14 +194,20 @@ def _leads(leads: Sequence[PastLead], names: OriginNames) -> Iterator[PastEvent]
             yield PastEvent(EventKind.BIRTH_DATE, at, at, None, one.seller_id, one.id, text)
 
 
-def _pauses(past: Past, leads: Sequence[PastLead], names: OriginNames, seller_id: str | None) -> Iterator[PastEvent]:
-    """What became of the sources, suppliers and files of the leads; of each thing once, whatever it delivered."""
+def _pauses(past: Past, number: int, names: OriginNames, seller_id: str | None) -> Iterator[PastEvent]:
+    """What became of the sources, suppliers and files of leads and consents; of each once, whatever it delivered."""
+    came_from = [(one.seller_id, one.came_from) for one in past.leads.get(number, ())]
+    came_from += [
+        (one.seller_id, past.files[one.lead_file_id])
+        for one in past.consents.get(number, ())
+        if one.lead_file_id in past.files
+    ]
     things: dict[str, tuple[str, str | None]] = {}
-    for one in leads:
-        if seller_id in (None, one.seller_id):
-            things[one.source_id] = ("source", one.seller_id)
-            things[one.supplier_id] = ("supplier", None)
-            things[one.lead_file_id] = ("lead file", one.seller_id)
+    for seller, (source_id, supplier_id, lead_file_id) in came_from:
+        if seller_id in (None, seller):
+            things[source_id] = ("source", seller)
+            things[supplier_id] = ("supplier", None)
+            things[lead_file_id] = ("lead file", seller)
     for id_, (word, owner) in things.items():
         for record in past.pauses.by_id.get(id_, ()):
             because = f": {record.reason}" if record.reason else ""

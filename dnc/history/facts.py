@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
+from consent.past import PastConsent
 from core.ledger import Position
 from core.numbers import Number
 from dnc.facts import (
+    FORM_OF_DELIVERIES,
     FORM_OF_LATER_RULES,
     RECORD_FORM,
     AttemptsFact,
@@ -49,7 +51,8 @@ class Asked:
     that it held itself did not stand in its way. ``entry`` is the check's ledger entry, and tells what came before it
     of what has the very same time. ``counts_held`` False: it was asked before attempts were held at all, as facts
     recorded in form 1 were. ``form``, in which its facts were recorded, tells by which rules consents end and attempts
-    count. ``plan``: what a former numbering plan said of the number; None if today's is meant.
+    count, and whether it was known what delivered a consent. ``plan``: what a former numbering plan said of the number;
+    None if today's is meant.
     """
 
     number: Number | None
@@ -66,6 +69,11 @@ class Asked:
     def has_later_rules(self) -> bool:
         """Whether a withdrawal ends all that was agreed to before it, and no call counts from before its check."""
         return self.form >= FORM_OF_LATER_RULES
+
+    @property
+    def knows_deliveries(self) -> bool:
+        """Whether it was known which lead file delivered a consent."""
+        return self.form >= FORM_OF_DELIVERIES
 
 
 def facts_at(
@@ -188,7 +196,6 @@ def _leads(past: Past, number: int, seller_id: str, at: datetime, known_at: date
         birth = lead.birth_date_known(known_at)
         if known_at < lead.settled_at or not birth.is_known:
             return None
-        came_from = (lead.source_id, lead.supplier_id, lead.lead_file_id)
         facts.append(
             LeadFact(
                 id=str(len(facts)),
@@ -196,7 +203,7 @@ def _leads(past: Past, number: int, seller_id: str, at: datetime, known_at: date
                 source_kind=lead.source_kind,
                 basis=lead.basis,
                 has_assessment=lead.has_assessment,
-                paused=any(past.pauses.paused(id_, min(at, known_at)) for id_ in came_from),
+                paused=past.pauses.any_paused(lead.came_from, min(at, known_at)),
                 collected_at=lead.collected_at,
                 expires_at=lead.expires_at,
                 birth_date=birth.birth_date,
@@ -220,8 +227,24 @@ def _consents(past: Past, number: int, seller_id: str, asked: Asked) -> tuple[Co
             ended = None
         if ended is not None and not asked.has_later_rules:
             continue
-        facts.append(ConsentFact(str(len(facts)), one.names_seller, one.channels, one.given_at, one.expires_at, ended))
+        facts.append(
+            ConsentFact(
+                id=str(len(facts)),
+                names_seller=one.names_seller,
+                channels=one.channels,
+                given_at=one.given_at,
+                expires_at=one.expires_at,
+                withdrawn_at=ended,
+                paused=_is_paused(past, one, min(at, known_at)) if asked.knows_deliveries else None,
+            )
+        )
     return tuple(facts)
+
+
+def _is_paused(past: Past, consent: PastConsent, at: datetime) -> bool | None:
+    """Return whether the file that delivered the consent was paused; None if none did that is on record."""
+    came_from = past.files.get(consent.lead_file_id or "")
+    return None if came_from is None else past.pauses.any_paused(came_from, at)
 
 
 def _relations(past: Past, number: int, seller_id: str, at: datetime, known_at: datetime) -> tuple[RelationFact, ...]:

@@ -26,7 +26,7 @@ from dnc.models import (
     RegisterVersion,
     Restriction,
 )
-from leads.past import PastLead, Pauses, past_leads, past_pauses
+from leads.past import PastLead, Pauses, past_files, past_leads, past_pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,7 @@ class PastRegisterVersion:
 class Past:
     """What is on record on some numbers. Within a number, each part is in the order of ids.
 
+    ``files`` are the lead files that delivered consents: by id, what a pause of is a pause of the file.
     ``repeats`` and ``complaints`` decide nothing, and are read for a number's timeline alone.
     """
 
@@ -145,6 +146,7 @@ class Past:
     leads: dict[int, list[PastLead]] = field(default_factory=dict)
     consents: dict[int, list[PastConsent]] = field(default_factory=dict)
     relations: dict[int, list[PastRelation]] = field(default_factory=dict)
+    files: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     pauses: Pauses = field(default_factory=lambda: Pauses({}))
     repeats: dict[int, list[PastRepeat]] = field(default_factory=dict)
     complaints: dict[int, list[PastComplaint]] = field(default_factory=dict)
@@ -319,8 +321,11 @@ def past_of(
     for blocks in (*found.holds.values(), *found.restrictions.values()):
         blocks.sort(key=attrgetter("id"))
     found.leads = past_leads(connection, numbers)
-    found.pauses = past_pauses(connection, [lead for leads in found.leads.values() for lead in leads])
     found.consents = past_consents(connection, numbers)
+    named = {one.lead_file_id for consents in found.consents.values() for one in consents}
+    found.files = past_files(connection, {id_ for id_ in named if id_ is not None})
+    came_from = {id_ for leads in found.leads.values() for lead in leads for id_ in lead.came_from}
+    found.pauses = past_pauses(connection, came_from.union(*found.files.values()))
     found.relations = past_relations(connection, numbers)
     return found
 

@@ -1,10 +1,12 @@
 """Consents, withdrawals and customer relations over HTTP, and what they do to the next check."""
 
 import pytest
+from sqlalchemy import select
 
 from core.access import Role
+from leads.models import LeadFile, Source
 from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered, refused
-from tests.seeding import LISTED, SELLER
+from tests.seeding import LIST_SOURCE, LISTED, SELLER
 
 WRITERS = (Role.CUSTOMER_SERVICE, Role.LEAD_MANAGER)
 
@@ -59,6 +61,34 @@ def test_a_consent_lifts_the_register_until_it_is_withdrawn(ringklar: Ringklar, 
     assert answered(ringklar.post(path, {"via": "letter"}, role=role), 200) == first
     assert first["consent_id"] == given["id"]
     assert codes(ringklar) == ["on_register"]
+
+
+def test_a_consent_whose_evidence_names_a_lead_file_goes_with_that_file(ringklar: Ringklar) -> None:
+    with ringklar.service.store.reading() as session:
+        of_list = select(LeadFile.id).join(Source, Source.id == LeadFile.source_id).where(Source.slug == LIST_SOURCE)
+        lead_file_id = session.scalars(of_list).one()
+    named = consent(evidence={"lead_file": lead_file_id, "row_no": 1})
+    answered(ringklar.post("/v1/consents", named, role=Role.LEAD_MANAGER), 201)
+    assert codes(ringklar) == []
+
+    path = f"/v1/lead-files/{lead_file_id}"
+    answered(ringklar.post(f"{path}/pause", {"reason": "klagomål"}, role=Role.LEAD_MANAGER), 200)
+    assert codes(ringklar) == ["on_register"]
+    what_if = {"number": LISTED, "campaign": "vinterel"}
+    simulated = answered(ringklar.post("/v1/what-if", what_if), 200)
+    assert [reason["code"] for reason in simulated["reasons"]] == ["on_register"]
+    answered(ringklar.post("/v1/consents", consent(), role=Role.LEAD_MANAGER), 201)
+    assert codes(ringklar) == [], "what is recorded by hand goes with no file"
+
+    answered(ringklar.post(f"{path}/resume", {}, role=Role.LEAD_MANAGER), 200)
+    assert codes(ringklar) == []
+
+
+@pytest.mark.parametrize("lead_file", ["mars.csv", NOBODYS_ID, 7, ["x"], {"a": 1}])
+def test_evidence_that_names_no_lead_file_of_ours_is_evidence_all_the_same(ringklar: Ringklar, lead_file: Json) -> None:
+    answered(ringklar.post("/v1/consents", consent(evidence={"lead_file": lead_file}), role=Role.LEAD_MANAGER), 201)
+
+    assert codes(ringklar) == []
 
 
 @pytest.mark.parametrize("given_at", ["2026-11-20T10:00:00Z", "2026-11-19T10:00:00Z", "2026-11-23T12:00:00Z"])

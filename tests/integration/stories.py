@@ -35,6 +35,7 @@ from leads.pauses import (
     resume_supplier,
 )
 from leads.quarantines import quarantine_source
+from tests.consented import deliver
 from tests.integration.seeds import dialer_of
 from tests.seeding import (
     CAMPAIGN,
@@ -270,6 +271,10 @@ class Story:
             source_slug=source,
         )
 
+    def deliver_consent(self, written: str) -> None:
+        """Import a lead file of the partner's with a consent of the number."""
+        deliver(self.seeded, PARTNER_SOURCE, [written])
+
     def set_rules(self, opens: str) -> None:
         """Let the first seller narrow its calling hours."""
         with self.seeded.service.store.writing() as session:
@@ -289,6 +294,7 @@ class Story:
         self.step("opt-out of list", lambda: self.ids.update(a=self.opt_out(FROM_LIST, all_sellers=True)))
         self.step("consent", lambda: self.consent(LISTED))
         self.step("relation", lambda: self.relation(WITHOUT_SOURCE, None))
+        self.step("delivered consent", lambda: self.deliver_consent(WITHOUT_SOURCE))
         self.step("call", lambda: self.call(number, Outcome.NO_ANSWER))
         self.step("objection", lambda: self.call(OF_OTHER_SELLER, Outcome.OBJECTED))
         self.step("release", lambda: self.release(self.ids["a"]))

@@ -117,7 +117,8 @@ COLUMNS = {
     "complaint_origins": "source_id lead_file_id row_no",
     "complaints": "seller_id number kind via received_at recorded_at recorded_by",
     "consents": (
-        "seller_id number channels names_seller text_version evidence given_at expires_at recorded_at recorded_by"
+        "seller_id number channels names_seller text_version evidence given_at expires_at recorded_at recorded_by "
+        "lead_file_id"
     ),
     "consent_withdrawals": "withdrawn_at via recorded_at recorded_by",
     "contacts": (

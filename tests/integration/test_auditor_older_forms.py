@@ -1,17 +1,21 @@
 """Answers of older versions are tried by the rules of their time, which the form of their facts tells."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from consent.grounds import withdraw_consent
 from core.numbers import Number, NumberKind
+from dnc import gathering
 from dnc.auditor.auditing import Scope
+from dnc.facts import RECORD_FORM
 from dnc.recorded import replay
 from tests.calls import contact
+from tests.consented import add_consent_source, deliver, pause
 from tests.integration.test_auditor import ABROAD, ask, audited, consented, found, later, tamper
-from tests.seeding import FROM_PARTNER, LISTED, OPERATOR, Seeded
+from tests.seeding import FROM_PARTNER, LISTED, OPERATOR, WITHOUT_SOURCE, Seeded
 
 
 def allowed_by_what_was_not_withdrawn(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,21 +51,39 @@ def answered_by_another_plan(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Number, "plan", property(lambda _number: (None, NumberKind.MOBILE, True)))
 
 
+def allowed_by_what_a_paused_file_delivered(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A consent was not known to come with its file: it carried the lead of another source that was not paused."""
+    add_consent_source(seeded, "tavling-a", "kronan")
+    add_consent_source(seeded, "tavling-b", "fjallraven")
+    delivery = deliver(seeded, "tavling-a", [WITHOUT_SOURCE])
+    deliver(seeded, "tavling-b", [WITHOUT_SOURCE], proved=False)
+    later(seeded, minutes=1)
+    pause(seeded, "file", lead_file_id=delivery, source="tavling-a", supplier="kronan")
+    later(seeded, minutes=1)
+    known = gathering._consent
+    with monkeypatch.context() as then:
+        then.setattr("dnc.gathering._consent", lambda place, row: replace(known(place, row), paused=None))
+        ask(seeded, WITHOUT_SOURCE)
+
+
 FORM = '"facts":{"form":'
 Answered = Callable[[Seeded, pytest.MonkeyPatch], None]
-ANSWERED: list[Answered] = [
-    allowed_by_what_was_not_withdrawn,
-    allowed_after_a_call_dated_before_its_check,
-    answered_by_another_plan,
+ANSWERED: list[tuple[Answered, int]] = [
+    (allowed_by_what_was_not_withdrawn, 2),
+    (allowed_after_a_call_dated_before_its_check, 2),
+    (answered_by_another_plan, 2),
+    (allowed_by_what_a_paused_file_delivered, 3),
 ]
+"""What was answered by rules of its time, and in which form it was the last time."""
 
 
-@pytest.mark.parametrize("answered", ANSWERED)
+@pytest.mark.parametrize(("answered", "form"), ANSWERED)
 def test_an_answer_of_an_older_form_is_tried_by_the_rules_of_its_time(
-    seeded: Seeded, monkeypatch: pytest.MonkeyPatch, answered: Answered
+    seeded: Seeded, monkeypatch: pytest.MonkeyPatch, answered: Answered, form: int
 ) -> None:
     answered(seeded, monkeypatch)
-    tamper(seeded, "UPDATE ledger_entries SET payload = replace(payload, :now, :then)", now=FORM + "3", then=FORM + "2")
+    today, then = f"{FORM}{RECORD_FORM}", f"{FORM}{form}"
+    tamper(seeded, "UPDATE ledger_entries SET payload = replace(payload, :today, :then)", today=today, then=then)
 
     report = audited(seeded, Scope.ALL)
     assert found(seeded, report) == []
@@ -70,7 +92,7 @@ def test_an_answer_of_an_older_form_is_tried_by_the_rules_of_its_time(
         assert replay(session).differences == ()
 
 
-@pytest.mark.parametrize("answered", ANSWERED)
+@pytest.mark.parametrize("answered", [answered for answered, _form in ANSWERED])
 def test_the_same_answer_of_today_is_a_difference(
     seeded: Seeded, monkeypatch: pytest.MonkeyPatch, answered: Answered
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, UniqueConstraint, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from core.database import open_engine
 from migrations.revisions import current, head
@@ -203,4 +204,43 @@ def test_leads_that_were_there_are_moved_over_whole(database_url: str) -> None:
     with engine.connect() as connection:
         names = connection.execute(text("SELECT name, source_id, lead_file_id, row_no FROM leads ORDER BY id")).all()
     assert names == [('Åsa "T"', f"o{no}", f"f{no}", 1) for no in "12"]
+    engine.dispose()
+
+
+def test_consents_are_filled_with_the_lead_file_that_their_evidence_names(database_url: str) -> None:
+    downgrade(database_url, "0014_keep_past_standing")
+    engine = open_engine(database_url, pool_size=1)
+    at = "1767225600000000" if engine.dialect.name == "sqlite" else "'2026-01-01 00:00+00'"
+    file_id = "01a20460-5f95-704f-9594-4565a9a6cc94"
+    said = {
+        "named": {"lead_file": file_id, "row_no": 1},
+        "by hand": {"form": "web-7", "note": "lead_file"},
+        "in words": {"lead_file": "mars.csv"},
+        "of many": {"lead_file": [file_id]},
+        "too long": {"lead_file": f"{file_id}\n"},
+        "not ours": {"note": {"lead_file": file_id}},
+    }
+    evidence = {id_: json.dumps(written) for id_, written in said.items()} | {"unreadable": f'"lead_file": "{file_id}"'}
+    evidence |= {f"many {place:04}": evidence["named"] for place in range(2_000)}
+    insert = text(
+        "INSERT INTO consents (id, seller_id, number, channels, names_seller, text_version, evidence, given_at, "
+        f"recorded_at, recorded_by) VALUES (:id, 's1', 46701740605, 'voice', true, 'v', :evidence, {at}, {at}, 'm')"
+    )
+    with engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO sellers (id, slug, name, created_at) VALUES ('s1', 'n', 'N', {at})"))
+        connection.execute(insert, [{"id": id_, "evidence": written} for id_, written in evidence.items()])
+    engine.dispose()
+
+    upgrade(database_url)
+
+    with engine.connect() as connection:
+        named = connection.execute(text("SELECT id, lead_file_id FROM consents WHERE lead_file_id IS NOT NULL")).all()
+    assert {row.id for row in named} == {id_ for id_ in evidence if id_ == "named" or id_.startswith("many")}
+    assert {row.lead_file_id for row in named} == {file_id}
+    with engine.connect() as connection, pytest.raises(DBAPIError, match="append-only"):
+        connection.execute(text("UPDATE consents SET lead_file_id = NULL"))
+    engine.dispose()
+    downgrade(database_url, "0014_keep_past_standing")
+    with engine.connect() as connection, pytest.raises(DBAPIError, match="append-only"):
+        connection.execute(text("DELETE FROM consents"))
     engine.dispose()

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
+from consent.grounds import record_consent
+from consent.terms import Channel
 from core.ids import new_id
 from core.numbers import Number
 from dnc.deciding import Decider, Kept
@@ -15,13 +17,16 @@ from dnc.decision import Decision
 from dnc.gate import Question
 from dnc.gathering import read_standing
 from dnc.models import Campaign, Contact, Hold, OptOut, Restriction
+from dnc.reasons import ReasonCode
 from dnc.screenings.engine import Screener
 from dnc.screenings.standing import read_ahead
 from leads.models import Lead, LeadFile, Source
+from leads.pauses import pause_lead_file
 from tests.integration.seeds import dialer_of
 from tests.seeding import (
     CAMPAIGN,
     FROM_PARTNER,
+    OPERATOR,
     Seeded,
 )
 
@@ -73,6 +78,52 @@ def test_numbers_are_decided_together_as_each_would_be_alone(
     assert len(set(alone)) > 12
 
 
+@pytest.mark.parametrize("looked_up", [0, 10**6])
+@pytest.mark.parametrize("again", [1, 2])
+def test_numbers_alike_but_for_the_pause_of_what_delivered_their_consent_are_told_apart(
+    seeded: Seeded, looked_up: int, again: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether each has one consent on record or two."""
+    store, now = seeded.service.store, seeded.clock.now()
+    numbers = np.arange(46701740620, 46701740626, dtype=np.int64)
+    with store.writing() as session:
+        paused, opened = session.scalars(select(LeadFile.id).order_by(LeadFile.no).limit(2)).all()
+        pause_lead_file(session, OPERATOR, lead_file_id=paused, reason="klagomål", now=now)
+    for number, file_id in zip(numbers.tolist(), [paused, opened, None] * 2, strict=True):
+        for _ in range(again):
+            _consent(seeded, number, {"form": "web-7"} if file_id is None else {"lead_file": file_id})
+    monkeypatch.setattr("dnc.screenings.standing.LOOKED_UP_AT_MOST", looked_up)
+
+    with store.snapshot() as session:
+        card = read_standing(session.connection(), campaigns=[CAMPAIGN], numbers=(), now=now).campaigns[CAMPAIGN]
+        screener = Screener(session.connection(), seeded.service.shelf.listed_of, card, now, next_hour=False)
+        found = screener.screen(numbers)
+    answers = [found.decided[code].decision for code in found.codes]
+
+    assert [answer.may_call for answer in answers] == [False, True, True] * 2
+    assert [reason.code for reason in answers[0].reasons] == [ReasonCode.SOURCE_PAUSED]
+
+
+def _consent(seeded: Seeded, number: int, evidence: dict[str, object]) -> None:
+    """Record a consent, the same for all but what its evidence says."""
+    now = seeded.clock.now()
+    with seeded.service.store.writing() as session:
+        record_consent(
+            session,
+            OPERATOR,
+            keyring=seeded.service.keyring,
+            seller_id=seeded.seller_id,
+            number=Number(number),
+            channels=frozenset({Channel.VOICE}),
+            names_seller=True,
+            text_version="2026-1",
+            evidence=evidence,
+            given_at=now - timedelta(days=1),
+            expires_at=None,
+            now=now,
+        )
+
+
 def _checks_made(seeded: Seeded, *moments: datetime) -> list[str]:
     """Return the ids of checks made at the moments, the last of which the clock then tells."""
     ids = []
@@ -104,6 +155,7 @@ def _fill_at_random(seeded: Seeded, numbers: list[int]) -> None:
         sources = session.scalars(select(Source.no)).all()
         files = session.scalars(select(LeadFile.no)).all()
         session.execute(update(LeadFile).where(LeadFile.no == files[0]).values(paused_at=now, paused_reason="x"))
+        delivering = [None, new_id(), *session.scalars(select(LeadFile.id).order_by(LeadFile.no))]
         placed = {row[0]: row[1] for row in session.execute(select(Lead.number, Lead.source_no))}
         common = {"recorded_at": now, "recorded_by": "operator:tests"}
         for row_no, number in enumerate(numbers, 1000):
@@ -163,6 +215,7 @@ def _fill_at_random(seeded: Seeded, numbers: list[int]) -> None:
                         evidence="",
                         given_at=near(),
                         expires_at=chance.choice([None, near()]),
+                        lead_file_id=dated.choice(delivering),
                         **common,
                     )
                 )

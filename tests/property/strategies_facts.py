@@ -106,7 +106,10 @@ leads = st.builds(
     st.none() | instants,
     st.none() | st.dates(),
 )
-consents = st.builds(ConsentFact, ids, st.booleans(), channels, instants, st.none() | instants, st.none() | instants)
+deliveries = st.none() | st.booleans()
+consents = st.builds(
+    ConsentFact, ids, st.booleans(), channels, instants, st.none() | instants, st.none() | instants, deliveries
+)
 relations = st.builds(RelationFact, ids, products, instants, st.none() | instants)
 
 
@@ -144,7 +147,7 @@ _good_leads = st.builds(
     st.sampled_from([None, date(1970, 2, 28)]),
 )
 _good_consents = st.builds(
-    ConsentFact, ids, st.just(True), st.just(frozenset(Channel)), st.one_of(_past, near), _future, st.none()
+    ConsentFact, ids, st.just(True), st.just(frozenset(Channel)), st.one_of(_past, near), _future, st.none(), deliveries
 )
 _good_relations = st.builds(RelationFact, ids, st.just("energy"), st.one_of(_past, near), st.none() | _past)
 

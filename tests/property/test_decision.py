@@ -153,6 +153,7 @@ OBSTACLES: list[Change] = [
     each_consent(withdrawn_at=MIDDAY),
     each_consent(names_seller=False),
     each_consent(channels=frozenset()),
+    each_consent(paused=True),
     without_leads,
     lambda facts: replace(facts, consents=()),
     lambda facts: replace(facts, relations=()),
@@ -212,6 +213,33 @@ def test_more_knowledge_of_obstacles_never_turns_a_no_into_an_allow(
 ) -> None:
     if decide(obstacle(facts), policy, MIDDAY).may_call:
         assert decide(facts, policy, MIDDAY).may_call
+
+
+def without_pauses(facts: CallFacts) -> CallFacts:
+    """The same facts, were every pause lifted."""
+    consents = tuple(one if one.paused is None else replace(one, paused=False) for one in facts.consents or ())
+    return replace(each_lead(paused=False)(facts), consents=facts.consents and consents)
+
+
+@settings(max_examples=600)
+@given(facts=st.one_of(promising_facts, promising_facts, any_facts), policy=policies)
+def test_where_a_pause_alone_stops_the_call_its_end_opens_it(facts: CallFacts, policy: Policy | None) -> None:
+    decision = decide(facts, policy, MIDDAY)
+
+    if codes(decision) == [ReasonCode.SOURCE_PAUSED]:
+        assert decide(without_pauses(facts), policy, MIDDAY).may_call
+    if decision.may_call:
+        assert decide(without_pauses(facts), policy, MIDDAY).may_call
+
+
+@settings(max_examples=300)
+@given(facts=promising_facts, policy=policies)
+def test_a_consent_of_a_paused_file_bears_on_no_yes(facts: CallFacts, policy: Policy | None) -> None:
+    left = tuple(one for one in facts.consents or () if not one.paused)
+    decision, without = (decide(each, policy, MIDDAY) for each in (facts, replace(facts, consents=left)))
+
+    assert decision.verdict is without.verdict
+    assert (decision.valid_until, decision.register) == (without.valid_until, without.register)
 
 
 @given(facts=any_facts, policy=policies, now=near)

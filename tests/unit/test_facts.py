@@ -18,7 +18,12 @@ FULL = replace(
     holds=("hold",),
     restrictions=(RestrictionKind.DECEASED,),
     leads=(replace(LEAD, birth_date=date(1970, 2, 28)), replace(LEAD, basis=None, collected_at=None, expires_at=None)),
-    consents=(CONSENT, replace(CONSENT, expires_at=at("2027-01-01T00:00"), withdrawn_at=at("2026-12-01T00:00"))),
+    consents=(
+        CONSENT,
+        replace(CONSENT, expires_at=at("2027-01-01T00:00"), withdrawn_at=at("2026-12-01T00:00")),
+        replace(CONSENT, paused=False),
+        replace(CONSENT, paused=True),
+    ),
     relations=(RELATION, replace(RELATION, fulfilled_at=at("2026-01-01T00:00"))),
     attempts=called("2026-11-18T10:00", "2026-11-17T10:00"),
 )
@@ -37,7 +42,7 @@ def test_what_could_not_be_learnt_is_not_read_back_as_nothing() -> None:
 def test_the_record_of_one_call_is_this() -> None:
     """The layout is kept: records written today are read years from now."""
     assert json.loads(json.dumps(facts_to_record(replace(FULL, leads=FULL.leads and FULL.leads[:1])))) == {
-        "form": 3,
+        "form": 4,
         "number": ["SE", "mobile", True],
         "campaign": ["energy", "voice", True, False],
         "opt_outs": [["no", ["voice"], True]],
@@ -67,6 +72,8 @@ def test_the_record_of_one_call_is_this() -> None:
                 "2027-01-01T00:00:00+01:00",
                 "2026-12-01T00:00:00+01:00",
             ],
+            ["consent-1", True, ["voice"], "2026-10-01T10:00:00+02:00", None, None, False],
+            ["consent-1", True, ["voice"], "2026-10-01T10:00:00+02:00", None, None, True],
         ],
         "relations": [
             ["relation-1", "energy", "2024-01-01T00:00:00+01:00", None],
@@ -76,7 +83,7 @@ def test_the_record_of_one_call_is_this() -> None:
     }
 
 
-@pytest.mark.parametrize("form", [0, 4, "2", None])
+@pytest.mark.parametrize("form", [0, 5, "2", None])
 def test_a_record_in_a_form_we_do_not_know_is_refused_rather_than_guessed(form: object) -> None:
     with pytest.raises(ValueError, match="cannot read"):
         facts_from_record({**facts_to_record(FULL), "form": form})
@@ -109,12 +116,44 @@ def test_a_record_of_the_first_form_is_read_and_decided_as_it_was() -> None:
 
 def test_a_record_of_the_second_form_is_read_without_the_consents_that_were_withdrawn() -> None:
     """A withdrawal ended the one consent that it names, and bore on no other: by that rule its answer was given."""
-    recorded = facts_to_record(FULL)
     assert FULL.consents is not None
+    facts = replace(FULL, consents=FULL.consents[:2])
+    recorded = facts_to_record(facts)
 
-    assert facts_from_record(recorded) == FULL
-    standing = tuple(one for one in FULL.consents if one.withdrawn_at is None)
+    assert facts_from_record({**recorded, "form": 3}) == facts
+    standing = tuple(one for one in FULL.consents[:2] if one.withdrawn_at is None)
     assert facts_from_record({**recorded, "form": 2}) == replace(FULL, consents=standing)
+
+
+@pytest.mark.parametrize("form", [2, 3])
+def test_a_record_of_a_form_that_knew_no_deliveries_is_refused_if_it_tells_of_one(form: int) -> None:
+    with pytest.raises(ValueError, match="did not know"):
+        facts_from_record({**facts_to_record(FULL), "form": form})
+
+
+def test_a_record_of_the_third_form_is_decided_with_every_consent_in_doubt_beside_a_paused_source() -> None:
+    """Whatever file had delivered it: by that rule its answer was given."""
+    paused = ["lead-1", "contest", "partner", "consent", False, True, None, None, None]
+    third: dict[str, object] = {
+        "form": 3,
+        "number": ["SE", "mobile", True],
+        "campaign": ["energy", "voice", True, False],
+        "opt_outs": [],
+        "holds": [],
+        "restrictions": [],
+        "register": ["nix", "v1", "2026-11-15", False],
+        "leads": [paused],
+        "consents": [["0", True, ["voice"], "2026-10-01T10:00:00+02:00", None, None]],
+        "relations": [],
+        "attempts": [],
+    }
+
+    decision = decide(facts_from_record(third), policy_named("se-2026-1"), NOON)
+
+    assert [reason.code for reason in decision.reasons] == ["no_lawful_basis", "source_paused"]
+    other = ["lead-2", "survey", "partner", "consent", False, False, None, None, None]
+    both = facts_from_record({**third, "leads": [paused, other]})
+    assert decide(both, policy_named("se-2026-1"), NOON).may_call
 
 
 def test_the_sellers_rules_are_recorded_with_the_campaign() -> None:

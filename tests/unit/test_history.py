@@ -67,6 +67,7 @@ def test_blocks_and_consents_are_told_with_their_ends() -> None:
                     NOON + 4 * DAY,
                     NOON + 5 * DAY,
                     "kim",
+                    None,
                 )
             ]
         },
