@@ -123,7 +123,7 @@ def _opt_out(parts: Parts, session: Session, caller: Caller, number: Number, now
     seller, via = request.form.get("seller", ""), request.form.get("via", "")
     chosen = frozenset(Channel(name) for name in request.form.getlist("channel") if name in set(Channel))
     received = request.form.get("received_at", "")
-    received_at = read_local(received, now) if received.strip() else now
+    received_at = read_local(received, now, last=True) if received.strip() else now
     if not seller or via not in VIAS or not chosen or received_at is None:
         raise Unfit(gettext("Say for which seller, to which calls, how and when the person said no."))
     [result] = add_opt_outs(

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from app import create_app
 from console.instants import read_local
 from core.changes import Change
+from dnc.models import OptOut
 from tests.api.forms import send, sign_in
 from tests.seeding import FROM_PARTNER, OPTED_OUT, Seeded, seed
 
@@ -50,6 +51,38 @@ def test_a_moment_outside_the_calendar_is_no_moment(written: str) -> None:
 def test_a_moment_at_either_end_is_read(written: str) -> None:
     for zone in ("", "+14:00", "-14:00"):
         assert read_local(written + zone, NOW) is not None
+
+
+@pytest.mark.parametrize(
+    ("written", "now", "first", "last"),
+    [
+        ("2026-10-25T02:15", "2026-10-25T01:15:30Z", "2026-10-25T01:15:30Z", "2026-10-25T01:15:30Z"),
+        ("2026-10-25T02:15", "2026-10-25T00:15:30Z", "2026-10-25T00:15:30Z", "2026-10-25T00:15:30Z"),
+        ("2026-10-25T02:15", "2026-10-25T00:40:00Z", "2026-10-25T00:15:00Z", "2026-10-25T00:15:00Z"),
+        ("2026-10-25T02:15", "2026-11-24T09:00:00Z", "2026-10-25T00:15:00Z", "2026-10-25T01:15:00Z"),
+        ("2026-11-24T09:59", "2026-11-24T09:00:00Z", "2026-11-24T08:59:00Z", "2026-11-24T08:59:00Z"),
+        ("2026-11-25T10:00", "2026-11-24T09:00:00Z", "2026-11-25T09:00:00Z", "2026-11-25T09:00:00Z"),
+    ],
+)
+def test_in_the_hour_that_comes_twice_a_no_is_not_put_before_it_was_said(
+    written: str, now: str, first: str, last: str
+) -> None:
+    at = datetime.fromisoformat(now)
+    read = [read_local(written, at), read_local(written, at, last=True)]
+
+    assert [one and one.astimezone(UTC) for one in read] == [
+        datetime.fromisoformat(first),
+        datetime.fromisoformat(last),
+    ]
+
+
+def test_a_no_of_the_hour_that_comes_twice_is_the_later_one(seeded: Seeded, client: FlaskClient) -> None:
+    """So that no wish to leave the list from before it ends it."""
+    send(client, "/customer-service/opt-outs", **{**NO, "received_at": "2026-10-25T02:15"})
+
+    with seeded.service.store.reading() as session:
+        said = session.scalars(select(OptOut.received_at).where(OptOut.number == int(FROM_PARTNER[1:]))).one()
+    assert said == datetime(2026, 10, 25, 1, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("received_at", ["0001-01-01T00:00", "0001-01-01T00:00+14:00", "9999-12-31T23:59"])
