@@ -25,6 +25,7 @@ A view returns a pydantic model, or a ``Rendered`` JSON text.
 import hashlib
 import inspect
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -289,7 +290,14 @@ def _constant(_name: str) -> object:
     raise ValueError("not a JSON number")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+def _finite(written: str) -> float:
+    value = float(written)
+    if math.isinf(value):
+        raise ValueError("a number that would be kept as infinity, which JSON has none of")
+    return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite)
 
 
 def _refuse_unstorable(value: object) -> None:

@@ -55,6 +55,17 @@ def test_a_body_that_is_no_json_object_is_refused(watch: Watch, path: str, what:
     assert response.status_code in {400, 404, 422} or (what, document["code"]) == ("deep lists", "body-too-large")
 
 
+@pytest.mark.parametrize("written", ["1e999", "-1e999", "[[1.0e400]]"])
+def test_a_number_that_would_be_kept_as_infinity_is_refused(watch: Watch, written: str) -> None:
+    """Evidence may have any shape, and is kept as it came: JSON writes no infinity."""
+    role, valid = VALID["/v1/consents"]
+    body = json.dumps({**valid, "evidence": {"form": 0}}).replace('{"form": 0}', f'{{"form": {written}}}')
+
+    response = send(watch, "/v1/consents", role, data=body, content_type="application/json")
+
+    assert watch.refused(response, written)["code"] == "malformed-request"
+
+
 @pytest.mark.parametrize("path", VALID)
 def test_a_single_wrong_field_is_refused_and_named(watch: Watch, path: str) -> None:
     role, valid = VALID[path]
