@@ -47,21 +47,25 @@ class CsvOutput:
         """Write the part's rows."""
         added = pl.Series([joined(cells, self._delimiter) for cells in told], dtype=pl.String)
         rows = pl.DataFrame([part.lines.alias("line"), added.gather(pl.Series(places)).alias("added")])
+        if self._encoding == "utf-8":
+            self._file.flush()  # polars writes past Python's own buffer
+            self._rows_to(self._file, rows)
+            return
         written = io.BytesIO()
+        self._rows_to(written, rows)
+        self._put(written.getvalue().decode())
+
+    def close(self) -> None:
+        """Nothing more is to be written."""
+
+    def _rows_to(self, file: BinaryIO, rows: pl.DataFrame) -> None:
         rows.write_csv(
-            written,
+            file,
             include_header=False,
             quote_style="never",
             separator=self._delimiter,
             line_terminator=self._line_end,
         )
-        if self._encoding == "utf-8":
-            self._file.write(written.getbuffer())
-        else:
-            self._put(written.getvalue().decode())
-
-    def close(self) -> None:
-        """Nothing more is to be written."""
 
     def _put(self, text: str) -> None:
         self._file.write(text.encode(self._encoding, errors="backslashreplace"))

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from sqlalchemy import func, select, update
 
+from core.errors import StorageUnavailable
 from core.ledger import LedgerEntry
 from dnc.screenings.errors import (
     ScreenedFileChanged,
@@ -19,9 +20,9 @@ from dnc.screenings.kept import LEFT, give_up_left
 from dnc.screenings.models import Screening, ScreeningPart
 from dnc.screenings.recording import PART_KIND
 from dnc.screenings.rows import file_layout
-from dnc.screenings.service import ALIVE_FOR, cancel_screening, resume_screening
+from dnc.screenings.service import ALIVE_FOR, Wanted, cancel_screening, resume_screening
 from dnc.screenings.terms import ScreeningState
-from dnc.screenings.work import Wanted, resume_file, screen_file
+from dnc.screenings.work import resume_file, screen_file
 from dnc.screenings.writing import CsvOutput
 from leads.intake import plain_at
 from tests.integration.seeds import verified
@@ -43,7 +44,7 @@ def test_a_screening_that_is_cut_off_anywhere_gives_the_same_file_when_it_goes_o
         ids: list[str] = []
         _cut_off(monkeypatch, steps)
         with pytest.raises(KeyboardInterrupt):
-            screen_file(screenings(seeded), OPERATOR, Wanted(CAMPAIGN), source=source, target=target, begun=ids.append)
+            screen_file(screenings(seeded), OPERATOR, Wanted(CAMPAIGN), source=source, target=target, asked=ids.append)
         monkeypatch.undo()
         assert not target.exists()
         opt_out(seeded.service, "+46980319200", None)  # something else happens meanwhile
@@ -83,6 +84,25 @@ def _cut_off(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     monkeypatch.setattr(CsvOutput, "write", stepped(CsvOutput.write))
 
 
+def test_a_screening_whose_result_the_disk_does_not_take_leaves_none(
+    on_sqlite: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target, ids, real = file_in(tmp_path), tmp_path / "ut.csv", list[str](), Path.open
+
+    def full(path: Path, mode: str = "r", **how: Any) -> IO[Any]:
+        return real(Path("/dev/full"), mode, **how) if path.suffix == ".part" else real(path, mode, **how)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(StorageUnavailable, match="could not be written"):
+        screen_file(screenings(on_sqlite), OPERATOR, Wanted(CAMPAIGN), source=source, target=target, asked=ids.append)
+
+    assert list(tmp_path.glob("ut.csv*")) == []
+    monkeypatch.undo()
+    on_sqlite.clock.at += ALIVE_FOR
+    resume_file(screenings(on_sqlite), OPERATOR, ids[0], source=source, target=target)
+    assert len(rows_of(target)) == len(CELLS)
+
+
 def test_a_screening_that_was_cancelled_is_put_on_record_no_further(seeded: Seeded, tmp_path: Path) -> None:
     source, target, ids = file_in(tmp_path), tmp_path / "ut.csv", list[str]()
 
@@ -97,7 +117,7 @@ def test_a_screening_that_was_cancelled_is_put_on_record_no_further(seeded: Seed
             Wanted(CAMPAIGN),
             source=source,
             target=target,
-            begun=ids.append,
+            asked=ids.append,
             progress=cancel,
         )
 
@@ -130,7 +150,7 @@ def test_one_who_works_on_a_screening_keeps_others_from_it(on_sqlite: Seeded, tm
             Wanted(CAMPAIGN),
             source=source,
             target=tmp_path / "ut.csv",
-            begun=ids.append,
+            asked=ids.append,
             progress=another,
         )
     assert refused
@@ -174,7 +194,7 @@ def test_a_screening_that_its_command_left_is_said_to_have_failed(on_sqlite: See
             Wanted(CAMPAIGN),
             source=file_in(tmp_path),
             target=tmp_path / "ut.csv",
-            begun=ids.append,
+            asked=ids.append,
             progress=leave,
         )
     on_sqlite.clock.at += timedelta(hours=2)
