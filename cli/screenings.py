@@ -1,4 +1,7 @@
-"""``ringklar screen`` and ``ringklar screening``."""
+"""``ringklar screen`` and ``ringklar screening``.
+
+What works on files is imported where it is used: it is loaded while the tables are read.
+"""
 
 import sys
 from collections.abc import Callable
@@ -8,10 +11,10 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from cli.places import importing
 from cli.times import INSTANT
-from dnc.screenings.reports import answers_on, report_screening
-from dnc.screenings.service import cancel_screening
-from dnc.screenings.work import Wanted, resume_file, screen_file, what_if
+from dnc.screenings.ahead import begun
+from dnc.screenings.service import Wanted, cancel_screening
 from service import Service
 
 _FILE_IN = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -43,18 +46,25 @@ def screen(
     wanted = Wanted(campaign, column, next_opening)
     with service() as built:
         if at is not None:
+            from dnc.screenings.work import what_if
+
             counts = what_if(
                 built.screenings, caller(), wanted, source=source, target=target, at=at, progress=_progress()
             ).whole.record()
             answer(as_json, {**counts, "simulated": True}, _in_words(counts))
             return
-        screening_id = screen_file(
-            built.screenings, caller(), wanted, source=source, target=target, begun=_begun, progress=_progress()
-        )
+        with begun(built.store, caller(), wanted, source) as state:
+            with importing():
+                from dnc.screenings.work import screen_begun
+
+                made = built.screenings
+            screening_id = screen_begun(
+                made, caller(), wanted, state, source=source, target=target, asked=_asked, progress=_progress()
+            )
         _tell(built, screening_id, as_json, in_short=True)
 
 
-def _begun(screening_id: str) -> None:
+def _asked(screening_id: str) -> None:
     click.echo(f"screening {screening_id}", err=True)
 
 
@@ -69,6 +79,8 @@ def _progress() -> Callable[[int, float], None] | None:
 
 
 def _tell(built: Service, screening_id: str, as_json: bool, *, in_short: bool = False) -> None:
+    from dnc.screenings.reports import report_screening
+
     with built.store.reading() as session:
         report = report_screening(session, caller(), screening_id)
     if in_short and not as_json:
@@ -110,6 +122,7 @@ def show(screening_id: str, written: str | None, as_json: bool) -> None:
             _tell(built, screening_id, as_json)
             return
         from dnc.lookups import readable
+        from dnc.screenings.reports import answers_on
 
         number = readable(written, "SE").value
         with built.store.reading() as session:
@@ -146,6 +159,8 @@ def cancel(screening_id: str, as_json: bool) -> None:
 @refusals
 def resume(screening_id: str, source: Path, target: Path, as_json: bool) -> None:
     """Go on with the screening ID of the file IN and write OUT: rows on record as they were answered, then the rest."""
+    from dnc.screenings.work import resume_file
+
     with service() as built:
         resume_file(built.screenings, caller(), screening_id, source=source, target=target, progress=_progress())
         _tell(built, screening_id, as_json)

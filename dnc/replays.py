@@ -25,7 +25,7 @@ from dnc.facts import facts_from_record
 from dnc.models import Campaign, Check, Contact
 from dnc.policy import Policy, policy_named
 from dnc.recorded import UNREADABLE
-from leads.lead_columns import sources_of_seller
+from leads.lead_texts import sources_of_seller
 
 READ_AT_ONCE = 40
 CALLS_AT_ONCE = 500

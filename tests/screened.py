@@ -8,7 +8,8 @@ from typing import Any
 
 from core.access import Caller
 from dnc.screenings.reports import ScreeningReport, report_screening
-from dnc.screenings.work import Screenings, Wanted, screen_file
+from dnc.screenings.service import Wanted
+from dnc.screenings.work import Screenings, screen_file
 from tests.seeding import (
     CAMPAIGN,
     FROM_PARTNER,

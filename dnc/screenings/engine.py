@@ -6,6 +6,7 @@ number is checked again before each call.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -21,7 +22,8 @@ from dnc.deciding import Decided, Decider, Kept
 from dnc.facts import CampaignFact
 from dnc.gathering import CampaignCard, Listed, RegisterCard, Standing, read_standing
 from dnc.screenings.numbers import Ints, Plan, countries_of, plans_of
-from dnc.screenings.standing import RESERVATION, Ahead, Moment, moment_of, standing_keys
+from dnc.screenings.standing import Ahead, Moment, moment_of, standing_keys
+from dnc.screenings.tables import RESERVATION
 
 GATHERED_AT_ONCE = 10_000
 """Numbers gathered by one statement, of those that stand for others."""
@@ -66,7 +68,8 @@ class Screened:
 class Screener:
     """Decides numbers for one campaign, by one state of the database: give it a snapshot's connection.
 
-    The campaign is read again from that state, with its seller's rules: one that was closed meanwhile carries no call.
+    The campaign is read again from that state, with its seller's rules, unless it was ``found`` already: one that was
+    closed meanwhile carries no call.
 
     ``next_hour``: each is asked for when calling next opens in its country, now if it is open; else for ``now``. Who
     holds the next attempt just now says nothing of that hour, and is left out.
@@ -80,6 +83,7 @@ class Screener:
         now: datetime,
         *,
         next_hour: bool = False,
+        found: Standing | None = None,
     ) -> None:
         self._connection, self._listed_of, self._now = connection, listed_of, now
         self._next_hour = next_hour
@@ -88,7 +92,8 @@ class Screener:
         self._moments: dict[str | None, Moment] = {}
         self._asked: dict[int, bool | None] = {}
         self._kept = Kept(lambda _sha256, number: self._asked[number])
-        found = read_standing(connection, campaigns=[campaign.slug] if campaign.slug else (), numbers=(), now=now)
+        if found is None:
+            found = read_standing(connection, campaigns=[campaign.slug] if campaign.slug else (), numbers=(), now=now)
         self._campaign = _as_it_stands(campaign, found)
         self.registers: Mapping[str, RegisterCard] = found.registers
         """The register versions in force, by country."""
@@ -112,19 +117,22 @@ class Screener:
         plan, plans = plans_of(numbers)
         countries, place = _places(countries_of(plans))
         moments = [self.moment(country) for country in countries]
-        listed = self._listed(numbers, np.array(place)[plan], countries)
-        for moment in moments:  # their calendars are made while the tables are read
-            if moment.policy is not None:
-                next_opening(moment.at, moment.policy, opens_weekends=self._campaign.fact.opens_weekends)
-        others, leads = standing_keys(
-            self._connection, numbers, np.array(place)[plan], moments, self._campaign, self._now, self.ahead()
-        )
+        where = np.array(place)[plan]
+        with ThreadPoolExecutor(1) as beside:  # the registers are asked while the rest is made
+            said = beside.submit(self._listed, numbers, where, countries)
+            for moment in moments:  # their calendars are made while the tables are read
+                if moment.policy is not None:
+                    next_opening(moment.at, moment.policy, opens_weekends=self._campaign.fact.opens_weekends)
+            others, leads = standing_keys(
+                self._connection, numbers, where, moments, self._campaign, self._now, self.ahead()
+            )
+            listed = said.result()
         key = ((plan * 3 + listed + 1) * (others.max(initial=0) + 1) + others) * (leads.max(initial=0) + 1) + leads
         _, codes = places_of(key)
         first = np.empty(codes.max(initial=-1) + 1, dtype=np.int64)
         first[codes[::-1]] = np.arange(len(codes))[::-1]  # of equal keys the last one written, the first number, stays
         decided = self._decided(numbers, first, plan, plans, listed)
-        return Screened(codes, decided, listed, np.array(place)[plan], countries)
+        return Screened(codes, decided, listed, where, countries)
 
     def fault(self, fault: NumberFault) -> Decided:
         """Return the answer to what no number could be read from."""

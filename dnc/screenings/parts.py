@@ -10,10 +10,9 @@ from sqlalchemy.orm import Session
 from core.store import Store
 from dnc.screenings.numbers import Ints
 from dnc.screenings.rows import Rows
-from leads.lead_columns import lead_numbers
+from dnc.screenings.terms import PART_ROWS
+from leads.lead_texts import lead_numbers
 
-PART_ROWS = 100_000
-"""Rows put on record by one transaction."""
 FIRST = 0
 
 

@@ -16,7 +16,7 @@ from dnc.screenings.models import Screening, ScreeningPart
 from dnc.screenings.recording import recorded_part
 from dnc.screenings.service import screening_of
 from dnc.screenings.terms import ScreeningState, Subject
-from leads.lead_columns import sources_of_seller
+from leads.lead_texts import sources_of_seller
 from leads.terms import SourceKind
 
 NONE, LISTS = "-", "list"

@@ -6,7 +6,7 @@ the same file, whatever has changed since.
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -14,20 +14,19 @@ from itertools import islice
 import numpy as np
 
 from core.columns import places_of
-from core.database import spare_memory
 from core.store import Store
 from dnc.gathering import CampaignCard
+from dnc.screenings.ahead import State, state_at
 from dnc.screenings.engine import ListedOf, Screener
 from dnc.screenings.errors import ScreenedFileChanged
 from dnc.screenings.models import Screening
 from dnc.screenings.numbers import Ints, fault_of
 from dnc.screenings.parts import Part
 from dnc.screenings.recording import Told, record_part, recorded_part
-from dnc.screenings.standing import LOOKED_UP_AT_MOST, read_ahead
+from dnc.screenings.standing import ahead_of
+from dnc.screenings.terms import PARTS_AT_ONCE
 from dnc.screenings.writing import Output
 
-PARTS_AT_ONCE = 10
-"""Parts decided by one state of the database, at one moment."""
 Progress = Callable[[int, float], None]
 """Is told how many rows are through, and the share of all."""
 
@@ -41,16 +40,14 @@ class Engine:
     campaign: CampaignCard
     next_hour: bool
 
-    @contextmanager
-    def screener(self, rows: int, now: datetime) -> Iterator[Screener]:
-        """Give what decides some ``rows`` by the state of this moment, which is read while they are read themselves."""
-        with self.store.snapshot() as session, ThreadPoolExecutor(1) as beside:
-            spare_memory(session)
-            connection = session.connection()
-            screener = Screener(connection, self.listed_of, self.campaign, now, next_hour=self.next_hour)
-            if rows > LOOKED_UP_AT_MOST:
-                screener.ahead = beside.submit(read_ahead, connection, rows, self.campaign, now).result
-            yield screener
+    def screener(self, state: State) -> Screener:
+        """Return what decides rows by the state, whose tables are taken apart beside once they are read."""
+        screener = Screener(
+            state.connection, self.listed_of, self.campaign, state.now, next_hour=self.next_hour, found=state.found
+        )
+        if state.tables is not None:
+            screener.ahead = state.beside.submit(lambda tables: ahead_of(tables.result()), state.tables).result
+        return screener
 
 
 def _decide(screener: Screener, parts: Sequence[Part]) -> tuple[list[Told], list[Ints]]:
@@ -85,12 +82,14 @@ def run_parts(
     *,
     screening: Screening | None,
     at: datetime | None = None,
+    begun: State | None = None,
     progress: Progress | None = None,
 ) -> Iterator[tuple[Sequence[Told], Ints]]:
     """Decide, record and write the parts, in order; yield each part's answers once it is on record.
 
     Without a ``screening`` nothing is recorded. ``at``: the moment asked about; without it each batch is asked for
-    when it is decided. Parts before ``screening.parts`` are taken from the record.
+    when it is decided, the first by the state that was ``begun`` for it, if there is one. Parts before
+    ``screening.parts`` are taken from the record.
 
     Raises:
         ScreenedFileChanged: other numbers are read from the file than those on record.
@@ -107,10 +106,15 @@ def run_parts(
                 raise ScreenedFileChanged("the file is read otherwise than when the screening began: screen it again")
             output.write(part, known.cells(), known.places)
     while (first := next(parts, None)) is not None:
-        now = at or engine.store.clock.now()
-        with engine.screener(_rows_ahead(first), now) as screener:
+        with ExitStack() as opened:
+            if begun is None:
+                now = at or engine.store.clock.now()
+                begun = opened.enter_context(state_at(engine.store, engine.campaign, _rows_ahead(first), now))
+            screener = engine.screener(begun)
             batch = [first, *islice(parts, PARTS_AT_ONCE - 1)]
             told, codes = _decide(screener, batch)
+            begun.close()
+        now, begun = begun.now, None
         with ThreadPoolExecutor(1) as beside:  # a part is written while the next goes on record
             writing: Future[None] | None = None
             while batch:

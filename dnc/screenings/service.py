@@ -30,6 +30,15 @@ ALIVE_FOR = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for: for which campaign, by which column, and for now or for the next hour of calling."""
+
+    campaign: str
+    number_column: str | None = None
+    next_hour: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AskedFile:
     """A file to be screened: its name, SHA-256, bytes, the heading of its numbers if that is told, where it is kept."""
 

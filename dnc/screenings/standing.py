@@ -1,47 +1,33 @@
 """What is on record of numbers, told apart a column at a time: equal keys, equal facts.
 
 Nothing is decided here. A key only says which numbers are alike, so that one of them stands for all; what is known of
-that one is then gathered as for a check. Whatever ``dnc.gathering`` asks is asked here too, in the same words.
+that one is then gathered as for a check.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from typing import cast as cast_type
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from sqlalchemy import Connection, String, cast, func, literal, or_, select, text, true
-from sqlalchemy.sql import ColumnElement, Select, visitors
-from sqlalchemy.sql.elements import Null
+from sqlalchemy import Connection
 
 from core.clock import to_microseconds
 from core.columns import places_of
-from core.database import any_of, any_of_value
 from core.prepared import read_date_or_none
-from dnc.calendar import SEARCH_DAYS, age_on, next_opening
+from dnc.calendar import age_on, next_opening
 from dnc.facts import CampaignFact
-from dnc.gathering import LOOK_BACK, CampaignCard, parts_standing
+from dnc.gathering import CampaignCard
 from dnc.narrowing import policy_under
 from dnc.policy import Policy, policy_for
 from dnc.screenings.numbers import Ints
-from leads.lead_columns import LEAD_COLUMNS, LEADS, BriefLeads, brief_leads, file_columns, lead_columns
+from dnc.screenings.tables import HORIZON, Found, Tables, found_on, is_scanned
+from leads.lead_columns import LEAD_COLUMNS, BriefLeads, brief_leads, file_columns, lead_columns
+from leads.lead_texts import LEADS, brief_texts
 
-HORIZON = timedelta(days=2)
-"""A lead that ends later than this after the moment ends no answer: no answer may be relied on for so long."""
-LEAD, RESERVATION = "lead", "reservation"
-OF_CAMPAIGN = frozenset({"attempt", RESERVATION})
-LOOKED_UP_AT_MOST = 20_000
-"""So few numbers are looked up by index, whatever the tables hold."""
-FURTHEST = timedelta(days=SEARCH_DAYS)
-"""No country's next hour of calling is further away than this, as far as is read ahead."""
-WORTH_A_SCAN = 4
-"""A table is read from one end to the other if it has at most so many rows for each number asked about."""
 SIDE = ("source_no", "paused", "collected", "ends", "age")
 DATES = ("collected_at", "expires_at", "birth_date")
-_FACT = ("seller_id", "a", "b", "c", "e", "t1", "t2", "t3", "flag", "day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +66,11 @@ class Ahead:
     last: datetime | None = None
 
 
-def read_ahead(connection: Connection, count: int, campaign: CampaignCard, now: datetime) -> Ahead:
-    """Return what is worth reading as a whole for some ``count`` numbers, while they are read themselves."""
-    found, kinds = [], set()
-    for kind, part in _kinds():
-        if _is_scanned(connection, _table_of(part), count):
-            kinds.add(kind)
-            found.append(_facts(connection, part, kind, None, campaign, now))
-    facts = _as_facts(found)
-    found.clear()
-    leads, last = None, now + FURTHEST
-    if _is_scanned(connection, LEADS, count):
-        leads = brief_leads(connection, campaign.seller_id, now, last + HORIZON)
-    return Ahead(frozenset(kinds), facts, leads, now, last)
+def ahead_of(tables: Tables) -> Ahead:
+    """Return what the tables say, to be found by number. Pure."""
+    leads = None if tables.leads is None else brief_leads(tables.leads)
+    kinds = frozenset(kind for kind, _ in tables.found)
+    return Ahead(kinds, _as_facts(tables.found), leads, tables.first, tables.last)
 
 
 def standing_keys(
@@ -119,12 +97,7 @@ def _others(
 ) -> tuple[Ints, npt.NDArray[np.bool_]]:
     """Return each number's key of everything but leads, and whether a consent or relation is among it."""
     keys, lifted = np.zeros(len(numbers), dtype=np.int64), np.zeros(len(numbers), dtype=np.bool_)
-    found = []
-    for kind, part in _kinds():
-        if kind not in ahead.kinds:
-            is_scanned = _is_scanned(connection, _table_of(part), len(numbers))
-            found.append(_facts(connection, part, kind, None if is_scanned else numbers, campaign, now))
-    frame = _as_facts(found)
+    frame = _as_facts(found_on(connection, numbers, campaign, now, but=ahead.kinds))
     if ahead.facts is not None:
         held_ahead = ahead.facts.with_columns(pl.col("code") + len(frame))  # no code of ours is as large
         frame = pl.concat([frame, held_ahead])
@@ -141,12 +114,7 @@ def _others(
 
 def _of_several(connection: Connection, numbers: Ints, campaign: CampaignCard, now: datetime) -> Ints:
     """Return a key, from 1 on, for each of the numbers that several facts are on: in the order of their ids."""
-    found = []
-    for kind, part in _kinds():
-        is_scanned = _is_scanned(connection, _table_of(part), len(numbers))
-        asked = None if is_scanned else numbers
-        found.append(_facts(connection, part, kind, asked, campaign, now, with_ids=True))
-    frame = _as_facts(found)
+    frame = _as_facts(found_on(connection, numbers, campaign, now, with_ids=True))
     at, is_asked = _places(numbers, frame["number"].to_numpy())
     frame = frame.with_columns(pl.Series("at", at)).filter(pl.Series(is_asked)).sort("at", "kind", "id")
     whole = frame.group_by("at", maintain_order=True).agg("code")
@@ -154,20 +122,8 @@ def _of_several(connection: Connection, numbers: Ints, campaign: CampaignCard, n
     return whole["code"].rank("dense").cast(pl.Int64).to_numpy()
 
 
-def _kinds() -> Iterator[tuple[str, Select[Any]]]:
-    """Yield each kind of fact on numbers other than leads, with the statement that reads it."""
-    for part in parts_standing():
-        kind = str(part.selected_columns.kind.element).strip("'")
-        if kind != LEAD and not _is_never_said(part.selected_columns.number):
-            yield kind, part
-
-
-def _table_of(part: Select[Any]) -> str:
-    return str(part.selected_columns.number.element.table.name)
-
-
-def _as_facts(found: Sequence[tuple[str, Sequence[Any]]]) -> pl.DataFrame:
-    """Return kind, code, number and, if it was asked for, id of what ``_facts`` found; equal facts have equal codes."""
+def _as_facts(found: Sequence[Found]) -> pl.DataFrame:
+    """Return kind, code, number and, if it was asked for, id of what was found; equal facts have equal codes."""
     rows = [(kind, held) for kind, facts in found for *_facts_of_it, held in facts]
     frame = pl.DataFrame(rows, schema={"kind": pl.String, "held": pl.String}, orient="row")
     frame = frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("code"))
@@ -178,66 +134,6 @@ def _as_facts(found: Sequence[tuple[str, Sequence[Any]]]) -> pl.DataFrame:
             "kind", "code", held.field("field_0").cast(pl.Int64).alias("number"), held.field("field_1").alias("id")
         )
     return frame.select("kind", "code", pl.col("held").cast(pl.Int64).alias("number"))
-
-
-def _facts(
-    connection: Connection,
-    part: Select[Any],
-    kind: str,
-    numbers: Ints | None,
-    campaign: CampaignCard,
-    now: datetime,
-    *,
-    with_ids: bool = False,
-) -> tuple[str, Sequence[Any]]:
-    """Return the kind and each distinct fact of it that the seller has, with the numbers that it is on, as text.
-
-    ``numbers`` None: on any number. ``with_ids``: each number has its fact's id beside it.
-    """
-    name = connection.dialect.name
-    values: dict[str, Any] = {"since": now - LOOK_BACK}
-    if numbers is None:
-        part = cast_type("Select[Any]", visitors.replacement_traverse(part, {}, lambda element, **_: _all(element)))
-    else:
-        values["numbers"] = any_of_value(name, numbers.tolist())
-    rows = part.subquery()
-    facts = [rows.columns[column] for column in _said(part)]
-    number: ColumnElement[Any] = cast(rows.columns.number, String)
-    if with_ids:
-        number = number.op("||")(" ").op("||")(rows.columns.id)
-    query = (
-        select(*facts, func.aggregate_strings(number, "\n"))
-        .where(or_(rows.columns.seller_id == campaign.seller_id, rows.columns.seller_id.is_(None)))
-        .group_by(*facts)
-    )
-    if kind in OF_CAMPAIGN:
-        query = query.where(rows.columns.a == campaign.id)
-    if kind == RESERVATION:  # of those that lapsed or are settled nothing is known
-        query = query.where(rows.columns.t1 > now, rows.columns.flag.is_(False))
-    return kind, connection.execute(query, values).all()
-
-
-def _said(part: Select[Any]) -> list[str]:
-    """Return which columns of a fact the kind has at all: to sort by those that are always NULL takes as long."""
-    return [name for name in _FACT if not _is_never_said(part.selected_columns[name])]
-
-
-def _is_never_said(column: Any) -> bool:  # Any: a labelled column of any type
-    """Return whether the column is a NULL in all rows."""
-    return isinstance(getattr(column.element, "clause", None), Null)
-
-
-def _all(element: Any) -> Any:  # Any: SQLAlchemy's own signature
-    return true() if isinstance(element, any_of) else None
-
-
-def _is_scanned(connection: Connection, table: str, count: int) -> bool:
-    """Return whether reading all of our ``table`` costs less than looking each of ``count`` numbers up."""
-    if count <= LOOKED_UP_AT_MOST:
-        return False
-    some = select(literal(1)).select_from(text(table)).limit(WORTH_A_SCAN * count + 1).subquery()
-    rows = connection.execute(select(func.count()).select_from(some)).scalar_one()
-    return bool(rows <= WORTH_A_SCAN * count)
 
 
 def _places(numbers: Ints, asked: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
@@ -265,9 +161,9 @@ def _leads(
     keys = np.zeros(len(numbers), dtype=np.int64)
     files = file_columns(connection)
     brief = _of_moments(ahead, moments)
-    if brief is None and _is_scanned(connection, LEADS, len(numbers)):
+    if brief is None and is_scanned(connection, LEADS, len(numbers)):
         asked = [moment.at for moment in moments]
-        brief = brief_leads(connection, campaign.seller_id, min(asked), max(asked) + HORIZON)
+        brief = brief_leads(brief_texts(connection, campaign.seller_id, min(asked), max(asked) + HORIZON))
     if brief is not None:
         at, is_asked = _places(numbers, brief.numbers)
         at = at[is_asked]
@@ -318,8 +214,8 @@ def _of_moments(ahead: Ahead, moments: Sequence[Moment]) -> BriefLeads | None:
 
 def _full(connection: Connection, campaign: CampaignCard, numbers: Ints, wanted: Ints) -> pl.DataFrame:
     """Return the seller's leads on those ``wanted`` of the numbers, with each one's place among ``numbers``."""
-    is_scanned = _is_scanned(connection, LEADS, len(wanted))
-    given = lead_columns(connection, campaign.seller_id, None if is_scanned else wanted.tolist())
+    asked = None if is_scanned(connection, LEADS, len(wanted)) else wanted.tolist()
+    given = lead_columns(connection, campaign.seller_id, asked)
     parts = [_asked_about(leads, wanted) for leads in given]
     if not parts:
         return pl.DataFrame(schema={**LEAD_COLUMNS, "at": pl.Int64}).drop("number")

@@ -1,6 +1,11 @@
-"""The closed sets of screenings."""
+"""The closed sets of screenings, and how many rows are worked on at once."""
 
 from enum import StrEnum
+
+PART_ROWS = 100_000
+"""Rows put on record by one transaction."""
+PARTS_AT_ONCE = 10
+"""Parts decided by one state of the database, at one moment."""
 
 
 class ScreeningState(StrEnum):

@@ -13,17 +13,19 @@ from typing import BinaryIO
 from core.access import Caller
 from core.errors import InvalidInput, Kind, ServiceError, StorageUnavailable
 from core.store import Store
+from dnc.screenings.ahead import State, begun
 from dnc.screenings.counts import Summary
 from dnc.screenings.engine import ListedOf
 from dnc.screenings.errors import ScreenedFileChanged, ScreeningBusy, ScreeningNotRunning
 from dnc.screenings.models import Screening
 from dnc.screenings.numbers import Ints
-from dnc.screenings.parts import PART_ROWS, Part, parts_of_campaign, parts_of_rows
+from dnc.screenings.parts import Part, parts_of_campaign, parts_of_rows
 from dnc.screenings.recording import recorded_part
 from dnc.screenings.rows import FileLayout, file_layout, opened_rows
 from dnc.screenings.running import Engine, Progress, run_parts
 from dnc.screenings.service import (
     AskedFile,
+    Wanted,
     ask_screening,
     campaign_asked,
     campaign_of,
@@ -31,14 +33,14 @@ from dnc.screenings.service import (
     finish_screening,
     resume_screening,
 )
-from dnc.screenings.terms import ScreeningState, Subject
+from dnc.screenings.terms import PART_ROWS, ScreeningState, Subject
 from dnc.screenings.writing import output_for
 from leads.intake import Delivered, identify, plain_at
-from leads.lead_columns import count_lead_numbers
+from leads.lead_texts import count_lead_numbers
 from leads.reading import KeptFile, Origin, PlainFile
 from leads.shelf import Shelf
 
-Begun = Callable[[str], None]
+Asked = Callable[[str], None]
 """Is told the id of the screening once it is on record."""
 
 
@@ -51,15 +53,6 @@ class Screenings:
     part_rows: int = PART_ROWS
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is asked for: for which campaign, by which column, and for now or for the next hour of calling."""
-
-    campaign: str
-    number_column: str | None = None
-    next_hour: bool = False
-
-
 def screen_file(
     screenings: Screenings,
     caller: Caller,
@@ -67,10 +60,33 @@ def screen_file(
     *,
     source: Path,
     target: Path,
-    begun: Begun | None = None,
+    asked: Asked | None = None,
     progress: Progress | None = None,
 ) -> str:
     """Screen the file ``source`` into ``target``, which appears only when it is whole; return the screening's id.
+
+    Raises:
+        Forbidden, UnknownCampaign: as ``begun``.
+        And as ``screen_begun``.
+    """
+    with begun(screenings.store, caller, wanted, source) as state:
+        return screen_begun(
+            screenings, caller, wanted, state, source=source, target=target, asked=asked, progress=progress
+        )
+
+
+def screen_begun(
+    screenings: Screenings,
+    caller: Caller,
+    wanted: Wanted,
+    state: State,
+    *,
+    source: Path,
+    target: Path,
+    asked: Asked | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """Screen the file as ``screen_file``, its first rows by the ``state`` that was begun for it.
 
     Raises:
         Forbidden, UnknownCampaign: as ``ask_screening``.
@@ -80,22 +96,19 @@ def screen_file(
         StorageUnavailable: the database or the disk did not take it; resume it.
     """
     plain = plain_at(source)
-    with screenings.store.reading() as session:  # a campaign that is not there is said before the file is read
-        campaign_asked(session, caller, wanted.campaign, screenings.store.clock.now())
     with ThreadPoolExecutor(1) as beside:  # it is hashed while it is looked at
         identity = beside.submit(_identified, plain)
         how = file_layout(plain, wanted.number_column)
         delivered = identity.result()
-    asked = AskedFile(source.name, delivered.sha256, delivered.size, wanted.number_column)
-    with _appearing(target) as file:
+    file = AskedFile(source.name, delivered.sha256, delivered.size, wanted.number_column)
+    with _appearing(target) as result:
         with screenings.store.writing() as session:
-            now = screenings.store.clock.now()
             screening = ask_screening(
-                session, caller, campaign=wanted.campaign, file=asked, next_hour=wanted.next_hour, now=now
+                session, caller, campaign=wanted.campaign, file=file, next_hour=wanted.next_hour, now=state.now
             )
-        if begun is not None:
-            begun(screening.id)
-        _write(screenings, screening, plain, how, file, spool_dir=None, progress=progress)
+        if asked is not None:
+            asked(screening.id)
+        _write(screenings, screening, plain, how, result, begun=state, progress=progress)
     _finish(screenings, screening)
     return screening.id
 
@@ -125,7 +138,7 @@ def resume_file(
             if screening.sha256 != delivered.sha256:
                 raise ScreenedFileChanged("go on with the file that the screening began with")
         how = file_layout(plain, screening.number_column)
-        _write(screenings, screening, plain, how, file, spool_dir=None, progress=progress)
+        _write(screenings, screening, plain, how, file, progress=progress)
     _finish(screenings, screening)
     return screening.id
 
@@ -198,12 +211,12 @@ def _to_shelf(screenings: Screenings, shelf: Shelf, screening: Screening) -> Non
     store = screenings.store
     with shelf.temporary_file() as file:
         if screening.subject == Subject.CAMPAIGN:
-            _write(screenings, screening, None, None, file, spool_dir=shelf.directory, progress=None)
+            _write(screenings, screening, None, None, file, spool_dir=shelf.directory)
             name = f"screening-{screening.id}.csv"
         else:
             origin = KeptFile(*shelf.located(screening.kept or ""))
             how = file_layout(origin, screening.number_column, spool_dir=shelf.directory)
-            _write(screenings, screening, origin, how, file, spool_dir=shelf.directory, progress=None)
+            _write(screenings, screening, origin, how, file, spool_dir=shelf.directory)
             name = f"screening-{screening.id}.{'xlsx' if how.is_workbook else 'csv'}"
         file.seek(0)
         place = shelf.receive(file).place
@@ -218,8 +231,9 @@ def _write(
     how: FileLayout | None,
     file: BinaryIO,
     *,
-    spool_dir: Path | None,
-    progress: Progress | None,
+    begun: State | None = None,
+    spool_dir: Path | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Work through all parts and write the whole result to ``file``."""
     store = screenings.store
@@ -235,7 +249,7 @@ def _write(
             parts = parts_of_rows(rows, size, is_workbook=how.is_workbook, part_rows=screenings.part_rows)
         else:
             parts = _campaign_parts(screenings, screening)
-        for _ in run_parts(engine, parts, output, screening=screening, progress=progress):
+        for _ in run_parts(engine, parts, output, screening=screening, begun=begun, progress=progress):
             pass
     output.close()
     file.flush()
@@ -272,7 +286,9 @@ def _appearing(target: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         unfinished.replace(target)
     except OSError as error:
-        raise StorageUnavailable(f"the result could not be written ({error.strerror})") from error
+        raise StorageUnavailable(
+            f"the result could not be written ({error.strerror or type(error).__name__})"
+        ) from error
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)

@@ -3,11 +3,15 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, Table, func, select, text
 
-from core.database import open_engine
+from core.database import open_engine, rows_at_most
+from dnc.models import OptOut
+from dnc.reservations import Reservation
+from leads.models import Lead
 from migrations.revisions import current, head
 from tests.databases import PostgresTemplate, SqliteTemplate
+from tests.seeding import Seeded
 
 
 def test_a_test_is_given_a_database_at_the_newest_revision(database_url: str) -> None:
@@ -33,6 +37,19 @@ def test_what_one_test_writes_no_other_test_sees(
 
         first.dispose()
         second.dispose()
+
+
+def test_how_many_rows_a_table_has_at_most_is_told_by_its_size(seeded: Seeded) -> None:
+    with seeded.service.store.engine.connect() as connection:
+        for model in (Lead, OptOut, Reservation):
+            table: Table = model.__table__  # type: ignore[assignment] # SQLAlchemy types it as any FROM
+            rows = connection.execute(select(func.count()).select_from(table)).scalar_one()
+            at_most = rows_at_most(connection, table)
+            if connection.dialect.name == "sqlite" and model is Reservation:  # it has no row numbers
+                assert at_most is None
+            else:
+                assert at_most is not None
+                assert at_most >= rows
 
 
 def _has_the_table(engine: Engine) -> bool:

@@ -24,9 +24,9 @@ from dnc.screenings.kept import forget_screened_files, open_result
 from dnc.screenings.models import Screening
 from dnc.screenings.recording import PART_KIND
 from dnc.screenings.reports import answers_on
-from dnc.screenings.service import KEPT_FOR, ask_screening
+from dnc.screenings.service import KEPT_FOR, Wanted, ask_screening
 from dnc.screenings.terms import ScreeningState
-from dnc.screenings.work import Screenings, Wanted, what_if, work_on
+from dnc.screenings.work import Screenings, what_if, work_on
 from dnc.seller_rules.setting import set_rules
 from tests.integration.seeds import dialer_of
 from tests.integration.tampering import tamper

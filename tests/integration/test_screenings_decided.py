@@ -19,7 +19,8 @@ from dnc.gathering import read_standing
 from dnc.models import Campaign, Contact, Hold, OptOut, Restriction
 from dnc.reasons import ReasonCode
 from dnc.screenings.engine import Screener
-from dnc.screenings.standing import read_ahead
+from dnc.screenings.standing import ahead_of
+from dnc.screenings.tables import read_tables
 from leads.models import Lead, LeadFile, Source
 from leads.pauses import pause_lead_file
 from tests.integration.seeds import dialer_of
@@ -53,14 +54,15 @@ def test_numbers_are_decided_together_as_each_would_be_alone(
     alone: list[tuple[object, ...]] = []
     ways = ((10**6, False, 2**63 - 1), (0, False, 2**63 - 1), (0, True, 2**63 - 1), (0, True, 0))
     for looked_up, is_ahead, largest in ways:  # by index, then table by table, then before, then without whole numbers
-        monkeypatch.setattr("dnc.screenings.standing.LOOKED_UP_AT_MOST", looked_up)
-        monkeypatch.setattr("leads.lead_columns._LARGEST", largest)
-        monkeypatch.setattr("dnc.screenings.standing.WORTH_A_SCAN", 10**6)
+        monkeypatch.setattr("dnc.screenings.tables.LOOKED_UP_AT_MOST", looked_up)
+        monkeypatch.setattr("leads.lead_texts._LARGEST", largest)
+        monkeypatch.setattr("dnc.screenings.tables.WORTH_A_SCAN", 10**6)
         with store.snapshot() as session:
             card = read_standing(session.connection(), campaigns=[CAMPAIGN], numbers=(), now=now).campaigns[CAMPAIGN]
             screener = Screener(session.connection(), seeded.service.shelf.listed_of, card, now, next_hour=next_hour)
             if is_ahead:
-                screener.ahead = partial(read_ahead, session.connection(), len(numbers), card, now)
+                tables = read_tables(session.connection(), len(numbers), card, now)
+                screener.ahead = partial(ahead_of, tables)
             found = screener.screen(numbers)
             results.append([told(found.decided[code].decision) for code in found.codes])
             alone = []

@@ -27,7 +27,8 @@ import sys
 from pathlib import Path
 from core.clock import SystemClock
 from core.config import load_settings
-from dnc.screenings.work import Screenings, Wanted, screen_file
+from dnc.screenings.service import Wanted
+from dnc.screenings.work import Screenings, screen_file
 from service import build_service
 from tests.seeding import OPERATOR
 built = build_service(load_settings(), SystemClock())

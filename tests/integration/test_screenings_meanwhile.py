@@ -1,6 +1,7 @@
 """What changes while a file is screened counts from the next rows on."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ from core.sellers import seller_named
 from dnc.campaigns import close_campaign
 from dnc.gate import UnknownCampaign
 from dnc.screenings import running
+from dnc.screenings.ahead import begun
 from dnc.screenings.models import Screening
-from dnc.screenings.service import campaign_of
-from dnc.screenings.work import Wanted, screen_file
+from dnc.screenings.service import Wanted, campaign_of
+from dnc.screenings.work import screen_begun, screen_file
 from dnc.seller_rules.setting import set_rules
-from tests.screened import file_in, rows_of, screenings
-from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, OTHER_SELLER, SELLER, Seeded
+from tests.screened import file_in, report, rows_of, screened, screenings
+from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, OTHER_SELLER, SELLER, Seeded, opt_out
 
 
 def closed(seeded: Seeded) -> None:
@@ -66,9 +68,25 @@ def test_what_changes_while_a_file_is_screened_holds_from_the_next_batch(
     assert [row["reasons"] for row in rows_of(target)] == [""] * 3 + [reason] * 3
 
 
+def test_the_first_rows_are_answered_by_the_state_that_was_begun_for_them(
+    seeded: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("ahead", "tables"):  # whole tables are read, as for a long file
+        monkeypatch.setattr(f"dnc.screenings.{place}.LOOKED_UP_AT_MOST", 0)
+    source, target, made, began = file_in(tmp_path), tmp_path / "ut.csv", screenings(seeded), seeded.clock.now()
+    with begun(made.store, OPERATOR, Wanted(CAMPAIGN), source) as state:
+        seeded.clock.at = began + timedelta(seconds=2)
+        opt_out(seeded.service, FROM_PARTNER, None)
+        screening_id = screen_begun(made, OPERATOR, Wanted(CAMPAIGN), state, source=source, target=target)
+
+    assert (rows_of(target)[0]["verdict"], rows_of(target)[0]["reasons"]) == ("allow", "")
+    assert report(seeded, screening_id).asked_at == began
+    assert rows_of(screened(seeded, source)[1])[0]["reasons"] == "opted_out"
+
+
 def test_a_screening_does_not_go_on_for_a_campaign_that_is_another_sellers(seeded: Seeded, tmp_path: Path) -> None:
     source, target, ids = file_in(tmp_path), tmp_path / "ut.csv", list[str]()
-    screen_file(screenings(seeded), OPERATOR, Wanted(CAMPAIGN), source=source, target=target, begun=ids.append)
+    screen_file(screenings(seeded), OPERATOR, Wanted(CAMPAIGN), source=source, target=target, asked=ids.append)
     given_away(seeded)
 
     with seeded.service.store.reading() as session, pytest.raises(UnknownCampaign):

@@ -23,7 +23,7 @@ from dnc.screenings.numbers import fault_of, plans_of, read_cells
 from dnc.screenings.packing import PackedRowsDamaged, pack_rows, unpack_rows
 from dnc.screenings.parts import parts_of_rows
 from dnc.screenings.rows import FileLayout, Rows, _of_blocks, _of_text
-from dnc.screenings.standing import HORIZON
+from dnc.screenings.tables import HORIZON
 from dnc.screenings.writing import CsvOutput
 from leads.headings import Field, read_headings
 from leads.layouts import Layout
