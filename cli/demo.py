@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cli.context import caller, refusals
-from cli.serve import become_gunicorn
+from cli.serve import become_gunicorn, require_address
 from consent.terms import Basis, Channel
 from core.access import Caller, Role, caller_with_key, create_key, create_user
 from core.clock import SystemClock
@@ -60,6 +60,8 @@ class Logins:
 def demo(no_serve: bool) -> None:
     """Make the database, load demo data once, print how to try it, serve, and run the jobs beside."""
     settings = load_settings()
+    if not no_serve:
+        require_address(settings)
     upgrade(settings.database_url)
     service = build_service(settings, SystemClock())
     try:

@@ -1,6 +1,7 @@
 """``ringklar migrate`` and ``ringklar serve``."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import click
 
 from cli.context import refusals
 from core.clock import SystemClock
-from core.config import Settings, load_settings
+from core.config import ConfigError, Settings, load_settings
 from migrations.revisions import head
 from migrations.run import upgrade
 from service import build_service
@@ -38,12 +39,27 @@ def serve() -> None:
     RINGKLAR_BIND (127.0.0.1:8000), RINGKLAR_WORKERS and RINGKLAR_THREADS say where and how wide.
     """
     settings = load_settings()
+    require_address(settings)
     service = build_service(settings, SystemClock())
     try:
         service.require_schema()
     finally:
         service.close()
     become_gunicorn(settings)
+
+
+def require_address(settings: Settings) -> None:
+    """See that a server can listen where the settings say.
+
+    Raises:
+        ConfigError: it cannot, as another does already.
+    """
+    host = settings.host.strip("[]")
+    try:
+        socket.create_server((host, settings.port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ConfigError([f"RINGKLAR_BIND: nothing can listen on {settings.host}:{settings.port} ({why})"]) from error
 
 
 def become_gunicorn(settings: Settings) -> None:

@@ -92,3 +92,19 @@ def test_the_demo_runs_the_jobs_while_it_serves_and_they_end_with_a_server_that_
             until(lambda: not is_running(leader), "the jobs outlived the server")
         finally:
             server.kill()
+
+
+@pytest.mark.parametrize("command", ["demo", "serve"])
+def test_nothing_is_made_or_served_where_another_server_listens(
+    command: str, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        for name, value in environment(sqlite_url, tmp_path / "var", address).items():
+            monkeypatch.setenv(name, value)
+
+        refused = CliRunner().invoke(main, [command], catch_exceptions=False)
+
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"nothing can listen on {address}" in refused.stderr
+    assert not (tmp_path / "var" / "demo.json").exists()
