@@ -149,7 +149,7 @@ class Lead(Base):
     """
 
     __tablename__ = "leads"
-    __table_args__ = (Index("ix_leads_file_no", "file_no", postgresql_using="brin"),)
+    __table_args__ = (Index("ix_leads_file_no", "file_no"),)  # as its migration makes it, BRIN in PostgreSQL
 
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     source_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
