@@ -24,7 +24,7 @@ from dnc.screenings.counts import Summary
 from dnc.screenings.errors import ScreeningBusy, ScreeningDamaged, ScreeningErased, ScreeningNotRunning
 from dnc.screenings.models import Screening, ScreeningPart
 from dnc.screenings.numbers import Ints
-from dnc.screenings.packing import pack_rows, unpack_rows
+from dnc.screenings.packing import PackedRows, unpack_rows
 from dnc.screenings.parts import Part
 from dnc.screenings.terms import ScreeningState
 
@@ -61,16 +61,23 @@ class Told:
 
 
 def record_part(
-    store: Store, screening: Screening, part: Part, told: Sequence[Told], places: Ints, decided_at: datetime
+    store: Store,
+    screening: Screening,
+    part: Part,
+    told: Sequence[Told],
+    places: Ints,
+    packed: PackedRows,
+    decided_at: datetime,
 ) -> None:
     """Put the part on record; durable when this returns. ``told[places[i]]`` is the answer to its row ``i``.
+
+    ``packed`` are its numbers and places.
 
     Raises:
         ScreeningNotRunning: it was cancelled, or is over.
         ScreeningBusy: another process has recorded this part.
         StorageUnavailable: it could not be recorded.
     """
-    packed = pack_rows(part.values, places)
     summary = _summary(told, places)
     event = Event(
         PART_KIND,

@@ -4,6 +4,7 @@ A part that is on record already is written from the record: so whoever goes on 
 the same file, whatever has changed since.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from dnc.screenings.engine import ListedOf, Screener
 from dnc.screenings.errors import ScreenedFileChanged
 from dnc.screenings.models import Screening
 from dnc.screenings.numbers import Ints, fault_of
+from dnc.screenings.packing import pack_rows
 from dnc.screenings.parts import Part
 from dnc.screenings.recording import Told, record_part, recorded_part
 from dnc.screenings.standing import ahead_of
@@ -115,14 +117,16 @@ def run_parts(
             told, codes = _decide(screener, batch)
             begun.close()
         now, begun = begun.now, None
-        with ThreadPoolExecutor(1) as beside:  # a part is written while the next goes on record
+        answers = deque(map(places_of, codes))
+        with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(1) as packing:
+            values = [part.values for part in batch] if screening is not None else []
+            packed = packing.map(pack_rows, values, [places for _, places in answers])
             writing: Future[None] | None = None
-            while batch:
-                part = batch.pop(0)
-                used, places = places_of(codes.pop(0))
+            while batch:  # a part is written while the next goes on record, and those after it are packed
+                part, (used, places) = batch.pop(0), answers.popleft()
                 ours = [told[place] for place in used]
                 if screening is not None:
-                    record_part(engine.store, screening, part, ours, places, now)
+                    record_part(engine.store, screening, part, ours, places, next(packed), now)
                 if writing is not None:
                     writing.result()
                 writing = beside.submit(output.write, part, [one.cells for one in ours], places)
