@@ -94,7 +94,7 @@ def test_numbers_alike_but_for_the_pause_of_what_delivered_their_consent_are_tol
     for number, file_id in zip(numbers.tolist(), [paused, opened, None] * 2, strict=True):
         for _ in range(again):
             _consent(seeded, number, {"form": "web-7"} if file_id is None else {"lead_file": file_id})
-    monkeypatch.setattr("dnc.screenings.standing.LOOKED_UP_AT_MOST", looked_up)
+    monkeypatch.setattr("dnc.screenings.tables.LOOKED_UP_AT_MOST", looked_up)
 
     with store.snapshot() as session:
         card = read_standing(session.connection(), campaigns=[CAMPAIGN], numbers=(), now=now).campaigns[CAMPAIGN]
