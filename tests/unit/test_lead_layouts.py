@@ -46,7 +46,7 @@ def test_a_file_of_headings_alone_has_no_rows() -> None:
         (b"x" * (LINE_LIMIT + 1), UnreadableLeadFile, "first line is longer"),
         (b'"tel\n1\n', UnreadableLeadFile, "quote that does not close"),
         (b"namn,adress\n1,2\n", UnclearHeadings, "no heading means"),
-        (b"tel,tel\n1,2\n", UnclearHeadings, "two columns"),
+        (b"tel,tel\n1,2\n", UnclearHeadings, "have the same heading"),
         (b"tel," + b",".join(b"c%d" % no for no in range(499)), UnclearHeadings, "500 columns"),
         (b"0701740605,Anna\n", UnclearHeadings, "looks like a row"),
     ],
