@@ -18,6 +18,7 @@ from pathlib import Path
 from bench import lead_files, ledger_size, screenings, seeds, snapshots
 from bench.figures import BATCH, SCALE, Figure, at_least, at_most, scaled
 from bench.server import Load, load, serving
+from dnc.gate import Question
 from tests.postgres import PostgresServer, postgres_server
 
 ROUNDS, SECONDS = 5, 4
@@ -26,13 +27,17 @@ BATCH_PER_SECOND, BATCH_OVER_SINGLE = 50_000, 60
 
 
 def single_checks(name: str, folder: Path, database_url: str | None) -> list[Figure]:
-    """Measure one durable check over HTTP against a route that does nothing on the same server; then a batch."""
+    """Measure one durable check over HTTP against a route that does nothing on the same server; then a batch.
+
+    The answer is told with the figures: outside calling hours it is a deny, which holds no attempt and writes less.
+    """
     service, key = seeds.prepare(folder, database_url)
     seeds.load_leads(service, folder, BATCH, salt=0)
     register = folder / "nix.txt"
     seeds.write_register(register, BATCH, salt=1)
     seeds.import_register(folder, register, database_url)
     numbers = list(seeds.numbers(BATCH, salt=0))
+    verdict = service.gate.ask(seeds.ME, seeds.CAMPAIGN, Question(numbers[0])).decision.verdict
     service.close()
     figures: list[Figure] = []
     each = [{"campaign": seeds.CAMPAIGN, "number": number} for number in numbers]
@@ -49,7 +54,7 @@ def single_checks(name: str, folder: Path, database_url: str | None) -> list[Fig
             tail = statistics.median(check.p99 / noop.p99 for noop, check in pairs)
             middle = statistics.median(check.per_second for check in checks)
             p50, p99 = (statistics.median(getattr(check, part) for check in checks) for part in ("p50", "p99"))
-            detail = f"{middle:.0f} checks/s, p50 {p50:.2f} ms, p99 {p99:.2f} ms"
+            detail = f"{middle:.0f} checks/s, p50 {p50:.2f} ms, p99 {p99:.2f} ms; {verdict}"
             figures.append(at_least(f"{name}: check / no-op, throughput, {callers} callers", rate, throughput, detail))
             figures.append(at_most(f"{name}: check / no-op, p99, {callers} callers", tail, longest, detail))
         batch = {"campaign": seeds.CAMPAIGN, "numbers": numbers}
