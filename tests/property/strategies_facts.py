@@ -147,7 +147,14 @@ _good_leads = st.builds(
     st.sampled_from([None, date(1970, 2, 28)]),
 )
 _good_consents = st.builds(
-    ConsentFact, ids, st.just(True), st.just(frozenset(Channel)), st.one_of(_past, near), _future, st.none(), deliveries
+    ConsentFact,
+    ids,
+    st.just(True),
+    st.just(frozenset(Channel)),
+    st.one_of(_past, near),
+    _future,
+    st.none(),
+    st.sampled_from([None, None, False, False, True]),
 )
 _good_relations = st.builds(RelationFact, ids, st.just("energy"), st.one_of(_past, near), st.none() | _past)
 

@@ -82,6 +82,22 @@ def test_blocks_and_consents_are_told_with_their_ends() -> None:
     ]
 
 
+def test_the_pauses_of_the_file_that_delivered_a_consent_are_told_without_a_lead() -> None:
+    given = PastConsent("n", "s", frozenset(Channel), True, NOON, None, NOON, "kim", None, None, None, "f")
+    marks = {
+        "f": [PauseRecord("paused", NOON + DAY, "kim", "klagomål")],
+        "p": [PauseRecord("resumed", NOON, "kim", "")],
+    }
+    past = Past(consents={NUMBER: [given]}, files={"f": ("q", "p", "f")}, pauses=Pauses(marks))
+
+    assert told(past) == [
+        "a consent to all calls that names the seller",
+        "the supplier (not named) was resumed",
+        "the lead file (not named) was paused: klagomål",
+    ]
+    assert told(past, "another") == []
+
+
 def test_a_contract_that_began_at_another_time_is_told() -> None:
     versions = tuple(PastVersion(NOON + place * DAY, None, NOON + 5 * DAY + place * DAY, "kim") for place in range(2))
     past = Past(relations={NUMBER: [PastRelation("r", "s", "electricity", versions)]})
