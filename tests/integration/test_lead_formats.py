@@ -347,7 +347,7 @@ MACROS: dict[str, str | bytes] = {
 BAD: dict[str, tuple[bytes, type[Exception], str]] = {
     "NUL bytes": (b"tel\x00;namn\n0701740605;x\n", UnreadableLeadFile, "NUL"),
     "500 columns": (b"tel;" + b";".join(b"c%d" % no for no in range(499)), UnclearHeadings, "500 columns"),
-    "duplicate headings": (b"tel;Tel\n1;2\n", UnclearHeadings, "two columns"),
+    "duplicate headings": (b"tel;Tel\n1;2\n", UnclearHeadings, "have the same heading"),
     "macros": (zipped(MACROS), UnreadableLeadFile, "macros"),
     "nested zip": (zipped({"a.zip": zipped({"a.csv": b"tel\n"})}), UnreadableLeadFile, "inside an archive"),
     "two files": (zipped({"a.csv": b"tel\n", "b.csv": b"tel\n"}), UnreadableLeadFile, "2 files"),
