@@ -16,6 +16,7 @@ import polars as pl
 from core.clock import to_microseconds
 from core.numbers import Number
 from leads.headings import Columns, Field
+from leads.packed_rows import BETWEEN_CELLS
 from leads.rows import ADDRESS, EMAIL, NAME, REFERENCE, RowReason, Settler, read_cell_number
 
 LEADS = {
@@ -40,8 +41,6 @@ _MOBILE = (
 )
 _LONGEST = {"name": NAME, "address": ADDRESS, "email": EMAIL, "partner_reference": REFERENCE}
 """The texts of a person, in the order of ``details``, and how long each may be."""
-BETWEEN_CELLS = "\x1f"
-"""Stands as the delimiter between the cells of a row that was read as cells; with one in a cell there are too many."""
 _ODD = r"[\x00-\x1f\\\x{fffd}]"
 _ODD_IN_CELLS = r'[\x00-\x1e"\\\x{fffd}]'
 _ODD_BUT_TABS = r"[\x00-\x08\x0a-\x1f\\\x{fffd}]"

@@ -6,7 +6,6 @@ on its standard output until the file ends or nobody takes them any more: it doe
 
 import gc
 import os
-import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,9 +15,7 @@ from datetime import datetime, timedelta
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Thread
-from typing import IO, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from core.errors import ServiceError
 from leads.archives import open_content
@@ -27,8 +24,10 @@ from leads.errors import LeadFileChanged
 from leads.json_lines import JsonLinesReader
 from leads.layouts import Layout
 from leads.lines import BLOCK, LineBlocks
+from leads.packed_rows import ROWS
+from leads.pipes import Ahead, give, take
 from leads.rows import RawRow
-from leads.segments import ROWS, Segment, Segmenter, Start
+from leads.segments import Segment, Segmenter, Start
 from leads.shelf import Shelf
 from leads.spreadsheets import SpreadsheetReader
 from leads.terms import FileFormat
@@ -37,9 +36,6 @@ BESIDE_FROM = 4 << 20
 """Bytes of a file from which on a process beside is worth its start."""
 BATCH_ROWS = 80_000
 """Rows in a transaction, if there are more: in SQLite nobody else writes while it lasts, about half a second."""
-_LENGTH = 8
-SEGMENTS_AHEAD = 2
-"""How many segments wait, read, while others are written."""
 _ONE_CORE = {"POLARS_MAX_THREADS": "1"}
 """The process beside has one core to itself; the other is the writer's."""
 
@@ -170,21 +166,26 @@ def row_texts_of(reading: Reading) -> Iterator[list[str]]:
                 yield texts
 
 
+def segmenter_for(reading: Reading) -> Segmenter:
+    """Return what makes segments of the file's rows from the start on."""
+    return Segmenter(
+        reading.layout.columns,
+        reading.received_at,
+        reading.retention,
+        reading.start,
+        delimiter=reading.layout.delimiter or ",",
+        identity=reading.identity,
+        with_cells=reading.with_cells,
+    )
+
+
 @contextmanager
 def _opened(reading: Reading) -> Iterator[tuple[Segmenter, LineBlocks | Iterator[RawRow]]]:
     """Give the file's rows from the start on, as blocks of lines or one by one, and what makes segments of them."""
     layout, start = reading.layout, reading.start
     with ExitStack() as opened:
         file = opened.enter_context(reading.origin.open())
-        segmenter = Segmenter(
-            layout.columns,
-            reading.received_at,
-            reading.retention,
-            start,
-            delimiter=layout.delimiter or ",",
-            identity=reading.identity,
-            with_cells=reading.with_cells,
-        )
+        segmenter = segmenter_for(reading)
         rows: Iterator[RawRow]
         if layout.workbook is not None and layout.workbook.is_unread:
             rows = layout.workbook.rows()
@@ -227,10 +228,9 @@ class Beside:
         with closing(process.stdout), process:
             try:
                 with process.stdin as given:
-                    _give(given, replace(reading, layout=replace(reading.layout, workbook=None)))
-                ahead = _Ahead(process.stdout)
-                while content := ahead.next():
-                    found = pickle.loads(content)  # noqa: S301 - from our own process, by a pipe that nobody else has
+                    give(given, replace(reading, layout=replace(reading.layout, workbook=None)))
+                ahead = Ahead(process.stdout)
+                while (found := ahead.take()) is not None:
                     if isinstance(found, ServiceError):
                         raise found
                     assert isinstance(found, Segment)  # noqa: S101 - nothing else is given
@@ -266,67 +266,18 @@ def beside_for(path: Path) -> Iterator[Beside | None]:
             beside.close()
 
 
-class _Ahead:
-    """Takes what the process beside gives while the writer writes, some segments ahead: a pipe holds none of them."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._waiting: Queue[bytes] = Queue(SEGMENTS_AHEAD)
-        self._thread = Thread(target=self._drain, daemon=True)
-        self._thread.start()
-
-    def next(self) -> bytes:
-        """Return what was given next, empty once nothing more is."""
-        return self._waiting.get()
-
-    def close(self) -> None:
-        """Let go of what nobody takes any more; the other end must be gone."""
-        while self._thread.is_alive():
-            with suppress(Empty):
-                self._waiting.get(timeout=0.05)
-            self._thread.join(timeout=0.01)
-
-    def _drain(self) -> None:
-        content = b"-"
-        while content:
-            content = _content(self._stream)
-            self._waiting.put(content)
-
-
-def _give(stream: IO[bytes], given: object) -> None:
-    content = pickle.dumps(given, pickle.HIGHEST_PROTOCOL)
-    stream.write(len(content).to_bytes(_LENGTH))
-    stream.write(content)
-    stream.flush()
-
-
-def _take(stream: IO[bytes]) -> object:
-    """Return what was given at the other end, None once nothing more is."""
-    content = _content(stream)
-    return pickle.loads(content) if content else None  # noqa: S301 - from our own process, by a pipe of its own
-
-
-def _content(stream: IO[bytes]) -> bytes:
-    """Return what was given at the other end as it was sent, empty once nothing more is, or only a part came."""
-    length = stream.read(_LENGTH)
-    if len(length) < _LENGTH:
-        return b""
-    content = stream.read(int.from_bytes(length))
-    return content if len(content) == int.from_bytes(length) else b""
-
-
 def _main() -> None:
     gc.disable()  # what a segment is made of has no cycles, and there is much of it
-    reading = _take(sys.stdin.buffer)
+    reading = take(sys.stdin.buffer)
     if reading is None:  # whoever started this is gone, or has no file to be read
         return
     assert isinstance(reading, Reading)  # noqa: S101 - nothing else is given
     with suppress(BrokenPipeError):
         try:
             for segment in segments_of(reading):
-                _give(sys.stdout.buffer, segment)
+                give(sys.stdout.buffer, segment)
         except ServiceError as error:
-            _give(sys.stdout.buffer, error)
+            give(sys.stdout.buffer, error)
 
 
 if __name__ == "__main__":

@@ -8,26 +8,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
-from itertools import chain, islice
+from itertools import chain
 from typing import NamedTuple
 
 import polars as pl
 from pyroaring import BitMap64
 
 from core.clock import to_microseconds
-from leads.clean_lines import BETWEEN_CELLS, LEADS, CleanLines
+from leads.clean_lines import LEADS, CleanLines
 from leads.csv_rows import take_row
 from leads.headings import Columns
 from leads.lines import LINE_LIMIT, Block, LineBlocks
 from leads.merkle import Frontier, text_hashes
-from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details, encodes
+from leads.packed_rows import BETWEEN_CELLS, ROWS, PackedRows, packed
+from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details
 from leads.terms import RowState
-
-ROWS = 50_000
-"""How many rows a segment has of a file that is not made of lines, unless they are long."""
-CHARACTERS = 16 << 20
-"""How many characters of such rows a segment has at least, if it has fewer rows."""
-_COUNTED_AT_ONCE = 256
 
 
 class RefusedRow(NamedTuple):
@@ -209,20 +204,16 @@ class Segmenter:
 
         A place in it is a row's number.
         """
-        waiting = iter(rows)
-        while batch := _next_rows(waiting, size):
-            lines = [BETWEEN_CELLS.join(row.cells) for row in batch]
-            odd = {row.row_no: row for row in batch if row.fault is not None or len(row.cells) < self._width}
-            if not encodes("".join(lines)):
-                odd |= {row.row_no: row for row, line in zip(batch, lines, strict=True) if not encodes(line)}
-                lines = ["" if row.row_no in odd else line for row, line in zip(batch, lines, strict=True)]
-            before = self._rows_before
+        return self.of_packed(packed(rows, self._width, size=size))
 
-            def row_of(row_no: int, batch: list[RawRow] = batch, before: int = before) -> RawRow:
-                return batch[row_no - before - 1]
-
-            some = _Rows(lines, odd, before, batch[-1].row_no, has_quotes=False, has_odd=True, row_of=row_of)
-            yield self._segment(some, *self._together(self._clean_cells, some), [row.text for row in batch])
+    def of_packed(self, pieces: Iterable[PackedRows]) -> Iterator[Segment]:
+        """Yield a segment for each piece."""
+        for piece in pieces:
+            end = piece.before + len(piece.lines)
+            rows = _Rows(
+                piece.lines, piece.odd, piece.before, end, has_quotes=False, has_odd=True, row_of=piece.regular_row
+            )
+            yield self._segment(rows, *self._together(self._clean_cells, rows), piece.texts)
 
     def _rows_of_blocks(self, blocks: LineBlocks) -> Iterator["_Rows"]:
         """Yield the rows of each block of lines."""
@@ -337,13 +328,3 @@ class Segmenter:
     def _kept(self, row: RawRow) -> str:
         blanked = self._columns.blanked(row.cells) if self._has_identities else row.cells
         return RawRow(row.row_no, blanked).cells_text
-
-
-def _next_rows(rows: Iterator[RawRow], size: int) -> list[RawRow]:
-    """Return the next ``size`` rows, fewer once they have ``CHARACTERS``: memory goes by those."""
-    found: list[RawRow] = []
-    characters = 0
-    while characters < CHARACTERS and (more := list(islice(rows, min(_COUNTED_AT_ONCE, size - len(found))))):
-        found += more
-        characters += sum(len(row.text) for row in more)
-    return found

@@ -17,8 +17,9 @@ from leads.encodings import line_text
 from leads.headings import Columns, columns_by_place, read_headings
 from leads.lines import BLOCK, LineBlocks
 from leads.merkle import Frontier, leaf_hashes
+from leads.packed_rows import CHARACTERS
 from leads.rows import RawRow, RowReason
-from leads.segments import CHARACTERS, RefusedRow, RepeatedRow, Segment, Segmenter, Start
+from leads.segments import RefusedRow, RepeatedRow, Segment, Segmenter, Start
 from tests.deliveries import FIRST
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
