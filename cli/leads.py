@@ -25,6 +25,7 @@ from leads.reading import Progress
 from leads.reports import LeadFileReport, Preview, lead_file_report, rejects_of, reported_rows
 from leads.rows import LOCAL_TIME
 from leads.terms import FileState, RowState
+from leads.workbook_beside import WorkbookBeside
 from service import Service, screen_arrival
 
 SCREENED_AT_ONCE = 5_000
@@ -63,8 +64,10 @@ def leads() -> None:
 @click.option("--order", help="Reference of the order.")
 @click.option("--washed", metavar="REGISTER:DATE", help="The supplier's own claim of a wash, as nix:2026-11-15.")
 @json_option
+@click.pass_obj
 @refusals
 def import_file(
+    workbook: WorkbookBeside | None,
     file: Path,
     source_slug: str,
     dry_run: bool,
@@ -101,6 +104,7 @@ def import_file(
             terms=terms,
             dry_run=dry_run,
             progress=progress,
+            workbook=workbook,
         )
         _screen(built, report)
     answer(as_json, _document(report), _told(report))

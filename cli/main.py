@@ -1,6 +1,8 @@
 """The command ``ringklar``."""
 
+import os
 import sys
+from pathlib import Path
 from types import TracebackType
 
 import click
@@ -40,7 +42,25 @@ _COMMANDS = Places(
 )
 
 
-@click.group(commands=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+class _Main(click.Group):
+    """The group of all commands."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named, imported; a workbook that is to be imported is opened beside meanwhile.
+
+        Which argument is the file is not known yet: of any other nothing is used.
+        """
+        if args[:2] == ["leads", "import"] and "--dry-run" not in args:
+            from leads.workbook_beside import workbook_beside
+
+            file = next((arg for arg in args[2:] if os.path.isfile(arg)), None)  # noqa: PTH113 - too long is no fault
+            ctx.obj = None if file is None else ctx.with_resource(workbook_beside(Path(file)))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Main, commands=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ringklar", message="ringklar %(version)s")
 def main() -> None:
     """May this number be called now, on what ground, and what must the caller say?

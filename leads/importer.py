@@ -46,6 +46,7 @@ from leads.spreadsheets import SpreadsheetReader
 from leads.suppliers import lead_file_of
 from leads.terms import FileState, RowState
 from leads.trial import try_lead_file
+from leads.workbook_beside import WorkbookBeside
 
 
 def import_lead_file(
@@ -61,12 +62,14 @@ def import_lead_file(
     dry_run: bool = False,
     progress: Progress | None = None,
     pace: Pace | None = None,
+    workbook: WorkbookBeside | None = None,
 ) -> LeadFileReport:
     """Return what became of the file's rows.
 
     A file is known by its SHA-256 within its source: a repeat gives the first report, and one that was cut off goes on
     where it stopped, by its first layout. ``dry_run`` writes nothing and counts what a real run would give.
-    ``progress`` is called after each batch that is taken, with bytes of text read and the file's size.
+    ``progress`` is called after each batch that is taken, with bytes of text read and the file's size. ``workbook``
+    is what the caller has started to open, if the file may be a workbook.
 
     Raises:
         NotFound: there is no such source for this caller.
@@ -89,10 +92,10 @@ def import_lead_file(
             pace=pace,
         )
     with beside_for(path) as beside:
-        report, workbook = _received(store, shelf, caller, path, file_name, source_slug, how, terms)
+        report, opened = _received(store, shelf, caller, path, file_name, source_slug, how, terms, workbook)
         if report.repeated or report.id is None:
             return report
-        return _read(store, shelf, caller, report.id, progress, pace, workbook, beside)
+        return _read(store, shelf, caller, report.id, progress, pace, opened, beside or workbook)
 
 
 def receive_lead_file(
@@ -122,6 +125,7 @@ def _received(
     source_slug: str,
     how: HowToRead | None,
     terms: DeliveryTerms | None,
+    workbook: WorkbookBeside | None = None,
 ) -> tuple[LeadFileReport, SpreadsheetReader | None]:
     """Return the report, and the workbook if one was opened."""
     source, saved = source_for(store, caller, source_slug)
@@ -137,7 +141,8 @@ def _received(
     kept = KeptFile(*shelf.located(received.place))
     try:
         plain.open().close()  # it is still as it was
-        layout = layout_for(kept, known, how or HowToRead(), saved, spool_dir=shelf.directory)
+        opened = workbook.opened(received.sha256) if workbook is not None else None
+        layout = layout_for(kept, known, how or HowToRead(), saved, spool_dir=shelf.directory, opened=opened)
     except BaseException:
         _forget_unless_known(store, shelf, received.place)
         raise
@@ -175,7 +180,7 @@ def _read(
     progress: Progress | None,
     pace: Pace | None,
     workbook: SpreadsheetReader | None = None,
-    beside: Beside | None = None,
+    beside: Beside | WorkbookBeside | None = None,
 ) -> LeadFileReport:
     """Read the file; ``workbook`` is what it holds, for whoever has it open still, ``beside`` waits to read it."""
     caller.require(Right.LOAD_LEADS)

@@ -29,6 +29,7 @@ from leads.reading import Origin, PlainFile
 from leads.shelf import FileTooLarge, Received, Shelf, kept_name
 from leads.suppliers import source_of
 from leads.terms import FileFormat, FileState
+from leads.workbook_beside import Opened
 
 REFERENCE_LENGTH, REGISTER_LENGTH = 100, 40
 FILE_LIMIT = 2 * 1024**3
@@ -141,8 +142,17 @@ def identify(stream: BinaryIO) -> Delivered:
     return Delivered(digest.hexdigest(), size)
 
 
-def layout_of(origin: Origin, how: HowToRead, saved: SavedMapping | None, *, spool_dir: Path | None = None) -> Layout:
+def layout_of(
+    origin: Origin,
+    how: HowToRead,
+    saved: SavedMapping | None,
+    *,
+    spool_dir: Path | None = None,
+    opened: Opened | None = None,
+) -> Layout:
     """Return how the file is to be read; what the sender says goes before what was saved for the supplier.
+
+    ``opened`` is what it holds, if a process beside has opened it.
 
     Raises:
         UnreadableLeadFile: it cannot be read as a whole.
@@ -169,7 +179,7 @@ def layout_of(origin: Origin, how: HowToRead, saved: SavedMapping | None, *, spo
                 encoding = found if found in MARKED else wanted or found
         with open_content(file, spool_dir=spool_dir) as content:
             delimiter = how.delimiter or (saved.delimiter if saved is not None and how.mapping is None else None)
-            return find_layout(content, encoding, mapped, delimiter=delimiter, has_headings=has_headings)
+            return find_layout(content, encoding, mapped, delimiter=delimiter, has_headings=has_headings, opened=opened)
 
 
 def layout_again(origin: Origin, lead_file: LeadFile, *, spool_dir: Path | None = None) -> Layout:
@@ -189,12 +199,18 @@ def layout_again(origin: Origin, lead_file: LeadFile, *, spool_dir: Path | None 
 
 
 def layout_for(
-    origin: Origin, known: LeadFile | None, how: HowToRead, saved: SavedMapping | None, *, spool_dir: Path | None = None
+    origin: Origin,
+    known: LeadFile | None,
+    how: HowToRead,
+    saved: SavedMapping | None,
+    *,
+    spool_dir: Path | None = None,
+    opened: Opened | None = None,
 ) -> Layout:
     """Return how the file is to be read: as it was first, if it is known."""
     if known is not None:
         return layout_again(origin, known, spool_dir=spool_dir)
-    return layout_of(origin, how, saved, spool_dir=spool_dir)
+    return layout_of(origin, how, saved, spool_dir=spool_dir, opened=opened)
 
 
 def plain_at(path: Path) -> PlainFile:

@@ -16,6 +16,7 @@ from leads.json_lines import JsonLinesReader, looks_like_json_lines
 from leads.lines import LINE_LIMIT
 from leads.spreadsheets import SpreadsheetReader
 from leads.terms import FileFormat
+from leads.workbook_beside import Opened
 
 HEAD = 4 * (LINE_LIMIT + 1)
 BLANK_LINES_FIRST = 50
@@ -45,11 +46,18 @@ class Layout:
 
 
 def find_layout(
-    content: Content, encoding: str, mapped: Mapped, *, delimiter: str | None = None, has_headings: bool | None = None
+    content: Content,
+    encoding: str,
+    mapped: Mapped,
+    *,
+    delimiter: str | None = None,
+    has_headings: bool | None = None,
+    opened: Opened | None = None,
 ) -> Layout:
     """Return how ``content`` is to be read, from its beginning; ``mapped`` gives the mapping for its headings.
 
     A mapping that names columns by number alone makes the first line a row, unless ``has_headings`` says otherwise.
+    ``opened`` is what is known of a workbook that a process beside has opened: it is not opened again.
 
     Raises:
         UnreadableLeadFile: it has no line of headings, or is not text.
@@ -57,11 +65,12 @@ def find_layout(
     """
     wrapping = content.wrapping or "none"
     if content.kind == "xlsx":
-        sheet = SpreadsheetReader(content.stream)
+        sheet = SpreadsheetReader(content.stream) if opened is None else opened
         columns, headed = _columns(sheet.headings_cells, mapped, has_headings)
         if not headed:
             raise UnreadableLeadFile("a workbook begins with a row of headings")
-        return Layout(FileFormat.XLSX, wrapping, "", "", columns, True, 0, tuple(sheet.warnings), sheet)
+        workbook = sheet if isinstance(sheet, SpreadsheetReader) else None
+        return Layout(FileFormat.XLSX, wrapping, "", "", columns, True, 0, tuple(sheet.warnings), workbook)
     stream, codec = line_text(content.stream, encoding)
     head = stream.read(HEAD)
     first, position, after = _first_line(head, 0, codec)

@@ -31,6 +31,7 @@ from leads.segments import Segment, Segmenter, Start
 from leads.shelf import Shelf
 from leads.spreadsheets import SpreadsheetReader
 from leads.terms import FileFormat
+from leads.workbook_beside import WorkbookBeside
 
 BESIDE_FROM = 4 << 20
 """Bytes of a file from which on a process beside is worth its start."""
@@ -120,16 +121,16 @@ class Reading:
     spool_dir: Path | None = None
 
 
-def segments(reading: Reading, size: int, beside: "Beside | None" = None) -> Iterator[Segment]:
+def segments(reading: Reading, size: int, beside: "Beside | WorkbookBeside | None" = None) -> Iterator[Segment]:
     """Return the segments of a file of ``size`` bytes, read beside if that is worth it. Raises as ``segments_of``.
 
     ``beside``: a process that was started for it, if it has not been given another file.
     """
     workbook = reading.layout.workbook
     is_open = workbook is not None and workbook.is_unread
-    if is_open or size < BESIDE_FROM:
-        return segments_of(reading)
-    return beside.segments(reading) if beside is not None and beside.is_waiting else _segments_beside(reading)
+    if beside is not None and beside.is_waiting:
+        return beside.segments(reading)
+    return segments_of(reading) if is_open or size < BESIDE_FROM else _segments_beside(reading)
 
 
 def _segments_beside(reading: Reading) -> Iterator[Segment]:
