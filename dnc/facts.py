@@ -120,8 +120,7 @@ class ConsentFact:
     """A permission given to a seller: whether it names this seller and was actively given to be phoned, and until when.
 
     ``expires_at``: the permission's own limit, None if it has none. ``withdrawn_at``: None while it stands.
-    ``paused``: the lead file that delivered it, its source or supplier is paused or quarantined; None if no file that
-    is on record did, so that nobody knows whether a paused source delivered it.
+    ``paused``: the lead file that delivered it, its source or its supplier is paused or quarantined.
     """
 
     id: str
@@ -130,7 +129,7 @@ class ConsentFact:
     given_at: datetime
     expires_at: datetime | None
     withdrawn_at: datetime | None
-    paused: bool | None = None
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +239,7 @@ def _lead_to_record(lead: LeadFact) -> list[object]:
 
 
 def _consent_to_record(consent: ConsentFact) -> list[object]:
-    """Return the consent's fields; ``paused`` only where a lead file delivered it."""
+    """Return the consent's fields; ``paused`` only where it is."""
     record: list[object] = [
         consent.id,
         consent.names_seller,
@@ -249,12 +248,12 @@ def _consent_to_record(consent: ConsentFact) -> list[object]:
         _written(consent.expires_at),
         _written(consent.withdrawn_at),
     ]
-    return record if consent.paused is None else [*record, consent.paused]
+    return [*record, True] if consent.paused else record
 
 
 def _consents_from_record(consents: list[list[Any]], form: int) -> tuple[ConsentFact, ...]:  # Any: JSON has no types
     read = tuple(_consent_from_record(*one) for one in consents)
-    if form < FORM_OF_DELIVERIES and any(one.paused is not None for one in read):
+    if form < FORM_OF_DELIVERIES and any(one.paused for one in read):
         raise ValueError("a consent of this form says what its form did not know")
     return tuple(one for one in read if one.withdrawn_at is None or form >= FORM_OF_LATER_RULES)
 
@@ -266,7 +265,7 @@ def _consent_from_record(
     given_at: str,
     expires_at: str | None,
     withdrawn_at: str | None,
-    paused: bool | None = None,
+    paused: bool = False,
 ) -> ConsentFact:
     return ConsentFact(
         id_,
@@ -287,7 +286,7 @@ def facts_from_record(record: dict[str, object]) -> CallFacts:
     """Return the facts that ``facts_to_record`` wrote down, each equal to what it was.
 
     Of a form before ``FORM_OF_LATER_RULES`` consents that were withdrawn are left out: they bore on nothing. Of one
-    before ``FORM_OF_DELIVERIES`` no consent is known to be delivered by a file, so that all are in doubt as then.
+    before ``FORM_OF_DELIVERIES`` no consent is known to be delivered by a paused file.
 
     Raises ValueError, KeyError or TypeError if ``record`` was not written by it: facts are never guessed.
     """

@@ -318,7 +318,7 @@ def _consent(place: str, row: Row) -> ConsentFact:
         given_at=read_instant(given_at),
         expires_at=read_instant_or_none(expires_at),
         withdrawn_at=read_instant_or_none(withdrawn_at),
-        paused=None if delivered is None else delivered == PAUSED,
+        paused=delivered == PAUSED,
     )
 
 

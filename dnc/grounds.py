@@ -64,7 +64,7 @@ def weigh(facts: CallFacts, policy: Policy | None, now: datetime) -> Grounds:
         return Grounds(None, None, None, needs_consent)
     ended_until = _ended_until(facts, channel)
     standing = [one for one in facts.consents or () if _stands(one, channel, ended_until, now)]
-    consents = _relied_on(standing, facts, now)
+    consents = [] if _in_doubt(facts, now) else [one for one in standing if not one.paused]
     relations = [_from_relation(one, policy) for one in facts.relations or () if _begun(one, facts, now)]
     lifting: list[Ground] = []
     if policy is not None:
@@ -84,18 +84,11 @@ def _last_to_carry(consents: list[ConsentFact], policy: Policy | None, now: date
     return _last_to_end([_from_consent(one, policy, months) for one in consents], now)
 
 
-def _relied_on(standing: list[ConsentFact], facts: CallFacts, now: datetime) -> list[ConsentFact]:
-    """Return the consents that no pause takes away: what an open file delivered, and what no file did, if not in doubt.
-
-    One permission may be on record several times: what an open file delivered stands whoever else delivered it.
-    """
-    if _in_doubt(facts, now):
-        return [one for one in standing if one.paused is False]
-    return [one for one in standing if not one.paused]
-
-
 def _in_doubt(facts: CallFacts, now: datetime) -> bool:
-    """Say whether every lead that rests on consent is paused: consents that no file delivered may come from there."""
+    """Say whether every lead that rests on consent is paused: whatever consent is on record may come from there.
+
+    Also one that is said to come from elsewhere: its evidence is what somebody wrote, and ends no pause.
+    """
     resting = [lead for lead in facts.leads or () if lead.basis is Basis.CONSENT]
     return any(lead.paused for lead in resting) and all(lead.paused or not _collected(lead, now) for lead in resting)
 

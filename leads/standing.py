@@ -11,8 +11,8 @@ from core.database import any_of
 from core.standing import NUMBERS, standing
 from leads.models import Lead, LeadFile, Source, Supplier
 
-OPEN, PAUSED = "open", "paused"
-"""How a lead file stands, with its source and its supplier."""
+PAUSED = "paused"
+"""How a lead file stands that is paused, or whose source or supplier is."""
 
 
 def lead_id() -> ColumnElement[str]:
@@ -52,11 +52,8 @@ def _is_paused() -> ColumnElement[bool]:
 
 
 def file_stands() -> ColumnElement[str | None]:
-    """Return how the file that ``beside_file`` found stands: ``OPEN`` or ``PAUSED``; NULL if there is none."""
-    return case(
-        (_is_paused(), literal_column(f"'{PAUSED}'", String)),
-        (LeadFile.id.is_not(None), literal_column(f"'{OPEN}'", String)),
-    )
+    """Return ``PAUSED`` if the file that ``beside_file`` found is; NULL if it is not, or there is none."""
+    return case((_is_paused(), literal_column(f"'{PAUSED}'", String)))
 
 
 def beside_file(part: Select[Any], lead_file_id: ColumnElement[str | None]) -> Select[Any]:

@@ -235,16 +235,15 @@ def _consents(past: Past, number: int, seller_id: str, asked: Asked) -> tuple[Co
                 given_at=one.given_at,
                 expires_at=one.expires_at,
                 withdrawn_at=ended,
-                paused=_is_paused(past, one, min(at, known_at)) if asked.knows_deliveries else None,
+                paused=asked.knows_deliveries and _is_paused(past, one, min(at, known_at)),
             )
         )
     return tuple(facts)
 
 
-def _is_paused(past: Past, consent: PastConsent, at: datetime) -> bool | None:
-    """Return whether the file that delivered the consent was paused; None if none did that is on record."""
-    came_from = past.files.get(consent.lead_file_id or "")
-    return None if came_from is None else past.pauses.any_paused(came_from, at)
+def _is_paused(past: Past, consent: PastConsent, at: datetime) -> bool:
+    """Return whether the file that delivered the consent, its source or its supplier was paused."""
+    return past.pauses.any_paused(past.files.get(consent.lead_file_id or "", ()), at)
 
 
 def _relations(past: Past, number: int, seller_id: str, at: datetime, known_at: datetime) -> tuple[RelationFact, ...]:

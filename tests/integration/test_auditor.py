@@ -63,7 +63,7 @@ def found(seeded: Seeded, report: AuditReport) -> list[tuple[Against, str | None
         return [(one.against, one.check_id) for one in differences_of(session, report.id)]
 
 
-def consented(seeded: Seeded, given_at: datetime) -> str:
+def consented(seeded: Seeded, given_at: datetime, **evidence: object) -> str:
     """Record a consent on the listed number; return its id."""
     with seeded.service.store.writing() as session:
         consent = record_consent(
@@ -74,7 +74,7 @@ def consented(seeded: Seeded, given_at: datetime) -> str:
             channels=ALL_CHANNELS,
             names_seller=True,
             text_version="v1",
-            evidence={"form": "kept"},
+            evidence={"form": "kept"} | evidence,
             given_at=given_at,
             expires_at=None,
             now=seeded.clock.now(),

@@ -62,7 +62,7 @@ def allowed_by_what_a_paused_file_delivered(seeded: Seeded, monkeypatch: pytest.
     later(seeded, minutes=1)
     known = gathering._consent
     with monkeypatch.context() as then:
-        then.setattr("dnc.gathering._consent", lambda place, row: replace(known(place, row), paused=None))
+        then.setattr("dnc.gathering._consent", lambda place, row: replace(known(place, row), paused=False))
         ask(seeded, WITHOUT_SOURCE)
 
 

@@ -115,6 +115,17 @@ def test_what_no_file_delivered_is_in_doubt_only_while_every_source_of_consents_
     assert codes(seeded, LISTED) == set()
 
 
+def test_no_evidence_written_by_hand_gets_past_the_pause(seeded: Seeded) -> None:
+    """It may name a file that is open and had nothing to do with the number."""
+    first = deliver(seeded, FIRST, [LISTED])
+    with seeded.service.store.reading() as session:
+        [other] = session.scalars(select(LeadFile.id).where(LeadFile.id != first).order_by(LeadFile.no).limit(1))
+    with paused(seeded, "source", first):
+        consented(seeded, seeded.clock.now() - timedelta(days=3), lead_file=other)
+        assert codes(seeded, LISTED) == {ON_REGISTER}
+    assert codes(seeded, LISTED) == set()
+
+
 def test_the_row_names_the_file_whose_consent_it_is(seeded: Seeded) -> None:
     delivery = deliver(seeded, FIRST, [WITHOUT_SOURCE, LISTED])
     by_hand = consented(seeded, seeded.clock.now() - timedelta(days=3))

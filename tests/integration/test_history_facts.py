@@ -51,7 +51,7 @@ def assert_varied(found: list[CallFacts]) -> None:
     for part in ("opt_outs", "holds", "restrictions", "leads", "consents", "relations"):
         assert {bool(getattr(facts, part)) for facts in found} == {True, False}, part
     assert {bool(one.withdrawn_at) for facts in found for one in facts.consents or ()} == {True, False}
-    assert {one.paused for facts in found for one in facts.consents or ()} == {None, True, False}
+    assert {one.paused for facts in found for one in facts.consents or ()} == {True, False}
     assert {bool(one.fulfilled_at) for facts in found for one in facts.relations or ()} == {True, False}
     assert {bool(facts.attempts.started_at) for facts in found if facts.attempts} == {True, False}
     assert {bool(facts.attempts.reserved_until) for facts in found if facts.attempts} == {True, False}

@@ -106,9 +106,8 @@ leads = st.builds(
     st.none() | instants,
     st.none() | st.dates(),
 )
-deliveries = st.none() | st.booleans()
 consents = st.builds(
-    ConsentFact, ids, st.booleans(), channels, instants, st.none() | instants, st.none() | instants, deliveries
+    ConsentFact, ids, st.booleans(), channels, instants, st.none() | instants, st.none() | instants, st.booleans()
 )
 relations = st.builds(RelationFact, ids, products, instants, st.none() | instants)
 
@@ -154,7 +153,7 @@ _good_consents = st.builds(
     st.one_of(_past, near),
     _future,
     st.none(),
-    st.sampled_from([None, None, False, False, True]),
+    st.sampled_from([False, False, False, False, True]),
 )
 _good_relations = st.builds(RelationFact, ids, st.just("energy"), st.one_of(_past, near), st.none() | _past)
 

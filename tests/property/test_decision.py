@@ -217,8 +217,7 @@ def test_more_knowledge_of_obstacles_never_turns_a_no_into_an_allow(
 
 def without_pauses(facts: CallFacts) -> CallFacts:
     """The same facts, were every pause lifted."""
-    consents = tuple(one if one.paused is None else replace(one, paused=False) for one in facts.consents or ())
-    return replace(each_lead(paused=False)(facts), consents=facts.consents and consents)
+    return each_consent(paused=False)(each_lead(paused=False)(facts))
 
 
 @settings(max_examples=600)

@@ -8,7 +8,6 @@ import pytest
 from tests.unit.calls import CONSENT, LEAD, LISTED, MACHINE, RELATION, ask, at, codes
 from tests.unit.test_decision_grounds import CONSENT_LEAD, EXPIRED, OPT_IN
 
-DELIVERED = replace(CONSENT, paused=False)
 PAUSED = replace(CONSENT, id="consent-2", paused=True)
 
 
@@ -18,21 +17,24 @@ def test_a_consent_of_a_paused_file_carries_no_lead_of_another_source() -> None:
     bare = replace(CONSENT_LEAD, id="lead-2", source_id="survey")
 
     assert codes(ask(leads=(delivered, bare), consents=(PAUSED,))) == ["source_paused"]
-    assert ask(leads=(replace(delivered, paused=False), bare), consents=(DELIVERED,)).may_call
+    assert ask(leads=(replace(delivered, paused=False), bare), consents=(CONSENT,)).may_call
 
 
 def test_a_consent_of_a_paused_file_lifts_no_register_for_a_lead_that_needs_none() -> None:
     paused = replace(CONSENT_LEAD, id="lead-2", paused=True)
+    opened = replace(CONSENT_LEAD, id="lead-3")
 
-    for leads in ((LEAD,), (LEAD, paused), (LEAD, replace(paused, id="lead-3", paused=False), paused)):
+    for leads in ((LEAD,), (LEAD, paused), (LEAD, opened, paused)):
         assert codes(ask(leads=leads, consents=(PAUSED,), register=LISTED)) == ["on_register"]
-        assert ask(leads=leads, consents=(DELIVERED,), register=LISTED).may_call
+    for leads in ((LEAD,), (LEAD, opened, paused)):
+        assert ask(leads=leads, consents=(CONSENT,), register=LISTED).may_call
 
 
 def test_a_consent_of_a_paused_file_is_no_source_by_itself() -> None:
-    for leads in ((), (replace(LEAD, **EXPIRED),), (replace(LEAD, basis=None),), (replace(CONSENT_LEAD, paused=True),)):
+    for leads in ((), (replace(LEAD, **EXPIRED),), (replace(LEAD, basis=None),)):
         assert codes(ask(leads=leads, consents=(PAUSED,))) == ["source_paused"], leads
-        assert ask(leads=leads, consents=(DELIVERED,)).may_call, leads
+        assert ask(leads=leads, consents=(CONSENT,)).may_call, leads
+    assert codes(ask(leads=(replace(CONSENT_LEAD, paused=True),), consents=(PAUSED,))) == ["source_paused"]
 
 
 def test_what_needs_no_consent_is_called_beside_a_consent_of_a_paused_file() -> None:
@@ -43,7 +45,7 @@ def test_what_needs_no_consent_is_called_beside_a_consent_of_a_paused_file() -> 
 def test_where_the_call_needs_consent_the_pause_of_the_only_one_is_what_stops_it() -> None:
     for relations in ((), (RELATION,)):
         assert codes(ask(policy=OPT_IN, consents=(PAUSED,), relations=relations)) == ["source_paused"]
-        assert ask(policy=OPT_IN, consents=(DELIVERED,), relations=relations).may_call
+        assert ask(policy=OPT_IN, consents=(CONSENT,), relations=relations).may_call
     assert codes(ask(policy=OPT_IN, leads=(), consents=(PAUSED,))) == ["source_paused"]
 
 
@@ -67,21 +69,22 @@ def test_a_consent_that_would_not_hold_without_the_pause_either_is_no_matter_of_
 def test_the_withdrawal_of_a_consent_of_a_paused_file_ends_the_others_all_the_same() -> None:
     withdrawn = replace(PAUSED, withdrawn_at=at("2026-11-01T00:00"))
 
-    assert not ask(leads=(), consents=(withdrawn, DELIVERED)).may_call
+    assert not ask(leads=(), consents=(withdrawn, CONSENT)).may_call
 
 
 def test_the_same_permission_stands_if_another_file_that_is_not_paused_delivered_it_too() -> None:
     paused = replace(CONSENT_LEAD, paused=True)
 
-    for leads in ((paused,), (paused, replace(LEAD, id="lead-2")), (LEAD,), ()):
-        decision = ask(leads=leads, consents=(PAUSED, DELIVERED), register=LISTED)
+    for leads in ((paused, replace(CONSENT_LEAD, id="lead-2")), (LEAD,), ()):
+        decision = ask(leads=leads, consents=(PAUSED, CONSENT), register=LISTED)
         assert decision.may_call, leads
         assert decision.register is not None
         assert decision.register.lifted_by is not None
         assert decision.register.lifted_by.consent_id == "consent-1"
 
 
-def test_a_consent_that_no_file_delivered_stays_in_doubt_beside_one_that_a_paused_file_did() -> None:
+def test_every_consent_is_in_doubt_while_every_source_that_rests_on_consent_is_paused() -> None:
+    """Whatever its evidence says of where it comes from."""
     paused = replace(CONSENT_LEAD, paused=True)
 
     assert codes(ask(leads=(paused,), consents=(PAUSED, CONSENT))) == ["source_paused"]

@@ -21,7 +21,6 @@ FULL = replace(
     consents=(
         CONSENT,
         replace(CONSENT, expires_at=at("2027-01-01T00:00"), withdrawn_at=at("2026-12-01T00:00")),
-        replace(CONSENT, paused=False),
         replace(CONSENT, paused=True),
     ),
     relations=(RELATION, replace(RELATION, fulfilled_at=at("2026-01-01T00:00"))),
@@ -72,7 +71,6 @@ def test_the_record_of_one_call_is_this() -> None:
                 "2027-01-01T00:00:00+01:00",
                 "2026-12-01T00:00:00+01:00",
             ],
-            ["consent-1", True, ["voice"], "2026-10-01T10:00:00+02:00", None, None, False],
             ["consent-1", True, ["voice"], "2026-10-01T10:00:00+02:00", None, None, True],
         ],
         "relations": [
