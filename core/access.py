@@ -48,6 +48,7 @@ class Right(StrEnum):
     SIMULATE = "simulate"
     READ_CHECKS = "read_checks"
     SCREEN = "screen"
+    SCREEN_LEADS = "screen_leads"
     LOG_CONTACTS = "log_contacts"
     READ_CHANGES = "read_changes"
     LOOK_UP = "look_up"
@@ -85,6 +86,8 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.SIMULATE: _EVERYONE - {Role.ADMIN},
     Right.READ_CHECKS: frozenset({Role.DIALER, Role.SALES, Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
     Right.SCREEN: frozenset({Role.DIALER, Role.LEAD_MANAGER, Role.COMPLIANCE}),
+    # It lists every number that a seller has a lead on: a dialer is given numbers by an export, which is on record.
+    Right.SCREEN_LEADS: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),
     Right.LOG_CONTACTS: frozenset({Role.DIALER, Role.SALES}),
     Right.READ_CHANGES: frozenset({Role.DIALER, Role.COMPLIANCE}),
     Right.LOOK_UP: frozenset({Role.SALES, Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),

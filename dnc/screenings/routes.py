@@ -85,7 +85,7 @@ def screenings_api(screenings: Screenings, shelf: Shelf, work_beside: Callable[[
             return screening_document(report_screening(session, caller, screening.id))
 
     @api.post(
-        "/v1/screenings/leads", right=Right.SCREEN, status=202, problems=[UnknownCampaign, NotFound, InvalidInput]
+        "/v1/screenings/leads", right=Right.SCREEN_LEADS, status=202, problems=[UnknownCampaign, NotFound, InvalidInput]
     )
     def screen_leads(body: NewScreening, caller: Caller) -> ScreeningDocument:
         """Screen every lead of a campaign's seller, or of some sources; it goes on: ask for its progress."""

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.errors import InvalidInput, NotFound
+from core.errors import InvalidInput
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from dnc.gate import UnknownCampaign
@@ -18,9 +18,7 @@ from dnc.models import Campaign
 from dnc.screenings.errors import ScreenedFileForgotten, ScreeningBusy, ScreeningNotRunning, UnknownScreening
 from dnc.screenings.models import Screening
 from dnc.screenings.terms import ScreeningState, Subject
-from leads.standing import source_cards
-from leads.suppliers import NO_SUCH_SOURCE, source_of
-from leads.terms import SourceKind
+from leads.suppliers import source_of
 
 NAME_LENGTH, COLUMN_LENGTH = 255, 200
 KEPT_FOR = timedelta(days=7)
@@ -78,13 +76,13 @@ def ask_screening(
     Raises:
         Forbidden: the caller may not screen.
         UnknownCampaign: there is none for the caller.
-        NotFound: there is no such source for the caller; no bought list is, for who may not see which there are.
+        NotFound: there is no such source for the caller.
         InvalidInput: a source is another seller's, or none is named.
     """
+    if file is None:
+        caller.require(Right.SCREEN_LEADS)
     card = campaign_asked(session, caller, campaign, now)
     chosen = None if sources is None else [source_of(session, caller, slug) for slug in dict.fromkeys(sources)]
-    if not _may_know_of(session, caller, [source.id for source in chosen or ()]):
-        raise NotFound(NO_SUCH_SOURCE)
     if chosen is not None and (not chosen or any(source.seller_id != card.seller_id for source in chosen)):
         raise InvalidInput("name sources of the campaign's own seller, or none at all")
     screening = Screening(
@@ -117,13 +115,6 @@ def ask_screening(
     return screening
 
 
-def _may_know_of(session: Session, caller: Caller, sources: Sequence[str]) -> bool:
-    """Say whether the caller may know of all the sources, by id: a list screened alone tells who sold each number."""
-    if caller.may(Right.READ_ARRIVALS):
-        return True
-    return all(card.kind == SourceKind.PARTNER for card in source_cards(session.connection(), sources).values())
-
-
 def asked(screening: Screening) -> dict[str, object]:
     """Return what was asked for, as the ledger has it."""
     return {
@@ -143,7 +134,7 @@ def screening_of(session: Session, caller: Caller, screening_id: str, *, to_chan
 
     Raises:
         Forbidden: the caller may not screen.
-        UnknownScreening: there is none for the caller's seller, or it is of bought lists that the caller must not know.
+        UnknownScreening: there is none for the caller's seller, or it is of leads, which the caller may not screen.
     """
     caller.require(Right.SCREEN)
     query = select(Screening).where(Screening.id == screening_id)
@@ -151,7 +142,7 @@ def screening_of(session: Session, caller: Caller, screening_id: str, *, to_chan
     if (
         screening is None
         or caller.seller_id not in (None, screening.seller_id)
-        or not _may_know_of(session, caller, json.loads(screening.sources or "[]"))
+        or (screening.subject == Subject.CAMPAIGN and not caller.may(Right.SCREEN_LEADS))
     ):
         raise UnknownScreening("there is no such screening for your seller")
     return screening

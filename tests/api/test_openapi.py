@@ -298,9 +298,9 @@ def _try_screenings(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json
     fits("POST /v1/screenings/{screening_id}/resume", ringklar.post(f"{place}/resume", {}))
     with pytest.MonkeyPatch.context() as patched:  # nobody works on it, or it might be over before it is cancelled
         patched.setattr("service.subprocess.Popen", lambda *_args, **_kwargs: SimpleNamespace(poll=lambda: 0))
-        leads = ringklar.post("/v1/screenings/leads", {"campaign": CAMPAIGN})
+        leads = ringklar.post("/v1/screenings/leads", {"campaign": CAMPAIGN}, Role.LEAD_MANAGER)
     running = f"/v1/screenings/{fits('POST /v1/screenings/leads', leads)['id']}"
-    fits("POST /v1/screenings/{screening_id}/cancel", ringklar.post(f"{running}/cancel", {}))
+    fits("POST /v1/screenings/{screening_id}/cancel", ringklar.post(f"{running}/cancel", {}, Role.LEAD_MANAGER))
 
 
 def _try_sources(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json], file_id: str) -> None:

@@ -61,7 +61,7 @@ EXPECTED: dict[str, set[Role]] = {
     "GET /v1/sources/{slug}/arrivals": {L, O},
     "POST /v1/exports": {L},
     "POST /v1/screenings": {D, L, O},
-    "POST /v1/screenings/leads": {D, L, O},
+    "POST /v1/screenings/leads": {L, O},
     "GET /v1/screenings/{screening_id}": {D, L, O},
     "GET /v1/screenings/{screening_id}/result": {D, L, O},
     "POST /v1/screenings/{screening_id}/answers": {D, L, O},

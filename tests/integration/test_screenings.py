@@ -190,9 +190,15 @@ def test_a_dialer_sees_only_its_own_seller_s_screenings_and_no_bought_list(seede
         screened(seeded, file_in(tmp_path), stranger)
     with pytest.raises(Forbidden):
         screened(seeded, file_in(tmp_path), Caller("1", "s", "key", Role.SALES, seeded.seller_id))
+
+
+def test_leads_are_screened_of_one_s_own_sources_by_who_may_list_them(seeded: Seeded) -> None:
     store, now = seeded.service.store, seeded.clock.now()
+    manager = Caller("1", "m", "key", Role.LEAD_MANAGER, seeded.other_seller_id)
     with store.writing() as session, pytest.raises(NotFound):
-        ask_screening(session, stranger, campaign=OTHER_CAMPAIGN, file=None, sources=[PARTNER_SOURCE], now=now)
+        ask_screening(session, manager, campaign=OTHER_CAMPAIGN, file=None, sources=[PARTNER_SOURCE], now=now)
+    with store.writing() as session, pytest.raises(Forbidden):
+        ask_screening(session, dialer_of(seeded), campaign=CAMPAIGN, file=None, now=now)
 
 
 def test_kept_files_go_when_their_time_has_come_and_the_answers_stay(on_sqlite: Seeded) -> None:
