@@ -106,6 +106,13 @@ class Screener:
             self._moments[country] = found
         return found
 
+    def make_calendars(self, countries: Sequence[str]) -> None:
+        """Make the calendars of the countries, which are kept: the first one takes a tenth of a second."""
+        for country in countries:
+            moment = self.moment(country)
+            if moment.policy is not None:
+                next_opening(moment.at, moment.policy, opens_weekends=self._campaign.fact.opens_weekends)
+
     def screen(self, numbers: Ints) -> Screened:
         """Return the answer to each of ``numbers``.
 
@@ -120,9 +127,6 @@ class Screener:
         where = np.array(place)[plan]
         with ThreadPoolExecutor(1) as beside:  # the registers are asked while the rest is made
             said = beside.submit(self._listed, numbers, where, countries)
-            for moment in moments:  # their calendars are made while the tables are read
-                if moment.policy is not None:
-                    next_opening(moment.at, moment.policy, opens_weekends=self._campaign.fact.opens_weekends)
             others, leads = standing_keys(
                 self._connection, numbers, where, moments, self._campaign, self._now, self.ahead()
             )

@@ -43,12 +43,13 @@ class Engine:
     next_hour: bool
 
     def screener(self, state: State) -> Screener:
-        """Return what decides rows by the state, whose tables are taken apart beside once they are read."""
+        """Return what decides rows by the state; what it needs besides them is made ready beside."""
         screener = Screener(
             state.connection, self.listed_of, self.campaign, state.now, next_hour=self.next_hour, found=state.found
         )
         if state.tables is not None:
             screener.ahead = state.beside.submit(lambda tables: ahead_of(tables.result()), state.tables).result
+        state.beside.submit(screener.make_calendars, list(screener.registers))
         return screener
 
 
