@@ -58,7 +58,7 @@ def require_address(settings: Settings) -> None:
     try:
         socket.create_server((host, settings.port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
-        why = error.strerror or type(error).__name__
+        why = (error.strerror or type(error).__name__).partition(" (")[0]  # what stands after it is said already
         raise ConfigError([f"RINGKLAR_BIND: nothing can listen on {settings.host}:{settings.port} ({why})"]) from error
 
 
