@@ -55,10 +55,10 @@ def screen(
             return
         with begun(built.store, caller(), wanted, source) as state:
             with importing():
-                from dnc.screenings.work import screen_begun
+                from dnc.screenings.work import screen_file
 
                 made = built.screenings
-            screening_id = screen_begun(
+            screening_id = screen_file(
                 made, caller(), wanted, state, source=source, target=target, asked=_asked, progress=_progress()
             )
         _tell(built, screening_id, as_json, in_short=True)

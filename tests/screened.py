@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from core.access import Caller
+from dnc.screenings.ahead import begun
 from dnc.screenings.reports import ScreeningReport, report_screening
+from dnc.screenings.running import Progress
 from dnc.screenings.service import Wanted
-from dnc.screenings.work import Screenings, screen_file
+from dnc.screenings.work import Asked, Screenings, screen_file
 from tests.seeding import (
     CAMPAIGN,
     FROM_PARTNER,
@@ -39,10 +41,25 @@ def file_in(folder: Path, cells: Sequence[str] = CELLS) -> Path:
     return path
 
 
+def screen_into(
+    made: Screenings,
+    caller: Caller,
+    wanted: Wanted,
+    *,
+    source: Path,
+    target: Path,
+    asked: Asked | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """Screen the file as the command does; return the screening's id."""
+    with begun(made.store, caller, wanted, source) as state:
+        return screen_file(made, caller, wanted, state, source=source, target=target, asked=asked, progress=progress)
+
+
 def screened(seeded: Seeded, source: Path, caller: Caller = OPERATOR, **wanted: Any) -> tuple[str, Path]:
     """Screen the file; return the screening's id and where the result lies."""
     target = source.with_name(f"ut{source.suffix}")
-    return screen_file(screenings(seeded), caller, Wanted(CAMPAIGN, **wanted), source=source, target=target), target
+    return screen_into(screenings(seeded), caller, Wanted(CAMPAIGN, **wanted), source=source, target=target), target
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

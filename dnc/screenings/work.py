@@ -13,7 +13,7 @@ from typing import BinaryIO
 from core.access import Caller
 from core.errors import InvalidInput, Kind, ServiceError, StorageUnavailable
 from core.store import Store
-from dnc.screenings.ahead import State, begun
+from dnc.screenings.ahead import State
 from dnc.screenings.counts import Summary
 from dnc.screenings.engine import ListedOf
 from dnc.screenings.errors import ScreenedFileChanged, ScreeningBusy, ScreeningNotRunning
@@ -57,6 +57,7 @@ def screen_file(
     screenings: Screenings,
     caller: Caller,
     wanted: Wanted,
+    state: State,
     *,
     source: Path,
     target: Path,
@@ -65,28 +66,7 @@ def screen_file(
 ) -> str:
     """Screen the file ``source`` into ``target``, which appears only when it is whole; return the screening's id.
 
-    Raises:
-        Forbidden, UnknownCampaign: as ``begun``.
-        And as ``screen_begun``.
-    """
-    with begun(screenings.store, caller, wanted, source) as state:
-        return screen_begun(
-            screenings, caller, wanted, state, source=source, target=target, asked=asked, progress=progress
-        )
-
-
-def screen_begun(
-    screenings: Screenings,
-    caller: Caller,
-    wanted: Wanted,
-    state: State,
-    *,
-    source: Path,
-    target: Path,
-    asked: Asked | None = None,
-    progress: Progress | None = None,
-) -> str:
-    """Screen the file as ``screen_file``, its first rows by the ``state`` that was begun for it.
+    ``state`` is what was ``begun`` for it: its first rows are decided by it.
 
     Raises:
         Forbidden, UnknownCampaign: as ``ask_screening``.

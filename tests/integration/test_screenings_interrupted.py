@@ -22,11 +22,11 @@ from dnc.screenings.recording import PART_KIND
 from dnc.screenings.rows import file_layout
 from dnc.screenings.service import ALIVE_FOR, Wanted, cancel_screening, resume_screening
 from dnc.screenings.terms import ScreeningState
-from dnc.screenings.work import resume_file, screen_file
+from dnc.screenings.work import resume_file
 from dnc.screenings.writing import CsvOutput
 from leads.intake import plain_at
 from tests.integration.seeds import verified
-from tests.screened import CELLS, file_in, report, rows_of, screened, screenings
+from tests.screened import CELLS, file_in, report, rows_of, screen_into, screened, screenings
 from tests.seeding import (
     CAMPAIGN,
     OPERATOR,
@@ -44,7 +44,7 @@ def test_a_screening_that_is_cut_off_anywhere_gives_the_same_file_when_it_goes_o
         ids: list[str] = []
         _cut_off(monkeypatch, steps)
         with pytest.raises(KeyboardInterrupt):
-            screen_file(screenings(seeded), OPERATOR, Wanted(CAMPAIGN), source=source, target=target, asked=ids.append)
+            screen_into(screenings(seeded), OPERATOR, Wanted(CAMPAIGN), source=source, target=target, asked=ids.append)
         monkeypatch.undo()
         assert not target.exists()
         opt_out(seeded.service, "+46980319200", None)  # something else happens meanwhile
@@ -94,7 +94,7 @@ def test_a_screening_whose_result_the_disk_does_not_take_leaves_none(
 
     monkeypatch.setattr(Path, "open", full)
     with pytest.raises(StorageUnavailable, match="could not be written"):
-        screen_file(screenings(on_sqlite), OPERATOR, Wanted(CAMPAIGN), source=source, target=target, asked=ids.append)
+        screen_into(screenings(on_sqlite), OPERATOR, Wanted(CAMPAIGN), source=source, target=target, asked=ids.append)
 
     assert list(tmp_path.glob("ut.csv*")) == []
     monkeypatch.undo()
@@ -111,7 +111,7 @@ def test_a_screening_that_was_cancelled_is_put_on_record_no_further(seeded: Seed
             cancel_screening(session, OPERATOR, ids[0], seeded.clock.now())
 
     with pytest.raises(ScreeningNotRunning):
-        screen_file(
+        screen_into(
             screenings(seeded),
             OPERATOR,
             Wanted(CAMPAIGN),
@@ -144,7 +144,7 @@ def test_one_who_works_on_a_screening_keeps_others_from_it(on_sqlite: Seeded, tm
         refused.append("done by another")
 
     with pytest.raises((ScreeningBusy, ScreeningNotRunning)):
-        screen_file(
+        screen_into(
             screenings(seeded),
             OPERATOR,
             Wanted(CAMPAIGN),
@@ -188,7 +188,7 @@ def test_a_screening_that_its_command_left_is_said_to_have_failed(on_sqlite: See
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        screen_file(
+        screen_into(
             screenings(on_sqlite),
             OPERATOR,
             Wanted(CAMPAIGN),

@@ -28,12 +28,13 @@ from pathlib import Path
 from core.clock import SystemClock
 from core.config import load_settings
 from dnc.screenings.service import Wanted
-from dnc.screenings.work import Screenings, screen_file
+from dnc.screenings.work import Screenings
 from service import build_service
+from tests.screened import screen_into
 from tests.seeding import OPERATOR
 built = build_service(load_settings(), SystemClock())
 made = Screenings(built.store, built.shelf.listed_of, {PART_ROWS})
-screen_file(made, OPERATOR, Wanted({CAMPAIGN!r}), source=Path(sys.argv[1]), target=Path(sys.argv[2]))
+screen_into(made, OPERATOR, Wanted({CAMPAIGN!r}), source=Path(sys.argv[1]), target=Path(sys.argv[2]))
 """
 
 

@@ -14,9 +14,9 @@ from dnc.screenings import running
 from dnc.screenings.ahead import begun
 from dnc.screenings.models import Screening
 from dnc.screenings.service import Wanted, campaign_of
-from dnc.screenings.work import screen_begun, screen_file
+from dnc.screenings.work import screen_file
 from dnc.seller_rules.setting import set_rules
-from tests.screened import file_in, report, rows_of, screened, screenings
+from tests.screened import file_in, report, rows_of, screen_into, screened, screenings
 from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, OTHER_SELLER, SELLER, Seeded, opt_out
 
 
@@ -63,7 +63,7 @@ def test_what_changes_while_a_file_is_screened_holds_from_the_next_batch(
             how(seeded)
 
     wanted = Wanted(CAMPAIGN)
-    screen_file(screenings(seeded), OPERATOR, wanted, source=source, target=target, progress=changed)
+    screen_into(screenings(seeded), OPERATOR, wanted, source=source, target=target, progress=changed)
 
     assert [row["reasons"] for row in rows_of(target)] == [""] * 3 + [reason] * 3
 
@@ -77,7 +77,7 @@ def test_the_first_rows_are_answered_by_the_state_that_was_begun_for_them(
     with begun(made.store, OPERATOR, Wanted(CAMPAIGN), source) as state:
         seeded.clock.at = began + timedelta(seconds=2)
         opt_out(seeded.service, FROM_PARTNER, None)
-        screening_id = screen_begun(made, OPERATOR, Wanted(CAMPAIGN), state, source=source, target=target)
+        screening_id = screen_file(made, OPERATOR, Wanted(CAMPAIGN), state, source=source, target=target)
 
     assert (rows_of(target)[0]["verdict"], rows_of(target)[0]["reasons"]) == ("allow", "")
     assert report(seeded, screening_id).asked_at == began
@@ -86,7 +86,7 @@ def test_the_first_rows_are_answered_by_the_state_that_was_begun_for_them(
 
 def test_a_screening_does_not_go_on_for_a_campaign_that_is_another_sellers(seeded: Seeded, tmp_path: Path) -> None:
     source, target, ids = file_in(tmp_path), tmp_path / "ut.csv", list[str]()
-    screen_file(screenings(seeded), OPERATOR, Wanted(CAMPAIGN), source=source, target=target, asked=ids.append)
+    screen_into(screenings(seeded), OPERATOR, Wanted(CAMPAIGN), source=source, target=target, asked=ids.append)
     given_away(seeded)
 
     with seeded.service.store.reading() as session, pytest.raises(UnknownCampaign):
