@@ -2,8 +2,13 @@
 
 from flask import Blueprint, Response, jsonify
 
+import core.clock
+from bench.clock import BenchClock
 from web.auth import Auth, register
-from wsgi import app
+
+core.clock.SystemClock = BenchClock  # type: ignore[misc] # before the application takes it
+
+from wsgi import app  # noqa: E402
 
 blueprint = Blueprint("noop", __name__)
 

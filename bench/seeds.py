@@ -12,10 +12,10 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from bench.clock import BenchClock
 from bench.server import ROOT, environment_for
 from consent.terms import Basis, Channel
 from core.access import Role, create_key, operator
-from core.clock import SystemClock
 from core.config import load_settings
 from core.sellers import add_seller
 from dnc.campaigns import add_campaign
@@ -54,7 +54,7 @@ def prepare(data_dir: Path, database_url: str | None = None) -> tuple[Service, s
     environment = environment_for(data_dir, database_url)
     settings = load_settings({name: value for name, value in environment.items() if name.startswith("RINGKLAR_")})
     upgrade(settings.database_url)
-    service = build_service(settings, SystemClock())
+    service = build_service(settings, BenchClock())
     service.require_schema()
     now = service.clock.now()
     with service.store.writing() as session:
