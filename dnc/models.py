@@ -150,15 +150,16 @@ class Restriction(Base):
 class Check(Base):
     """One question and its answer; append-only. Its facts stand in the ledger entry ``chain``, ``seq``, row ``place``.
 
-    ``number`` is None when no number could be read.
+    ``number`` is None when no number could be read. Seller and campaign were read in the group that wrote the check:
+    it has no foreign keys to them (ADR 0018).
     """
 
     __tablename__ = "checks"
     __table_args__ = (Index(None, "number"), {"sqlite_with_rowid": False})
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    seller_id: Mapped[str] = mapped_column(ForeignKey("sellers.id"))
-    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id"))
+    seller_id: Mapped[str] = mapped_column(String(36))
+    campaign_id: Mapped[str] = mapped_column(String(36))
     number: Mapped[int | None] = mapped_column(BigInteger)
     verdict: Mapped[str] = mapped_column(String(8))
     checked_at: Mapped[datetime]

@@ -244,3 +244,48 @@ def test_consents_are_filled_with_the_lead_file_that_their_evidence_names(databa
     with engine.connect() as connection, pytest.raises(DBAPIError, match="append-only"):
         connection.execute(text("DELETE FROM consents"))
     engine.dispose()
+
+
+def test_checks_that_were_there_stay_when_their_foreign_keys_go_and_come_back(database_url: str) -> None:
+    downgrade(database_url, "0015_name_consents_files")
+    engine = open_engine(database_url, pool_size=1)
+    at = "1767225600000000" if engine.dialect.name == "sqlite" else "'2026-01-01 00:00+00'"
+    check = (
+        "INSERT INTO checks (id, seller_id, campaign_id, number, verdict, checked_at, asked_by, chain, seq, place) "
+        f"VALUES (:id, 's1', :campaign, 46701740605, 'deny', {at}, 'a', 1, 1, 0)"
+    )
+    with engine.begin() as connection:
+        for statement in (
+            f"INSERT INTO sellers (id, slug, name, created_at) VALUES ('s1', 'n', 'N', {at})",
+            (
+                "INSERT INTO campaigns (id, slug, seller_id, name, product, channel, opens_weekends, created_at) "
+                f"VALUES ('k1', 'k', 's1', 'K', 'p', 'voice', false, {at})"
+            ),
+        ):
+            connection.execute(text(statement))
+        connection.execute(text(check), {"id": "c1", "campaign": "k1"})
+    with pytest.raises(DBAPIError), engine.begin() as connection:
+        connection.execute(text(check), {"id": "c2", "campaign": "nowhere"})
+    engine.dispose()
+
+    upgrade(database_url)
+
+    with engine.begin() as connection:
+        connection.execute(text(check), {"id": "c2", "campaign": "k1"})
+        connection.execute(
+            text(
+                "INSERT INTO contacts (id, check_id, seller_id, campaign_id, number, call_id, started_at, outcome, "
+                f"recorded_at, logged_by) VALUES ('t1', 'c1', 's1', 'k1', 46701740605, 'x', {at}, 'busy', {at}, 'a')"
+            )
+        )
+        if engine.dialect.name == "sqlite":
+            assert connection.execute(text("PRAGMA integrity_check")).scalar() == "ok"
+    with engine.connect() as connection, pytest.raises(DBAPIError, match="append-only"):
+        connection.execute(text("DELETE FROM checks"))
+    engine.dispose()
+    downgrade(database_url, "0015_name_consents_files")
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id FROM checks ORDER BY id")).scalars().all() == ["c1", "c2"]
+    with pytest.raises(DBAPIError), engine.begin() as connection:
+        connection.execute(text(check), {"id": "c3", "campaign": "nowhere"})
+    engine.dispose()
