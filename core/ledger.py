@@ -1,6 +1,6 @@
 """The ledger: an append-only, hash-chained record of checks, contacts and changes.
 
-Each writing process extends chains of its own (one for checks, one for all else), inside the transactions that they
+Each writing process extends chains of its own (for checks, and for all else), inside the transactions that they
 record, so writers never wait for each other. A chain begins with the head of the chain before it. An entry's hash
 covers the hash before it, its place, and a digest of its payload; a number stands in a payload only as a keyed hash. So
 a payload can be erased when its retention ends and the chain still verifies. Signed checkpoints over all heads show a

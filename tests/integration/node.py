@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import dnc.gate
+import dnc.lane
 from core.config import load_settings
 from core.errors import ServiceError
 from dnc.gate import Question
@@ -60,8 +60,8 @@ def main(folder: Path, place: int, numbers: list[str], *, forgetful: bool) -> No
 
 def _forget_nothing() -> None:
     """Keep the first facts of each number for ever, as a cache would that nobody clears."""
-    gate: Any = dnc.gate  # what it imports is not its own to give: mypy is right, and this is a fault
-    read, kept = gate.read_standing, dict[frozenset[int], Any]()
+    lane: Any = dnc.lane  # what it imports is not its own to give: mypy is right, and this is a fault
+    read, kept = lane.read_standing, dict[frozenset[int], Any]()
 
     def read_once(*arguments: Any, numbers: Any, **others: Any) -> Any:
         key = frozenset(numbers)
@@ -69,7 +69,7 @@ def _forget_nothing() -> None:
             kept[key] = read(*arguments, numbers=numbers, **others)
         return kept[key]
 
-    gate.read_standing = read_once
+    lane.read_standing = read_once
 
 
 if __name__ == "__main__":

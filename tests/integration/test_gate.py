@@ -18,12 +18,14 @@ from sqlalchemy.exc import DBAPIError
 from core.access import Caller, operator
 from core.errors import InvalidInput, Overloaded, StorageUnavailable
 from core.ledger import LedgerEntry
-from dnc import gate as gate_module
+from dnc import lane
 from dnc.answers import Answer
-from dnc.gate import BATCH_LIMIT, WAITING_LIMIT, Question, UnknownCampaign
+from dnc.gate import BATCH_LIMIT, Question, UnknownCampaign
 from dnc.gathering import read_standing
+from dnc.lane import WAITING_LIMIT
 from dnc.models import Check
 from dnc.reasons import ReasonCode
+from dnc.recording import put_on_record
 from tests.integration.seeds import beside, dialer_of, seeded_service, verified
 from tests.seeding import (
     CAMPAIGN,
@@ -219,7 +221,7 @@ def test_a_fault_of_our_own_reaches_every_waiter_and_the_gate_goes_on(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
-        patched.setattr(gate_module, "Decider", fails)
+        patched.setattr(lane, "Decider", fails)
         with pytest.raises(ZeroDivisionError):
             ask(seeded, FROM_PARTNER)
     assert ask(seeded, FROM_PARTNER).decision.may_call
@@ -254,14 +256,14 @@ def test_beyond_the_limit_of_waiters_the_gate_says_that_it_is_busy(
         assert go_on.wait(30)
         return read_standing(*args, **kw)
 
-    monkeypatch.setattr(gate_module, "WAITING_LIMIT", 4)
-    monkeypatch.setattr(gate_module, "read_standing", held)
+    monkeypatch.setattr(lane, "WAITING_LIMIT", 4)
+    monkeypatch.setattr(lane, "read_standing", held)
     assert WAITING_LIMIT > 100
     with ThreadPoolExecutor(5) as pool:
         first = pool.submit(ask, seeded, FROM_PARTNER)
         assert inside.wait(30)
         waiting = [pool.submit(ask, seeded, FROM_PARTNER) for _ in range(4)]
-        while len(seeded.service.gate._waiting) < 4:
+        while len(seeded.service.gate.lanes[0]._waiting) < 4:
             threading.Event().wait(0.001)
         with pytest.raises(Overloaded):
             ask(seeded, FROM_PARTNER)
@@ -288,6 +290,29 @@ def test_a_batch_of_ten_thousand_is_answered_in_order_and_all_on_record(seeded: 
 
 
 SPELLED = st.sampled_from([*NUMBERS, "070-174 06 05", "0046701740606", "00000", "112", "+1 201 555 0123"])
+
+
+def test_when_one_part_of_a_batch_cannot_be_recorded_there_are_no_answers_and_the_rest_is_left(
+    seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialer, questions = dialer_of(seeded), [Question(FROM_PARTNER)] * BATCH_LIMIT
+    written: list[tuple[Any, ...]] = []
+
+    def refused(*args: Any) -> bool:
+        written.append(args)
+        if len(written) == 3:
+            raise StorageUnavailable("the disk is full")
+        return put_on_record(*args)
+
+    monkeypatch.setattr(lane, "put_on_record", refused)
+    with pytest.raises(StorageUnavailable):
+        seeded.service.gate.ask_many(dialer, CAMPAIGN, questions)
+    monkeypatch.undo()
+
+    assert len(written) < BATCH_LIMIT // lane.GROUP_LIMIT - 3, "others may be under way, no new one is begun"
+    assert on_record(seeded)[0] % lane.GROUP_LIMIT == 0
+    assert len(seeded.service.gate.ask_many(dialer, CAMPAIGN, questions)) == BATCH_LIMIT
+    assert verified(seeded.service).findings == ()
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -31,7 +31,7 @@ def test_a_request_that_cannot_be_recorded_does_not_take_those_it_waits_with_alo
             for reference in ("good", "a\x00b", "other")
         )
 
-        seeded.service.gate._answer_apart([good, poisoned, other])
+        seeded.service.gate.lanes[0]._answer_apart([good, poisoned, other])
 
         assert poisoned.error is not None
         assert poisoned.answers is None
@@ -60,7 +60,7 @@ def test_what_one_caller_asks_at_one_moment_is_one_entry_and_each_request_gets_i
             asks(dialer, "0"),
         ]
 
-        seeded.service.gate._answer_apart(group)
+        seeded.service.gate.lanes[0]._answer_apart(group)
 
         told = [[(one.number, one.decision.verdict) for one in asked.answers or ()] for asked in group]
         for asked, answers in zip(group, told, strict=True):
@@ -99,7 +99,7 @@ def test_a_remembered_key_that_was_revoked_since_is_refused_and_nobody_it_waits_
         moved = replace(stays, seller_id=None)
         group = [asks(replace(one, is_remembered=True), FROM_PARTNER) for one in (stays, goes, moved)]
 
-        service.gate._answer_apart(group)
+        service.gate.lanes[0]._answer_apart(group)
 
         assert group[0].error is None
         assert group[0].answers is not None
@@ -116,14 +116,20 @@ def test_postgresql_plans_the_gates_statements_once_and_by_index(
         for _ in range(12):
             gate.ask(dialer_of(seeded), CAMPAIGN, Question(FROM_PARTNER))
 
-        assert gate._connection is not None
-        plans = gate._connection.execute(
-            text("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%leads%'")
-        ).one()
-        gate._connection.exec_driver_sql("SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0")
-        gate._connection.exec_driver_sql("SET min_parallel_table_scan_size = 0; SET min_parallel_index_scan_size = 0")
-        found, _names = gathering.all_standing()._text(gate._connection.dialect)
-        planned = gate._connection.exec_driver_sql(f"EXPLAIN (GENERIC_PLAN) {found}").scalars().all()
+        assert gate.lanes[0]._connection is not None
+        plans = (
+            gate.lanes[0]
+            ._connection.execute(
+                text("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%leads%'")
+            )
+            .one()
+        )
+        gate.lanes[0]._connection.exec_driver_sql("SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0")
+        gate.lanes[0]._connection.exec_driver_sql(
+            "SET min_parallel_table_scan_size = 0; SET min_parallel_index_scan_size = 0"
+        )
+        found, _names = gathering.all_standing()._text(gate.lanes[0]._connection.dialect)
+        planned = gate.lanes[0]._connection.exec_driver_sql(f"EXPLAIN (GENERIC_PLAN) {found}").scalars().all()
         scanned = [line for line in planned if "Seq Scan on" in line]
 
     assert plans.generic_plans > 0

@@ -177,7 +177,7 @@ def test_a_check_whose_chain_is_gone_is_refused_and_the_next_one_opens_another(
 ) -> None:
     with seeded_service(request, "postgresql", tmp_path) as seeded:
         check(seeded, FROM_PARTNER)
-        writer = seeded.service.gate._ledger
+        writer = seeded.service.gate.lanes[0]._ledger
         tamper(
             seeded.service,
             f"DELETE FROM ledger_entries WHERE chain = {writer._chain}",

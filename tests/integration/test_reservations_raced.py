@@ -19,7 +19,7 @@ from sqlalchemy import select
 from core.access import Caller, Role
 from core.clock import FixedClock
 from core.config import Settings
-from dnc import gate as gate_module
+from dnc import lane
 from dnc.contacts import Outcome, log_contact
 from dnc.gate import Question
 from dnc.gathering import read_standing
@@ -113,7 +113,7 @@ def test_a_call_checked_made_and_logged_between_anothers_reading_and_writing_is_
         return found
 
     with monkeypatch.context() as patched, ThreadPoolExecutor(1) as pool:
-        patched.setattr(gate_module, "read_standing", held)
+        patched.setattr(lane, "read_standing", held)
         slow = pool.submit(seeded.service.gate.ask, other, CAMPAIGN, Question(FROM_PARTNER))
         assert has_read.wait(30)
         answer = node.gate.ask(one, CAMPAIGN, Question(FROM_PARTNER))
