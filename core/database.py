@@ -194,6 +194,7 @@ def plan_once(connection: Connection) -> None:
         connection.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
         connection.exec_driver_sql("SET enable_seqscan = off")  # a plan made for a table that was empty stays in use
         connection.exec_driver_sql("SET max_parallel_workers_per_gather = 0")  # starting one takes longer
+        connection.exec_driver_sql("SET jit = off")  # compiling takes longer
         connection.commit()
 
 

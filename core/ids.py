@@ -18,17 +18,23 @@ def new_id() -> str:
 def new_ids(count: int) -> list[str]:
     """Return ``count`` fresh ids, in ascending order."""
     milliseconds = time.time_ns() // 1_000_000
-    head = f"{milliseconds:012x}"
+    head = _head(milliseconds)
     noise = os.urandom(8 * count).hex()
     first = int.from_bytes(os.urandom(2), "big") >> 5  # 11 random bits leave the counter room to grow within 12
     ids = []
     for place in range(count):
         ahead, counter = divmod(first + place, 0x1000)
         if ahead:
-            head = f"{milliseconds + ahead:012x}"
-        tail = noise[16 * place : 16 * place + 16]
-        ids.append(f"{head[:8]}-{head[8:]}-7{counter:03x}-{_VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}")
+            head = _head(milliseconds + ahead)
+        at = 16 * place
+        ids.append(f"{head}{counter:03x}-{_VARIANT[noise[at]]}{noise[at + 1 : at + 4]}-{noise[at + 4 : at + 16]}")
     return ids
+
+
+def _head(milliseconds: int) -> str:
+    """Return an id's beginning: its time and its version."""
+    digits = f"{milliseconds:012x}"
+    return f"{digits[:8]}-{digits[8:]}-7"
 
 
 def least_id(at: datetime) -> str:

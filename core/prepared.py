@@ -182,6 +182,8 @@ def array_literal(values: list[Any]) -> str:
 
     Takes integers, booleans, texts, aware instants and None. Pure.
     """
+    if len(values) == 1:
+        return f"{{{_element(values[0])}}}"
     kinds = set(map(type, values))
     if kinds == {int}:
         return "{" + ",".join(map(str, values)) + "}"
@@ -190,7 +192,7 @@ def array_literal(values: list[Any]) -> str:
         if "\\" not in text and text.count('"') == 2 * (len(values) - 1):
             return f'{{"{text}"}}'
     write: Callable[[Any], str] = _element
-    if len(kinds - {type(None)}) == 1:  # values of one type that are equal are written alike
+    if len(kinds - {type(None)}) <= 1:  # values of one type that are equal are written alike
         write = {value: _element(value) for value in set(values)}.__getitem__
     return "{" + ",".join(map(write, values)) + "}"
 

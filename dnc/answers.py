@@ -4,9 +4,9 @@ A bought list is never named here, whoever asks: that is for customer service al
 """
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from core.clock import utc
 from core.numbers import Number, NumberFault
@@ -22,8 +22,7 @@ ARTICLES = {Basis.CONSENT: "6.1.a", Basis.LEGITIMATE_INTEREST: "6.1.f"}
 Json = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """One answered question. ``common`` is the part that equal standings share, as JSON object text."""
 
     id: str

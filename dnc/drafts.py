@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from core.access import Caller
 from core.errors import NotFound, Unauthenticated
@@ -18,10 +19,10 @@ from dnc.gathering import CampaignCard, Standing
 from dnc.reservations import Attempts
 
 RECORD_FORM = 1
+_BETWEEN = '","'
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """May this number be called for this campaign? ``number`` in any spelling, ``region`` for national forms."""
 
     number: object
@@ -173,8 +174,7 @@ class Draft:
 
 def _ids_text(ids: dict[str, list[str]]) -> str:
     """Return ids by kind as compact JSON; they are this service's own and have nothing to escape."""
-    lists = ('","'.join(some) for some in ids.values())
-    return "{" + ",".join([f'"{kind}":["{some}"]' for kind, some in zip(ids, lists, strict=True)]) + "}"
+    return "{" + ",".join([f'"{kind}":["{_BETWEEN.join(some)}"]' for kind, some in ids.items()]) + "}"
 
 
 def draft_for(decider: Decider, requests: Sequence[Request], campaign: CampaignCard) -> Draft:
