@@ -12,6 +12,7 @@ settings = load_settings()
 log_as_json(settings.log_level)
 service = build_service(settings, SystemClock())
 service.require_schema()
+service.gate.make_ready()
 app = create_app(service)
 
 # Whatever lives as long as the process is put aside from the garbage collector, and it looks less often: with the

@@ -10,12 +10,13 @@ from core.errors import InvalidInput
 from core.numbers import Number, read_number
 from core.store import Store, storage_faults
 from dnc.answers import Answer
+from dnc.calendar import next_opening
 from dnc.deciding import Decider, Kept, readable_or_none
 from dnc.decision import Decision
 from dnc.drafts import Question, Request, UnknownCampaign, campaign_of
 from dnc.gathering import Listed, read_standing
 from dnc.lane import GROUP_LIMIT, Lane
-from dnc.policy import policy_named
+from dnc.policy import POLICIES, policy_for, policy_named
 
 __all__ = ["BATCH_LIMIT", "Gate", "Question", "Simulated", "UnknownCampaign"]
 
@@ -36,6 +37,19 @@ class Gate:
         self._store = store
         self._kept = Kept(listed)
         self.lanes = [Lane(store, self._kept) for _ in range(LANES.get(store.engine.dialect.name, 1))]
+
+    def make_ready(self) -> None:
+        """Make what the first check would wait for: the text of what reads the facts, and this year's calendars.
+
+        Raises:
+            StorageUnavailable: the database did not answer.
+        """
+        now = self._store.clock.now()
+        with self._store.reading() as session:
+            read_standing(session.connection(), campaigns=(), numbers=(), now=now)
+        for policy in {one.country: policy_for(one.country, now) for one in POLICIES}.values():
+            if policy is not None:
+                next_opening(now, policy, opens_weekends=False)
 
     def ask(self, caller: Caller, campaign: str, question: Question) -> Answer:
         """Return the answer to one question; it is durable before this returns.

@@ -1,6 +1,8 @@
 """The gate: on record before it is answered, to each asker its own answer, nothing of other sellers in it."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +28,7 @@ from dnc.lane import WAITING_LIMIT
 from dnc.models import Check
 from dnc.reasons import ReasonCode
 from dnc.recording import put_on_record
+from service import environment_for
 from tests.integration.seeds import beside, dialer_of, seeded_service, verified
 from tests.seeding import (
     CAMPAIGN,
@@ -40,6 +43,7 @@ from tests.seeding import (
     opt_out,
 )
 
+ROOT = Path(__file__).parents[2]
 NUMBERS = [FROM_PARTNER, FROM_LIST, LISTED, OPTED_OUT, WITHOUT_SOURCE, OF_OTHER_SELLER, "not a number", "", "070"]
 
 
@@ -270,6 +274,30 @@ def test_beyond_the_limit_of_waiters_the_gate_says_that_it_is_busy(
         go_on.set()
         assert all(future.result(30).decision.may_call for future in [first, *waiting])
     assert ask(seeded, FROM_PARTNER).decision.may_call
+
+
+FIRST_CHECK = """
+import sys
+from core.clock import FixedClock
+from core.config import load_settings
+from dnc.gate import Question
+from service import build_service
+from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, TUESDAY_AT_TEN
+
+service = build_service(load_settings(), FixedClock(TUESDAY_AT_TEN))
+service.gate.make_ready()
+before = set(sys.modules)
+assert service.gate.ask(OPERATOR, CAMPAIGN, Question(FROM_PARTNER)).decision.may_call
+print(*sorted(name for name in sys.modules.keys() - before if name.startswith("holidays")))
+"""
+
+
+def test_the_first_check_of_a_process_that_is_ready_loads_no_calendars(seeded: Seeded) -> None:
+    command = [sys.executable, "-c", FIRST_CHECK]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment_for(seeded.service.settings), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "\n"
 
 
 def test_more_than_ten_thousand_at_once_are_refused(seeded: Seeded) -> None:
