@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,12 @@ from core.errors import Kind, ServiceError
 from core.installation import claim
 from core.secrets import Keyring, keyring
 from core.store import Store
-from dnc.gate import Gate
-from dnc.registers.shelf import RegisterShelf
 from leads.shelf import Shelf
 from migrations.revisions import current, head
 
 if TYPE_CHECKING:
+    from dnc.gate import Gate
+    from dnc.registers.shelf import RegisterShelf
     from dnc.screenings.work import Screenings
 
 _started: list[subprocess.Popen[bytes]] = []
@@ -34,18 +35,34 @@ class SchemaOutOfDate(ServiceError):
     kind, code, title = Kind.UNAVAILABLE, "schema-out-of-date", "The database needs to be migrated"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Service:
-    """Everything that the web, the command line and the jobs are made of. One per process."""
+    """Everything that the web, the command line and the jobs are made of. One per process.
+
+    What decides about calls is made, and its modules are loaded, when it is asked for: an import of leads, which does
+    not ask, starts a third sooner without them.
+    """
 
     settings: Settings
     clock: Clock
     keyring: Keyring
     store: Store
-    shelf: RegisterShelf
     lead_files: Shelf
     screened_files: Shelf
-    gate: Gate
+
+    @cached_property
+    def shelf(self) -> "RegisterShelf":
+        """The registers' snapshots that this process has open."""
+        from dnc.registers.shelf import RegisterShelf
+
+        return RegisterShelf(self.settings.registers_dir)
+
+    @cached_property
+    def gate(self) -> "Gate":
+        """What answers whether calls may be placed."""
+        from dnc.gate import Gate
+
+        return Gate(self.store, self.shelf.listed)
 
     @property
     def screenings(self) -> "Screenings":
@@ -76,10 +93,9 @@ def build_service(settings: Settings, clock: Clock) -> Service:
     pool_size = settings.threads + 8
     engine = open_engine(settings.database_url, pool_size=pool_size, prepared_statements=settings.prepared_statements)
     store = Store(engine, keys, clock)
-    shelf = RegisterShelf(settings.registers_dir)
     lead_files = Shelf(settings.lead_files_dir, keys.lead_file_key)
     screened_files = Shelf(settings.data_dir / "screenings", keys.lead_file_key)
-    return Service(settings, clock, keys, store, shelf, lead_files, screened_files, Gate(store, shelf.listed))
+    return Service(settings, clock, keys, store, lead_files, screened_files)
 
 
 def screen_arrival(service: Service, lead_file_id: str) -> None:
