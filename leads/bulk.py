@@ -14,6 +14,8 @@ from core.prepared import as_sqlalchemy_says
 Row = tuple[object, ...]
 AT_ONCE = 10_000
 """Rows that are held in the driver's form at a time."""
+TOGETHER = 20
+"""Rows of a frame that one statement inserts in SQLite: a third less time than one by one. More gain nothing."""
 _INSTANT = "%Y-%m-%d %H:%M:%S%.6f+00"
 _ESCAPED = r"[\\\t\n\r]"
 _ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
@@ -61,13 +63,9 @@ class FrameInsert:
         if frame.is_empty():
             return
         if connection.dialect.name == "sqlite":
-            values = ", ".join([*("?" * len(self._columns)), *(str(int(constants[name])) for name in self._constants)])
-            named = ", ".join([*self._columns, *self._constants])
-            statement = f"INSERT INTO {self._table} ({named}) VALUES ({values})"  # noqa: S608 - our own names and numbers
             with _no_collection():
                 for part in frame.select(self._columns).iter_slices(AT_ONCE):
-                    # A column at a time: half the cost of rows, and one tuple serves for them all.
-                    _insert(connection, statement, zip(*(column.to_list() for column in part), strict=True))
+                    self._insert(connection, part, constants)
         else:
             statement = f"COPY {self._table} ({', '.join([*self._columns, *self._constants])}) FROM STDIN"
             written = frame.select(
@@ -75,6 +73,31 @@ class FrameInsert:
                 *(pl.lit(constants[name]).alias(name) for name in self._constants),
             )
             _run(connection, statement, lambda cursor: _copy(cursor, statement, written))
+
+    def _insert(self, connection: Connection, part: pl.DataFrame, constants: Mapping[str, int]) -> None:
+        """Insert some rows, ``TOGETHER`` by each statement but the last."""
+        width = len(self._columns)
+        values: list[object] = [None] * (width * len(part))
+        for place, column in enumerate(part):  # a column at a time: half the cost of rows
+            values[place::width] = column.to_list()
+        rest = len(values) % (width * TOGETHER)
+        last = len(values) - rest
+        if last:
+            starts = range(0, last, width * TOGETHER)
+            statement = self._statement(TOGETHER, constants)
+            _insert(connection, statement, (values[start : start + width * TOGETHER] for start in starts))
+        if rest:
+            _insert(connection, self._statement(rest // width, constants), [values[last:]])
+
+    def _statement(self, rows: int, constants: Mapping[str, int]) -> str:
+        """Return SQLite's statement that inserts so many rows.
+
+        A row that is refused ends the transaction in any case: ``OR FAIL`` spares the notes by which the statement
+        alone could be undone.
+        """
+        row = ", ".join([*("?" * len(self._columns)), *(str(int(constants[name])) for name in self._constants)])
+        named = ", ".join([*self._columns, *self._constants])
+        return f"INSERT OR FAIL INTO {self._table} ({named}) VALUES {', '.join([f'({row})'] * rows)}"  # noqa: S608 - our own names and numbers
 
     def _as_written(self, column: pl.Series) -> pl.Series:
         """Return the column as PostgreSQL's text form of COPY has it."""
@@ -107,7 +130,7 @@ def _copy_rows(cursor: Any, statement: str, rows: Sequence[Row]) -> None:  # Any
             write(row)
 
 
-def _insert(connection: Connection, statement: str, rows: Iterable[Row]) -> None:
+def _insert(connection: Connection, statement: str, rows: Iterable[Sequence[object]]) -> None:
     _run(connection, statement, lambda cursor: cursor.executemany(statement, rows))
 
 
