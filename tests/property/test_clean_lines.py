@@ -1,5 +1,6 @@
 """Lines settled a column at a time come out as rows settled one by one, however the text is cut into blocks."""
 
+import csv
 import io
 import itertools
 import re
@@ -289,6 +290,17 @@ def test_every_mobile_number_that_is_read_together_is_read_so_by_itself() -> Non
     assert values.to_list() == [
         read.value if isinstance(read := read_valid_number(cell), Number) else None for cell in taken
     ]
+
+
+@given(texts(), st.integers(1, 200))
+def test_every_row_has_the_cells_that_csv_finds_in_its_text(text: Text, block: int) -> None:
+    stream, codec = line_text(io.BytesIO(text.content), text.encoding)
+    segmenter = Segmenter(text.columns, RECEIVED, RETENTION, Start(), delimiter=text.delimiter)
+
+    for row in segmenter.raw_lines(LineBlocks(stream, codec, size=block)):
+        if row.fault is None:
+            written = io.StringIO(row.text, newline="")
+            assert list(row.cells) == next(csv.reader(written, delimiter=text.delimiter, strict=True))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
