@@ -1,5 +1,6 @@
 """Things that one of our processes gives another through a pipe, one after the other."""
 
+import fcntl
 import pickle
 from contextlib import suppress
 from queue import Empty, Queue
@@ -8,6 +9,8 @@ from typing import IO
 
 AHEAD = 2
 """How many things wait, taken from the pipe, while one is worked on."""
+_PIPE = 1 << 20
+"""Bytes that a pipe is asked to hold; it holds 64 KiB else, and both ends wait for each other that often."""
 _LENGTH = 8
 
 
@@ -33,6 +36,8 @@ class Ahead:
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
+        with suppress(OSError, AttributeError):  # not allowed so much, or not on Linux: it is slower then
+            fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, _PIPE)
         self._waiting: Queue[bytes] = Queue(AHEAD)
         self._thread = Thread(target=self._drain, daemon=True)
         self._thread.start()
