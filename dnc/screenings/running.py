@@ -56,12 +56,7 @@ class Engine:
 def _decide(screener: Screener, parts: Sequence[Part]) -> tuple[list[Told], list[Ints]]:
     """Return the distinct answers to the parts' rows, and for each part the places of its rows' answers."""
     given = np.concatenate([part.values for part in parts])
-    order = np.argsort(given)
-    values = given[order]
-    is_new = np.concatenate([[True], values[1:] != values[:-1]])
-    places = np.empty(len(given), dtype=np.int64)
-    places[order] = np.cumsum(is_new) - 1
-    values = values[is_new]
+    values, places = places_of(given)
     numbers, faults = values[values >= 0], values[values < 0]
     screened = screener.screen(numbers)
     told = [Told.of(decided) for decided in screened.decided]
