@@ -40,6 +40,7 @@ BATCH_ROWS = 80_000
 _ONE_CORE = {"POLARS_MAX_THREADS": "1"}
 """The process beside has one core to itself; the other is the writer's."""
 _HELD_MEMORY = {
+    "MALLOC_ARENA_MAX": "1",
     "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "_RJEM_MALLOC_CONF": "dirty_decay_ms:10000,muzzy_decay_ms:10000",
