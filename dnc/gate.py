@@ -30,7 +30,7 @@ Simulated = tuple[Number | None, Decision, str]
 class Gate:
     """Answers checks. One per process; safe for many threads.
 
-    Whoever asks one by one waits in the first lane; the parts of a batch go through all of them.
+    Whoever asks one by one waits in the first of its ``lanes``; the parts of a batch go through all of them.
     """
 
     def __init__(self, store: Store, listed: Listed) -> None:
@@ -47,7 +47,8 @@ class Gate:
         now = self._store.clock.now()
         with self._store.reading() as session:
             read_standing(session.connection(), campaigns=(), numbers=(), now=now)
-        for policy in {one.country: policy_for(one.country, now) for one in POLICIES}.values():
+        for country in {one.country for one in POLICIES}:
+            policy = policy_for(country, now)
             if policy is not None:
                 next_opening(now, policy, opens_weekends=False)
 

@@ -49,8 +49,7 @@ def _reword(*changes: tuple[str, str]) -> None:
         RuntimeError: the words are not there.
     """
     connection = op.get_bind()
-    told = connection.execute(sa.text("SELECT sql FROM sqlite_schema WHERE name = 'checks'")).scalar_one()
-    words = told
+    words = connection.execute(sa.text("SELECT sql FROM sqlite_schema WHERE name = 'checks'")).scalar_one()
     for old, new in changes:
         if words.count(old) != 1:
             raise RuntimeError("the table of checks is not as its migration made it")
