@@ -25,6 +25,7 @@ from core.store import Store
 from dnc.call_records.models import CallRecord
 from dnc.call_records.states import NO_CALLS, CallState
 from dnc.models import Canary, CanarySighting, Check, Contact, Export, Recipient
+from dnc.screenings.looked import ScreenedFile, look_through, looked_through
 
 CANARIES = 3
 LIVE = timedelta(days=730)
@@ -52,11 +53,12 @@ class NoCanaryLeft(ServiceError):
 
 
 class How(StrEnum):
-    """How a canary was seen: a check or a call that was not the recipient's to make, a delivered file, or a person."""
+    """How a canary was seen: a check, call or screening that was not the recipient's to make, a file, or a person."""
 
     CHECK = "check"
     CONTACT = "contact"
     CALL_RECORD = "call_record"
+    SCREENING = "screening"
     LEAD_FILE = "lead_file"
     REPORT = "report"
 
@@ -193,16 +195,17 @@ def report_sighting(
 
 
 def look_for_canaries(store: Store, now: datetime) -> int:
-    """Put on record each check and call of a canary that was not its recipient's to make; return how many are new.
+    """Put on record each check, call and screening of a canary that was not its recipient's; return how many are new.
 
     A check is the recipient's own if it was asked for the export's seller and, where a key is named for the recipient,
-    by that key. A call is one too many, whoever made it, if its check did not allow it; so is one that only a call log
-    tells of, once for each log. Idempotent.
+    by that key; so is a file that a key has screened. A call is one too many, whoever made it, if its check did not
+    allow it; so is one that only a call log tells of, once for each log. Idempotent.
     """
     found = 0
     with store.reading() as session:
         canaries = canaries_out(session)
         keys = {id_: key_id for id_, key_id in session.execute(select(Recipient.id, Recipient.key_id))}  # noqa: C416 - rows
+        files = list(look_through(session, {canary.number for canary in canaries}))
         seen = [
             (canary, how, subject, seen_at)
             for canary in canaries
@@ -210,11 +213,16 @@ def look_for_canaries(store: Store, now: datetime) -> int:
                 *_checks_of(session, canary, keys.get(canary.recipient_id)),
                 *_contacts_of(session, canary),
                 *_call_records_of(session, canary),
+                *_screenings_of(files, canary, keys.get(canary.recipient_id)),
             )
         ]
     for canary, how, subject, seen_at in seen:
         with store.writing() as session:
             found += _see(session, operator("jobs").actor, store.keyring, canary, how, subject, seen_at, now)
+    if files:
+        with store.writing() as session:
+            for file in files:
+                looked_through(session, file)
     return found
 
 
@@ -260,6 +268,23 @@ def _call_records_of(session: Session, canary: CanaryOut) -> Iterable[tuple[How,
         .order_by(CallRecord.file_id)
     )
     return [(How.CALL_RECORD, file_id, at) for file_id, at in session.execute(query) if at is not None]
+
+
+def _screenings_of(
+    files: Sequence[ScreenedFile], canary: CanaryOut, key_id: str | None
+) -> Iterable[tuple[How, str, datetime]]:
+    """Return the screened files with a canary that are not its recipient's: another seller's, or by another key."""
+    return [
+        (How.SCREENING, file.id, file.asked_at)
+        for file in files
+        if canary.number in file.found
+        and file.asked_at >= canary.seeded_at
+        and (file.seller_id != canary.seller_id or _is_another_key(file.asked_by, key_id))
+    ]
+
+
+def _is_another_key(actor: str, key_id: str | None) -> bool:
+    return key_id is not None and actor.startswith(KEY_ACTOR) and actor != KEY_ACTOR + key_id
 
 
 def _on_record(canary: CanaryOut, how: How, subject: Any) -> Any:  # Any: a column, and a condition on it

@@ -56,10 +56,12 @@ def screen_into(
         return screen_file(made, caller, wanted, state, source=source, target=target, asked=asked, progress=progress)
 
 
-def screened(seeded: Seeded, source: Path, caller: Caller = OPERATOR, **wanted: Any) -> tuple[str, Path]:
+def screened(
+    seeded: Seeded, source: Path, caller: Caller = OPERATOR, *, campaign: str = CAMPAIGN, **wanted: Any
+) -> tuple[str, Path]:
     """Screen the file; return the screening's id and where the result lies."""
     target = source.with_name(f"ut{source.suffix}")
-    return screen_into(screenings(seeded), caller, Wanted(CAMPAIGN, **wanted), source=source, target=target), target
+    return screen_into(screenings(seeded), caller, Wanted(campaign, **wanted), source=source, target=target), target
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

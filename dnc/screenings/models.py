@@ -15,7 +15,7 @@ class Screening(Base):
     that was told; of a campaign the ids of the sources chosen (JSON), all of the seller's if null. ``next_hour``: asked
     for the next hour of calling. ``counts``, ``policies`` and ``registers`` (JSON) are of the parts on record.
     ``kept``: where the file lies on the shelf; ``result_kept``, ``result_name``: its result. ``ran_at``: when it was
-    last worked on.
+    last worked on. ``looked_through``: parts in which canaries were looked for.
     """
 
     __tablename__ = "screenings"
@@ -47,6 +47,7 @@ class Screening(Base):
     result_kept: Mapped[str | None] = mapped_column(String(64))
     result_name: Mapped[str | None] = mapped_column(String(255))
     kept_until: Mapped[datetime | None]
+    looked_through: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 
 
 class ScreeningPart(Base):

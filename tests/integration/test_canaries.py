@@ -22,11 +22,13 @@ from dnc.exports import COLUMNS, CampaignNotOpen, ExportTooLarge, MadeExport, No
 from dnc.gate import Question, UnknownCampaign
 from dnc.models import Canary, Export
 from dnc.recipients import UnknownRecipient, add_recipient
+from dnc.screenings.models import Screening, ScreeningPart
 from leads.arriving import finished_files
 from leads.models import Source
 from tests.deliveries import deliver
 from tests.integration.seeds import dialer_of
 from tests.integration.tampering import tamper
+from tests.screened import file_in, screened
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -246,7 +248,8 @@ def test_a_check_from_before_the_export_is_no_sighting(seeded: Seeded) -> None:
 def test_a_canary_in_a_delivered_file_is_resale(seeded: Seeded, tmp_path: Path) -> None:
     handed, service = exported(seeded), seeded.service
     seeded.clock.at += timedelta(days=1)
-    import_leads(service, tmp_path, PARTNER_SOURCE, [f"+{handed.canaries[1]}", "+46980319299"])
+    plain = max(set(fiction()) - set(handed.canaries))
+    import_leads(service, tmp_path, PARTNER_SOURCE, [f"+{handed.canaries[1]}", f"+{plain}"])
     with service.store.reading() as session:
         file = finished_files(session)[-1]
     for _ in range(2):
@@ -256,6 +259,74 @@ def test_a_canary_in_a_delivered_file_is_resale(seeded: Seeded, tmp_path: Path) 
 
     assert (one.how, one.subject, one.number) == (How.LEAD_FILE, file, handed.canaries[1])
     assert one.recipient_name == "Operatören AB"
+
+
+def screenings_of_a_canary(seeded: Seeded, folder: Path, number: int) -> dict[str, str]:
+    """Return the ids of screenings of files with the number in their second part, by who asked."""
+    source = file_in(folder, [FROM_PARTNER, LISTED, OPTED_OUT, f"+{number}"])
+    return {
+        who: screened(seeded, source, caller, campaign=campaign)[0]
+        for who, caller, campaign in (
+            ("recipient", dialer_named(seeded, "operatorens nyckel"), CAMPAIGN),
+            ("another key", dialer_named(seeded, "inte operatorens"), CAMPAIGN),
+            ("own staff", ME, CAMPAIGN),
+            ("another seller's staff", ME, OTHER_CAMPAIGN),
+        )
+    }
+
+
+def dialer_named(seeded: Seeded, name: str) -> Caller:
+    with seeded.service.store.reading() as session:
+        key = session.scalars(select(ApiKey).where(ApiKey.name == name)).one()
+        return Caller(key.id, name, "key", Role.DIALER, seeded.seller_id)
+
+
+def test_a_screened_file_that_was_not_the_recipient_s_to_screen_is_a_sighting_once(
+    seeded: Seeded, tmp_path: Path
+) -> None:
+    handed, store = exported(seeded), seeded.service.store
+    seeded.clock.at += timedelta(minutes=1)
+    asked = screenings_of_a_canary(seeded, tmp_path, handed.canaries[0])
+
+    assert look_for_canaries(store, seeded.clock.now()) == 2
+
+    found = seen(seeded)
+    assert {one.subject for one in found} == {asked["another key"], asked["another seller's staff"]}
+    assert {(one.how, one.export_id, one.number, one.seen_at) for one in found} == {
+        (How.SCREENING, handed.made.id, handed.canaries[0], seeded.clock.now())
+    }
+    assert look_for_canaries(store, seeded.clock.now()) == 0
+
+
+def test_parts_are_looked_through_once_each_also_of_a_screening_that_went_on(seeded: Seeded, tmp_path: Path) -> None:
+    handed, store = exported(seeded), seeded.service.store
+    seeded.clock.at += timedelta(minutes=1)
+    asked = screenings_of_a_canary(seeded, tmp_path, handed.canaries[0])["another key"]
+    with store.writing() as session:  # as if the second part had not been there yet
+        session.execute(update(Screening).where(Screening.id == asked).values(parts=1))
+    look_for_canaries(store, seeded.clock.now())
+    assert asked not in {one.subject for one in seen(seeded)}
+
+    with store.writing() as session:
+        session.execute(update(Screening).where(Screening.id == asked).values(parts=2))
+    tamper(seeded.service, update(ScreeningPart).where(ScreeningPart.no == 0).values(packed=b"broken"))
+
+    assert look_for_canaries(store, seeded.clock.now()) == 1
+    assert asked in {one.subject for one in seen(seeded)}
+    with store.reading() as session:
+        assert set(session.scalars(select(Screening.looked_through))) == {2}
+
+
+def test_a_screening_from_before_the_export_or_without_a_canary_is_no_sighting(seeded: Seeded, tmp_path: Path) -> None:
+    source = file_in(tmp_path, [f"+{number}" for number in fiction()])
+    screened(seeded, source, ME, campaign=OTHER_CAMPAIGN)
+    seeded.clock.at += timedelta(minutes=1)
+    handed = exported(seeded)
+    seeded.clock.at += timedelta(minutes=1)
+    plain = next(number for number in fiction() if number not in handed.canaries)
+    screened(seeded, file_in(tmp_path, [f"+{plain}"]), ME, campaign=OTHER_CAMPAIGN)
+
+    assert look_for_canaries(seeded.service.store, seeded.clock.now()) == 0
 
 
 def test_a_call_that_was_not_allowed_is_a_sighting_whoever_made_it(seeded: Seeded) -> None:
