@@ -35,14 +35,12 @@ NEVER_ERASED = ("chain.opened", "ledger.erased")
 class Ledger:
     def __init__(self, lines: Iterable[bytes], public_key: str, folder: Path | None = None) -> None:
         self.public_key, self.key = public_key, Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
-        self.folder, self.wrong, self.count = folder, list[str](), Counter[str]()
+        self.folder, self.wrong, self.count, self.part = folder, list[str](), Counter[str](), list[Any]([0, None])
         self.place = self.newest = self.newest_stamp = 0
-        self.part: list[Any] = [0, None]  # after which checkpoint, and up to which
         self.signed: dict[int, tuple[int, str]] = {}  # by chain: the entry and hash that was signed last
         self.ends: dict[int, tuple[int, str]] = {}  # by chain: the entry read last, or the last before this part
         self.vouched: dict[tuple[int, int], str] = {}  # the hash that must be there, by a checkpoint or a later chain
-        self.chains, self.digests = dict[int, Any](), list[str]()  # the latter of each checkpoint's payload
-        self.stamped: dict[int, Any] = {}  # by checkpoint: what the ledger says of its stamp
+        self.digests, self.chains, self.stamped = list[str](), dict[int, Any](), dict[int, Any]()
         self.gone: list[tuple[int, int, str, datetime]] = []  # entries whose payload is erased
         self.erased: dict[tuple[int, int], list[tuple[int, int, datetime]]] = {}  # and who says so
         for number, written in enumerate(lines, start=1):
@@ -67,7 +65,7 @@ class Ledger:
 
     def header(self, line: Any) -> None:
         self.must((line["form"], line["public_key"]) == ("ringklar-ledger-2", self.public_key), "another form or key")
-        self.part = [line["after"] + 0, line["to"]]
+        self.part = [line["after"] + 0, line["to"]]  # after which checkpoint, and up to which
 
     def checkpoint(self, line: Any) -> None:
         self.key.verify(signature := bytes.fromhex(line["signature"]), line["payload"].encode())
@@ -140,6 +138,8 @@ def is_plain(value: object) -> bool:  # 1.0 and true would pass for 1
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (3, 4) or len(sys.argv[2]) != len(FIRST[1]) or set(sys.argv[2]) - set("0123456789abcdef"):
+        sys.exit(__doc__)
     with Path(sys.argv[1]).open("rb") as file:
         found = Ledger(file, sys.argv[2], Path(sys.argv[3]) if sys.argv[3:] else None)
     told = ", ".join(f"{found.count[kind]} {name}" for kind, name in COUNTED.items())

@@ -327,6 +327,14 @@ def test_the_script_runs_by_itself_and_hands_out_the_stamps(service: Service, tm
     assert "1 findings" in done.stdout
 
 
+@pytest.mark.parametrize("given", [[], ["export.jsonl"], ["export.jsonl", "no hex"], ["a", "0" * 64, "b", "c"]])
+def test_the_script_says_how_it_is_used(given: list[str]) -> None:
+    run = [sys.executable, "-I", str(SCRIPT), *given]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False, env={})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Verify an export of Ringklar's ledger")
+
+
 def _run(export: bytes, key: str, folder: Path) -> list[str]:
     path = folder / "export.jsonl"
     path.write_bytes(export)
