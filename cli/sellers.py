@@ -72,6 +72,8 @@ def _read(file: Path) -> object:
 
 def _in_words(document: RulesDocument) -> str:
     head = f"version {document.version} of {document.seller}, from {document.set_at:%Y-%m-%d %H:%M} UTC: "
+    if document.rules is None:
+        return f"{head}{document.because}\n  they cannot be read here: every check is answered unknown, set them again"
     rules = [
         f"  {country} {name}: {json.dumps(value, ensure_ascii=False)}"
         for country, narrowing in document.rules.items()

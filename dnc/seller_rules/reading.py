@@ -30,13 +30,18 @@ def with_newest_rules(text: ColumnElement[str]) -> ColumnElement[str]:
     return text.op("||")(func.coalesce(newest, literal_column("''", String)))
 
 
+def rules_or_none(version: int, record: str) -> SellerRules | None:
+    """Return a version's rules from their JSON; None if they cannot be read."""
+    try:
+        return rules_from_record(version, json.loads(record))
+    except (UnreadableRules, ValueError, RecursionError):
+        return None
+
+
 @lru_cache(maxsize=512)
 def read_rules(newest: str) -> SellerRules | None:
     """Return the rules that stood behind the space; None if they cannot be read, which counts against the call."""
     if not newest:
         return NO_RULES
     version, _, record = newest.partition(" ")
-    try:
-        return rules_from_record(int(version), json.loads(record))
-    except (UnreadableRules, ValueError, RecursionError):
-        return None
+    return rules_or_none(int(version), record)

@@ -18,11 +18,11 @@ class NewRules(Document):
 
 
 class RulesDocument(Document):
-    """One version of a seller's rules."""
+    """One version of a seller's rules; null if they cannot be read, and then every check is answered unknown."""
 
     seller: str
     version: int
-    rules: dict[str, dict[str, JsonValue]]
+    rules: dict[str, dict[str, JsonValue]] | None
     because: str
     set_at: Instant
     set_by: str
@@ -39,8 +39,8 @@ def rules_document(version: RulesSet) -> RulesDocument:
     return RulesDocument.model_validate(
         {
             "seller": version.seller,
-            "version": version.rules.version,
-            "rules": rules_to_record(version.rules),
+            "version": version.version,
+            "rules": rules_to_record(version.rules) if version.rules is not None else None,
             "because": version.because,
             "set_at": version.set_at,
             "set_by": version.set_by,

@@ -1,6 +1,5 @@
 """Set a seller's own rules, and read which are in force and which there have been."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +15,7 @@ from core.sellers import Seller
 from dnc.narrowing import SellerRules, UnreadableRules, rules_from_record, rules_to_record, widening
 from dnc.policy import policy_for
 from dnc.seller_rules.models import SellerRulesVersion
+from dnc.seller_rules.reading import rules_or_none
 
 BECAUSE_LENGTH = 500
 
@@ -34,10 +34,14 @@ class RulesChanged(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class RulesSet:
-    """One version of a seller's rules on record; ``set_by`` is an actor as in the ledger."""
+    """One version of a seller's rules on record; ``set_by`` is an actor as in the ledger.
+
+    ``rules``: None if they cannot be read, as when a later Ringklar wrote them; every check is then answered unknown.
+    """
 
     seller: str
-    rules: SellerRules
+    version: int
+    rules: SellerRules | None
     because: str
     set_at: datetime
     set_by: str
@@ -88,7 +92,7 @@ def set_rules(
         raise RulesChanged("another version was set; look at it and set yours again") from error
     payload = {"version": version, "rules": record, "because": row.because}
     put_on_record(session, Event("seller_rules.set", row.id, caller.actor, seller.id, payload))
-    return RulesSet(seller.slug, read, row.because, now, row.set_by)
+    return RulesSet(seller.slug, version, read, row.because, now, row.set_by)
 
 
 def wider_than_the_law(rules: SellerRules, now: datetime) -> list[str]:
@@ -118,9 +122,7 @@ def rules_of(session: Session, caller: Caller, *, seller: Seller) -> list[RulesS
         .order_by(SellerRulesVersion.version.desc())
     )
     return [
-        RulesSet(
-            seller.slug, rules_from_record(row.version, json.loads(row.rules)), row.because, row.set_at, row.set_by
-        )
+        RulesSet(seller.slug, row.version, rules_or_none(row.version, row.rules), row.because, row.set_at, row.set_by)
         for row in rows
     ]
 
