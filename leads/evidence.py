@@ -4,6 +4,7 @@ Which facts: GDPR art. 4(11) and 7(1), and NIX-Telefon's rule that a consent cou
 where it says that they will phone.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -18,6 +19,8 @@ from leads.headings import plain_heading
 
 TEXT_VERSION, URL, SELLER, SELLERS = 100, 2_000, 200, 50
 """Characters of a version, an address and a seller's name, and how many sellers; more is refused, never cut."""
+SELLERS_WRITTEN = 12_000
+"""Characters of all sellers as JSON, where some take two or six: a proof must fit where consents are recorded."""
 REQUIRED = ("text_version", "url", "at", "sellers", "channels")
 """What a consent cannot be proved without. A form on paper has no IP address."""
 _CALLS: dict[str, Channel] = {
@@ -170,7 +173,7 @@ def read_sellers(text: str) -> tuple[str, ...] | None:
     named = tuple(name for part in text.split("|" if "|" in text else ",") if (name := " ".join(part.split())))
     if not named or len(named) > SELLERS or any(len(name) > SELLER for name in named):
         return None
-    return tuple(dict.fromkeys(named))
+    return None if len(json.dumps(named, ensure_ascii=False)) > SELLERS_WRITTEN else tuple(dict.fromkeys(named))
 
 
 @lru_cache(maxsize=8192)

@@ -356,3 +356,22 @@ def test_no_personal_identity_number_is_kept_in_a_row_or_listed(store: Store, tm
     assert len(listed) == 9
     assert not any(IDENTITY in (raw or "") for raw in kept)
     assert not any(IDENTITY in cell for row in listed for cell in row.cells or ())
+
+
+def test_a_row_whose_proof_is_too_long_to_be_recorded_is_refused_and_stops_no_other(
+    store: Store, tmp_path: Path
+) -> None:
+    headings = "tel;consent_text_version;consent_url;consent_at;consent_sellers;consent_channels"
+    proof = "v3;https://fjord.example/tavling;2026-11-01T12:00:00Z;{};telefon"
+    names = "|".join(f"{no:02}" + "\\" * 198 for no in range(50))
+
+    report = deliver(
+        store,
+        written(
+            tmp_path / "a.csv",
+            [headings, f"0701740605;{proof.format(names)}", f"0701740606;{proof.format('Norrsken')}"],
+        ),
+    )
+
+    assert counts(report) == (2, 1, 1, 0, 0)
+    assert report.reasons == {"invalid_evidence": 1}

@@ -218,9 +218,14 @@ def test_what_is_taken_here_is_taken_where_consents_are_recorded() -> None:
     assert read_text_version("v" * (TEXT_VERSION + 1)) is None
 
 
-def test_the_longest_proof_that_is_taken_fits_where_consents_are_recorded() -> None:
-    sellers = read_sellers("|".join(f"{no:02}" + "å" * 198 for no in range(50)))
-    longest = Evidence("v" * TEXT_VERSION, "https://x.example/" + "x" * (URL - 18), AT, "::1", sellers, tuple(Channel))
+@pytest.mark.parametrize(("letter", "names"), [("å", 50), ('"', 29), ("\\", 29), ("\x01", 10)])
+def test_the_longest_proof_that_is_taken_fits_where_consents_are_recorded(letter: str, names: int) -> None:
+    """A proof is measured as it is written, where a quote takes two characters: what does not fit is no row's end."""
+    sellers = read_sellers("|".join(f"{no:02}" + letter * 198 for no in range(names)))
+    url = read_url("https://x.example/" + '"' * (URL - 18))
+    longest = Evidence("\x01" * TEXT_VERSION, url, AT, "::1", sellers, tuple(Channel))
 
     assert sellers is not None
+    assert url is not None
+    assert read_sellers("|".join(f"{no:02}" + letter * 198 for no in range(names + 1))) is None
     assert len(json.dumps(longest.written(), ensure_ascii=False)) + 100 < consent.grounds.EVIDENCE
