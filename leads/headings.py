@@ -71,9 +71,7 @@ class Columns:
         return tuple(
             place
             for place, heading in enumerate(self.headings)
-            if place == self.places.get(Field.IDENTITY)
-            or field_named(heading) is Field.IDENTITY
-            or plain_heading(heading) in OTHER_IDENTITIES
+            if place == self.places.get(Field.IDENTITY) or names_identity(heading)
         )
 
     def blanked(self, cells: Sequence[str]) -> list[str]:
@@ -119,6 +117,11 @@ def plain_heading(heading: str) -> str:
 def field_named(heading: str) -> Field | None:
     """Return what a heading means by itself, or None."""
     return SYNONYMS.get(plain_heading(heading))
+
+
+def names_identity(heading: str) -> bool:
+    """Return whether personal identity numbers stand under a heading, of this country or of another."""
+    return field_named(heading) is Field.IDENTITY or plain_heading(heading) in OTHER_IDENTITIES
 
 
 def read_headings(cells: Sequence[str], mapping: Mapping[str, str] | None = None) -> Columns:

@@ -7,7 +7,8 @@ from itertools import chain
 from typing import TextIO, TypeGuard
 
 from leads.errors import UnreadableLeadFile
-from leads.headings import MAX_COLUMNS
+from leads.headings import MAX_COLUMNS, names_identity
+from leads.identities import HIDDEN
 from leads.rows import RawRow, RowReason
 
 LINE_LIMIT = 64 * 1024  # characters, as of a line of CSV
@@ -17,6 +18,11 @@ LOOKED_AT, LOOKED_AT_CHARACTERS = 1_000, 4 << 20
 DEPTH = 50
 """How deep a value may be nested: more is no fact about a person, and cannot be written again without end."""
 _BEGINS = re.compile(r'[\ufeff\s]*\{\s*(?:"|\}\s*$)')
+_KEY_ENDS = re.compile(r'"\s*:\s*')
+_KEY = 100
+"""Characters before its end within which a key begins that is looked at."""
+_VALUE = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{].*|[^\s,}\]]+', re.DOTALL)
+"""A value in a text that need be no JSON; of one that holds others, all that follows."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 Value = str | int | float | bool | list["Value"] | dict[str, "Value"] | None
@@ -53,13 +59,14 @@ class JsonLinesReader:
     def rows(self) -> Iterator[RawRow]:
         """Give every line's row, in order, once; lines without a character are no rows.
 
-        A row whose cells cannot be told has its line, shortened, as its only cell.
+        A row whose cells cannot be told has its line, shortened, as its only cell. Personal identity numbers are
+        hidden in it, and in a value that holds others: no column tells of those.
         """
         looked_at, self._looked_at = self._looked_at, []
         for row_no, (line, is_cut) in enumerate(chain(looked_at, self._lines()), 1):
             cells = RowReason.TOO_LONG if is_cut else self._cells(line)
             if isinstance(cells, RowReason):
-                yield RawRow(row_no, [line[:KEPT_OF_BAD_ROW]], cells, line)
+                yield RawRow(row_no, [_without_identities(line)[:KEPT_OF_BAD_ROW]], cells, line)
             else:
                 yield RawRow(row_no, cells, None, line)
 
@@ -131,7 +138,25 @@ def _text_of(value: Value) -> str:
         return f"{value:.0f}" if "e+" in text else text
     if _is_nested(value) and _depth(value) > DEPTH:
         raise ValueError("a value is nested too deep")
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _without_identities(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _without_identities(text: str) -> str:
+    """Return a text that should be JSON with what stands under the keys of personal identity numbers hidden."""
+    parts, end = [], 0
+    for key in _KEY_ENDS.finditer(text):
+        begins = text.rfind('"', max(end, key.start() - _KEY), key.start()) + 1
+        if begins and names_identity(_key(text[begins : key.start()])) and (value := _VALUE.match(text, key.end())):
+            parts += [text[end : key.end()], f'"{HIDDEN}"']
+            end = value.end()
+    return "".join([*parts, text[end:]]) if parts else text
+
+
+def _key(written: str) -> str:
+    try:
+        return str(json.loads(f'"{written}"'))
+    except ValueError:
+        return written
 
 
 def _is_nested(value: Value) -> TypeGuard[list[Value] | dict[str, Value]]:

@@ -71,6 +71,33 @@ def test_a_key_that_was_not_among_the_first_lines_is_surplus_if_it_says_anything
     ]
 
 
+@pytest.mark.parametrize(
+    ("member", "kept"),
+    [
+        ('"personnummer": "18900101-9802"', '"personnummer": "[personnummer]"'),
+        ('"Personnummer":189001019802', '"Personnummer":"[personnummer]"'),
+        ('"f\\u00f8dselsnummer": "12057500245"', '"f\\u00f8dselsnummer": "[personnummer]"'),
+        ('"person": {"pnr": "189001019802", "a": 1}', '"person": {"pnr": "[personnummer]", "a": 1}'),
+        ('"pnr": ["189001019802"], "a": 1', '"pnr": "[personnummer]"'),
+        ('"a": "personnummer", "b": "x"', '"a": "personnummer", "b": "x"'),
+    ],
+)
+def test_an_identity_number_under_a_key_of_later_lines_is_hidden_in_what_is_kept(member: str, kept: str) -> None:
+    """The key is no column, as the row says no more than that it has one too many."""
+    whole, broken = f'{{"tel": "0701740605", {member}}}', f'{{"tel": "0701740605", {member}'
+
+    found = rows(*[GOOD] * 1000, whole, broken)[1000:]
+
+    assert [fault for _, fault in found] == [RowReason.SURPLUS_CELLS, RowReason.UNREADABLE]
+    assert [cells[0].rstrip("}") for cells, _ in found] == [f'{{"tel": "0701740605", {kept}'.rstrip("}")] * 2
+
+
+def test_an_identity_number_within_a_value_is_hidden() -> None:
+    line = '{"tel": "0701740605", "person": {"namn": "Åsa", "personnummer": "189001019802"}}'
+
+    assert rows(line) == [(["0701740605", '{"namn":"Åsa","personnummer":"[personnummer]"}'], None)]
+
+
 def test_an_emoji_written_in_two_halves_is_text() -> None:
     assert rows('{"tel": "\\ud83d\\ude00"}') == [(["😀"], None)]
 
