@@ -9,6 +9,7 @@ import base64
 import hashlib
 import re
 import secrets
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 
@@ -54,6 +55,15 @@ class Identity:
     def birth_date(self) -> date | None:
         """The day of birth, or None where a samordningsnummer leaves it open."""
         return _birth_date(self.digits)
+
+    @property
+    def births(self) -> tuple[date, date]:
+        """The first and the last day on which the person can be born: one day, unless the date is left open."""
+        if (born := self.birth_date) is not None:
+            return born, born
+        year, month = int(self.digits[:4]), int(self.digits[4:6])
+        last = month or 12
+        return date(year, month or 1, 1), date(year, last, monthrange(year, last)[1])
 
 
 def read_identity(text: str, today: date) -> Identity | None:

@@ -79,7 +79,8 @@ class RawRow:
 class Person:
     """What a row says about the person and where it was collected; None for what it does not say.
 
-    ``birth_date`` may come from the personal identity number. ``identity`` is None unless it is asked for.
+    ``birth_date`` may come from the personal identity number: the latest that it can be. ``identity`` is None unless it
+    is asked for.
     """
 
     name: str | None
@@ -201,8 +202,8 @@ class Settler:
             if identity is None:
                 reasons.append(RowReason.INVALID_IDENTITY)
             elif birth_date is None:
-                birth_date = identity.birth_date
-            elif identity.birth_date not in (None, birth_date):
+                birth_date = min(identity.births[1], self._latest_birth)
+            elif not identity.births[0] <= birth_date <= identity.births[1]:
                 reasons.append(RowReason.IDENTITY_MISMATCH)
         evidence = None if self._evidence is None else self._evidence.of(cells, reasons)
         return Person(

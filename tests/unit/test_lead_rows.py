@@ -255,6 +255,39 @@ def test_a_child_is_known_by_its_personnummer() -> None:
     assert row.person.birth_date == date(2015, 2, 28)
 
 
+@pytest.mark.parametrize(
+    ("identity", "latest"),
+    [
+        ("201310602394", date(2013, 10, 31)),
+        ("201300632393", date(2013, 12, 31)),
+        ("202611602398", RECEIVED.date()),
+    ],
+)
+def test_a_child_is_known_by_a_samordningsnummer_that_leaves_the_day_open(identity: str, latest: date) -> None:
+    """The latest day that it can be: of two the younger counts."""
+    row = with_identity(identity)
+
+    assert row.person is not None
+    assert row.person.birth_date == latest
+
+
+@pytest.mark.parametrize(
+    ("identity", "born", "agree"),
+    [
+        ("201310602394", "2013-10-01", True),
+        ("201310602394", "2013-11-01", False),
+        ("201310602394", "1980-10-01", False),
+        ("201300632393", "2013-01-01", True),
+        ("201300632393", "2012-12-31", False),
+    ],
+)
+def test_a_birth_date_is_one_that_the_samordningsnummer_leaves_open(identity: str, born: str, agree: bool) -> None:
+    row = with_identity(identity, born)
+
+    assert row.reasons == (() if agree else (RowReason.IDENTITY_MISMATCH,))
+    assert row.person is None or row.person.birth_date == date.fromisoformat(born)
+
+
 PROOF = ["consent_text_version", "consent_url", "consent_at", "consent_ip", "consent_sellers", "consent_channels"]
 PROVED = ["v3", "https://fjord.example/tavling", "2026-11-01 14:03", "192.0.2.7", "Norrsken AB | Söder", "telefon, sms"]
 
