@@ -25,7 +25,7 @@ from core.store import Store
 from dnc.canaries import canaries_out, see_in_lead_file
 from dnc.gathering import Listed, RegisterCard
 from dnc.models import LeadArrival
-from dnc.screenings.arrived import Arrived, tally_file
+from dnc.screenings.arrived import Arrived, count_delivered_before, tally_file
 from dnc.screenings.counts import held_against_register
 from dnc.screenings.engine import Screener, hypothetical_campaign, one_by_one
 from leads.arriving import ArrivedFile, arrived_file, finished_files
@@ -144,6 +144,8 @@ def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id
         campaign = hypothetical_campaign(file.seller_id)
         screener = Screener(connection, one_by_one(listed), campaign, now, next_hour=True)
         arrived = tally_file(connection, screener, file.no, frozenset(canary.number for canary in canaries))
+        if file.wash_register is not None:  # the supplier says so of every number in it
+            count_delivered_before(connection, screener, file.id, arrived)
         report = _report(file, screener, arrived, now)
     with store.writing() as session:
         _keep(session, caller, file, report)

@@ -14,8 +14,8 @@ from core.access import Caller
 from core.database import any_of, any_of_value
 from core.errors import NotFound
 from core.standing import NUMBERS
-from leads.models import Lead, LeadFile, Source, Supplier
-from leads.terms import FileState, SourceKind
+from leads.models import Lead, LeadFile, LeadRow, Source, Supplier
+from leads.terms import FileState, RowState, SourceKind
 
 PAGE = 10_000
 StreamedLead = tuple[int, Any, Any, Any]  # Any: collected, expires and born, as the driver gives them
@@ -91,6 +91,24 @@ def leads_in_file(connection: Connection, file_no: int) -> Iterator[Sequence[Str
             type_coerce(Lead.expires_at, BigInteger),
             type_coerce(Lead.birth_date, String),
         ).where(Lead.file_no == file_no),
+    )
+
+
+def numbers_delivered_before(connection: Connection, lead_file_id: str) -> Iterator[Sequence[tuple[int]]]:
+    """Yield the numbers of the file's rows that its source had delivered before, some thousands at a time, in no order.
+
+    One comes once for each row. By pk_lead_rows.
+    """
+    from leads.rows import RowReason
+
+    yield from _streamed(
+        connection,
+        select(LeadRow.number).where(
+            LeadRow.lead_file_id == lead_file_id,
+            LeadRow.state == RowState.DUPLICATE.value,
+            LeadRow.reasons == RowReason.DUPLICATE_IN_SOURCE.value,
+            LeadRow.number.is_not(None),
+        ),
     )
 
 

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap64
 from sqlalchemy import Connection
 
 from dnc.reasons import ReasonCode
 from dnc.screenings.counts import IN_DOUBT, Tally
-from dnc.screenings.engine import IS_LISTED, NOT_LISTED, Screened, Screener
+from dnc.screenings.engine import IS_LISTED, NOT_LISTED, Screener
 from dnc.screenings.numbers import Ints
-from leads.arriving import leads_in_file
+from leads.arriving import leads_in_file, numbers_delivered_before
 
 AT_ONCE = 1_000_000
 """Leads decided at once."""
@@ -46,16 +48,32 @@ def tally_file(connection: Connection, screener: Screener, file_no: int, watch: 
             if not any(code in IN_DOUBT for code in codes):
                 arrived.looked_up += count
                 arrived.stopped += count if ReasonCode.ON_REGISTER in codes else 0
-        _count_listed(arrived, screener, screened)
+        _count_listed(arrived, screener, screened.listed, screened.countries, screened.of_countries)
     return arrived
 
 
-def _count_listed(arrived: Arrived, screener: Screener, screened: Screened) -> None:
-    for place, country in enumerate(screened.of_countries):
+def count_delivered_before(connection: Connection, screener: Screener, lead_file_id: str, arrived: Arrived) -> None:
+    """Count by register those of the file's numbers too that are no leads of it, for its source had delivered them."""
+    numbers = BitMap64()
+    for page in numbers_delivered_before(connection, lead_file_id):
+        numbers.update([row[0] for row in page])
+    if numbers:
+        listed, countries, of_countries = screener.listed(np.array(list(numbers), dtype=np.int64))
+        _count_listed(arrived, screener, listed, countries, of_countries)
+
+
+def _count_listed(
+    arrived: Arrived,
+    screener: Screener,
+    listed: npt.NDArray[np.int8],
+    countries: Ints,
+    of_countries: list[str | None],
+) -> None:
+    for place, country in enumerate(of_countries):
         card = screener.registers.get(country or "")
         if card is None:
             continue
-        said = screened.listed[screened.countries == place]
+        said = listed[countries == place]
         arrived.listed[card.register] += int((said == IS_LISTED).sum())
         arrived.unread[card.register] += int((said < NOT_LISTED).sum())
 

@@ -138,6 +138,13 @@ class Screener:
         decided = self._decided(numbers, first, plan, plans, listed)
         return Screened(codes, decided, listed, where, countries)
 
+    def listed(self, numbers: Ints) -> tuple[npt.NDArray[np.int8], Ints, list[str | None]]:
+        """Return what each number's register says of it, by the country in which place of those that come third."""
+        plan, plans = plans_of(numbers)
+        countries, place = _places(countries_of(plans))
+        where = np.array(place)[plan]
+        return self._listed(numbers, where, countries), where, countries
+
     def fault(self, fault: NumberFault) -> Decided:
         """Return the answer to what no number could be read from."""
         decider = Decider(self._kept, self._connection, self._found(()), self.moment(None).at)

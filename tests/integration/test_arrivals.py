@@ -1,6 +1,7 @@
 """What a lead file is worth on arrival: its leads by the rules of a check, and the supplier's wash against ours."""
 
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select
@@ -23,6 +24,8 @@ from dnc.models import LeadArrival
 from dnc.restrictions import restrict
 from dnc.screenings.arrived import Arrived, tally_file
 from dnc.screenings.engine import Screener
+from leads.importer import import_lead_file
+from leads.intake import DeliveryTerms
 from leads.models import Lead, LeadFile, Source
 from leads.receipts import LeadFileUnfinished
 from leads.sources import add_source
@@ -252,6 +255,33 @@ def test_a_supplier_s_wash_is_held_against_our_version(
     assert wash.verdict is verdict
     if verdict is not WashVerdict.NO_CLAIM and verdict is not WashVerdict.CANNOT_TELL:
         assert (wash.listed, wash.our_as_of) == (2 if listed else 0, REGISTER_AS_OF)
+
+
+def test_a_wash_is_held_against_numbers_that_the_source_had_delivered_before(seeded: Seeded, tmp_path: Path) -> None:
+    """They are no leads of the file, but the supplier says that it washed them."""
+    service = seeded.service
+    first, again = tmp_path / "first.csv", tmp_path / "again.csv"
+    first.write_text(f"tel\n+{FIRST}\n+{FIRST + 1}\n", encoding="utf-8")
+    again.write_text(f"tel\n+{FIRST}\n+{FIRST + 2}\n+{FIRST + 2}\n+{FIRST}\n", encoding="utf-8")
+    load_listed(service, service.settings.data_dir, [LISTED, f"+{FIRST}", f"+{FIRST + 1}"], REGISTER_AS_OF)
+    terms = DeliveryTerms(wash_register="nix", wash_version=REGISTER_AS_OF)
+    _, report = (
+        import_lead_file(
+            service.store,
+            service.lead_files,
+            OPERATOR,
+            path=path,
+            file_name=path.name,
+            source_slug=PARTNER_SOURCE,
+            terms=terms,
+        )
+        for path in (first, again)
+    )
+
+    arrival = screened(seeded, report.id or "")
+
+    assert (arrival.leads, arrival.callable) == (1, 1)
+    assert (arrival.wash.verdict, arrival.wash.listed) == (WashVerdict.CONTRADICTED, 1)
 
 
 def test_a_wash_cannot_be_told_when_our_version_cannot_be_read(seeded: Seeded) -> None:
