@@ -84,7 +84,7 @@ class Columns:
         if not places:
             return list(cells)
         if not self._told_apart(cells):
-            return [without_identities(cell) for cell in cells]
+            return [self._without_identities(cell) for cell in cells]
         hidden = {place for place in places if cells[place].strip()}
         return [HIDDEN if place in hidden else without_slipped_identities(cell) for place, cell in enumerate(cells)]
 
@@ -94,11 +94,14 @@ class Columns:
         if not places:
             return text
         if not self._told_apart(cells):
-            return without_identities(text)
+            return self._without_identities(text)
         for cell in filter(None, (cells[place].strip() for place in places)):
             written = next((form for form in (cell, cell.replace('"', '""')) if form in text), None)
-            text = without_identities(text) if written is None else text.replace(written, HIDDEN)
+            text = self._without_identities(text) if written is None else text.replace(written, HIDDEN)
         return without_slipped_identities(text)
+
+    def _without_identities(self, text: str) -> str:
+        return without_identities(text, of_others=any(map(_is_of_others, self.headings)))
 
     def _told_apart(self, cells: Sequence[str]) -> bool:
         width = len(self.headings)
@@ -121,7 +124,11 @@ def field_named(heading: str) -> Field | None:
 
 def names_identity(heading: str) -> bool:
     """Return whether personal identity numbers stand under a heading, of this country or of another."""
-    return field_named(heading) is Field.IDENTITY or plain_heading(heading) in OTHER_IDENTITIES
+    return field_named(heading) is Field.IDENTITY or _is_of_others(heading)
+
+
+def _is_of_others(heading: str) -> bool:
+    return plain_heading(heading) in OTHER_IDENTITIES
 
 
 def read_headings(cells: Sequence[str], mapping: Mapping[str, str] | None = None) -> Columns:

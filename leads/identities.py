@@ -32,6 +32,12 @@ _SHAPE = re.compile(
     r"[ \u00a0]?[-+\u2010-\u2015\u2212]?[ \u00a0]?[0-9A-Z][0-9]{3}(?![0-9])",
     re.ASCII,
 )
+_OTHER_SHAPE = re.compile(
+    r"(?<![0-9])(?:0[1-9]|[1-6][0-9]|7[01])(?:0[1-9]|1[0-2]|4[1-9]|5[0-2])[0-9]{2}[ \u00a0]?"
+    r"(?:[-+\u2010-\u2015\u2212A-FU-Y]?[ \u00a0]?[0-9]{3}[0-9A-Y]|-?[0-9]{5})(?![0-9])",
+    re.ASCII,
+)
+"""Day, month and year, then what is told of the person: as Norway, Denmark, Finland and Iceland write theirs."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -89,13 +95,14 @@ def read_identity(text: str, today: date) -> Identity | None:
     return Identity(digits) if _is_one(digits, today) else None
 
 
-def without_identities(text: str) -> str:
+def without_identities(text: str, *, of_others: bool = False) -> str:
     """Return ``text`` with everything that has the shape of a personal identity number hidden, right or mistyped.
 
     For text whose columns cannot be told apart: it hides too much (some phone numbers have that shape) before too
-    little.
+    little. ``of_others``: numbers of other countries too.
     """
-    return _SHAPE.sub(HIDDEN, text)
+    text = _SHAPE.sub(HIDDEN, text)
+    return _OTHER_SHAPE.sub(HIDDEN, text) if of_others else text
 
 
 def without_slipped_identities(text: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from core.secrets import keyring
 from leads.headings import read_headings
 from leads.identities import (
+    HIDDEN,
     Identity,
     identity_index,
     open_identity,
@@ -111,6 +112,35 @@ def with_check_digit(digits: str) -> str:
 @pytest.mark.parametrize("digits", ["188010602390", "197010600000", "203010602390"])
 def test_a_date_left_open_opens_nothing_else(digits: str) -> None:
     assert with_check_digit(digits) == digits[:-1]
+
+
+@pytest.mark.parametrize(
+    ("heading", "number"),
+    [
+        ("Fødselsnummer", "12057500245"),
+        ("Fødselsnummer", "120575 00245"),
+        ("D-nummer", "52057500245"),
+        ("CPR-nr.", "311299-0000"),
+        ("CPR-nr.", "3112990000"),
+        ("Henkilötunnus", "131052-308T"),
+        ("Henkilötunnus", "131052A308T"),
+        ("Kennitala", "311299-0009"),
+    ],
+)
+def test_a_number_of_another_country_is_hidden_too_where_cells_cannot_be_told_apart(heading: str, number: str) -> None:
+    columns = read_headings(["Tel", heading, "Namn"])
+
+    for cells in (["+46701740605", number], [f'+46701740605;"{number};Anna']):
+        kept = ";".join(columns.blanked(cells))
+        assert HIDDEN in kept
+        assert "+46701740605" in kept
+        assert number not in kept
+
+
+def test_a_number_is_not_taken_for_one_of_another_country_where_no_column_has_such() -> None:
+    columns = read_headings(["Tel", "Personnr", "Namn"])
+
+    assert columns.blanked(["+46701740605", "311299-0000"]) == ["+46701740605", "311299-0000"]
 
 
 def test_its_digits_are_in_no_text_of_it() -> None:
