@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import exists, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
@@ -324,7 +325,12 @@ def _see(
         recorded_at=now,
         recorded_by=actor,
     )
-    session.add(row)
+    try:
+        with session.begin_nested():
+            session.add(row)
+            session.flush()
+    except IntegrityError:  # seen by another process since it was looked for
+        return False
     payload = {
         "export": canary.export_id,
         "recipient": canary.recipient_id,

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import false, select, update
 
 from core.access import ApiKey, Caller, Role, create_key, operator
 from core.errors import Forbidden
@@ -20,7 +20,7 @@ from dnc.canaries import CANARIES, How, Sighting, fiction, look_for_canaries, re
 from dnc.contacts import Outcome, log_contact
 from dnc.exports import COLUMNS, CampaignNotOpen, ExportTooLarge, MadeExport, NothingToExport, make_export
 from dnc.gate import Question, UnknownCampaign
-from dnc.models import Canary, Export
+from dnc.models import Canary, Export, LeadArrival
 from dnc.recipients import UnknownRecipient, add_recipient
 from dnc.screenings.models import Screening, ScreeningPart
 from leads.arriving import finished_files
@@ -259,6 +259,31 @@ def test_a_canary_in_a_delivered_file_is_resale(seeded: Seeded, tmp_path: Path) 
 
     assert (one.how, one.subject, one.number) == (How.LEAD_FILE, file, handed.canaries[1])
     assert one.recipient_name == "Operatören AB"
+
+
+def test_a_canary_that_another_process_sees_at_once_is_told_once_and_the_screening_is_kept(
+    seeded: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed, service = exported(seeded), seeded.service
+    seeded.clock.at += timedelta(days=1)
+    import_leads(service, tmp_path, PARTNER_SOURCE, [f"+{handed.canaries[0]}"])
+    with service.store.reading() as session:
+        file = finished_files(session)[-1]
+
+    def screen() -> str:
+        now = seeded.clock.now()
+        return report_arrival(service.store, service.shelf.listed, OPERATOR, lead_file_id=file, now=now).id
+
+    first = screen()
+    monkeypatch.setattr("dnc.canaries._on_record", lambda *_: false())
+
+    second = screen()
+
+    with service.store.reading() as session:
+        kept = session.scalars(select(LeadArrival.id).where(LeadArrival.lead_file_id == file)).all()
+        said = session.scalars(select(LedgerEntry.seq).where(LedgerEntry.kind == "canary.sighted")).all()
+    assert sorted(kept) == sorted([first, second])
+    assert (len(seen(seeded)), len(said)) == (1, 1)
 
 
 def screenings_of_a_canary(seeded: Seeded, folder: Path, number: int) -> dict[str, str]:
