@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -44,12 +44,17 @@ class NotScreened(ServiceError):
     kind, code, title = Kind.NOT_FOUND, "not-screened", "The lead file has not been screened yet"
 
 
+FURTHEST_EAST = timezone(timedelta(hours=14))
+"""Where each day begins first."""
+
+
 class WashVerdict(StrEnum):
     """How a supplier's claim of a wash compares with our own version of that register.
 
     ``kept``: our version, no newer than the one claimed, lists none of the numbers. ``contradicted``: it lists some.
     ``newer_register``: ours is newer, so a number that it lists may have joined since. ``no_claim``: the supplier
-    claims nothing. ``cannot_tell``: we have no readable version of that register, or the claim has no date.
+    claims nothing. ``cannot_tell``: we have no readable version of that register, or the claim has no date, or one that
+    had not come when the file did: no version of it can have been asked.
     """
 
     KEPT = "kept"
@@ -111,16 +116,23 @@ class SourceArrivals:
     washes: Mapping[str, int]
 
 
-def compare_wash(register: str | None, claimed_as_of: date | None, our_as_of: date | None, listed: int | None) -> Wash:
-    """Return how the claim compares with our version of ``our_as_of``, which lists ``listed`` of the numbers. Pure."""
+def compare_wash(
+    register: str | None, claimed_as_of: date | None, received: date, our_as_of: date | None, listed: int | None
+) -> Wash:
+    """Return how the claim compares with our version of ``our_as_of``, which lists ``listed`` of the numbers. Pure.
+
+    ``received``: the last day that it was anywhere when the file came.
+    """
     if register is None:
         verdict = WashVerdict.NO_CLAIM
     elif claimed_as_of is None or our_as_of is None or listed is None:
         verdict = WashVerdict.CANNOT_TELL
     elif our_as_of > claimed_as_of:
         verdict = WashVerdict.NEWER_REGISTER
+    elif listed:
+        verdict = WashVerdict.CONTRADICTED
     else:
-        verdict = WashVerdict.CONTRADICTED if listed else WashVerdict.KEPT
+        verdict = WashVerdict.KEPT if claimed_as_of <= received else WashVerdict.CANNOT_TELL
     return Wash(verdict, register, claimed_as_of, our_as_of, listed)
 
 
@@ -190,9 +202,10 @@ def _report(file: ArrivedFile, screener: Screener, arrived: Arrived, now: dateti
 
 def _wash(file: ArrivedFile, registers: Mapping[str, RegisterCard], arrived: Arrived) -> Wash:
     card = next((one for one in registers.values() if one.register == file.wash_register), None)
+    received = file.received_at.astimezone(FURTHEST_EAST).date()
     if card is None or card.snapshot is None or arrived.unread[card.register]:
-        return compare_wash(file.wash_register, file.wash_version, None, None)
-    return compare_wash(file.wash_register, file.wash_version, card.as_of, arrived.listed[card.register])
+        return compare_wash(file.wash_register, file.wash_version, received, None, None)
+    return compare_wash(file.wash_register, file.wash_version, received, card.as_of, arrived.listed[card.register])
 
 
 def _keep(session: Session, caller: Caller, file: ArrivedFile, report: ArrivalReport) -> None:

@@ -236,6 +236,9 @@ def test_leads_of_a_source_without_a_balancing_test_are_not_callable(seeded: See
         (("nix", REGISTER_AS_OF), True, WashVerdict.CONTRADICTED),
         (("nix", REGISTER_AS_OF + timedelta(days=3)), True, WashVerdict.CONTRADICTED),
         (("nix", REGISTER_AS_OF - timedelta(days=1)), True, WashVerdict.NEWER_REGISTER),
+        (("nix", REGISTER_AS_OF + timedelta(days=9)), False, WashVerdict.KEPT),
+        (("nix", REGISTER_AS_OF + timedelta(days=10)), False, WashVerdict.CANNOT_TELL),  # the day after the file came
+        (("nix", REGISTER_AS_OF + timedelta(days=10)), True, WashVerdict.CONTRADICTED),
         (("nix", None), True, WashVerdict.CANNOT_TELL),
         (("reservasjon", REGISTER_AS_OF), True, WashVerdict.CANNOT_TELL),
         ((None, None), True, WashVerdict.NO_CLAIM),

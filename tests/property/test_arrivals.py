@@ -15,16 +15,18 @@ KEY = bytes(range(32))
 @given(
     claimed=st.none() | st.dates(date(2026, 9, 1), date(2026, 12, 1)),
     ours=st.none() | st.dates(date(2026, 9, 1), date(2026, 12, 1)),
+    received=st.dates(date(2026, 9, 1), date(2026, 12, 1)),
     listed=st.none() | st.integers(0, 3),
 )
 def test_a_wash_is_called_contradicted_only_by_a_version_no_newer_that_lists_a_number(
-    claimed: date | None, ours: date | None, listed: int | None
+    claimed: date | None, ours: date | None, received: date, listed: int | None
 ) -> None:
-    wash = compare_wash("nix", claimed, ours, listed)
+    wash = compare_wash("nix", claimed, received, ours, listed)
 
     contradicted = bool(claimed and ours and ours <= claimed and listed)
     assert (wash.verdict is WashVerdict.CONTRADICTED) == contradicted
-    assert (wash.verdict is WashVerdict.KEPT) == bool(claimed and ours and ours <= claimed and listed == 0)
+    kept = bool(claimed and ours and ours <= claimed <= received and listed == 0)
+    assert (wash.verdict is WashVerdict.KEPT) == kept
 
 
 @given(
