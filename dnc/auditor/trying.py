@@ -88,7 +88,11 @@ class _Given:
 
 @dataclass(slots=True)
 class _Doubted:
-    """A check whose answer the tables do not give; ``tried``: what else they gave around its moment."""
+    """A check whose answer the tables do not give; ``tried``: what else they gave around its moment.
+
+    ``heard_until``: until when the attempt was held by its own facts, if it is a no and another's answer near it held
+    the attempt until then.
+    """
 
     given: _Given
     row: Check
@@ -96,6 +100,7 @@ class _Doubted:
     facts: CallFacts
     what: str
     tried: list[CallFacts]
+    heard_until: datetime | None
 
 
 class Trial:
@@ -216,7 +221,7 @@ class Trial:
                 continue
             what = self._rebuilt_otherwise(one, row, facts)
             if what is not None:
-                doubted.append(_Doubted(one, row, question, facts, what, [facts]))
+                doubted.append(_Doubted(one, row, question, facts, what, [facts], self._heard_until(one, row)))
         doubted = self._without_excused(doubted, IN_FLIGHT)
         moments = [each.asked.at for each in doubted]  # of few: their ledger entries are looked for
         doubted = self._without_excused(
@@ -231,6 +236,25 @@ class Trial:
                 self.counts.unrebuilt += 1
             else:
                 self._differ(one.entry, one.id, Against.TABLES, each.what)
+
+    def _heard_until(self, one: _Given, row: Check) -> datetime | None:
+        """Return until when a no was told that the attempt is held, if another's answer near it says so too.
+
+        A holder that asks again holds it for longer, so of several within a moment no other than this end may be the
+        one that was read. By ix_checks_number.
+        """
+        attempts = facts_from_record(one.decision["facts"]).attempts
+        if row.verdict == Verdict.ALLOW.value or attempts is None or attempts.reserved_until is None:
+            return None
+        holding = select(Check.id).where(
+            Check.number == row.number,
+            Check.campaign_id == row.campaign_id,
+            Check.asked_by != row.asked_by,
+            Check.verdict == Verdict.ALLOW.value,
+            Check.valid_until == attempts.reserved_until,
+            Check.checked_at.between(row.checked_at - CLOCKS, row.checked_at + CLOCKS),
+        )
+        return None if self._session.scalar(holding.limit(1)) is None else attempts.reserved_until
 
     def _without_excused(
         self,
@@ -348,9 +372,12 @@ def _held_as(doubted: _Doubted, around: CallFacts) -> CallFacts:
     """Return the facts ``around`` a check's moment; of a yes with the attempt held as it was at that moment. Pure.
 
     Attempts are taken by compare-and-set, so whoever was given one saw who held it: no last moments excuse that. A no
-    may well have heard of an attempt that another's clock dates after it, or of one before it that was settled since.
+    may well have heard of an attempt that another's clock dates after it, or of one before it that was settled since,
+    or taken again by its holder.
     """
     attempts = doubted.facts.attempts
+    if around.attempts is not None and doubted.heard_until is not None:
+        return replace(around, attempts=replace(around.attempts, reserved_until=doubted.heard_until))
     if doubted.row.verdict != Verdict.ALLOW.value or attempts is None or around.attempts is None:
         return around
     return replace(around, attempts=replace(around.attempts, reserved_until=attempts.reserved_until))

@@ -222,7 +222,20 @@ def settled_by_a_faster_clock(seeded: Seeded) -> Answer:
     return asked_by_another(seeded)
 
 
-@pytest.mark.parametrize("attempt", [taken_by_a_faster_clock, settled_in_flight, settled_by_a_faster_clock])
+def taken_again_soon(seeded: Seeded, ahead: timedelta = SECOND / 5) -> Answer:
+    """Whoever holds the attempt asks again, and holds it for longer: at no moment tried does the first end stand."""
+    seeded.clock.at += ahead
+    ask(seeded, FROM_PARTNER)
+    seeded.clock.at -= ahead
+    answer = asked_by_another(seeded)
+    seeded.clock.at += ahead + SECOND / 5
+    ask(seeded, FROM_PARTNER)
+    return answer
+
+
+@pytest.mark.parametrize(
+    "attempt", [taken_by_a_faster_clock, taken_again_soon, settled_in_flight, settled_by_a_faster_clock]
+)
 def test_a_no_that_heard_of_an_attempt_sooner_or_later_than_its_time_says_is_excused(
     seeded: Seeded, attempt: Callable[[Seeded], Answer]
 ) -> None:
@@ -233,3 +246,13 @@ def test_a_no_that_heard_of_an_attempt_sooner_or_later_than_its_time_says_is_exc
     report = audited(seeded)
     assert excused(seeded, report) == [answer.id]
     assert found(seeded, report) == []
+
+
+def test_a_no_that_heard_of_an_attempt_that_nobody_held_about_then_is_a_difference(seeded: Seeded) -> None:
+    later(seeded, hours=1)
+    answer = taken_again_soon(seeded, CLOCKS + SECOND)
+    assert not answer.decision.may_call
+
+    report = audited(seeded)
+    assert excused(seeded, report) == []
+    assert found(seeded, report) == [(Against.TABLES, answer.id)]
