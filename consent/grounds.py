@@ -196,8 +196,9 @@ def record_relation(
     """Put on record a contract of a product type between a person and a seller, or that it is fulfilled.
 
     A contract is known by seller, number, product and the seller's own reference: sent again, its dates become what
-    is sent; each version is kept. One that was fulfilled runs again, or was fulfilled later, only with
-    ``reopened_reason``, which goes on record: each lets calls be made that were not allowed before.
+    is sent; each version is kept. In ``product`` a hyphen becomes an underscore, as in a campaign's. One that was
+    fulfilled runs again, or was fulfilled later, only with ``reopened_reason``, which goes on record: each lets calls
+    be made that were not allowed before.
 
     Raises:
         NotFound: there is no such seller that the caller may act for.
@@ -208,13 +209,14 @@ def record_relation(
     caller.require(Right.RECORD_GROUNDS)
     _require_seller(session, caller, seller_id)
     _refuse(_relation_mistakes(product, reference, started_at, fulfilled_at, now))
-    relation, reopened = _relation(session, seller_id, number, product.strip(), reference.strip()), {}
+    product = product.strip().replace("-", "_")  # as campaigns write it
+    relation, reopened = _relation(session, seller_id, number, product, reference.strip()), {}
     if relation is None:
         fresh = CustomerRelation(
             id=new_id(),
             seller_id=seller_id,
             number=number.value,
-            product=product.strip(),
+            product=product,
             reference=reference.strip(),
             started_at=started_at,
             fulfilled_at=fulfilled_at,

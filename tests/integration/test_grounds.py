@@ -17,6 +17,7 @@ from core.errors import InvalidInput, NotFound
 from core.ledger import LedgerEntry
 from core.numbers import Number
 from core.store import Store
+from dnc.campaigns import add_campaign
 from tests.deliveries import FIRST, OPERATOR, add_origins, lead_manager
 from tests.registers import NOON, service_for
 
@@ -130,6 +131,40 @@ def test_a_relation_sent_again_is_the_same_one_with_its_fulfilment(store: Store)
     assert send(None) == send(NOON - DAY) == send(NOON - DAY)
     with store.reading() as session:
         assert session.scalars(select(CustomerRelation.fulfilled_at)).all() == [NOON - DAY]
+
+
+def test_a_contract_ends_however_its_product_is_hyphenated_and_is_of_the_campaigns_product(store: Store) -> None:
+    seller_id = add_origins(store)["norrsken"]
+    with store.writing() as session:
+        campaign = add_campaign(
+            session,
+            OPERATOR,
+            slug="larm",
+            seller_id=seller_id,
+            name="Larm 2026",
+            product="home-alarm",
+            channel=Channel.VOICE,
+            opens_weekends=False,
+            now=NOON,
+        )
+        for product, fulfilled_at in (("home_alarm", None), (" home-alarm ", NOON - DAY)):
+            record_relation(
+                session,
+                OPERATOR,
+                seller_id=seller_id,
+                number=Number(FIRST),
+                product=product,
+                reference="A1",
+                started_at=NOON - 2 * DAY,
+                fulfilled_at=fulfilled_at,
+                now=NOON,
+                keyring=store.keyring,
+            )
+        sold = campaign.product
+
+    with store.reading() as session:
+        relations = session.execute(select(CustomerRelation.product, CustomerRelation.fulfilled_at)).all()
+    assert relations == [(sold, NOON - DAY)]
 
 
 def fulfilled(store: Store, seller_id: str, fulfilled_at: datetime | None, reopened_reason: str | None = None) -> None:
