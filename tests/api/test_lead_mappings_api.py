@@ -1,7 +1,6 @@
 """How a supplier's files are read, over HTTP and by command: saved, shown, forgotten, refused."""
 
 import json
-from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +12,7 @@ from cli.main import main
 from core.access import Role
 from leads.models import Supplier
 from tests.api.calling import Json, Ringklar, answered, refused
+from tests.commands import environment_of
 
 MANAGER = Role.LEAD_MANAGER
 SAVED = {"mapping": {"number": "Mobil", "email": ""}, "encoding": "cp1252", "delimiter": ";"}
@@ -108,10 +108,8 @@ def test_the_same_request_again_is_answered_as_the_first(on_sqlite: Ringklar) ->
 @pytest.fixture
 def command(on_sqlite: Ringklar, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return what runs one command on the seeded installation."""
-    settings = on_sqlite.service.settings
-    monkeypatch.setenv("RINGKLAR_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("RINGKLAR_DATA_DIR", str(settings.data_dir))
-    monkeypatch.setenv("RINGKLAR_SECRET", b64encode(settings.secret).decode())
+    for name, value in environment_of(on_sqlite.service.settings).items():
+        monkeypatch.setenv(name, value)
 
     def run(*arguments: object) -> Result:
         return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)

@@ -1,13 +1,13 @@
 """``ringklar check --token``: a signed permission at the command line."""
 
 import json
-from base64 import b64encode
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from cli.main import main
+from tests.commands import environment_of
 from tests.integration.seeds import seeded_service
 from tests.seeding import CAMPAIGN, FROM_PARTNER, OPTED_OUT
 
@@ -15,12 +15,7 @@ from tests.seeding import CAMPAIGN, FROM_PARTNER, OPTED_OUT
 @pytest.fixture
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     with seeded_service(request, "sqlite", tmp_path) as seeded:
-        settings = seeded.service.settings
-    return {
-        "RINGKLAR_DATABASE_URL": settings.database_url,
-        "RINGKLAR_DATA_DIR": str(settings.data_dir),
-        "RINGKLAR_SECRET": b64encode(settings.secret).decode(),
-    }
+        return environment_of(seeded.service.settings)
 
 
 @pytest.mark.parametrize("number", [FROM_PARTNER, OPTED_OUT])

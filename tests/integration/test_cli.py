@@ -18,6 +18,7 @@ from core.ledger import canonical
 from dnc import deciding
 from dnc.policy import SE_OPT_IN_PROPOSAL
 from leads.models import LeadFile
+from tests.commands import run_command
 from tests.integration.seeds import seeded_service, verified
 from tests.screened import file_in, screened
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, OPTED_OUT, SELLER, Seeded
@@ -30,15 +31,9 @@ class Shell:
 
     def __init__(self, seeded: Seeded) -> None:
         self.seeded = seeded
-        settings = seeded.service.settings
-        self.environment: dict[str, str | None] = {
-            "RINGKLAR_DATABASE_URL": settings.database_url,
-            "RINGKLAR_DATA_DIR": str(settings.data_dir),
-            "RINGKLAR_SECRET": b64encode(settings.secret).decode(),
-        }
 
     def run(self, *words: str, **environment: str | None) -> Result:
-        return CliRunner().invoke(main, list(words), env={**self.environment, **environment})
+        return run_command(self.seeded.service.settings, *words, **environment)
 
 
 @pytest.fixture
@@ -135,7 +130,7 @@ def test_a_key_is_printed_once_and_kept_nowhere(shell: Shell) -> None:
     assert key.startswith("rk_")
     assert done.stdout == f"{key}\n"
     shell.seeded.service.close()
-    database = Path(str(shell.environment["RINGKLAR_DATABASE_URL"]).removeprefix("sqlite:///"))
+    database = Path(shell.seeded.service.settings.database_url.removeprefix("sqlite:///"))
     assert key.encode() not in database.read_bytes()
     assert shell.run("key", "create", "dialer-7", "--role", "dialer", "--seller", SELLER).exit_code == 1
 

@@ -2,16 +2,15 @@
 
 import csv
 import json
-from base64 import b64encode
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from cli.main import main
 from tests.calls import call
+from tests.commands import run_command
 from tests.integration.seeds import seeded_service
 from tests.seeding import FROM_LIST, FROM_PARTNER, LISTED, OPTED_OUT, TUESDAY_AT_TEN, Seeded, load_listed
 
@@ -30,13 +29,7 @@ def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
 
 
 def run(seeded: Seeded, *words: str) -> Result:
-    settings = seeded.service.settings
-    environment = {
-        "RINGKLAR_DATABASE_URL": settings.database_url,
-        "RINGKLAR_DATA_DIR": str(settings.data_dir),
-        "RINGKLAR_SECRET": b64encode(settings.secret).decode(),
-    }
-    return CliRunner().invoke(main, ["register", *words], env=environment)
+    return run_command(seeded.service.settings, "register", *words)
 
 
 def test_a_comparison_says_who_joined_and_left_and_whose_leads_they_are(seeded: Seeded) -> None:

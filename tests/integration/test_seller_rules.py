@@ -1,17 +1,15 @@
 """Sellers' own rules: who may set them, when they bite, and that they stay on record."""
 
 import json
-from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from cli.main import main
 from core.access import Caller, Role
 from core.errors import Forbidden, InvalidInput, NotFound
 from core.ledger import LedgerEntry
@@ -20,6 +18,7 @@ from dnc.gate import Question
 from dnc.narrowing import SellerRules
 from dnc.recorded import check_on_record, replay
 from dnc.seller_rules.setting import RulesRefused, RulesSet, rules_of, set_rules
+from tests.commands import run_command
 from tests.seeding import CAMPAIGN, FROM_PARTNER, OPERATOR, OTHER_CAMPAIGN, OTHER_SELLER, SELLER, Seeded
 
 AFTERNOONS = {"SE": {"opens": "13:00", "attempts_day": 2}}
@@ -45,13 +44,7 @@ def reasons(answer: dict[str, Any]) -> list[tuple[str, str]]:
 
 def run(seeded: Seeded, *words: str) -> Result:
     """Return what the command made of the words."""
-    settings = seeded.service.settings
-    environment = {
-        "RINGKLAR_DATABASE_URL": settings.database_url,
-        "RINGKLAR_DATA_DIR": str(settings.data_dir),
-        "RINGKLAR_SECRET": b64encode(settings.secret).decode(),
-    }
-    return CliRunner().invoke(main, ["seller", "rules", *words], env=environment)
+    return run_command(seeded.service.settings, "seller", "rules", *words)
 
 
 def test_a_rule_holds_from_the_next_check_for_its_own_seller_alone(seeded: Seeded) -> None:
