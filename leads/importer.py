@@ -24,6 +24,7 @@ from core.ledger import Event, put_on_record
 from core.sellers import Seller
 from core.store import Store
 from leads.batches import Batch, CellsNeeded, Delivery, Overtaken, write_batch
+from leads.encodings import EncodingFinder
 from leads.intake import (
     DeliveryTerms,
     HowToRead,
@@ -131,8 +132,9 @@ def _received(
     source, saved = source_for(store, caller, source_slug)
     terms = sound(terms)
     plain = plain_at(path)
+    finder = EncodingFinder()
     with plain.open() as file:
-        received = receive(shelf, file)
+        received = receive(shelf, file, finder)
     with store.reading() as session:
         known = known_file(session, source, received.sha256)
         if known is not None and known.state == FileState.FINISHED:
@@ -142,7 +144,8 @@ def _received(
     try:
         plain.open().close()  # it is still as it was
         opened = workbook.opened(received.sha256) if workbook is not None else None
-        layout = layout_for(kept, known, how or HowToRead(), saved, spool_dir=shelf.directory, opened=opened)
+        how_to_read = how or HowToRead()
+        layout = layout_for(kept, known, how_to_read, saved, spool_dir=shelf.directory, opened=opened, finder=finder)
     except BaseException:
         _forget_unless_known(store, shelf, received.place)
         raise

@@ -109,15 +109,15 @@ def sound(terms: DeliveryTerms | None) -> DeliveryTerms:
     return terms
 
 
-def receive(shelf: Shelf, stream: BinaryIO) -> Received:
-    """Keep what is delivered, as it is.
+def receive(shelf: Shelf, stream: BinaryIO, finder: EncodingFinder | None = None) -> Received:
+    """Keep what is delivered, as it is; ``finder`` is given all of it.
 
     Raises:
         FileTooLarge: it is past the limit.
         UnreadableLeadFile: it is empty.
         StorageUnavailable: the disk did not take it; nothing is kept.
     """
-    received = shelf.receive(stream, limit=FILE_LIMIT)
+    received = shelf.receive(stream, limit=FILE_LIMIT, each=finder.take if finder is not None else None)
     if received.size == 0:
         shelf.remove(received.place)
         raise UnreadableLeadFile("the file is empty")
@@ -149,10 +149,12 @@ def layout_of(
     *,
     spool_dir: Path | None = None,
     opened: Opened | None = None,
+    finder: EncodingFinder | None = None,
 ) -> Layout:
     """Return how the file is to be read; what the sender says goes before what was saved for the supplier.
 
-    ``opened`` is what it holds, if a process beside has opened it.
+    ``opened`` is what it holds, if a process beside has opened it. ``finder`` was given all its bytes, if they need
+    not be read again for the character set of a text.
 
     Raises:
         UnreadableLeadFile: it cannot be read as a whole.
@@ -175,7 +177,8 @@ def layout_of(
         encoding = ""
         with open_content(file, spool_dir=spool_dir) as content:
             if content.kind == "text":
-                found = _encoding_of(content)  # to its end: what is damaged in an archive is met before a row is kept
+                given = finder if not content.wrapping else None
+                found = given.encoding if given is not None else _encoding_of(content)
                 encoding = found if found in MARKED else wanted or found
         with open_content(file, spool_dir=spool_dir) as content:
             delimiter = how.delimiter or (saved.delimiter if saved is not None and how.mapping is None else None)
@@ -206,11 +209,12 @@ def layout_for(
     *,
     spool_dir: Path | None = None,
     opened: Opened | None = None,
+    finder: EncodingFinder | None = None,
 ) -> Layout:
     """Return how the file is to be read: as it was first, if it is known."""
     if known is not None:
         return layout_again(origin, known, spool_dir=spool_dir)
-    return layout_of(origin, how, saved, spool_dir=spool_dir, opened=opened)
+    return layout_of(origin, how, saved, spool_dir=spool_dir, opened=opened, finder=finder)
 
 
 def plain_at(path: Path) -> PlainFile:
@@ -226,6 +230,7 @@ def plain_at(path: Path) -> PlainFile:
 
 
 def _encoding_of(content: Content) -> str:
+    """Read it to its end: what is damaged in an archive is met before a row is kept."""
     finder = EncodingFinder()
     while chunk := content.stream.read(CHUNK):
         finder.take(chunk)

@@ -18,9 +18,14 @@ def leaf_hashes(texts: Iterable[bytes]) -> list[bytes]:
     return [sha256(b"\0" + text).digest() for text in texts]
 
 
-def text_hashes(texts: Iterable[str]) -> list[bytes]:
-    """Return the hash of each text's leaf, which is its UTF-8, in order."""
-    return [sha256(b"\0" + text.encode()).digest() for text in texts]
+def text_hashes(texts: Iterable[str]) -> bytes:
+    """Return the hashes of the texts' leaves, each its UTF-8, one after the other."""
+    return b"".join([sha256(b"\0" + text.encode()).digest() for text in texts])
+
+
+def hashes_in(joined: bytes) -> list[bytes]:
+    """Return the hashes that stand one after the other."""
+    return [joined[start : start + HASH_SIZE] for start in range(0, len(joined), HASH_SIZE)]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:

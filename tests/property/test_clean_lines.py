@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +21,7 @@ from leads.lines import BLOCK, LineBlocks
 from leads.merkle import Frontier, leaf_hashes
 from leads.packed_rows import CHARACTERS
 from leads.rows import RawRow, RowReason
-from leads.segments import RefusedRow, RepeatedRow, Segment, Segmenter, Start
+from leads.segments import GrowingTree, RefusedRow, RepeatedRow, Segment, Segmenter, Start
 from tests.deliveries import FIRST
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -151,11 +152,12 @@ def settled(
     )
     if not together:
         segmenter._clean.is_possible = False
-    return put_together(list(segmenter.of_lines(LineBlocks(stream, codec, size=block))))
+    return put_together(segmenter.of_lines(LineBlocks(stream, codec, size=block)))
 
 
-def put_together(segments: list[Segment]) -> Found:
+def put_together(read: Iterable[Segment]) -> Found:
     """Return what the segments of one file hold, each of which begins where the one before ends."""
+    segments = list(map(GrowingTree(Start()).grown, read))
     frames = [segment.leads for segment in segments]
     before = [(0, 0), *((segment.end, segment.mark.end_position) for segment in segments)]
     assert [(segment.rows_before, segment.mark.position) for segment in segments] == before[:-1]
@@ -243,7 +245,7 @@ def test_rows_of_cells_settled_together_come_out_as_rows_settled_one_by_one(
         segmenter = Segmenter(columns, RECEIVED, RETENTION, Start(), identity=identity, with_cells=with_cells)
         if not together:
             segmenter._clean_cells.is_possible = False
-        return put_together(list(segmenter.of_rows(rows, size=size)))
+        return put_together(segmenter.of_rows(rows, size=size))
 
     together, one_by_one = found(together=True), found(together=False)
     assert together.leads.equals(one_by_one.leads)
