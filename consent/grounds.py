@@ -1,6 +1,7 @@
 """The grounds of a call besides a lead: consents given and withdrawn, customer relations begun and fulfilled."""
 
 import json
+import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
@@ -9,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from consent.models import Consent, ConsentWithdrawal, CustomerRelation, RelationVersion
-from consent.terms import Channel, delivering_file, written_channels
+from consent.terms import Channel, delivering_file, product_type, written_channels
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
 from core.clock import utc
@@ -22,7 +23,7 @@ from core.secrets import Keyring
 from core.sellers import Seller
 
 CLOCK_SKEW = timedelta(minutes=5)
-TEXT_VERSION, VIA, PRODUCT, REFERENCE, REASON, NOTE, EVIDENCE = 100, 40, 60, 100, 500, 2_000, 20_000
+TEXT_VERSION, VIA, REFERENCE, REASON, NOTE, EVIDENCE = 100, 40, 100, 500, 2_000, 20_000
 """How many characters of each are kept; a longer text is refused, never cut."""
 
 
@@ -196,27 +197,27 @@ def record_relation(
     """Put on record a contract of a product type between a person and a seller, or that it is fulfilled.
 
     A contract is known by seller, number, product and the seller's own reference: sent again, its dates become what
-    is sent; each version is kept. In ``product`` a hyphen becomes an underscore, as in a campaign's. One that was
-    fulfilled runs again, or was fulfilled later, only with ``reopened_reason``, which goes on record: each lets calls
-    be made that were not allowed before.
+    is sent; each version is kept. ``product`` is read as a campaign's is, by ``product_type``; capitals, spaces and
+    Unicode forms do not make another reference. One that was fulfilled runs again, or was fulfilled later, only with
+    ``reopened_reason``, which goes on record: each lets calls be made that were not allowed before.
 
     Raises:
         NotFound: there is no such seller that the caller may act for.
         AlreadyExists: another request records the same relation at this moment; send it again.
-        InvalidInput: no product or reference, started or fulfilled in the future, fulfilled before it started, or
+        InvalidInput: no product type or reference, started or fulfilled in the future, fulfilled before it started, or
             reopened without a reason; ``errors`` lists every mistake.
     """
     caller.require(Right.RECORD_GROUNDS)
     _require_seller(session, caller, seller_id)
-    _refuse(_relation_mistakes(product, reference, started_at, fulfilled_at, now))
-    product = product.strip().replace("-", "_")  # as campaigns write it
-    relation, reopened = _relation(session, seller_id, number, product, reference.strip()), {}
+    sold = product_type(product) or ""
+    _refuse(_relation_mistakes(sold, reference, started_at, fulfilled_at, now))
+    relation, reopened = _relation(session, seller_id, number, sold, reference.strip()), {}
     if relation is None:
         fresh = CustomerRelation(
             id=new_id(),
             seller_id=seller_id,
             number=number.value,
-            product=product,
+            product=sold,
             reference=reference.strip(),
             started_at=started_at,
             fulfilled_at=fulfilled_at,
@@ -270,23 +271,37 @@ def _reopens(before: datetime | None, fulfilled_at: datetime | None) -> bool:
 def _relation(
     session: Session, seller_id: str, number: Number, product: str, reference: str
 ) -> CustomerRelation | None:
-    """Return the relation as known, locked for this unit of work. Served by the unique constraint."""
-    return session.scalar(
+    """Return the relation as known, locked for this unit of work. Served by the unique constraint.
+
+    A person has few contracts of one product: the one whose reference is written alike, else the one that reads alike.
+    """
+    known = session.scalars(
         select(CustomerRelation)
         .where(
             CustomerRelation.seller_id == seller_id,
             CustomerRelation.number == number.value,
             CustomerRelation.product == product,
-            CustomerRelation.reference == reference,
         )
+        .order_by(CustomerRelation.id)
         .with_for_update()
-    )
+    ).all()
+    alike = [relation for relation in known if _folded(relation.reference) == _folded(reference)]
+    return min(alike, key=lambda relation: relation.reference != reference, default=None)
+
+
+def _folded(reference: str) -> str:
+    """Return the reference as it reads: another form of the same letters, a capital or a space makes no other contract.
+
+    Contracts taken for one end together, which stops calls; one contract taken for two would never end.
+    """
+    return "".join(unicodedata.normalize("NFKC", reference).casefold().split())
 
 
 def _relation_mistakes(
-    product: str, reference: str, started_at: datetime, fulfilled_at: datetime | None, now: datetime
+    sold: str, reference: str, started_at: datetime, fulfilled_at: datetime | None, now: datetime
 ) -> Iterator[str]:
-    yield from _text_mistakes("product", product, PRODUCT)
+    if not sold:
+        yield "product: 1 to 60 letters a-z, digits and inner hyphens or underscores, as a campaign's"
     yield from _text_mistakes("reference", reference, REFERENCE)
     if started_at > now + CLOCK_SKEW:
         yield "started_at: lies in the future"

@@ -7,6 +7,7 @@ from enum import StrEnum
 LEAD_FILE = "lead_file"
 """What evidence calls the lead file that the consent came with: by its id."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PRODUCT = re.compile(r"[a-z0-9](?:[a-z0-9_]{0,58}[a-z0-9])?")
 
 
 class Channel(StrEnum):
@@ -21,6 +22,16 @@ class Basis(StrEnum):
 
     CONSENT = "consent"
     LEGITIMATE_INTEREST = "legitimate_interest"
+
+
+def product_type(text: str) -> str | None:
+    """Return the product type as campaigns and contracts are matched by it; None if ``text`` cannot be one. Pure.
+
+    Capitals and spaces around it do not count, and a hyphen is an underscore. Else 1-60 letters a-z, digits and inner
+    underscores: two words that look alike must not be two products, or the end of a contract would miss its beginning.
+    """
+    word = text.strip().lower().replace("-", "_")
+    return word if _PRODUCT.fullmatch(word) else None
 
 
 def written_channels(channels: frozenset[Channel]) -> str:

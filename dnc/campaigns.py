@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from consent.terms import Channel
+from consent.terms import Channel, product_type
 from core.access import Caller
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
@@ -28,8 +28,8 @@ def add_campaign(
 ) -> Campaign:
     """Return the new campaign, open from the start.
 
-    ``product`` is the product type by which customer relations, prohibited products and exceptions are matched; the
-    words that a law knows stand in ``docs/rules.md``, and any other is an ordinary product.
+    ``product`` is the product type by which customer relations, prohibited products and exceptions are matched, as
+    ``product_type`` reads it; the words that a law knows stand in ``docs/rules.md``, and any other is an ordinary one.
     ``opens_weekends`` opens what a policy leaves to the seller to open (Sweden's weekends); it can open no other hour.
 
     Raises:
@@ -38,12 +38,15 @@ def add_campaign(
     """
     if not name.strip():
         raise InvalidInput("a campaign needs a name")
+    sold = product_type(product)
+    if sold is None:
+        raise InvalidInput("a product has 1 to 60 letters a-z, digits and inner hyphens or underscores")
     campaign = Campaign(
         id=new_id(),
         slug=check_slug(slug),
         seller_id=seller_id,
         name=name.strip(),
-        product=check_slug(product.replace("_", "-")).replace("-", "_"),
+        product=sold,
         channel=channel.value,
         opens_weekends=opens_weekends,
         created_at=now,

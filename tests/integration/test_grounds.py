@@ -133,7 +133,10 @@ def test_a_relation_sent_again_is_the_same_one_with_its_fulfilment(store: Store)
         assert session.scalars(select(CustomerRelation.fulfilled_at)).all() == [NOON - DAY]
 
 
-def test_a_contract_ends_however_its_product_is_hyphenated_and_is_of_the_campaigns_product(store: Store) -> None:
+@pytest.mark.parametrize("spelling", [" home-alarm ", "Home_Alarm", "HOME-ALARM"])
+def test_a_contract_ends_however_its_product_is_spelt_and_is_of_the_campaigns_product(
+    store: Store, spelling: str
+) -> None:
     seller_id = add_origins(store)["norrsken"]
     with store.writing() as session:
         campaign = add_campaign(
@@ -142,12 +145,12 @@ def test_a_contract_ends_however_its_product_is_hyphenated_and_is_of_the_campaig
             slug="larm",
             seller_id=seller_id,
             name="Larm 2026",
-            product="home-alarm",
+            product="Home-alarm",
             channel=Channel.VOICE,
             opens_weekends=False,
             now=NOON,
         )
-        for product, fulfilled_at in (("home_alarm", None), (" home-alarm ", NOON - DAY)):
+        for product, fulfilled_at in (("home_alarm", None), (spelling, NOON - DAY)):
             record_relation(
                 session,
                 OPERATOR,
@@ -165,6 +168,58 @@ def test_a_contract_ends_however_its_product_is_hyphenated_and_is_of_the_campaig
     with store.reading() as session:
         relations = session.execute(select(CustomerRelation.product, CustomerRelation.fulfilled_at)).all()
     assert relations == [(sold, NOON - DAY)]
+
+
+@pytest.mark.parametrize("product", ["home alarm", "hemförsäkring", "\u043el", "_el", "", "x" * 61])
+def test_a_product_that_no_campaign_can_have_is_refused_of_a_contract_too(store: Store, product: str) -> None:
+    seller_id = add_origins(store)["norrsken"]
+
+    with pytest.raises(InvalidInput, match="product"):
+        contract(store, seller_id, product=product)
+    with pytest.raises(InvalidInput, match="product"), store.writing() as session:
+        add_campaign(
+            session,
+            OPERATOR,
+            slug="larm",
+            seller_id=seller_id,
+            name="Larm 2026",
+            product=product,
+            channel=Channel.VOICE,
+            opens_weekends=False,
+            now=NOON,
+        )
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["\u00c5-1 a", "\u00e5-1 A", " A\u030a-1\u00a0A", "\u00c5-1A"],
+    ids=["same", "small", "decomposed", "close"],
+)
+def test_a_contract_ends_however_its_reference_is_spelt(store: Store, spelling: str) -> None:
+    seller_id = add_origins(store)["norrsken"]
+    contract(store, seller_id, reference="\u00c5-1 a")
+    contract(store, seller_id, reference="\u00c5-2 a")
+
+    contract(store, seller_id, reference=spelling, fulfilled_at=NOON - DAY)
+
+    assert sorted(map(str, fulfilments(store))) == [str(NOON - DAY), "None"]
+
+
+def contract(store: Store, seller_id: str, **changes: Any) -> None:  # Any: whatever the test changes
+    """Put a contract of two days ago on record, good but for ``changes``."""
+    given: dict[str, Any] = {
+        "seller_id": seller_id,
+        "number": Number(FIRST),
+        "product": "el",
+        "reference": "A1",
+        "started_at": NOON - 2 * DAY,
+        "fulfilled_at": None,
+        "now": NOON,
+        "keyring": store.keyring,
+        **changes,
+    }
+    with store.writing() as session:
+        record_relation(session, OPERATOR, **given)
 
 
 def fulfilled(store: Store, seller_id: str, fulfilled_at: datetime | None, reopened_reason: str | None = None) -> None:
