@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +21,7 @@ from dnc.decision import Decision, Verdict, decide
 from dnc.facts import FORM_OF_LATER_RULES, CallFacts, facts_from_record
 from dnc.gathering import Listed
 from dnc.history.campaigns import PastCampaign
-from dnc.history.facts import Asked, facts_asked
+from dnc.history.facts import Asked, changes_near, facts_asked
 from dnc.history.rows import Past
 from dnc.models import Check
 from dnc.policy import policy_for
@@ -28,9 +29,8 @@ from dnc.recorded import UNREADABLE, decided_otherwise
 
 CLOCKS = timedelta(seconds=5)
 """How far two nodes' clocks may be apart, with what it takes to commit."""
-IN_FLIGHT = tuple(
-    sign * slack for slack in (timedelta(microseconds=1), timedelta(seconds=1), CLOCKS) for sign in (-1, 1)
-)
+JUST_BEFORE = timedelta(microseconds=1)
+IN_FLIGHT = tuple(sign * slack for slack in (JUST_BEFORE, timedelta(seconds=1), CLOCKS) for sign in (-1, 1))
 """How far the moment that a row or its ledger entry tells may be from when others could see it."""
 NO_CAMPAIGNS: Mapping[str, PastCampaign] = MappingProxyType({})
 
@@ -267,13 +267,13 @@ class Trial:
 
         ``dated`` and ``campaigns`` hold what was read with other times.
         """
-        around = [_around(each.asked, slack) for each in doubted for slack in slacks]
+        tries = self._tries(doubted, slacks, dated, campaigns)
+        around = [one for of_each in tries for one in of_each]
         rebuilt = self._facts(around, dated) if around else []
-        rebuilt = [_in(campaigns, asked, facts) for asked, facts in zip(around, rebuilt, strict=True)]
+        found = iter([_in(campaigns, asked, facts) for asked, facts in zip(around, rebuilt, strict=True)])
         left = []
-        for place, each in enumerate(doubted):
-            found = rebuilt[place * len(slacks) : (place + 1) * len(slacks)]
-            tried = [_held_as(each, facts) for facts in found if facts is not None]
+        for each, of_each in zip(doubted, tries, strict=True):
+            tried = [_held_as(each, facts) for facts in islice(found, len(of_each)) if facts is not None]
             each.tried += tried
             if any(self._rebuilt_otherwise(each.given, each.row, facts) is None for facts in tried):
                 entry = each.given.entry
@@ -282,6 +282,31 @@ class Trial:
             else:
                 left.append(each)
         return left
+
+    def _tries(
+        self,
+        doubted: Sequence[_Doubted],
+        slacks: Sequence[timedelta],
+        dated: Callable[[Past], Past],
+        campaigns: Mapping[str, PastCampaign],
+    ) -> list[list[Asked]]:
+        """Return for each the moments around its own to try: the slacks, and just before and at each change near it.
+
+        Between two changes nothing else can be known, so a no that was taken back within the second is met too.
+        """
+        asked = [each.asked for each in doubted]
+        try:
+            near_each = changes_near(self._session.connection(), asked, CLOCKS, dated)
+        except UNREADABLE:  # a row of one of them: each is tried at the slacks, and that one told by ``_facts``
+            near_each = [[] for _one in asked]
+        tries = []
+        for one, moments in zip(asked, near_each, strict=True):
+            campaign = campaigns.get(one.campaign_id)
+            changes = {*moments, *(() if campaign is None else campaign.changed_at())}
+            near = {change - one.at - before for change in changes for before in (timedelta(0), JUST_BEFORE)}
+            others = sorted(slack for slack in near if abs(slack) <= CLOCKS and slack not in slacks)
+            tries.append([_around(one, slack) for slack in (*slacks, *others)])
+        return tries
 
     def _rebuilt_otherwise(self, one: _Given, row: Check, facts: CallFacts) -> str | None:
         """Return what differs from the stored answer when ``facts`` are decided at its moment, or None.

@@ -1,6 +1,6 @@
 """Campaigns with all that is needed to say how they stood at a past moment, their seller's own rules included."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,6 +44,12 @@ class PastCampaign:
             if one.set_at <= at:
                 return one.rules
         return NO_RULES
+
+    def changed_at(self) -> Iterator[datetime]:
+        """Yield when it was closed, and when each version of its seller's rules was set."""
+        if self.closed_at is not None:
+            yield self.closed_at
+        yield from (one.set_at for one in self.rules)
 
     def fact_at(self, at: datetime) -> CampaignFact:
         """Return the campaign as it stood at ``at``."""

@@ -10,7 +10,7 @@ limits.
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -108,6 +108,26 @@ def facts_asked(
     first = min(one.at for one in asked)
     past = dated(past_of(connection, numbers, contacts_since=first - LOOK_BACK, permissions_since=first))
     return [facts_from(past, campaigns.get(one.campaign_id), one, listed) for one in asked]
+
+
+def changes_near(
+    connection: Connection, asked: Sequence[Asked], within: timedelta, dated: Callable[[Past], Past] = lambda past: past
+) -> list[list[datetime]]:
+    """Return for each question the moments, no further from its own, at which what bears on it changed on record."""
+    if not asked:
+        return []
+    numbers = {one.number.value for one in asked if one.number is not None}
+    first = min(one.at for one in asked) - within
+    past = dated(past_of(connection, numbers, contacts_since=first - LOOK_BACK, permissions_since=first))
+    campaigns = campaigns_with(connection, {one.campaign_id for one in asked})
+    found = []
+    for one in asked:
+        campaign = campaigns.get(one.campaign_id)
+        moments = set(() if campaign is None else campaign.changed_at())
+        if one.number is not None:
+            moments.update(past.changed_at(one.number.value))
+        found.append(sorted(moment for moment in moments if abs(moment - one.at) <= within))
+    return found
 
 
 def facts_from(past: Past, campaign: PastCampaign | None, asked: Asked, listed: Listed) -> CallFacts:

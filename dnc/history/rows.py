@@ -1,6 +1,6 @@
 """Everything on record on some numbers, whenever it was true or recorded, read with a handful of statements."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from operator import attrgetter
@@ -151,6 +151,29 @@ class Past:
     repeats: dict[int, list[PastRepeat]] = field(default_factory=dict)
     complaints: dict[int, list[PastComplaint]] = field(default_factory=dict)
     versions: dict[str, list[PastRegisterVersion]] = field(default_factory=dict)
+
+    def changed_at(self, number: int) -> Iterator[datetime]:
+        """Yield each moment at which something that bears on the number was put on record; some more than once."""
+        for opt_out in self.opt_outs.get(number, ()):
+            yield opt_out.recorded_at
+            if opt_out.released_at is not None:
+                yield opt_out.released_at
+        for block in (*self.holds.get(number, ()), *self.restrictions.get(number, ())):
+            yield block.made_at
+            if block.ended_at is not None:
+                yield block.ended_at
+        for consent in self.consents.get(number, ()):
+            yield consent.recorded_at
+            if consent.withdrawal_recorded_at is not None:
+                yield consent.withdrawal_recorded_at
+        for relation in self.relations.get(number, ()):
+            yield from (version.recorded_at for version in relation.versions)
+        for lead in self.leads.get(number, ()):
+            yield lead.settled_at
+        yield from (contact.recorded_at for contact in self.contacts.get(number, ()))
+        yield from (permission.checked_at for permission in self.permissions.get(number, ()))
+        yield from (record.recorded_at for records in self.pauses.by_id.values() for record in records)
+        yield from (version.loaded_at for versions in self.versions.values() for version in versions)
 
 
 _OPT_OUTS = Prepared(

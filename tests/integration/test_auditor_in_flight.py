@@ -18,11 +18,12 @@ from dnc.auditor.trying import CLOCKS, Against
 from dnc.campaigns import close_campaign
 from dnc.facts import RestrictionKind
 from dnc.gate import Question
-from dnc.holds import make_hold
-from dnc.opt_outs import ALL_CHANNELS, add_opt_outs
+from dnc.holds import close_hold, make_hold
+from dnc.models import Hold, OptOut
+from dnc.opt_outs import ALL_CHANNELS, add_opt_outs, release_opt_out
 from dnc.restrictions import restrict
 from dnc.seller_rules.setting import set_rules
-from leads.pauses import pause_source
+from leads.pauses import pause_source, resume_source
 from tests.calls import contact
 from tests.integration.seeds import dialer_of
 from tests.integration.test_auditor import ask, audited, consented, found, later
@@ -88,7 +89,8 @@ def narrowed(seeded: Seeded, session: Session) -> None:
     set_rules(session, OPERATOR, seller=seller, rules=rules, because="the board", now=seeded.clock.now())
 
 
-CHANGES: dict[str, Callable[[Seeded, Session], None]] = {
+Change = Callable[[Seeded, Session], None]
+CHANGES: dict[str, Change] = {
     "opt-out": opted_out,
     "hold": held,
     "restriction": restricted,
@@ -99,7 +101,7 @@ CHANGES: dict[str, Callable[[Seeded, Session], None]] = {
 change = pytest.mark.parametrize("change", CHANGES)
 
 
-def recorded(seeded: Seeded, change: Callable[[Seeded, Session], None], began: float, ended: float) -> None:
+def recorded(seeded: Seeded, change: Change, began: float, ended: float) -> None:
     """Put a change on record in a transaction that began and ended so many seconds after the present moment."""
     present = seeded.clock.at
     with seeded.service.store.writing() as session:
@@ -177,6 +179,61 @@ def test_a_no_of_a_node_whose_clock_is_fast_is_no_difference(seeded: Seeded, cha
 
     counts = audited(seeded).counts
     assert (counts.in_flight, counts.differences) == (1, 0)
+
+
+def opt_out_released(seeded: Seeded, session: Session) -> None:
+    now = seeded.clock.now()
+    release_opt_out(
+        session,
+        OPERATOR,
+        seeded.service.keyring,
+        opt_out_id=session.scalars(select(OptOut.id).where(OptOut.number == NUMBER)).one(),
+        asked_by_person_at=now,
+        verified_by="called back",
+        note="",
+        now=now,
+    )
+
+
+def hold_closed(seeded: Seeded, session: Session) -> None:
+    hold_id = session.scalars(select(Hold.id)).one()
+    now = seeded.clock.now()
+    close_hold(session, OPERATOR, seeded.service.keyring, hold_id=hold_id, resolution="a mistake", now=now)
+
+
+def resumed(seeded: Seeded, session: Session) -> None:
+    resume_source(session, OPERATOR, slug=PARTNER_SOURCE, now=seeded.clock.now())
+
+
+@pytest.mark.parametrize(("change", "undone"), [(opted_out, opt_out_released), (held, hold_closed), (paused, resumed)])
+@pytest.mark.parametrize("made", [0.2, 1.2])
+def test_a_no_of_a_fast_clock_is_no_difference_if_it_was_taken_back_at_once(
+    seeded: Seeded, change: Change, undone: Change, made: float
+) -> None:
+    """It stood at none of the whole seconds around the answer that heard of it."""
+    later(seeded, hours=1)
+    recorded(seeded, change, made, made)
+    [id_] = ask(seeded, FROM_PARTNER)
+    recorded(seeded, undone, made + 0.4, made + 0.4)
+
+    report = audited(seeded)
+    assert excused(seeded, report) == [id_]
+    assert found(seeded, report) == []
+
+
+@pytest.mark.parametrize(("change", "undone"), [(opted_out, opt_out_released), (held, hold_closed), (paused, resumed)])
+def test_an_allow_is_no_difference_if_it_fell_between_two_noes_of_one_second(
+    seeded: Seeded, change: Change, undone: Change
+) -> None:
+    later(seeded, hours=1)
+    recorded(seeded, change, -5.5, -5.5)
+    recorded(seeded, undone, -0.7, -0.7)
+    [id_] = ask(seeded, FROM_PARTNER)
+    recorded(seeded, change, -0.3, -0.3)
+
+    report = audited(seeded)
+    assert excused(seeded, report) == [id_]
+    assert found(seeded, report) == []
 
 
 @pytest.mark.parametrize(("apart", "in_flight"), [(CLOCKS - SECOND, 1), (CLOCKS + SECOND, 0)])
