@@ -16,7 +16,7 @@ class RegisterDateMissing(ServiceError):
 
 
 class RegisterDateInFuture(ServiceError):
-    """The contents are said to be from a day that has not come."""
+    """The contents, or a change in them, are said to be from a day that has not come."""
 
     kind, code, title = Kind.INVALID, "register-date-in-future", "The register's date has not come yet"
 

@@ -134,6 +134,8 @@ def load_register(
         with store.reading() as session:
             base = base_of(session, _version_changed(same, before), base_as_of)
     read = read_register_file(path, layout, kind=kind, accept_unreadable=accept_unreadable_reason is not None)
+    if read.last_change is not None and read.last_change > _today(layout, now):
+        raise RegisterDateInFuture(f"a change in it is dated {read.last_change}; mend that date")
     numbers, changed = read.numbers, None
     if base is not None:
         numbers, changed = applied(registers_dir, base, read, base_as_of)
@@ -212,10 +214,15 @@ def _require_date(layout: Layout, as_of: date | None, now: datetime) -> date:
     """Return the date, which must be there and have come where the register is kept."""
     if as_of is None:
         raise RegisterDateMissing("say which day the contents are from")
-    policy = policy_for(layout.country, now)
-    if as_of > now.astimezone(policy.zone if policy else layout.time_zone).date():
+    if as_of > _today(layout, now):
         raise RegisterDateInFuture("the contents cannot be from a day that has not come")
     return as_of
+
+
+def _today(layout: Layout, now: datetime) -> date:
+    """Return the day where the register is kept."""
+    policy = policy_for(layout.country, now)
+    return now.astimezone(policy.zone if policy else layout.time_zone).date()
 
 
 def _require_newer(before: VersionInForce | None, as_of: date) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ServiceError
-from dnc.registers.errors import RegisterBaseMissing, RegisterBaseOther, RegisterFileEmpty
+from dnc.registers.errors import RegisterBaseMissing, RegisterBaseOther, RegisterDateInFuture, RegisterFileEmpty
 from dnc.registers.layouts import FileKind
 from service import Service
 from tests.registers import in_force_id, load
@@ -66,6 +66,18 @@ def test_a_list_that_was_applied_before_another_is_not_applied_again(service: Se
     load_text(service, "202,5550100,A,2026-11-16T09:00\n", LATER, FileKind.CHANGES)
 
     refused_with(service, RegisterBaseOther, removes, None)
+
+
+@pytest.mark.parametrize("base", [None, DAY], ids=["by its dates", "as somebody says"])
+def test_a_change_from_a_day_that_has_not_come_does_not_outdo_the_others(service: Service, base: date | None) -> None:
+    load_text(service, FULL, DAY)
+    content = "202,5550100,A,2026-11-16\n202,5550100,D,2062-11-16\n"
+    good = in_force_id(service, "us")
+
+    with pytest.raises(RegisterDateInFuture, match="2062-11-16"):
+        load_text(service, content, LATER, FileKind.CHANGES, base=base)
+
+    assert in_force_id(service, "us") == good
 
 
 def test_changes_to_a_wash_make_no_register_that_speaks_of_everybody(service: Service) -> None:
