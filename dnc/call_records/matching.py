@@ -1,9 +1,10 @@
 """Match the calls on one number to the checks and contacts of a seller. Pure.
 
 A call belongs to the newest check that allowed one at or before its start, as a dialer uses them; where that gives no
-permission, to one made within the clocks' slack after. A later no to the same asker in the same campaign takes the
-permission back; one to another does not, who may have been denied for the very attempt that the first holds. One check
-carries one call. The rules by which a check permits a call are those for contacts (``dnc.permits``).
+permission, to one made within the clocks' slack after that no later call belongs to. A later no to the same asker in
+the same campaign takes the permission back; one to another does not, who may have been denied for the very attempt that
+the first holds. One check carries one call. The rules by which a check permits a call are those for contacts
+(``dnc.permits``).
 """
 
 from bisect import bisect_right
@@ -97,33 +98,31 @@ def match_calls(calls: Sequence[RecordedCall], known: NumberHistory, channel: st
         keys.add(call.key)
     own = [call for call, is_repeated in zip(calls, repeated, strict=True) if not is_repeated]
     taken = {one.contact_id for one in known.earlier if one.contact_id is not None}
-    matcher = _Matcher(known, channel, _contacts_of(own, known.contacts, taken))
-    places = iter(range(len(own)))
-    return [
-        Match(CallState.REPEATED) if again else matcher.match(next(places), call)
-        for call, again in zip(calls, repeated, strict=True)
-    ]
+    matches = iter(_Matcher(known, channel, _contacts_of(own, known.contacts, taken)).match(own))
+    return [Match(CallState.REPEATED) if again else next(matches) for again in repeated]
 
 
 def _contacts_of(
     calls: Sequence[RecordedCall], contacts: Sequence[LoggedCall], taken: Collection[str]
 ) -> dict[int, LoggedCall]:
-    """Return by place the contact of each call: the one with its call id, else the nearest within the clocks' slack."""
+    """Return by place the contact of each call: one with its call id, else one within the clocks' slack.
+
+    Of several the nearest, so that no call takes the contact that is nearer to another.
+    """
     free = {one.id: one for one in contacts if one.id not in taken}
     found: dict[int, LoggedCall] = {}
     for by_key in (True, False):
-        for place, call in enumerate(calls):
-            if place in found or (by_key and call.key == 0):
-                continue
-            within = SAME_CALL if by_key else CLOCK_SLACK
-            near = [
-                one
-                for one in free.values()
-                if abs(one.started_at - call.started_at) <= within and (not by_key or one.key == call.key)
-            ]
-            if near:
-                nearest = min(near, key=lambda one: (abs(one.started_at - call.started_at), one.id))
-                found[place] = free.pop(nearest.id)
+        within = SAME_CALL if by_key else CLOCK_SLACK
+        near = [
+            (abs(one.started_at - call.started_at), place, one.id)
+            for place, call in enumerate(calls)
+            if place not in found and not (by_key and call.key == 0)
+            for one in free.values()
+            if abs(one.started_at - call.started_at) <= within and (not by_key or one.key == call.key)
+        ]
+        for _apart, place, id_ in sorted(near):
+            if place not in found and id_ in free:
+                found[place] = free.pop(id_)
     return found
 
 
@@ -145,10 +144,17 @@ class _Matcher:
                 self._logged[one.check_id].append(one)
         self._claimed_on = {one.check_id: one.id for one in contacts.values()}
 
-    def match(self, place: int, call: RecordedCall) -> Match:
-        """Return what became of the call at this place."""
+    def match(self, calls: Sequence[RecordedCall]) -> list[Match]:
+        """Return what became of each of the calls, which are in the order of their start.
+
+        A check made after a call is that call's only if it is not that of a call after it.
+        """
+        permits = [self._permit_before(call, self._contacts.get(place)) for place, call in enumerate(calls)]
+        return [self._match(place, call, permits[place]) for place, call in enumerate(calls)]
+
+    def _match(self, place: int, call: RecordedCall, permit: StoredCheck | None) -> Match:
         contact = self._contacts.get(place)
-        check, state = self._check_for(call, contact)
+        check, state = (permit, CallState.MATCHED) if permit is not None else self._check_for(call, contact)
         if contact is None and check is not None and state is CallState.MATCHED and self._logged[check.id]:
             contact = self._logged[check.id].pop(0)
         channel = self._channel if check is None else check.channel
@@ -159,19 +165,26 @@ class _Matcher:
             state = state_of(stop)
         return Match(state, None if check is None else check.id, None if contact is None else contact.id)
 
+    def _permit_before(self, call: RecordedCall, contact: LoggedCall | None) -> StoredCheck | None:
+        """Return the check at or before the call that permits it, used from now on; None if none does."""
+        allowed = _newest_permission(self._known.checks[: bisect_right(self._checked_at, call.started_at)])
+        if allowed is None or fault_of_check(allowed, call.started_at) is not None:
+            return None
+        if not self._is_free(allowed, contact):
+            return None
+        self._used.add(allowed.id)
+        return allowed
+
     def _check_for(self, call: RecordedCall, contact: LoggedCall | None) -> tuple[StoredCheck | None, CallState]:
-        """Return the check that the call is held against, and what that says."""
+        """Return the check that a call without a permit before it is held against, and what that says."""
         checks = self._known.checks
         now = bisect_right(self._checked_at, call.started_at)
         soon = bisect_right(self._checked_at, call.started_at + CLOCK_SLACK)
         allowed = _newest_permission(checks[:now])
-        is_valid = allowed is not None and fault_of_check(allowed, call.started_at) is None
-        if allowed is not None and is_valid and self._is_free(allowed, contact):
-            return allowed, CallState.MATCHED
         for one in checks[now:soon]:
             if fault_of_check(one, call.started_at) is None and self._is_free(one, contact):
                 return one, CallState.MATCHED
-        if allowed is not None and is_valid:
+        if allowed is not None and fault_of_check(allowed, call.started_at) is None:
             return allowed, CallState.CHECK_USED
         if now:
             newest = checks[now - 1]

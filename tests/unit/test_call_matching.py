@@ -88,6 +88,29 @@ def test_one_check_carries_one_call() -> None:
     assert told([call(0), call(3)], known) == [("matched", "one"), ("check_used", "one")]
 
 
+def test_a_call_without_a_check_does_not_take_the_one_that_another_call_was_made_on() -> None:
+    known = NumberHistory(checks=[check("one", 3)])
+
+    assert told([call(0), call(4)], known) == [("before_check", None), ("matched", "one")]
+    assert told([call(0)], known) == [("matched", "one")]  # alone it may be a slow clock's
+
+
+def test_a_call_does_not_take_the_contact_that_is_nearer_to_another_call() -> None:
+    known = NumberHistory(checks=[check("one", 3)], contacts=[LoggedCall("logged", "one", 0, at(3.9))])
+
+    found = match_calls([call(0), call(4)], known, "voice")
+
+    assert [(one.state.value, one.contact_id) for one in found] == [("before_check", None), ("matched", "logged")]
+
+
+def test_of_two_calls_of_one_call_id_the_nearer_is_that_of_the_contact() -> None:
+    known = NumberHistory(checks=[check("one", 599)], contacts=[LoggedCall("logged", "one", 7, at(600))])
+
+    found = match_calls([call(0, 7), call(600, 7)], known, "voice")
+
+    assert [(one.state.value, one.contact_id) for one in found] == [("before_check", None), ("matched", "logged")]
+
+
 def test_two_checks_carry_two_calls() -> None:
     known = NumberHistory(checks=[check("one", -1), check("two", 2)])
 
