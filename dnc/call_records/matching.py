@@ -1,15 +1,15 @@
 """Match the calls on one number to the checks and contacts of a seller. Pure.
 
-A call belongs to the newest check that allowed one at or before its start, as a dialer uses them; where that gives no
-permission, to one made within the clocks' slack after that no later call belongs to. A later no to the same asker in
-the same campaign takes the permission back; one to another does not, who may have been denied for the very attempt that
-the first holds. One check carries one call. The rules by which a check permits a call are those for contacts
-(``dnc.permits``).
+A call belongs to the newest check that allowed one at or before its start, as a dialer uses them, or else to another
+campaign's; where none gives permission, to one made within the clocks' slack after that no later call belongs to. A
+later no to the same asker in the same campaign takes the permission back; one to another does not, who may have been
+denied for the very attempt that the first holds. One check carries one call. The rules by which a check permits a call
+are those for contacts (``dnc.permits``).
 """
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -167,25 +167,23 @@ class _Matcher:
 
     def _permit_before(self, call: RecordedCall, contact: LoggedCall | None) -> StoredCheck | None:
         """Return the check at or before the call that permits it, used from now on; None if none does."""
-        allowed = _newest_permission(self._known.checks[: bisect_right(self._checked_at, call.started_at)])
-        if allowed is None or fault_of_check(allowed, call.started_at) is not None:
-            return None
-        if not self._is_free(allowed, contact):
-            return None
-        self._used.add(allowed.id)
-        return allowed
+        for allowed in _permissions(self._known.checks[: bisect_right(self._checked_at, call.started_at)]):
+            if fault_of_check(allowed, call.started_at) is None and self._is_free(allowed, contact):
+                self._used.add(allowed.id)
+                return allowed
+        return None
 
     def _check_for(self, call: RecordedCall, contact: LoggedCall | None) -> tuple[StoredCheck | None, CallState]:
         """Return the check that a call without a permit before it is held against, and what that says."""
         checks = self._known.checks
         now = bisect_right(self._checked_at, call.started_at)
         soon = bisect_right(self._checked_at, call.started_at + CLOCK_SLACK)
-        allowed = _newest_permission(checks[:now])
         for one in checks[now:soon]:
             if fault_of_check(one, call.started_at) is None and self._is_free(one, contact):
                 return one, CallState.MATCHED
-        if allowed is not None and fault_of_check(allowed, call.started_at) is None:
-            return allowed, CallState.CHECK_USED
+        for allowed in _permissions(checks[:now]):
+            if fault_of_check(allowed, call.started_at) is None:
+                return allowed, CallState.CHECK_USED
         if now:
             newest = checks[now - 1]
             return newest, state_of(fault_of_check(newest, call.started_at) or Fault.CHECK_USED)
@@ -199,12 +197,15 @@ class _Matcher:
         return claimed is None or (contact is not None and contact.id == claimed)
 
 
-def _newest_permission(checks: Sequence[StoredCheck]) -> StoredCheck | None:
-    """Return the newest check that allowed a call and was not followed by a no to the same asker in its campaign."""
-    refused = set()
+def _permissions(checks: Sequence[StoredCheck]) -> Iterator[StoredCheck]:
+    """Yield of each campaign the newest check that allowed a call and was not followed by a no to the same asker in it.
+
+    The newest of all comes first. A newer answer takes nothing from another campaign's: attempts are each one's own.
+    """
+    refused, given = set(), set()
     for one in reversed(checks):
         if one.verdict != "allow":
             refused.add((one.campaign_id, one.asked_by))
-        elif (one.campaign_id, one.asked_by) not in refused:
-            return one
-    return None
+        elif one.campaign_id not in given and (one.campaign_id, one.asked_by) not in refused:
+            given.add(one.campaign_id)
+            yield one

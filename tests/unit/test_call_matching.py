@@ -123,6 +123,24 @@ def test_a_call_on_an_older_check_that_a_newer_one_replaced_has_none() -> None:
     assert told([call(0), call(1)], known) == [("matched", "two"), ("check_used", "two")]
 
 
+def test_the_permission_of_another_campaign_stands_beside_a_newer_one() -> None:
+    known = NumberHistory(checks=[check("power", -2, campaign="power"), check("alarm", -1, campaign="alarm")])
+
+    assert told([call(0), call(1), call(2)], known) == [
+        ("matched", "alarm"),
+        ("matched", "power"),
+        ("check_used", "alarm"),
+    ]
+
+
+@pytest.mark.parametrize("verdict", ["deny", "unknown"])
+def test_the_permission_of_another_campaign_does_not_outlast_its_own_no(verdict: str) -> None:
+    no = check("no", -1, verdict=verdict, campaign="power")
+    known = NumberHistory(checks=[check("power", -3, campaign="power"), check("alarm", -2, campaign="alarm"), no])
+
+    assert told([call(0), call(1)], known) == [("matched", "alarm"), ("check_used", "alarm")]
+
+
 @pytest.mark.parametrize(
     ("fault", "state"),
     [
