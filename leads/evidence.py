@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import ip_address
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from consent.terms import LEAD_FILE, Channel
@@ -114,8 +115,8 @@ def consent_from(
 ) -> GivenConsent | None:
     """Return the consent that the row proves, or None if any part of the proof is missing or no call is agreed to.
 
-    ``names_seller``: name or slug of the seller is among those named, whatever its case and spacing; no group and no
-    third party stands for it. Nothing is said of an end: NIX's three months are the decision's to count.
+    ``names_seller``: name or slug of the seller is among those named, whatever its case, spacing and Unicode form; no
+    group and no third party stands for it. Nothing is said of an end: NIX's three months are the decision's to count.
     """
     if evidence is None or missing(evidence) or evidence.text_version is None or evidence.at is None:
         return None
@@ -136,7 +137,7 @@ def names_seller(evidence: Evidence, *, seller_name: str, seller_slug: str) -> b
 
 
 def _folded(name: str) -> str:
-    return " ".join(name.casefold().split())
+    return " ".join(normalize("NFC", name).casefold().split())
 
 
 def read_text_version(text: str) -> str | None:

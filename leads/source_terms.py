@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
@@ -43,7 +44,7 @@ class Terms:
     added_by: str
 
     def names_seller(self, seller: Seller) -> bool:
-        """Return whether the seller is named, by its name or its slug, whatever the case."""
+        """Return whether the seller is named, by its name or its slug, whatever the case and Unicode form."""
         return bool({_plain(seller.name), _plain(seller.slug)} & {_plain(name) for name in self.names})
 
 
@@ -215,7 +216,7 @@ def _stands_in(name: str, text: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    return _SPACES.sub(" ", name).strip().casefold()
+    return _SPACES.sub(" ", normalize("NFC", name)).strip().casefold()
 
 
 def _day(day: date | None) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 
 import consent.grounds
 from consent.terms import Channel
+from core.sellers import Seller
 from leads.evidence import (
     TEXT_VERSION,
     URL,
@@ -22,6 +23,7 @@ from leads.evidence import (
     read_url,
 )
 from leads.rows import CONSENT_SKEW
+from leads.source_terms import Terms
 
 AT = datetime(2026, 11, 1, 13, 3, tzinfo=UTC)
 WHOLE = Evidence("v3", "https://fjord.example/tavling", AT, "192.0.2.7", ("Norrsken AB", "Söder"), (Channel.VOICE,))
@@ -93,6 +95,15 @@ def test_a_seller_is_named_by_its_whole_name_or_its_slug_and_by_nothing_else(nam
     evidence = Evidence(sellers=("Söder", named))
 
     assert names_seller(evidence, seller_name="Norrsken AB", seller_slug="norrsken") is seller
+
+
+@pytest.mark.parametrize("named", ["Åkermans El", "A\u030akermans El"], ids=["composed", "decomposed"])
+@pytest.mark.parametrize("seller_name", ["Åkermans El", "A\u030aKERMANS El"], ids=["composed", "decomposed"])
+def test_a_seller_is_named_in_whichever_form_its_letters_are_written(named: str, seller_name: str) -> None:
+    shown = Terms(1, named, "", None, None, None, (named,), AT, "a")
+
+    assert names_seller(Evidence(sellers=(named,)), seller_name=seller_name, seller_slug="akermans")
+    assert shown.names_seller(Seller(name=seller_name, slug="akermans"))
 
 
 def test_a_consent_for_others_is_kept_and_names_not_this_seller() -> None:
