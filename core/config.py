@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 PREFIX = "RINGKLAR_"
 SECRET_BYTES = 32
+PORT_DIGITS = 5
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -72,7 +73,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     database_url = reader.text("DATABASE_URL", f"sqlite:///{data_dir / 'ringklar.db'}", secret=True)
     backend = _backend(database_url)
     if backend not in ("sqlite", "postgresql") or (backend == "sqlite" and not _names_a_file(database_url)):
-        reader.mistakes.append(f"{PREFIX}DATABASE_URL must begin with sqlite:/// or postgresql://")
+        reader.mistakes.append(f"{PREFIX}DATABASE_URL must be sqlite:///FILE or begin with postgresql://")
+    elif backend == "sqlite":
+        database_url = _from_anywhere(database_url)
     host, port = reader.address("BIND", "127.0.0.1:8000")
     secret_text = reader.text("SECRET", "", secret=True)
     workers = reader.integer("WORKERS", 1 if backend == "sqlite" else max(2, os.cpu_count() or 2), 1, 64)
@@ -120,7 +123,14 @@ def _secret_of(data_dir: Path) -> bytes:
 
 
 def _names_a_file(url: str) -> bool:
-    return make_url(url).database not in (None, "", ":memory:")
+    parsed = make_url(url)
+    plain = parsed.drivername in ("sqlite", "sqlite+pysqlite") and not parsed.query
+    return plain and parsed.database not in (None, "", ":memory:")
+
+
+def _from_anywhere(url: str) -> str:
+    """Return the URL with its file's whole path: processes of ours that work beside run in another folder."""
+    return f"sqlite:///{Path(make_url(url).database or '').absolute()}"
 
 
 def _kept_secret(path: Path) -> bytes:
@@ -189,7 +199,7 @@ class _Reader:
     def address(self, name: str, default: str) -> tuple[str, int]:
         text = self.text(name, default)
         host, _, port = text.rpartition(":")
-        if host and port.isascii() and port.isdigit() and int(port) < 1 << 16:
+        if host and port.isascii() and port.isdigit() and len(port) <= PORT_DIGITS and int(port) < 1 << 16:
             return host, int(port)
         self.mistakes.append(f"{PREFIX}{name} must be HOST:PORT")
         return "127.0.0.1", 8000

@@ -48,7 +48,20 @@ def test_every_mistake_is_listed_and_not_the_first(tmp_path: Path) -> None:
     assert "short" not in " ".join(found)
 
 
-@pytest.mark.parametrize("url", ["", "x", "sqlite://", "sqlite:///:memory:", "postgres://u@h/d", "mysql://h/d"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "x",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file:ringklar.db?mode=memory&uri=true",
+        "sqlite:///ringklar.db?mode=ro",
+        "sqlite+aiosqlite:///ringklar.db",
+        "postgres://u@h/d",
+        "mysql://h/d",
+    ],
+)
 def test_a_database_that_cannot_keep_anything_is_refused(tmp_path: Path, url: str) -> None:
     if url:
         assert mistakes(tmp_path, DATABASE_URL=url)
@@ -56,7 +69,17 @@ def test_a_database_that_cannot_keep_anything_is_refused(tmp_path: Path, url: st
         assert load_settings(given(tmp_path, DATABASE_URL=url)).database_url.startswith("sqlite:///")
 
 
-@pytest.mark.parametrize("bind", ["x", ":8000", "host:", "host:65536", "host:-1", "host:８０"])
+def test_a_database_file_is_the_same_one_for_processes_that_run_in_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    settings = load_settings(given(tmp_path / "var", DATABASE_URL="sqlite:///mine.db"))
+
+    assert settings.database_url == f"sqlite:///{tmp_path / 'mine.db'}"
+
+
+@pytest.mark.parametrize("bind", ["x", ":8000", "host:", "host:65536", "host:-1", "host:８０", "host:" + "1" * 5_000])
 def test_an_address_that_cannot_be_bound_is_refused(tmp_path: Path, bind: str) -> None:
     assert mistakes(tmp_path, BIND=bind) == ["RINGKLAR_BIND must be HOST:PORT"]
 
