@@ -146,5 +146,9 @@ def environment_for(settings: Settings) -> dict[str, str]:
         "RINGKLAR_DATABASE_URL": settings.database_url,
         "RINGKLAR_SECRET": base64.b64encode(settings.secret).decode(),
         "RINGKLAR_PREPARED_STATEMENTS": "yes" if settings.prepared_statements else "no",
+        "RINGKLAR_LOG_LEVEL": settings.log_level,
+        "RINGKLAR_TIMESTAMP_URL": settings.timestamp_url,
+        "RINGKLAR_TIMESTAMP_CA": str(settings.timestamp_ca or ""),
+        "RINGKLAR_TIMESTAMP_MINUTES": str(settings.timestamp_minutes),
     }
     return {name: value for name, value in os.environ.items() if not name.startswith("RINGKLAR_")} | told

@@ -3,11 +3,13 @@
 import stat
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from core.config import ConfigError, load_settings
+from service import environment_for
 
 SECRET = b64encode(bytes(range(32))).decode()
 
@@ -134,3 +136,23 @@ def test_a_time_stamp_authority_is_an_address_with_certificates_or_none_at_all(t
 
 def test_a_number_of_any_length_is_a_mistake_and_no_failure(tmp_path: Path) -> None:
     assert mistakes(tmp_path, THREADS="9" * 5000) == ["RINGKLAR_THREADS must be a whole number from 8 to 512"]
+
+
+def test_processes_beside_have_every_setting_but_those_of_the_server(tmp_path: Path) -> None:
+    server = {"host", "port", "workers", "threads", "secure_cookies", "trusted_proxies"}
+    settings = load_settings(
+        given(
+            tmp_path,
+            DATABASE_URL="postgresql://u@h/d",
+            LOG_LEVEL="ERROR",
+            PREPARED_STATEMENTS="no",
+            TIMESTAMP_URL="https://tsa.example/",
+            TIMESTAMP_CA="ca.pem",
+            TIMESTAMP_MINUTES="15",
+        )
+    )
+
+    beside = load_settings(environment_for(settings))
+
+    assert {name for name, value in asdict(settings).items() if asdict(beside)[name] != value} <= server
+    assert (beside.timestamp_url, beside.timestamp_minutes) == ("https://tsa.example/", 15)
