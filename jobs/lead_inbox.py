@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -67,7 +67,7 @@ class LeadInbox:
         self._monotonic = monotonic
         self._folders: dict[str, WatchedFolder] = {}
         self._received: dict[Path, _Received] = {}
-        self._warned: set[str] = set()
+        self._warned: set[tuple[str, ...]] = set()
 
     def pick_up(self, store: Store, now: datetime) -> dict[str, str]:
         """Take every file that has stood still; return what became of each, by ``source/name``.
@@ -81,8 +81,15 @@ class LeadInbox:
         outcomes: dict[str, str] = {}
         faults: list[Exception] = []
         self._received = {path: received for path, received in self._received.items() if os.path.lexists(path)}
-        for source, folder in self._watched(store):
-            for path in self._deliveries(folder):
+        for source in self._sources(store):
+            try:
+                folder = self._folder_of(source)
+                deliveries = self._deliveries(folder)
+            except OSError as error:  # the poison-row rule: the other sources' folders come first
+                self._warn("the folder of %s in the inbox of leads cannot be used", source)
+                faults.append(error)
+                continue
+            for path in deliveries:
                 try:
                     outcomes[f"{source}/{path.name}"] = self._take(store, source, folder, path, now)
                 except Exception as error:  # noqa: BLE001 - the poison-row rule: the other files come first
@@ -95,24 +102,30 @@ class LeadInbox:
             raise ExceptionGroup("some lead files could not be taken now", faults)
         return outcomes
 
-    def _watched(self, store: Store) -> Iterator[tuple[str, WatchedFolder]]:
-        """Yield each source's folder, made now if it is not there, and warn of what lies in none."""
+    def _sources(self, store: Store) -> list[str]:
+        """Return the slug of each source, and warn of what lies in the folder of none."""
         with store.reading() as session:
             sources = [source.slug for source in source_standings(session, None)]
         self.directory.mkdir(parents=True, exist_ok=True)
-        for name in sorted({entry.name for entry in self.directory.iterdir()} - {*sources, *self._warned}):
-            self._warned.add(name)
-            _log.warning("no source is called %.60r: what lies there in the inbox of leads is left alone", name)
-        for source in sources:
-            place = self.directory / source
-            if not place.exists():
-                place.mkdir()
-                place.chmod(FOLDER_MODE)  # whatever the process's umask takes away
-            if source not in self._folders:
-                self._folders[source] = WatchedFolder(
-                    place, settle_seconds=self._settle_seconds, monotonic=self._monotonic
-                )
-            yield source, self._folders[source]
+        for name in sorted({entry.name for entry in self.directory.iterdir()} - set(sources)):
+            self._warn("no source is called %.60r: what lies there in the inbox of leads is left alone", name)
+        return sources
+
+    def _folder_of(self, source: str) -> WatchedFolder:
+        """Return the source's folder, made now if it is not there."""
+        place = self.directory / source
+        if not place.exists():
+            place.mkdir()
+            place.chmod(FOLDER_MODE)  # whatever the process's umask takes away
+        if source not in self._folders:
+            self._folders[source] = WatchedFolder(place, settle_seconds=self._settle_seconds, monotonic=self._monotonic)
+        return self._folders[source]
+
+    def _warn(self, text: str, *names: str) -> None:
+        """Write the warning to the log, once."""
+        if (text, *names) not in self._warned:
+            self._warned.add((text, *names))
+            _log.warning(text, *names)
 
     def _deliveries(self, folder: WatchedFolder) -> list[Path]:
         """Return the files that may be taken, those that have lain there longest first."""

@@ -406,3 +406,24 @@ def test_a_look_by_another_process_after_a_restart_reports_what_was_received_bef
 
     assert not path.exists()
     assert len(files_of(service.store)) == 1
+
+
+@pytest.mark.parametrize("kind", ["a file", "a link to nothing"])
+def test_a_source_whose_folder_is_none_stops_no_other_sources_deliveries(
+    kind: str, service: Service, inbox: LeadInbox, readers: Readers
+) -> None:
+    taken = inbox.directory / "enkat"
+    taken.rmdir()
+    if kind == "a file":
+        taken.write_text("ingen mapp", "utf-8")
+    else:
+        taken.symlink_to(inbox.directory / "finns-inte")
+    written(inbox.directory / "tavling" / "nya.csv", LINES)
+    fresh = LeadInbox(service.settings, service.lead_files, readers, settle_seconds=0)
+
+    for _look in range(2):
+        with pytest.raises(OSError, match="enkat"):
+            fresh.pick_up(service.store, NOON)
+
+    assert [file.filename for file in files_of(service.store)] == ["nya.csv"]
+    assert names_in(inbox.directory / "tavling") == {"done/nya.csv", "done/nya.csv.report.json"}
