@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,8 @@ READ_AT_ONCE = 1 << 20
 LEFT_ALONE = timedelta(seconds=60)
 """A file that nobody has read on for so long is gone on with by ``lead_files.read``, and by it alone."""
 POSTPONED_SECONDS = 600.0
+ALONE_FOR = timedelta(hours=1)
+"""After which the log tells of what lies beside no delivery: it is meant to be there first, but not for long."""
 FOLDER_MODE = 0o3770
 """Group may deliver, its files are the folder's group's to read, and it cannot put anything in the place of ours."""
 INBOX = operator("inbox")
@@ -85,6 +88,7 @@ class LeadInbox:
             try:
                 folder = self._folder_of(source)
                 deliveries = self._deliveries(folder)
+                self._warn_of_lonely(source, folder, now)
             except OSError as error:  # the poison-row rule: the other sources' folders come first
                 self._warn("the folder of %s in the inbox of leads cannot be used", source)
                 faults.append(error)
@@ -138,6 +142,21 @@ class LeadInbox:
             if all(one in settled or look_at(one) is None for one in beside):
                 found.append((look[1], path))
         return [path for _, path in sorted(found)]
+
+    def _warn_of_lonely(self, source: str, folder: WatchedFolder, now: datetime) -> None:
+        """Warn of a file that is named as what lies beside a delivery, and has long lain beside none.
+
+        It is never taken, and may be a delivery with an unlucky name. When it came here is
+        what counts, not its own time.
+        """
+        for suffix in SIDECARS:
+            for path in folder.directory.glob(f"[!.]*{suffix}"):
+                look = look_at(path)
+                if look is None or look_at(path.with_name(path.name.removesuffix(suffix))) is not None:
+                    continue
+                with suppress(FileNotFoundError):
+                    if now.timestamp() - path.lstat().st_ctime > ALONE_FOR.total_seconds():
+                        self._warn("a file in the inbox of %s is named …%s and lies beside no delivery", source, suffix)
 
     def _take(self, store: Store, source: str, folder: WatchedFolder, path: Path, now: datetime) -> str:
         look = look_at(path)

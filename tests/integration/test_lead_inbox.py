@@ -5,7 +5,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -427,3 +427,25 @@ def test_a_source_whose_folder_is_none_stops_no_other_sources_deliveries(
 
     assert [file.filename for file in files_of(service.store)] == ["nya.csv"]
     assert names_in(inbox.directory / "tavling") == {"done/nya.csv", "done/nya.csv.report.json"}
+
+
+def test_a_file_that_is_named_as_if_it_lay_beside_a_delivery_is_told_of_when_it_has_long_lain_alone(
+    service: Service, inbox: LeadInbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is never taken, so who delivered it under such a name waits for nothing; but it may be there first."""
+    written(inbox.directory / "tavling" / "hösten.delivery.json", LINES)
+    written(inbox.directory / "tavling" / "a.csv.mapping.json", ["{}"])
+    written(inbox.directory / "tavling" / "a.csv.part", LINES)
+    (inbox.directory / "enkat" / ".mapping.json").write_text("{}", "utf-8")
+    came = datetime.now(UTC)
+
+    for minutes in (0, 55):
+        inbox.pick_up(service.store, came + timedelta(minutes=minutes))
+    assert caplog.records == []
+
+    (inbox.directory / "tavling" / "a.csv.part").rename(inbox.directory / "tavling" / "a.csv")
+    for minutes in (65, 66):
+        inbox.pick_up(service.store, came + timedelta(minutes=minutes))
+    assert [record.getMessage() for record in caplog.records] == [
+        "a file in the inbox of tavling is named ….delivery.json and lies beside no delivery"
+    ]
