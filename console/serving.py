@@ -21,7 +21,7 @@ from core.access import Caller, Right
 from core.errors import InvalidInput, Kind, ServiceError
 from core.numbers import Number, read_number
 from core.sellers import seller_of
-from dnc.holds import close_hold, open_holds
+from dnc.holds import close_hold, count_open_holds, open_holds
 from dnc.lookups import NumberRecord, look_up
 from dnc.opt_outs import add_opt_outs, release_opt_out
 from web.problems import status_of
@@ -200,6 +200,7 @@ def _page(
     with parts.store.reading() as session:
         sellers = sellers_of(session, caller) if sellers is None else sellers
         holds = open_holds(session, caller.seller_id)
+        waiting = count_open_holds(session, caller.seller_id)
         names = names_of(session, (hold.made_by for hold in holds))
         tasks = [
             Task(
@@ -213,4 +214,4 @@ def _page(
             )
             for hold in holds
         ]
-    return page("customer_service.html", status, tasks=tasks, sellers=sellers, **context)
+    return page("customer_service.html", status, tasks=tasks, waiting=waiting, sellers=sellers, **context)

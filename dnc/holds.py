@@ -6,7 +6,7 @@ closes it.
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from consent.terms import Channel, written_channels
@@ -110,7 +110,15 @@ def close_hold(
 
 def open_holds(session: Session, seller_id: str | None, *, limit: int = 100) -> list[Hold]:
     """Return the oldest open holds of a seller (of all sellers for None): customer service's task list."""
-    query = select(Hold).where(Hold.closed_at.is_(None)).order_by(Hold.made_at).limit(limit)
-    if seller_id is not None:
-        query = query.where(Hold.seller_id == seller_id)
+    query = select(Hold).where(*_open(seller_id)).order_by(Hold.made_at, Hold.id).limit(limit)
     return list(session.scalars(query))
+
+
+def count_open_holds(session: Session, seller_id: str | None) -> int:
+    """Return how many holds of a seller (of all sellers for None) are open, whether or not the task list has room."""
+    return session.scalar(select(func.count()).select_from(Hold).where(*_open(seller_id))) or 0
+
+
+def _open(seller_id: str | None) -> tuple[ColumnElement[bool], ...]:
+    is_open = Hold.closed_at.is_(None)
+    return (is_open,) if seller_id is None else (is_open, Hold.seller_id == seller_id)

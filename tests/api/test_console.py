@@ -11,9 +11,11 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from app import create_app
-from core.access import Role
+from core.access import Role, operator
 from core.ledger import LedgerEntry
+from core.sellers import seller_named
 from dnc.gate import Gate
+from dnc.holds import report_objection
 from dnc.models import Check
 from tests.api.calling import Ringklar
 from tests.api.forms import is_in, send, sign_in, token_of
@@ -215,6 +217,32 @@ def test_a_user_of_one_seller_reaches_nothing_of_another(client: FlaskClient, ap
     everywhere = app.test_client()
     sign_in(everywhere, "every_seller")
     assert "Hemtävlingen" in send(everywhere, "/customer-service", number=OF_OTHER_SELLER).text
+
+
+def test_the_number_of_tasks_is_that_of_all_that_wait_also_where_there_are_more_than_are_shown(
+    client: FlaskClient, seeded: Seeded
+) -> None:
+    service = seeded.service
+    with service.store.writing() as session:
+        seller = seller_named(session, "norrsken").id
+        for last in range(605, 700):
+            for _time in range(2):
+                report_objection(
+                    session,
+                    operator("test"),
+                    service.keyring,
+                    number=46701740000 + last,
+                    seller_id=seller,
+                    note="",
+                    now=service.clock.now(),
+                )
+    sign_in(client, "customer_service")
+
+    text = client.get("/customer-service").text
+
+    assert "Uppgifter <small>190</small>" in text
+    assert text.count('/opt-out" hx-post') == 100
+    assert "De äldsta 100 visas." in text
 
 
 def test_a_text_too_long_for_a_number_is_refused_whole_and_never_cut_to_one(
