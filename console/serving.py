@@ -147,10 +147,10 @@ def _text(name: str, longest: int) -> str:
     return request.form.get(name, "").strip()[:longest]
 
 
-def _typed() -> dict[str, str]:
-    """Return what was written in the form and where it was sent, to be shown again after a refusal."""
+def _typed() -> dict[str, object]:
+    """Return what was written and ticked in the form and where it was sent, to be shown again after a refusal."""
     written = {name: text[:LONGEST_TEXT] for name, text in request.form.items() if name != "csrf_token"}
-    return {**written, "action": request.path}
+    return {**written, "channels": request.form.getlist("channel"), "action": request.path}
 
 
 def _answer(parts: Parts, right: Right, change: Change | None) -> Response:
@@ -161,7 +161,7 @@ def _answer(parts: Parts, right: Right, change: Change | None) -> Response:
     if not isinstance(number, Number):
         return _page(parts, HTTPStatus.UNPROCESSABLE_ENTITY, problem=number_fault(number), typed=_typed())
     notice, problem, status = None, None, HTTPStatus.OK
-    typed: dict[str, str] = {}
+    typed: dict[str, object] = {}
     if change is not None:
         try:
             with store.writing() as session:

@@ -1,5 +1,6 @@
 """Moments in the console's forms: one that no database keeps is refused in words, and the no can be sent again."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,3 +118,15 @@ def test_a_release_with_an_impossible_moment_is_refused_in_words(seeded: Seeded,
 
 def test_a_number_that_cannot_be_read_stands_in_its_field_to_be_mended(client: FlaskClient) -> None:
     assert 'value="070-17"' in send(client, "/customer-service", number="070-17").text
+
+
+def test_a_refused_opt_out_keeps_which_calls_it_was_for(client: FlaskClient) -> None:
+    """Sent again with a mended moment it must not be for calls that the person did not speak of."""
+    form = {"number": FROM_PARTNER, "seller": "norrsken", "via": "phone", "received_at": "2300-01-01T00:00"}
+
+    one = send(client, "/customer-service/opt-outs", **form, channel="automated_voice").text
+    none = send(client, "/customer-service/opt-outs", **form).text
+    fresh = send(client, "/customer-service", number=FROM_PARTNER).text
+
+    boxes = [re.findall(r'name="channel" value="(\w+)" checked', text) for text in (one, none, fresh)]
+    assert boxes == [["automated_voice"], [], ["voice", "automated_voice"]]
