@@ -28,6 +28,7 @@ from jobs.models import LeaderLease
 LEASE_NAME = "jobs"
 LEADER_LOCK = 0x52494E47_4A4F42  # PostgreSQL advisory lock of the leader's session
 LEASE = timedelta(seconds=15)
+LONGEST_LEASE = 2 * LEASE
 
 _log = logging.getLogger(__name__)
 
@@ -160,7 +161,9 @@ class Election:
         try:
             with self._store.writing() as session:
                 lease = session.scalar(select(LeaderLease).where(LeaderLease.name == LEASE_NAME))
-                if lease is not None and lease.expires_at > self._clock.now():
+                now = self._clock.now()
+                # One that ends later than any lease begun now was written by a clock that has been put back.
+                if lease is not None and now < lease.expires_at <= now + LONGEST_LEASE:
                     return None
                 return self._next_epoch(session.connection())
         except ServiceError:

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from jobs.leader import Election, Leadership
-from jobs.models import JobRun
+from core.clock import SystemClock
+from jobs.leader import LEASE_NAME, Election, Leadership
+from jobs.models import JobRun, LeaderLease
 from jobs.run import run_due, run_once
 from jobs.schedule import enqueue
 from jobs.tasks import Task, tasks_for
@@ -189,3 +190,19 @@ def test_what_a_dead_leader_enqueued_is_run_by_the_next_and_what_it_had_begun_is
         )
     assert found["ledger.checkpoint"] == "abandoned"
     assert found["sweep"] == "0 files, 0 runs"
+
+
+def test_a_lease_of_a_clock_that_has_been_put_back_keeps_nobody_from_leading(service: Service) -> None:
+    """Its holder was killed, so it is not written anew; else nobody led until the clock had caught up with it."""
+    ends = SystemClock().now() + timedelta(days=1)
+    with service.store.writing() as session:
+        session.add(LeaderLease(name=LEASE_NAME, holder="killed", epoch=7, expires_at=ends))
+    election = Election(service.store, service.settings.database_url)
+
+    term = election.campaign()
+
+    assert term is not None
+    assert term.store.epoch == 8
+    assert Election(service.store, service.settings.database_url).campaign() is None
+    term.resign()
+    election.close()
