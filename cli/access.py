@@ -57,7 +57,7 @@ def user() -> None:
 def add(name: str, role: str, seller: str | None, password_stdin: bool, as_json: bool) -> None:
     """Make a user called NAME."""
     if password_stdin:
-        password = sys.stdin.readline().rstrip("\n")
+        password = sys.stdin.buffer.readline().rstrip(b"\n").decode("utf-8", "surrogateescape")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     with service() as built, built.store.writing() as session:

@@ -10,7 +10,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from core.access import Caller, Role, User, WebSession, password_fits, secret_hash
+from core.access import (
+    LONGEST_PASSWORD,
+    NAME_LENGTH,
+    Caller,
+    Role,
+    User,
+    WebSession,
+    password_fits,
+    secret_hash,
+)
 from core.errors import Overloaded
 from core.ledger import Event, put_on_record
 from core.store import Store
@@ -26,8 +35,6 @@ SEEN_STEP = timedelta(minutes=1)
 AT_ONCE = 2
 """How many passwords are tried at one time: each takes much memory, and checks must not wait for them."""
 PATIENCE_SECONDS = 10.0
-LONGEST_PASSWORD = 1_000
-NAME_LENGTH = 100
 
 _trying = threading.BoundedSemaphore(AT_ONCE)
 

@@ -19,13 +19,14 @@ from core.database import Base, any_of
 from core.errors import Forbidden, InvalidInput, NotFound
 from core.ids import new_id
 from core.ledger import Event, put_on_record
-from core.naming import insert_named
+from core.naming import check_name, insert_named
 from core.prepared import Prepared
 from core.standing import standing
 
 KEY_PREFIX = "rk_"
 Rows = Callable[[Prepared, dict[str, object]], list[tuple[Any, ...]]]
-PASSWORD_LENGTH = 12
+NAME_LENGTH = 100
+PASSWORD_LENGTH, LONGEST_PASSWORD = 12, 1_000
 KEYS: BindParameter[Any] = bindparam("keys")
 """The ids of keys asked about; its value comes from ``core.database.any_of_value``."""
 
@@ -168,7 +169,7 @@ class ApiKey(Base):
     __tablename__ = "api_keys"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    name: Mapped[str] = mapped_column(String(100), unique=True)
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH), unique=True)
     role: Mapped[str] = mapped_column(String(20))
     seller_id: Mapped[str | None] = mapped_column(ForeignKey("sellers.id"))
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
@@ -182,7 +183,7 @@ class User(Base):
     __tablename__ = "users"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    name: Mapped[str] = mapped_column(String(100), unique=True)
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH), unique=True)
     role: Mapped[str] = mapped_column(String(20))
     seller_id: Mapped[str | None] = mapped_column(ForeignKey("sellers.id"))
     password_hash: Mapped[str] = mapped_column(String(200))
@@ -213,17 +214,16 @@ def create_key(session: Session, caller: Caller, *, name: str, role: Role, selle
     """Return a new API key in clear, the only time it can be read.
 
     Raises:
-        InvalidInput: the name is empty, or a dialer's key names no seller.
+        InvalidInput: the name is empty or too long, or a dialer's key names no seller.
         AlreadyExists: the name is taken.
     """
-    if not name.strip():
-        raise InvalidInput("a key needs a name")
+    called = check_name(name, NAME_LENGTH, "a key")
     if role is Role.DIALER and seller_id is None:
         raise InvalidInput("a dialer's key belongs to one seller: name it")
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
     key = ApiKey(
         id=new_id(),
-        name=name.strip(),
+        name=called,
         role=role.value,
         seller_id=seller_id,
         key_hash=secret_hash(secret),
@@ -290,18 +290,20 @@ def create_user(
     """Return the new user.
 
     Raises:
-        InvalidInput: the name is empty, the password is shorter than 12 characters, or the role is a machine's.
+        InvalidInput: the name is empty or too long, the password shorter than 12 characters or one that a form cannot
+            send, or the role a machine's.
         AlreadyExists: the name is taken.
     """
-    if not name.strip():
-        raise InvalidInput("a user needs a name")
+    called = check_name(name, NAME_LENGTH, "a user")
     if role is Role.DIALER:
         raise InvalidInput("a dialer is a machine: give it a key")
     if len(password) < PASSWORD_LENGTH:
         raise InvalidInput(f"a password has at least {PASSWORD_LENGTH} characters")
+    if len(password) > LONGEST_PASSWORD or any("\ud800" <= letter <= "\udfff" for letter in password):
+        raise InvalidInput(f"a password has at most {LONGEST_PASSWORD} characters, in UTF-8")
     user = User(
         id=new_id(),
-        name=name.strip(),
+        name=called,
         role=role.value,
         seller_id=seller_id,
         password_hash=_passwords.hash(password),

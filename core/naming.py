@@ -22,6 +22,18 @@ def check_slug(slug: str) -> str:
     raise InvalidInput("a slug has 1 to 60 small letters a-z, digits and inner hyphens")
 
 
+def check_name(name: str, longest: int, thing: str) -> str:
+    """Return ``name`` without space around it, if it may be what ``thing`` is called: SQLite would keep any length.
+
+    Raises:
+        InvalidInput: it is empty, or longer than the column that keeps it.
+    """
+    name = name.strip()
+    if 1 <= len(name) <= longest:
+        return name
+    raise InvalidInput(f"{thing} needs a name, of at most {longest} characters")
+
+
 def insert_named(session: Session, row: Base, taken: str) -> None:
     """Insert ``row``, whose slug or name must be free.
 

@@ -7,10 +7,12 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.access import Caller
 from core.database import Base
-from core.errors import InvalidInput, NotFound
+from core.errors import NotFound
 from core.ids import new_id
 from core.ledger import Event, put_on_record
-from core.naming import check_slug, insert_named
+from core.naming import check_name, check_slug, insert_named
+
+NAME_LENGTH = 200
 
 
 class Seller(Base):
@@ -20,7 +22,7 @@ class Seller(Base):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     slug: Mapped[str] = mapped_column(String(60), unique=True)
-    name: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH))
     created_at: Mapped[datetime]
 
 
@@ -28,12 +30,11 @@ def add_seller(session: Session, caller: Caller, *, slug: str, name: str, now: d
     """Return the new seller.
 
     Raises:
-        InvalidInput: the slug is malformed or the name is empty.
+        InvalidInput: the slug is malformed, or the name empty or too long.
         AlreadyExists: the slug is taken.
     """
-    if not name.strip():
-        raise InvalidInput("a seller needs a name")
-    seller = Seller(id=new_id(), slug=check_slug(slug), name=name.strip(), created_at=now)
+    called = check_name(name, NAME_LENGTH, "a seller")
+    seller = Seller(id=new_id(), slug=check_slug(slug), name=called, created_at=now)
     insert_named(session, seller, f"a seller named {slug} exists already")
     payload = {"slug": slug, "name": seller.name}
     put_on_record(session, Event("seller.added", seller.id, caller.actor, seller.id, payload))

@@ -10,8 +10,10 @@ from core.access import Caller
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
 from core.ledger import Event, put_on_record
-from core.naming import check_slug, insert_named
+from core.naming import check_name, check_slug, insert_named
 from dnc.models import Campaign
+
+NAME_LENGTH = 200
 
 
 def add_campaign(
@@ -36,8 +38,7 @@ def add_campaign(
         InvalidInput: slug, name or product cannot be used.
         AlreadyExists: the slug is taken.
     """
-    if not name.strip():
-        raise InvalidInput("a campaign needs a name")
+    called = check_name(name, NAME_LENGTH, "a campaign")
     sold = product_type(product)
     if sold is None:
         raise InvalidInput("a product has 1 to 60 letters a-z, digits and inner hyphens or underscores")
@@ -45,7 +46,7 @@ def add_campaign(
         id=new_id(),
         slug=check_slug(slug),
         seller_id=seller_id,
-        name=name.strip(),
+        name=called,
         product=sold,
         channel=channel.value,
         opens_weekends=opens_weekends,

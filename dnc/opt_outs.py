@@ -24,7 +24,7 @@ from core.secrets import Keyring
 from dnc.models import OptOut, OptOutRelease, OptOutRepeat
 
 ALL_CHANNELS = frozenset(Channel)
-VIA_LENGTH = 40
+VIA_LENGTH, VERIFIED_BY_LENGTH = 40, 200
 CLOCK_SLACK = timedelta(minutes=5)
 NUMBER_LOCKS, LOCKS = 0x52494E47_000000, 509  # PostgreSQL advisory locks: two adds of one number, one after the other
 
@@ -202,7 +202,8 @@ def release_opt_out(
         Forbidden: the caller may not release opt-outs.
         NotFound: there is no such opt-out, or it is not the caller's seller's.
         AlreadyReleased: it was released before.
-        InvalidInput: how the person was recognised is not said, or the person asked before saying no, or in the future.
+        InvalidInput: how the person was recognised is not said or too long, or the person asked before saying no, or in
+            the future.
     """
     caller.require(Right.RELEASE_OPT_OUT)
     opt_out = session.get(OptOut, opt_out_id)
@@ -210,6 +211,8 @@ def release_opt_out(
         raise NotFound("there is no such opt-out")
     if not verified_by.strip():
         raise InvalidInput("say how it was made sure that the person asked")
+    if len(verified_by.strip()) > VERIFIED_BY_LENGTH:
+        raise InvalidInput(f"say in at most {VERIFIED_BY_LENGTH} characters how it was made sure that the person asked")
     if asked_by_person_at > now + CLOCK_SLACK:
         raise InvalidInput("asked_by_person_at is in the future")
     lock_key(session, _lock_of(opt_out.number))

@@ -32,8 +32,8 @@ class Shell:
     def __init__(self, seeded: Seeded) -> None:
         self.seeded = seeded
 
-    def run(self, *words: str, **environment: str | None) -> Result:
-        return run_command(self.seeded.service.settings, *words, **environment)
+    def run(self, *words: str, stdin: str | bytes | None = None, **environment: str | None) -> Result:
+        return run_command(self.seeded.service.settings, *words, stdin=stdin, **environment)
 
 
 @pytest.fixture
@@ -78,6 +78,39 @@ def test_a_database_that_cannot_be_reached_is_told_as_that(shell: Shell) -> None
     assert done.exit_code == 1
     assert "cannot be reached, or does not let this account in" in done.output
     assert "hidden" not in done.output
+
+
+LONG_NAMES = [
+    ("key", "create", "n" * 101, "--role", "sales"),
+    ("user", "add", "n" * 101, "--role", "sales", "--password-stdin"),
+    ("seller", "add", "annan", "--name", "n" * 201),
+    ("campaign", "add", "annan", "--seller", SELLER, "--product", "electricity", "--name", "n" * 201),
+]
+
+
+@pytest.mark.parametrize("command", LONG_NAMES, ids=lambda command: command[0])
+def test_a_name_longer_than_its_column_is_wrong_usage_on_both_databases(command: tuple[str, ...], shell: Shell) -> None:
+    done = shell.run(*command, stdin="en lång mening är bra\n")
+
+    assert done.exit_code == 2
+    assert f"a {command[0]} needs a name, of at most {len(max(command, key=len)) - 1} characters" in done.output
+
+
+@pytest.mark.parametrize("password", [b"x" * 1_001, "tolv tecken i Latin-1: åäö".encode("latin-1")])
+def test_a_password_that_nobody_could_sign_in_with_is_wrong_usage(password: bytes, shell: Shell) -> None:
+    done = shell.run("user", "add", "disa", "--role", "sales", "--password-stdin", stdin=password + b"\n")
+
+    assert done.exit_code == 2
+    assert "a password has at most 1000 characters, in UTF-8" in done.output
+
+
+def test_how_a_person_was_recognised_fits_its_column_on_both_databases(shell: Shell) -> None:
+    release = ("optout", "release", shell.seeded.opt_out_id, "--asked-at", "2026-11-24T09:00:00Z")
+
+    done = shell.run(*release, "--verified-by", "v" * 201)
+
+    assert done.exit_code == 2
+    assert "in at most 200 characters" in done.output
 
 
 def test_a_word_that_is_no_command_is_wrong_usage() -> None:
