@@ -1,16 +1,28 @@
 """Jobs at the command line: run them until stopped, or once."""
 
+import math
+
 import click
 
 from cli.context import FINDING, answer, json_option, refusals, service
 from jobs.inbox import SETTLE_SECONDS
+
+LONGEST_SETTLE = 24 * 3600
+
+
+def _a_number(_context: click.Context, _option: click.Parameter, seconds: float) -> float:
+    """Return the seconds, unless they are the one float that is within every range."""
+    if math.isnan(seconds):
+        raise click.BadParameter("it is no number")
+    return seconds
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="Run each task that is due once, and leave.")
 @click.option(
     "--settle",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(0, LONGEST_SETTLE),
+    callback=_a_number,
     default=SETTLE_SECONDS,
     show_default=True,
     metavar="SECONDS",

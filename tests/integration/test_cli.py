@@ -113,6 +113,11 @@ def test_how_a_person_was_recognised_fits_its_column_on_both_databases(shell: Sh
     assert "in at most 200 characters" in done.output
 
 
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e300", "-1"])
+def test_a_time_to_stand_still_that_never_passes_is_wrong_usage(seconds: str, shell: Shell) -> None:
+    assert shell.run("jobs", "--once", "--settle", seconds).exit_code == 2
+
+
 def test_a_word_that_is_no_command_is_wrong_usage() -> None:
     assert CliRunner().invoke(main, ["no-such-command"]).exit_code == 2
 
