@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap64
 
+from core.errors import StorageUnavailable
 from dnc.registers.containers import LOW_BITS, NUMBER_BYTES, RUN_BYTES, Kind
 from dnc.registers.headers import (
     BLOCK,
@@ -261,6 +262,7 @@ def write_snapshot(directory: Path, numbers: BitMap64, *, covered: Snapshot | No
 
     Raises:
         ValueError: ``covered`` itself speaks of some numbers only.
+        StorageUnavailable: the folder did not take the write (disk full, no permission, no folder).
     """
     if covered is not None and covered.coverage is not None:
         raise ValueError("a coverage speaks of all numbers")
@@ -274,13 +276,16 @@ def write_snapshot(directory: Path, numbers: BitMap64, *, covered: Snapshot | No
         there = read_snapshot(directory, sha256)
         there.verify()
         return there
-    with unfinished_file(directory) as (file, beside):
-        file.write(header)
-        file.write(payload)
-        file.flush()
-        os.fsync(file.fileno())
-        beside.rename(path)
-        _synchronise(directory)
+    try:
+        with unfinished_file(directory) as (file, beside):
+            file.write(header)
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+            beside.rename(path)
+            _synchronise(directory)
+    except OSError as error:
+        raise StorageUnavailable(f"the folder of registers did not take the write ({error.strerror})") from error
     return read_snapshot(directory, sha256)
 
 

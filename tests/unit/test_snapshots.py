@@ -1,5 +1,7 @@
 """A snapshot is whole or it is not there, and what cannot be read is never an empty register."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 from pyroaring import BitMap64
 
+from core.errors import StorageUnavailable
 from dnc.registers.headers import HeaderUnreadable, read_header
 from dnc.registers.shelf import KEPT, RETRY_SECONDS, RegisterShelf
 from dnc.registers.snapshots import (
@@ -98,6 +101,20 @@ def test_a_spoilt_snapshot_is_unreadable_never_empty(tmp_path: Path, spoil: Call
 def test_a_name_that_is_no_sha256_opens_no_file(tmp_path: Path, name: str) -> None:
     with pytest.raises(SnapshotUnreadable):
         read_snapshot(tmp_path, name)
+
+
+def test_a_folder_that_does_not_take_the_write_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageUnavailable, match="folder of registers did not take the write"):
+        write_snapshot(tmp_path / "file", BitMap64(LISTED))
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageUnavailable, match=os.strerror(errno.ENOSPC)):
+        write_snapshot(tmp_path / "folder", BitMap64(LISTED))
+    assert list((tmp_path / "folder").iterdir()) == []
 
 
 def test_the_sweep_takes_what_a_crash_left_and_spares_what_is_being_written(tmp_path: Path) -> None:
