@@ -6,6 +6,7 @@ where it says that they will phone.
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -40,6 +41,9 @@ _NO_CALLS = frozenset(
     ("sms", "text", "mms", "email", "mail", "epost", "mejl", "letter", "post", "brev", "postal", "push")
 )
 _BETWEEN = re.compile(r"[|,;/+&]|\b(?:och|og|and)\b", re.IGNORECASE)
+_CLEAR_WORDS = re.compile(r"""[\w\s.:'"“”’\[\](){}\u2010\u2011-]*""")
+_AROUND = " \t\r\n\u00a0'\"“”’[](){}"
+_EMPTY_BOX = re.compile(r"[\[(][\s_.:-]*[\])]")
 _HOST_FIRST = re.compile(r"[a-z0-9](?:[a-z0-9-]*\.)+[a-z]{2,}(?::[0-9]+)?(?:[/?#].*)?", re.ASCII | re.IGNORECASE)
 
 
@@ -181,10 +185,17 @@ def read_sellers(text: str) -> tuple[str, ...] | None:
 def read_channels(text: str) -> tuple[Channel, ...] | None:
     """Return the kinds of call that a cell agrees to, sorted; channels that are no call count for nothing.
 
-    None if a word is not known: what was agreed to is then not clear.
+    None if a word is not known, or has a sign that may say no to it (``☐ telefon``, ``telefon ✗``, ``-telefon``): what
+    was agreed to is then not clear.
     """
-    words = [plain_heading(word) for word in _BETWEEN.split(text)]
-    said = [word for word in words if word]
+    written = [word.strip(_AROUND) for word in _BETWEEN.split(unicodedata.normalize("NFC", text))]
+    if _EMPTY_BOX.search(text) or not all(map(_is_clear, written)):
+        return None
+    said = [word for word in map(plain_heading, written) if word]
     if not said or any(word not in _CALLS and word not in _NO_CALLS for word in said):
         return None
     return tuple(sorted({_CALLS[word] for word in said if word in _CALLS}))
+
+
+def _is_clear(word: str) -> bool:
+    return _CLEAR_WORDS.fullmatch(word) is not None and not word.startswith("-") and not word.endswith("-")

@@ -222,6 +222,33 @@ def test_channels_are_known_words_and_an_unknown_word_leaves_a_doubt(
     assert read_channels(text) == channels
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "☐ telefon, ☑ sms",
+            "telefon ☐",
+            "telefon ✗",
+            "telefon ❌ / sms ✅",
+            "[ ] telefon",
+            "( ) telefon",
+            "[_] telefon",
+        ),
+        *("-telefon, +sms", "- telefon", "telefon -", "!telefon", "¬telefon", "telefon?", "~~telefon~~"),
+        *("t\u0336e\u0336l\u0336e\u0336f\u0336o\u0336n\u0336", "telefon\u200b", "telefon <> sms"),
+    ],
+)
+def test_a_channel_with_a_sign_that_may_say_no_to_it_is_not_agreed_to(text: str) -> None:
+    assert read_channels(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ['["telefon","e-post"]', "telefon.", "(telefon)", "Telefon\u00a0", "“telefon”", "E-post; telefon |"]
+)
+def test_signs_that_say_nothing_leave_no_doubt_about_a_channel(text: str) -> None:
+    assert read_channels(text) == (Channel.VOICE,)
+
+
 def test_what_is_taken_here_is_taken_where_consents_are_recorded() -> None:
     assert TEXT_VERSION == consent.grounds.TEXT_VERSION
     assert CONSENT_SKEW == consent.grounds.CLOCK_SKEW
