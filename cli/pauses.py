@@ -11,9 +11,9 @@ def add_pauses(
     group: click.Group,
     what: str,
     *,
-    pause: Callable[..., None],
+    pause: Callable[..., object],
     quarantine: Callable[..., bool],
-    resume: Callable[..., None],
+    resume: Callable[..., object],
     named_by: str = "slug",
 ) -> None:
     """Give ``group`` the commands, each of which calls its verb for the ``what`` that ``named_by`` names."""

@@ -38,8 +38,8 @@ def resume_supplier(session: Session, caller: Caller, *, slug: str, now: datetim
     _resume(session, caller, for_every_seller(session, caller, slug), None, now)
 
 
-def pause_source(session: Session, caller: Caller, *, slug: str, reason: str, now: datetime) -> None:
-    """Deny every lead of the source from the next check on; if paused, note a new reason.
+def pause_source(session: Session, caller: Caller, *, slug: str, reason: str, now: datetime) -> bool:
+    """Deny every lead of the source from the next check on; if paused, note a new reason. Return whether that is new.
 
     Raises:
         InvalidInput: no reason is given, or a very long one.
@@ -47,7 +47,7 @@ def pause_source(session: Session, caller: Caller, *, slug: str, reason: str, no
     """
     caller.require(Right.PAUSE_SOURCES)
     source = source_of(session, caller, slug)
-    pause(session, caller, source, source.seller_id, reason, now)
+    return pause(session, caller, source, source.seller_id, reason, now)
 
 
 def resume_source(session: Session, caller: Caller, *, slug: str, now: datetime) -> None:
@@ -104,8 +104,8 @@ def locked(session: Session, thing: Pausable) -> None:
     session.refresh(thing, MARKS, with_for_update=True)
 
 
-def pause(session: Session, caller: Caller, thing: Pausable, seller_id: str | None, reason: str, now: datetime) -> None:
-    """Pause the thing; if it is paused already, note the new reason.
+def pause(session: Session, caller: Caller, thing: Pausable, seller_id: str | None, reason: str, now: datetime) -> bool:
+    """Pause the thing; if it is paused already, note the new reason. Return whether it was not paused.
 
     Raises:
         InvalidInput: no reason is given, or a very long one.
@@ -116,12 +116,13 @@ def pause(session: Session, caller: Caller, thing: Pausable, seller_id: str | No
     locked(session, thing)
     if thing.paused_at is not None:
         add_reason(session, caller, thing, seller_id, reason)
-        return
+        return False
     thing.paused_at, thing.paused_reason = now, reason
     keep_mark(session, caller, thing, PAUSED, reason, now)
     session.flush()
     payload = {"reason": reason, "recorded_at": utc(now)}
     put_on_record(session, Event(f"{kind_of(thing)}.paused", thing.id, caller.actor, seller_id, payload))
+    return True
 
 
 def keep_mark(session: Session, caller: Caller, thing: Pausable, became: str, reason: str, now: datetime) -> None:

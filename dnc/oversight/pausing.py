@@ -88,7 +88,8 @@ def oversee(store: Store, now: datetime) -> list[Paused]:
             if stands[source.no].paused or stands[source.no].resumed_at != source.resumed_at:
                 continue  # somebody saw to it meanwhile
             reason = f"oversight ({policy.version}): " + "; ".join(one.reason for one in against)
-            pause_source(session, ACTOR, slug=source.slug, reason=reason, now=now)
+            if not pause_source(session, ACTOR, slug=source.slug, reason=reason, now=now):
+                continue  # another process did, since we looked
             payload = {
                 "policy": policy.version,
                 "since": (now - policy.period).isoformat(),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any  # the arguments of a function that is watched
 
 import pytest
 from sqlalchemy import select
@@ -19,11 +20,13 @@ from dnc.oversight.league import Figure
 from dnc.oversight.pausing import oversee
 from dnc.oversight.policy import OVERSIGHT_2026_1
 from dnc.oversight.standings import League, Standing, league
+from leads.deliveries import SourceStanding, source_standings
 from leads.models import Source
 from leads.pauses import pause_source, resume_source
 from tests.overseen import FIRST, NOBODYS, NOW, OPERATOR, Overseen, id_at, overseen_store
 
 DAY = timedelta(days=1)
+LOOK = "dnc.oversight.pausing.source_standings"
 
 
 @pytest.fixture
@@ -246,6 +249,28 @@ def test_overseeing_again_changes_nothing(overseen: Overseen) -> None:
     assert overseen_now(overseen) == []
     with overseen.store.reading() as session:
         kinds = session.scalars(select(LedgerEntry.kind).where(LedgerEntry.subject == _id(session, "tavling"))).all()
+    assert [kind for kind in kinds if kind != "source.added"] == ["source.paused", "oversight.paused"]
+
+
+def test_two_processes_that_oversee_at_once_put_a_pause_on_record_once(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with overseen_store(postgres_url, tmp_path) as overseen:
+        overseen.deliver("tavling", numbers(100), rejected=100)
+        others: list[str] = []
+
+        def look_just_before_another(*given: Any) -> list[SourceStanding]:
+            found = source_standings(*given)
+            monkeypatch.setattr(LOOK, source_standings)
+            others.extend(overseen_now(overseen))
+            return found
+
+        monkeypatch.setattr(LOOK, look_just_before_another)
+
+        assert (overseen_now(overseen), others) == ([], ["tavling"])
+        with overseen.store.reading() as session:
+            of_source = LedgerEntry.subject == _id(session, "tavling")
+            kinds = session.scalars(select(LedgerEntry.kind).where(of_source)).all()
     assert [kind for kind in kinds if kind != "source.added"] == ["source.paused", "oversight.paused"]
 
 
