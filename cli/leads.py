@@ -142,7 +142,7 @@ def write_rejects(lead_file_id: str, out: Path) -> None:
     with service() as built, built.store.reading() as session:
         lead_file_report(session, caller(), lead_file_id)
         with os.fdopen(made(out, os.O_TRUNC), "wb") as file:
-            _, count = rejects_of(session, caller(), lead_file_id, file)
+            _, count = rejects_of(session, built.lead_files, caller(), lead_file_id, file)
     click.echo(f"{count} rows in {out}")
 
 

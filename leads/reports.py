@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import BinaryIO
@@ -263,10 +263,10 @@ def _reach(mapping: Mapping[str, str]) -> int:
     return max(int(place[1:]) for place in mapping.values() if place)
 
 
-def rejects_of(session: Session, caller: Caller, lead_file_id: str, file: BinaryIO) -> tuple[str, int]:
+def rejects_of(session: Session, shelf: Shelf, caller: Caller, lead_file_id: str, file: BinaryIO) -> tuple[str, int]:
     """Write the rows that did not become leads to ``file`` in the file's original form, each with its reasons added.
 
-    Return a name for it and how many rows it holds.
+    Return a name for it and how many rows it holds. A workbook is put together beside the kept files.
 
     Raises:
         NotFound: there is no such file for this caller.
@@ -289,12 +289,14 @@ def rejects_of(session: Session, caller: Caller, lead_file_id: str, file: Binary
             yield row_no, [*cells, *[""] * (width - len(cells))], reasons.split(",")
 
     form = FileFormat(lead_file.format)
-    write_rejects(
-        file,
-        format=form.value,
-        headings=json.loads(lead_file.headings) if lead_file.headings else [],
-        delimiter=lead_file.delimiter or ",",
-        encoding=lead_file.encoding or "utf-8",
-        rows=rows(),
-    )
+    with shelf.temporary_folder() if form is FileFormat.XLSX else nullcontext() as spool_dir:
+        write_rejects(
+            file,
+            format=form.value,
+            headings=json.loads(lead_file.headings) if lead_file.headings else [],
+            delimiter=lead_file.delimiter or ",",
+            encoding=lead_file.encoding or "utf-8",
+            rows=rows(),
+            spool_dir=spool_dir,
+        )
     return f"rejects-{lead_file.id}.{form.value}", count

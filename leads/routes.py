@@ -186,7 +186,7 @@ def lead_files_api(
         """Download the rows that did not become leads, in the form they came in, each with its reasons added."""
         file = shelf.temporary_file()
         try:
-            name, _ = rejects_of(session, caller, lead_file_id, file)
+            name, _ = rejects_of(session, shelf, caller, lead_file_id, file)
         except BaseException:
             file.close()
             raise

@@ -12,6 +12,7 @@ import io
 import os
 import re
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -85,6 +86,18 @@ class Shelf:
         with _disk_faults():
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             return tempfile.TemporaryFile(dir=self._directory)
+
+    @contextmanager
+    def temporary_folder(self) -> Iterator[Path]:
+        """Give a folder beside the kept files, for whoever needs names; it is gone when the block ends, or swept."""
+        folder = self._directory / f"{UNFINISHED}{secrets.token_hex(8)}"
+        with _disk_faults():
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def located(self, place: str) -> tuple[Path, bytes, str]:
         """Return folder, key and place: what another process of ours needs to open a kept file."""
@@ -170,8 +183,9 @@ class Shelf:
         swept = 0
         for path in self._directory.glob(f"{UNFINISHED}*"):
             with suppress(FileNotFoundError):  # finished, or swept by another process, meanwhile
-                if path.stat().st_mtime < (now - STALE_AFTER).timestamp():
-                    path.unlink()
+                written_at = max(one.stat().st_mtime for one in (path, *path.glob("*")))
+                if written_at < (now - STALE_AFTER).timestamp():
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
                     swept += 1
         return swept
 

@@ -6,10 +6,11 @@ import io
 import json
 import os
 import random
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO  # Any: the arguments of a function that is watched
 
 import pytest
 from click.testing import CliRunner
@@ -204,7 +205,7 @@ def test_what_was_refused_of_a_file_without_headings_can_be_sent_again_as_it_was
     tried, report = deliver(store, path, how=how, dry_run=True), deliver(store, path, how=how)
 
     with store.reading() as session, again.open("wb") as file:
-        assert rejects_of(session, OPERATOR, report.id or "", file)[1] == 3
+        assert rejects_of(session, shelf_beside(store, path), OPERATOR, report.id or "", file)[1] == 3
 
     assert again.read_text("utf-8").splitlines() == [
         '"""x";;unreadable',
@@ -213,6 +214,32 @@ def test_what_was_refused_of_a_file_without_headings_can_be_sent_again_as_it_was
     ]
     assert deliver(store, again, how=how).rows == 3
     assert (list(tried.unread), tried.mapping) == (list(report.unread), report.mapping)
+
+
+def test_what_was_refused_of_a_workbook_is_put_together_beside_the_kept_files_and_nowhere_else(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, elsewhere = tmp_path / "leads.xlsx", tmp_path / "elsewhere"
+    path.write_bytes(sheet([["Telefon", "Namn"], ["hemligt", "Cia"]]))
+    report = deliver(store, path)
+    shelf, made = shelf_beside(store, path), list[Path]()
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    make = tempfile.mkstemp
+
+    def watched(*given: Any, **named: Any) -> tuple[int, str]:
+        descriptor, name = make(*given, **named)
+        made.append(Path(name))
+        return descriptor, name
+
+    monkeypatch.setattr(tempfile, "mkstemp", watched)
+
+    with store.reading() as session:
+        assert rejects_of(session, shelf, OPERATOR, report.id or "", io.BytesIO())[1] == 1
+
+    assert made
+    assert {one.parent.parent for one in made} == {shelf.directory}
+    assert {one.name for one in shelf.directory.iterdir()} == {f"{report.sha256}.kept"}
 
 
 def test_the_suppliers_saved_mapping_is_used_and_a_given_one_goes_before_it(store: Store, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import random
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -276,3 +277,19 @@ def test_what_a_killed_process_left_is_swept_and_work_that_goes_on_is_not(shelf:
     assert shelf.sweep_unfinished(now) == 1
     assert {path.name for path in folder.iterdir()} == {f"{place}.kept", ".unfinished-going-on"}
     assert shelf.places() == {place}
+
+
+def test_a_temporary_folder_is_gone_when_its_work_ends_or_an_hour_after_it_was_killed(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    with shelf.temporary_folder() as folder:
+        (folder / "part").write_bytes(b"a person")
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert shelf.sweep_unfinished(now) == 0
+        assert shelf.sweep_unfinished(now + timedelta(hours=2)) == 1
+        assert not folder.exists()
+    with suppress(ValueError), shelf.temporary_folder() as folder:
+        (folder / "part").write_bytes(b"a person")
+        raise ValueError
+    assert list((tmp_path / "kept").iterdir()) == []
