@@ -5,10 +5,11 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from leads.errors import UnclearHeadings
 from leads.identities import HIDDEN, without_identities, without_slipped_identities
-from leads.synonyms import OTHER_IDENTITIES
+from leads.synonyms import IDENTITY_IN_HEADINGS, OTHER_IDENTITIES, OTHERS_IN_HEADINGS
 from leads.synonyms import SYNONYMS as FIELD_WORDS
 
 
@@ -78,19 +79,27 @@ class Columns:
         """Return the cells of a row as they may be kept: personal identity numbers are hidden.
 
         A row whose cells cannot be told apart has everything of their shape hidden, any other what slipped into a
-        column of something else.
+        column of something else. A birth date is often filled in with the whole number, so one is hidden there too.
         """
         places = self.identity_places
         if not places:
-            return list(cells)
+            born = self.places.get(Field.BIRTH_DATE)
+            if born is None or not self._told_apart(cells):
+                return list(cells)
+            return [without_identities(cell) if place == born else cell for place, cell in enumerate(cells)]
         if not self._told_apart(cells):
             return [self._without_identities(cell) for cell in cells]
         hidden = {place for place in places if cells[place].strip()}
-        return [HIDDEN if place in hidden else without_slipped_identities(cell) for place, cell in enumerate(cells)]
+        blanked = [HIDDEN if place in hidden else without_slipped_identities(cell) for place, cell in enumerate(cells)]
+        if (born := self.places.get(Field.BIRTH_DATE)) is not None:
+            blanked[born] = without_identities(blanked[born])
+        return blanked
 
     def blanked_text(self, text: str, cells: Sequence[str]) -> str:
         """Return a row as it stands in the file, ``cells`` being the same row's, with what ``blanked`` hides hidden."""
-        places = self.identity_places
+        places, born = self.identity_places, self.places.get(Field.BIRTH_DATE)
+        if born is not None and self._told_apart(cells) and (cell := cells[born].strip()):
+            text = text.replace(cell, without_identities(cell))
         if not places:
             return text
         if not self._told_apart(cells):
@@ -122,13 +131,17 @@ def field_named(heading: str) -> Field | None:
     return SYNONYMS.get(plain_heading(heading))
 
 
+@lru_cache(maxsize=1024)
 def names_identity(heading: str) -> bool:
     """Return whether personal identity numbers stand under a heading, of this country or of another."""
-    return field_named(heading) is Field.IDENTITY or _is_of_others(heading)
+    is_swedish = any(word in plain_heading(heading) for word in IDENTITY_IN_HEADINGS)
+    return is_swedish or field_named(heading) is Field.IDENTITY or _is_of_others(heading)
 
 
+@lru_cache(maxsize=1024)
 def _is_of_others(heading: str) -> bool:
-    return plain_heading(heading) in OTHER_IDENTITIES
+    plain = plain_heading(heading)
+    return plain in OTHER_IDENTITIES or any(word in plain for word in OTHERS_IN_HEADINGS)
 
 
 def read_headings(cells: Sequence[str], mapping: Mapping[str, str] | None = None) -> Columns:

@@ -17,7 +17,7 @@ from pyroaring import BitMap64
 from core.clock import to_microseconds
 from leads.clean_lines import LEADS, CleanLines
 from leads.csv_rows import take_row
-from leads.headings import MAX_COLUMNS, Columns
+from leads.headings import MAX_COLUMNS, Columns, Field
 from leads.lines import LINE_LIMIT, Block, LineBlocks
 from leads.merkle import Frontier, hashes_in, text_hashes
 from leads.packed_rows import BETWEEN_CELLS, ROWS, PackedRows, packed
@@ -177,7 +177,7 @@ class Segmenter:
         self._columns = columns
         self._width = len(columns.headings)
         self._delimiter = delimiter
-        self._has_identities = bool(columns.identity_places)
+        self._may_have_identities = bool(columns.identity_places) or Field.BIRTH_DATE in columns.places
         self._settler = Settler(columns, received_at, identity=identity)
         self._clean = CleanLines(columns, delimiter, self._settler, received_at, retention)
         self._clean_cells = CleanLines(columns, BETWEEN_CELLS, self._settler, received_at, retention)
@@ -352,7 +352,7 @@ class Segmenter:
         return RepeatedRow(row_no, self._kept(rows.row(row_no)), number, birth_date)
 
     def _kept(self, row: RawRow) -> str:
-        blanked = self._columns.blanked(row.cells) if self._has_identities else row.cells
+        blanked = self._columns.blanked(row.cells) if self._may_have_identities else row.cells
         return RawRow(row.row_no, blanked).cells_text
 
 

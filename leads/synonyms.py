@@ -57,3 +57,7 @@ OTHER_IDENTITIES = frozenset(
     ("fodselsnummer", "fodselsnr", "fnr", "dnummer", "cpr", "cprnr", "cprnummer", "henkilotunnus", "hetu", "kennitala")
 )
 """Personal identity numbers of other countries: no field is read from them, and their cells are hidden."""
+
+IDENTITY_IN_HEADINGS = ("personnummer", "personnr", "persnr", "samordningsn", "personalidentity")
+OTHERS_IN_HEADINGS = ("fodselsnummer", "fodselsnr", "cprnummer", "cprnr", "henkilotunnus", "kennitala")
+"""Words that tell of such numbers anywhere in a heading: under “Personnummer (12 siffror)” nothing is kept in clear."""

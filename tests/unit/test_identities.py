@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from core.secrets import keyring
-from leads.headings import read_headings
+from leads.headings import Field, read_headings
 from leads.identities import (
     HIDDEN,
     Identity,
@@ -190,6 +190,33 @@ def test_a_column_of_personal_identity_numbers_is_hidden_in_what_is_kept_of_a_ro
     assert columns.blanked(cells) == ["070-174 06 05", "[personnummer]", "Anna", "[personnummer]"]
     assert columns.blanked_text(";".join(cells), cells) == "070-174 06 05;[personnummer];Anna;[personnummer]"
     assert columns.blanked(["070-174 06 05", "", "Anna", " "]) == ["070-174 06 05", "", "Anna", " "]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *("Personnummer (12 siffror)", "Kundens personnr", "Född/personnummer", "Person- och samordningsnummer"),
+        *("Fødselsnummer (11 siffer)", "CPR-nummer, kunde"),
+    ],
+)
+def test_a_heading_that_speaks_of_such_numbers_among_other_words_hides_its_cells(heading: str) -> None:
+    columns = read_headings(["Tel", heading])
+
+    assert Field.IDENTITY not in columns.places
+    assert columns.blanked(["070-174 06 05", "19900602-2397"]) == ["070-174 06 05", "[personnummer]"]
+
+
+@pytest.mark.parametrize("others", [[], ["Personnr"]])
+@pytest.mark.parametrize("written", ["19900602-2397", "900602-2397", "9006022397", "199006022398", "19900602–2397"])
+def test_a_whole_number_in_the_place_of_a_birth_date_is_hidden(written: str, others: list[str]) -> None:
+    columns = read_headings(["Tel", "Födelsedatum", *others])
+    none = [""] * len(others)
+    cells = ["070-174 06 05", written, *none]
+
+    assert columns.blanked(cells) == ["070-174 06 05", "[personnummer]", *none]
+    assert columns.blanked_text(";".join(cells), cells) == ";".join(columns.blanked(cells))
+    for born in ("1990-06-02", "19900602", "2.6.1990", "1990-06-02 10:30", "1990-06-02T00:00:00", "900602", "x"):
+        assert columns.blanked(["9006022397", born, *none])[1] == born
 
 
 def test_a_row_whose_cells_cannot_be_told_apart_loses_all_that_looks_like_one() -> None:
