@@ -25,7 +25,9 @@ from core.sellers import Seller
 from core.store import Store
 from leads.batches import Batch, CellsNeeded, Delivery, Overtaken, write_batch
 from leads.encodings import EncodingFinder
+from leads.errors import LeadFileChanged
 from leads.intake import (
+    NUMBERING,
     DeliveryTerms,
     HowToRead,
     enter,
@@ -151,6 +153,10 @@ def _received(
         raise
     mapping = how.mapping if how is not None else None
     lead_file = enter(store, caller, source, received, layout, file_name, terms, mapping)
+    if not shelf.holds(received.place):  # refused for another source meanwhile, and forgotten: from now on it is known
+        with plain.open() as file:
+            if receive(shelf, file).sha256 != received.sha256:
+                raise LeadFileChanged("import it again once it is complete")
     with store.reading() as session:
         report = report_of(session, lead_file, source, repeated=False, dry_run=False, warnings=layout.warnings)
     return report, layout.workbook
@@ -229,8 +235,12 @@ def _read(
 
 
 def _forget_unless_known(store: Store, shelf: Shelf, place: str) -> None:
-    """Take a file that cannot be read off the shelf, unless another source has delivered the same."""
-    with store.reading() as session:
+    """Take a file that cannot be read off the shelf, unless another source has delivered the same.
+
+    Nobody enters a lead file meanwhile; who has received the same one and enters it later keeps it once more.
+    """
+    with store.writing() as session:
+        lock_key(session, NUMBERING)
         if session.scalar(select(LeadFile.id).where(LeadFile.sha256 == place).limit(1)) is None:
             shelf.remove(place)
 

@@ -174,6 +174,10 @@ class Shelf:
                 return True
         return False
 
+    def holds(self, place: str) -> bool:
+        """Return whether a file lies at ``place``, sound or not."""
+        return self._path(place).exists()
+
     def places(self) -> frozenset[str]:
         """Return the places at which a file lies."""
         return frozenset(path.stem for path in self._directory.glob(f"*{SUFFIX}") if _PLACE.fullmatch(path.stem))

@@ -23,7 +23,8 @@ from core.errors import InvalidInput, StorageUnavailable
 from core.store import Store
 from leads.errors import UnclearHeadings, UnreadableLeadFile
 from leads.identities import identity_index, open_identity
-from leads.intake import DeliveryTerms, HowToRead
+from leads.intake import DeliveryTerms, HowToRead, layout_for
+from leads.layouts import Layout
 from leads.mappings import SAVED, LeadMapping, save_mapping
 from leads.models import Lead, LeadIdentity, LeadRow, Source
 from leads.reports import rejects_of
@@ -397,6 +398,30 @@ def test_a_delivery_that_cannot_be_read_is_refused_and_leaves_nothing(store: Sto
 
     assert table_counts(store) == before
     assert shelf_beside(store, path).places() == frozenset()
+
+
+@pytest.mark.parametrize("content", [text(), sheet([HEADINGS, *ROWS])], ids=["csv", "xlsx"])
+def test_what_another_source_is_refused_meanwhile_stays_kept_for_who_delivers_it_too(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    path = tmp_path / "leads"
+    path.write_bytes(content)
+    refused = []
+
+    def look_just_before_another_is_refused(*given: Any, **named: Any) -> Layout:
+        layout = layout_for(*given, **named)
+        monkeypatch.setattr("leads.importer.layout_for", layout_for)
+        with pytest.raises(UnclearHeadings) as found:
+            deliver(store, path, "enkat", how=HowToRead(mapping={"number": "Fax"}))
+        refused.append(found.value)
+        return layout
+
+    monkeypatch.setattr("leads.importer.layout_for", look_just_before_another_is_refused)
+    report = deliver(store, path)
+
+    assert refused
+    with shelf_beside(store, path).open(report.sha256) as kept:
+        assert kept.read() == content
 
 
 @pytest.mark.parametrize("form", [gzip.compress, lambda content: zipped({"a.csv": content})])
