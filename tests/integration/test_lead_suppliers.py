@@ -186,7 +186,7 @@ def test_a_source_of_another_seller_or_of_nobody_is_not_added(store: Store) -> N
                 new_source(store, role(name))
 
 
-Act = Callable[[Session, Caller, str], None]
+Act = Callable[[Session, Caller, str], object]
 
 
 def _pauses(file_id: str) -> dict[str, tuple[Act, Act]]:
