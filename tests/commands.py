@@ -17,8 +17,6 @@ def environment_of(settings: Settings) -> dict[str, str]:
     }
 
 
-def run_command(
-    settings: Settings, *words: str, stdin: str | bytes | None = None, **environment: str | None
-) -> Result:
+def run_command(settings: Settings, *words: str, stdin: str | bytes | None = None, **environment: str | None) -> Result:
     """Return what the command made of the words."""
     return CliRunner().invoke(main, list(words), input=stdin, env={**environment_of(settings), **environment})
