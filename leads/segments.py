@@ -19,7 +19,7 @@ from leads.clean_lines import LEADS, CleanLines
 from leads.csv_rows import take_row
 from leads.headings import MAX_COLUMNS, Columns, Field
 from leads.lines import LINE_LIMIT, Block, LineBlocks
-from leads.merkle import Frontier, hashes_in, text_hashes
+from leads.merkle import Frontier, text_hashes
 from leads.packed_rows import BETWEEN_CELLS, ROWS, PackedRows, packed
 from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details
 from leads.terms import RowState
@@ -131,7 +131,7 @@ class GrowingTree:
 
     def grown(self, segment: Segment) -> Segment:
         """Return the next segment, with the tree up to its end."""
-        self._frontier.append_hashes(hashes_in(segment.leaves))
+        self._frontier.append_joined(segment.leaves)
         return replace(segment, mark=segment.mark._replace(frontier=self._frontier.to_text()), leaves=b"")
 
 

@@ -39,12 +39,15 @@ def hashed(size: int) -> list[bytes]:
     return leaf_hashes(b"row %d" % row for row in range(size))
 
 
-@given(size=sizes, cuts=cuts)
-def test_however_it_is_cut_and_laid_aside_the_tree_is_the_same(size: int, cuts: list[int]) -> None:
+@given(size=sizes, cuts=cuts, joined=st.lists(st.booleans(), min_size=9, max_size=9))
+def test_however_it_is_cut_and_laid_aside_the_tree_is_the_same(size: int, cuts: list[int], joined: list[bool]) -> None:
     hashes, places = hashed(size), sorted({0, size, *(cut for cut in cuts if cut < size)})
     frontier = Frontier()
-    for start, end in pairwise(places):
-        frontier.append_hashes(hashes[start:end])
+    for (start, end), is_joined in zip(pairwise(places), joined, strict=False):
+        if is_joined:
+            frontier.append_joined(b"".join(hashes[start:end]))
+        else:
+            frontier.append_hashes(hashes[start:end])
         frontier = Frontier.from_text(frontier.to_text())
 
     assert frontier.size == size
