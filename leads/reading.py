@@ -35,8 +35,8 @@ from leads.workbook_beside import WorkbookBeside
 
 BESIDE_FROM = 4 << 20
 """Bytes of a file from which on a process beside is worth its start."""
-BATCH_ROWS = 80_000
-"""Rows in a transaction, if there are more: in SQLite nobody else writes while it lasts, about half a second."""
+BATCH_ROWS = 60_000
+"""Rows in a transaction, if there are more: in SQLite nobody else writes while it lasts, some third of a second."""
 _ONE_CORE = {"POLARS_MAX_THREADS": "1"}
 """The process beside has one core to itself; the other is the writer's."""
 _HELD_MEMORY = {
