@@ -34,6 +34,8 @@ from leads.suppliers import source_of
 from leads.terms import FileState
 
 JOBS = operator("jobs")
+FURTHEST_EAST = timezone(timedelta(hours=14))
+"""Where each day begins first."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,10 +44,6 @@ class NotScreened(ServiceError):
     """The lead file has not been screened yet."""
 
     kind, code, title = Kind.NOT_FOUND, "not-screened", "The lead file has not been screened yet"
-
-
-FURTHEST_EAST = timezone(timedelta(hours=14))
-"""Where each day begins first."""
 
 
 class WashVerdict(StrEnum):

@@ -146,8 +146,7 @@ class LeadInbox:
     def _warn_of_lonely(self, source: str, folder: WatchedFolder, now: datetime) -> None:
         """Warn of a file that is named as what lies beside a delivery, and has long lain beside none.
 
-        It is never taken, and may be a delivery with an unlucky name. When it came here is
-        what counts, not its own time.
+        It is never taken, and may be a delivery with an unlucky name. When it came counts, not its own time.
         """
         for suffix in SIDECARS:
             for path in folder.directory.glob(f"[!.]*{suffix}"):

@@ -12,7 +12,6 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import ip_address
-from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from consent.terms import LEAD_FILE, Channel
@@ -141,7 +140,7 @@ def names_seller(evidence: Evidence, *, seller_name: str, seller_slug: str) -> b
 
 
 def _folded(name: str) -> str:
-    return " ".join(normalize("NFC", name).casefold().split())
+    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 
 def read_text_version(text: str) -> str | None:

@@ -81,19 +81,16 @@ class Columns:
         A row whose cells cannot be told apart has everything of their shape hidden, any other what slipped into a
         column of something else. A birth date is often filled in with the whole number, so one is hidden there too.
         """
-        places = self.identity_places
-        if not places:
-            born = self.places.get(Field.BIRTH_DATE)
-            if born is None or not self._told_apart(cells):
-                return list(cells)
-            return [without_identities(cell) if place == born else cell for place, cell in enumerate(cells)]
+        places, born = self.identity_places, self.places.get(Field.BIRTH_DATE)
+        kept = list(cells)
         if not self._told_apart(cells):
-            return [self._without_identities(cell) for cell in cells]
-        hidden = {place for place in places if cells[place].strip()}
-        blanked = [HIDDEN if place in hidden else without_slipped_identities(cell) for place, cell in enumerate(cells)]
-        if (born := self.places.get(Field.BIRTH_DATE)) is not None:
-            blanked[born] = without_identities(blanked[born])
-        return blanked
+            return [self._without_identities(cell) for cell in kept] if places else kept
+        if places:
+            hidden = {place for place in places if cells[place].strip()}
+            kept = [HIDDEN if place in hidden else without_slipped_identities(cell) for place, cell in enumerate(cells)]
+        if born is not None:
+            kept[born] = without_identities(kept[born])
+        return kept
 
     def blanked_text(self, text: str, cells: Sequence[str]) -> str:
         """Return a row as it stands in the file, ``cells`` being the same row's, with what ``blanked`` hides hidden."""

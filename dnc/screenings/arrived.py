@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 from pyroaring import BitMap64
 from sqlalchemy import Connection
 
 from dnc.reasons import ReasonCode
 from dnc.screenings.counts import IN_DOUBT, Tally
-from dnc.screenings.engine import IS_LISTED, NOT_LISTED, Screener
+from dnc.screenings.engine import IS_LISTED, NOT_LISTED, Said, Screener
 from dnc.screenings.numbers import Ints
 from leads.arriving import leads_in_file, numbers_delivered_before
 
@@ -48,7 +47,7 @@ def tally_file(connection: Connection, screener: Screener, file_no: int, watch: 
             if not any(code in IN_DOUBT for code in codes):
                 arrived.looked_up += count
                 arrived.stopped += count if ReasonCode.ON_REGISTER in codes else 0
-        _count_listed(arrived, screener, screened.listed, screened.countries, screened.of_countries)
+        _count_listed(arrived, screener, screened.said)
     return arrived
 
 
@@ -58,24 +57,17 @@ def count_delivered_before(connection: Connection, screener: Screener, lead_file
     for page in numbers_delivered_before(connection, lead_file_id):
         numbers.update([row[0] for row in page])
     if numbers:
-        listed, countries, of_countries = screener.listed(np.array(list(numbers), dtype=np.int64))
-        _count_listed(arrived, screener, listed, countries, of_countries)
+        _count_listed(arrived, screener, screener.said_of(np.array(list(numbers), dtype=np.int64)))
 
 
-def _count_listed(
-    arrived: Arrived,
-    screener: Screener,
-    listed: npt.NDArray[np.int8],
-    countries: Ints,
-    of_countries: list[str | None],
-) -> None:
-    for place, country in enumerate(of_countries):
+def _count_listed(arrived: Arrived, screener: Screener, said: Said) -> None:
+    for place, country in enumerate(said.countries):
         card = screener.registers.get(country or "")
         if card is None:
             continue
-        said = listed[countries == place]
-        arrived.listed[card.register] += int((said == IS_LISTED).sum())
-        arrived.unread[card.register] += int((said < NOT_LISTED).sum())
+        listed = said.listed[said.places == place]
+        arrived.listed[card.register] += int((listed == IS_LISTED).sum())
+        arrived.unread[card.register] += int((listed < NOT_LISTED).sum())
 
 
 def _numbers(connection: Connection, file_no: int) -> Iterator[Ints]:

@@ -48,17 +48,21 @@ def hypothetical_campaign(seller_id: str) -> CampaignCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Screened:
-    """Numbers decided: ``decided[codes[i]]`` is the answer to number ``i``.
+class Said:
+    """What registers say of numbers: ``listed[i]`` of number ``i``, by that of the country ``countries[places[i]]``."""
 
-    ``listed`` says what each number's register lists, by the country in place ``countries[i]`` of ``of_countries``.
-    """
+    listed: npt.NDArray[np.int8]
+    places: Ints
+    countries: list[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """Numbers decided: ``decided[codes[i]]`` is the answer to number ``i``. ``said`` is what their registers say."""
 
     codes: Ints
     decided: list[Decided]
-    listed: npt.NDArray[np.int8]
-    countries: Ints
-    of_countries: list[str | None]
+    said: Said
 
     def counts(self) -> list[int]:
         """Return how many numbers were decided in each way."""
@@ -121,29 +125,25 @@ class Screener:
         """
         if not (numbers[1:] > numbers[:-1]).all():
             raise ValueError("numbers are screened in order, each once")
-        plan, plans = plans_of(numbers)
-        countries, place = _places(countries_of(plans))
+        plan, plans, where, countries = _located(numbers)
         moments = [self.moment(country) for country in countries]
-        where = np.array(place)[plan]
         with ThreadPoolExecutor(1) as beside:  # the registers are asked while the rest is made
-            said = beside.submit(self._listed, numbers, where, countries)
+            asked = beside.submit(self._listed, numbers, where, countries)
             others, leads = standing_keys(
                 self._connection, numbers, where, moments, self._campaign, self._now, self.ahead()
             )
-            listed = said.result()
+            listed = asked.result()
         key = ((plan * 3 + listed + 1) * (others.max(initial=0) + 1) + others) * (leads.max(initial=0) + 1) + leads
         _, codes = places_of(key)
         first = np.empty(codes.max(initial=-1) + 1, dtype=np.int64)
         first[codes[::-1]] = np.arange(len(codes))[::-1]  # of equal keys the last one written, the first number, stays
         decided = self._decided(numbers, first, plan, plans, listed)
-        return Screened(codes, decided, listed, where, countries)
+        return Screened(codes, decided, Said(listed, where, countries))
 
-    def listed(self, numbers: Ints) -> tuple[npt.NDArray[np.int8], Ints, list[str | None]]:
-        """Return what each number's register says of it, by the country in which place of those that come third."""
-        plan, plans = plans_of(numbers)
-        countries, place = _places(countries_of(plans))
-        where = np.array(place)[plan]
-        return self._listed(numbers, where, countries), where, countries
+    def said_of(self, numbers: Ints) -> Said:
+        """Return what each number's register says of it."""
+        _plan, _plans, where, countries = _located(numbers)
+        return Said(self._listed(numbers, where, countries), where, countries)
 
     def fault(self, fault: NumberFault) -> Decided:
         """Return the answer to what no number could be read from."""
@@ -204,7 +204,9 @@ def _as_it_stands(campaign: CampaignCard, found: Standing) -> CampaignCard:
     return replace(campaign, fact=replace(campaign.fact, is_open=False))
 
 
-def _places(countries: Sequence[str | None]) -> tuple[list[str | None], list[int]]:
-    """Return the distinct countries, and the place of each among them."""
-    distinct = list(dict.fromkeys(countries))
-    return distinct, [distinct.index(country) for country in countries]
+def _located(numbers: Ints) -> tuple[Ints, list[Plan], Ints, list[str | None]]:
+    """Return each number's place among the plans, the plans, its place among their countries, and these, each once."""
+    plan, plans = plans_of(numbers)
+    of_plans = countries_of(plans)
+    countries = list(dict.fromkeys(of_plans))
+    return plan, plans, np.array([countries.index(country) for country in of_plans])[plan], countries

@@ -56,8 +56,14 @@ def look_through(session: Session, numbers: Collection[int]) -> Iterator[Screene
             ).one_or_none()
             if part is not None:
                 found.update(_among(part.packed, part.sha256, sought))
-        _, seller_id, asked_by, asked_at, parts, _ = screening
-        yield ScreenedFile(screening.id, seller_id, asked_by, asked_at, parts, frozenset(found))
+        yield ScreenedFile(
+            screening.id,
+            screening.seller_id,
+            screening.asked_by,
+            screening.asked_at,
+            screening.parts,
+            frozenset(found),
+        )
 
 
 def looked_through(session: Session, file: ScreenedFile) -> None:
