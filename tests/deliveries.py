@@ -4,8 +4,11 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
+from sqlalchemy import func, select
+
 from consent.terms import Basis
 from core.access import Caller, Role, operator
+from core.database import Base
 from core.sellers import add_seller
 from core.store import Store
 from leads.importer import import_lead_file
@@ -18,6 +21,15 @@ from leads.terms import SourceKind
 OPERATOR = operator("tests")
 FIRST = 46701740605
 """The first of 95 mobile numbers that PTS keeps for books and films."""
+
+
+def table_counts(store: Store) -> dict[str, int]:
+    """Return how many rows each table has."""
+    with store.reading() as session:
+        return {
+            table.name: session.scalars(select(func.count()).select_from(table)).one()
+            for table in Base.metadata.sorted_tables
+        }
 
 
 def lead_manager(seller_id: str | None) -> Caller:

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from core.store import Store
+from jobs.beside import Readers
+from jobs.lead_inbox import LeadInbox
 from jobs.leader import Election, Leadership
 from service import Service
+from tests.deliveries import add_origins
 from tests.integration.seeds import KINDS, seeded_service
-from tests.registers import service_for
+from tests.registers import NOON, service_for
 from tests.seeding import Seeded
 
 
@@ -32,6 +36,29 @@ def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
     built = service_for(database_url, tmp_path / "var")
     yield built
     built.close()
+
+
+@pytest.fixture
+def store(service: Service) -> Store:
+    """Return a store with two sellers, their suppliers and sources, at noon on 20 November 2026."""
+    add_origins(service.store)
+    return service.store
+
+
+@pytest.fixture
+def readers(service: Service) -> Iterator[Readers]:
+    """Return what reads large files; none reads any more when the test ends."""
+    made = Readers(service.settings)
+    yield made
+    made.wait()
+
+
+@pytest.fixture
+def inbox(store: Store, service: Service, readers: Readers) -> LeadInbox:
+    """Return the inbox after its first look, which made a folder for each source; it looks again at once."""
+    made = LeadInbox(service.settings, service.lead_files, readers, settle_seconds=0)
+    assert made.pick_up(store, NOON) == {}
+    return made
 
 
 @pytest.fixture

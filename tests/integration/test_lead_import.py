@@ -1,7 +1,6 @@
 """A lead file becomes leads: every row accounted for, once, on record."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from leads.models import Lead, LeadFile, LeadIdentity, LeadRow, Source
 from leads.reading import Pace
 from leads.reports import LeadFileReport, ReportedRow, lead_file_report, reported_rows
 from leads.terms import FileState, RowState
-from tests.deliveries import FIRST, OPERATOR, add_origins, deliver, lead_manager, mixed_lines, shelf_beside, written
-from tests.registers import NOON, service_for
+from tests.deliveries import FIRST, OPERATOR, deliver, lead_manager, mixed_lines, shelf_beside, written
+from tests.registers import NOON
 
 CONTENT = [
     "Telefon;Namn;Född;Insamlad;Skostorlek",
@@ -33,15 +32,6 @@ CONTENT = [
 ]
 IDENTITY = "189001019802"
 """One of the personal identity numbers that the tax agency sets aside for tests."""
-
-
-@pytest.fixture
-def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
-    """Return a store with two sellers and their sources, at noon on 20 November 2026."""
-    service = service_for(database_url, tmp_path / "var")
-    add_origins(service.store)
-    yield service.store
-    service.close()
 
 
 def paced(rows: int) -> Pace:

@@ -1,7 +1,6 @@
 """An import that was cut off, or shared, or made beside others of its source, ends as if it had been alone."""
 
 import gzip
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -22,15 +21,6 @@ from tests.deliveries import FIRST, OPERATOR, add_origins, deliver, mixed_lines,
 from tests.registers import NOON, service_for
 
 SMALL = Pace(block=300, rows=10, batch=1)
-
-
-@pytest.fixture
-def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
-    """Return a store with two sellers and their sources, at noon on 20 November 2026."""
-    service = service_for(database_url, tmp_path / "var")
-    add_origins(service.store)
-    yield service.store
-    service.close()
 
 
 def left_by(store: Store) -> list[object]:

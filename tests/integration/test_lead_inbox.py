@@ -3,9 +3,8 @@
 import json
 import os
 import random
-from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,54 +19,10 @@ from jobs.beside import Readers
 from jobs.lead_inbox import LeadInbox
 from jobs.tasks import LeadFileReading
 from leads.importer import receive_lead_file
-from leads.models import LeadFile
 from service import Service
-from tests.deliveries import OPERATOR, add_origins, mixed_lines, written
+from tests.deliveries import OPERATOR, mixed_lines, written
+from tests.inboxes import LINES, files_of, looked_twice, names_in
 from tests.registers import NOON, service_for
-
-LINES = ["Telefon;Namn", "070-174 06 05;Test Ett", "hemligt;Test Två"]
-
-
-@pytest.fixture
-def service(service: Service) -> Service:
-    """Return a service with suppliers and sources."""
-    add_origins(service.store)
-    return service
-
-
-@pytest.fixture
-def readers(service: Service) -> Iterator[Readers]:
-    """Return what reads large files; none reads any more when the test ends."""
-    made = Readers(service.settings)
-    yield made
-    made.wait()
-
-
-@pytest.fixture
-def inbox(service: Service, readers: Readers) -> LeadInbox:
-    """Return the inbox after its first look, which made the folders; it looks again at once."""
-    made = LeadInbox(service.settings, service.lead_files, readers, settle_seconds=0)
-    assert made.pick_up(service.store, NOON) == {}
-    return made
-
-
-def looked_twice(inbox: LeadInbox, service: Service) -> dict[str, str]:
-    """Return what the second of two looks took."""
-    inbox.pick_up(service.store, NOON)
-    return inbox.pick_up(service.store, NOON)
-
-
-def names_in(folder: Path) -> set[str]:
-    """Return what lies in the folder and under it."""
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
-
-
-def files_of(store: Store) -> list[LeadFile]:
-    """Return the lead files, oldest first."""
-    with store.reading() as session:
-        found = list(session.scalars(select(LeadFile).order_by(LeadFile.no)))
-        session.expunge_all()
-        return found
 
 
 def test_each_source_has_a_folder_that_only_owner_and_group_may_fill(inbox: LeadInbox) -> None:
@@ -138,10 +93,10 @@ def test_a_file_that_a_process_still_writes_to_is_not_taken_however_long_it_stan
     assert [file.rows_read for file in files_of(service.store)] == [2]
 
 
-def test_a_file_waits_until_it_has_stood_still_long_enough(service: Service, readers: Readers) -> None:
+def test_a_file_waits_until_it_has_stood_still_long_enough(store: Store, service: Service, readers: Readers) -> None:
     seconds = [0.0]
     inbox = LeadInbox(service.settings, service.lead_files, readers, settle_seconds=10, monotonic=lambda: seconds[0])
-    inbox.pick_up(service.store, NOON)
+    inbox.pick_up(store, NOON)
     written(inbox.directory / "tavling" / "a.csv", LINES)
 
     for at, outcome in ((0.0, {}), (9.9, {}), (10.0, {"tavling/a.csv": "done"})):
@@ -251,67 +206,6 @@ def test_a_file_that_is_delivered_again_gets_the_report_of_the_first(service: Se
     assert json.loads(first.read_text("utf-8")) == json.loads(second.read_text("utf-8"))
 
 
-def test_what_lies_beside_a_delivery_says_how_to_read_it_and_what_it_comes_under(
-    service: Service, inbox: LeadInbox
-) -> None:
-    folder = inbox.directory / "tavling"
-    said = {"contract": "K-1", "invoice": "F-2", "order": "B-3", "washed": "nix:2026-11-15", "encoding": "cp1252"}
-    (folder / "a.csv.delivery.json").write_text(json.dumps(said), "utf-8")
-    (folder / "a.csv.mapping.json").write_text('{"number": "Kontakt"}', "utf-8")
-    written(folder / "a.csv", ["Kontakt;Namn", "070-174 06 05;Åsa"], "cp1252")
-
-    assert looked_twice(inbox, service) == {"tavling/a.csv": "done"}
-
-    [file] = files_of(service.store)
-    assert (file.contract_reference, file.invoice_reference, file.order_reference) == ("K-1", "F-2", "B-3")
-    assert (file.wash_register, str(file.wash_version), file.encoding) == ("nix", "2026-11-15", "cp1252")
-    assert (file.rows_accepted, json.loads(file.mapping)["number"]) == (1, "Kontakt")
-    assert names_in(folder) == {
-        f"done/a.csv{suffix}" for suffix in ("", ".report.json", ".delivery.json", ".mapping.json")
-    }
-
-
-WRONG = [
-    ("delivery", '{"order": "', "json"),
-    ("delivery", '{"ordre": "B-3"}', "ordre"),
-    ("delivery", '{"order": 3}', "order"),
-    ("delivery", '{"washed": "nix"}', "washed"),
-    ("delivery", '{"washed": "nix:2026-02-30"}', "day that there is not"),
-    ("delivery", '{"encoding": "ebcdic"}', "encodings"),
-    ("mapping", '["Telefon"]', "object"),
-    ("mapping", '{"numbre": "Telefon"}', "numbre"),
-    ("delivery", " " * 70_000, "65536"),
-    ("delivery", '{"order": "a\\u0000b"}', "nul character"),
-]
-
-
-def test_what_lies_beside_and_is_wrong_refuses_the_delivery_whole(service: Service, inbox: LeadInbox) -> None:
-    folder = inbox.directory / "tavling"
-    for name, (suffix, said, _) in enumerate(WRONG):
-        (folder / f"{name}.{suffix}.json").write_text(said, "utf-8")
-        written(folder / str(name), LINES)
-
-    outcomes = looked_twice(inbox, service)
-
-    assert set(outcomes.values()) <= {"invalid-input", "unclear-headings"}
-    for name, (suffix, _, told) in enumerate(WRONG):
-        assert told in (folder / "refused" / f"{name}.reason.txt").read_text("utf-8").lower()
-        assert (folder / "refused" / f"{name}.{suffix}.json").exists()
-    assert files_of(service.store) == []
-
-
-def test_a_delivery_waits_for_what_is_being_written_beside_it(service: Service, inbox: LeadInbox) -> None:
-    folder = inbox.directory / "tavling"
-    written(folder / "a.csv", LINES)
-    inbox.pick_up(service.store, NOON)
-    (folder / "a.csv.delivery.json").write_text("{", "utf-8")
-    assert inbox.pick_up(service.store, NOON) == {}
-    (folder / "a.csv.delivery.json").write_text('{"order": "B-3"}', "utf-8")
-
-    assert looked_twice(inbox, service) == {"tavling/a.csv": "done"}
-    assert [file.order_reference for file in files_of(service.store)] == ["B-3"]
-
-
 def test_a_large_file_is_read_by_a_process_beside_and_reported_when_it_is_finished(
     service: Service, inbox: LeadInbox, readers: Readers
 ) -> None:
@@ -345,7 +239,7 @@ def left_unread(service: Service, tmp_path: Path, name: str) -> str:
 
 
 def test_what_nobody_reads_on_is_finished_and_a_damaged_file_is_told_of_once(
-    service: Service, readers: Readers, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    store: Store, service: Service, readers: Readers, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     damaged = left_unread(service, tmp_path, "damaged.csv")
     sound = left_unread(service, tmp_path, "sound.csv")
@@ -427,25 +321,3 @@ def test_a_source_whose_folder_is_none_stops_no_other_sources_deliveries(
 
     assert [file.filename for file in files_of(service.store)] == ["nya.csv"]
     assert names_in(inbox.directory / "tavling") == {"done/nya.csv", "done/nya.csv.report.json"}
-
-
-def test_a_file_that_is_named_as_if_it_lay_beside_a_delivery_is_told_of_when_it_has_long_lain_alone(
-    service: Service, inbox: LeadInbox, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It is never taken, so who delivered it under such a name waits for nothing; but it may be there first."""
-    written(inbox.directory / "tavling" / "hösten.delivery.json", LINES)
-    written(inbox.directory / "tavling" / "a.csv.mapping.json", ["{}"])
-    written(inbox.directory / "tavling" / "a.csv.part", LINES)
-    (inbox.directory / "enkat" / ".mapping.json").write_text("{}", "utf-8")
-    came = datetime.now(UTC)
-
-    for minutes in (0, 55):
-        inbox.pick_up(service.store, came + timedelta(minutes=minutes))
-    assert caplog.records == []
-
-    (inbox.directory / "tavling" / "a.csv.part").rename(inbox.directory / "tavling" / "a.csv")
-    for minutes in (65, 66):
-        inbox.pick_up(service.store, came + timedelta(minutes=minutes))
-    assert [record.getMessage() for record in caplog.records] == [
-        "a file in the inbox of tavling is named ….delivery.json and lies beside no delivery"
-    ]

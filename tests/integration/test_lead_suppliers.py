@@ -31,20 +31,11 @@ from leads.queries import LeadOrigin, leads_on, origin, without_supplier
 from leads.sources import add_source
 from leads.suppliers import add_supplier
 from leads.terms import SourceKind
-from tests.deliveries import OPERATOR, add_origins
-from tests.registers import NOON, service_for
+from tests.deliveries import OPERATOR
+from tests.registers import NOON
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LIST_SOURCE, PARTNER_SOURCE, Seeded, seed
 
 PAUSERS = (Role.LEAD_MANAGER, Role.COMPLIANCE)
-
-
-@pytest.fixture
-def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
-    """Return a store with two sellers, two suppliers and their sources."""
-    service = service_for(database_url, tmp_path / "var")
-    add_origins(service.store)
-    yield service.store
-    service.close()
 
 
 @pytest.fixture
