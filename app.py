@@ -30,6 +30,7 @@ from leads.supplier_routes import suppliers_api
 from migrations.revisions import current, head
 from service import Service, read_beside, screen_arrival, screen_beside
 from web.auth import Auth, install_auth, register
+from web.direct import DirectWay
 from web.endpoint import Api, Operation
 from web.observe import install_observation, metrics
 from web.openapi import describe
@@ -41,9 +42,6 @@ def create_app(service: Service) -> Flask:
     """Return the web application; every blueprint says here how its callers show who they are."""
     app = Flask("ringklar", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=64 * 1024, MAX_FORM_MEMORY_SIZE=64 * 1024)
-    if service.settings.trusted_proxies:
-        hops = service.settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign] # Flask's own way
     install_observation(app)
     install_auth(app, service.store)
     install_problems(app)
@@ -57,6 +55,11 @@ def create_app(service: Service) -> Flask:
     pages = console_blueprint(service.store, service.gate, service.settings)
     register(app, pages, Auth.SESSION, session_check(service.store, service.settings))
     register(app, static_blueprint(service.settings), Auth.PUBLIC)
+    direct = [view for api in apis for view in api.direct]
+    app.wsgi_app = DirectWay(app.wsgi_app, direct, service.store)  # type: ignore[method-assign] # Flask's own way
+    if service.settings.trusted_proxies:
+        hops = service.settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
 
 

@@ -47,7 +47,7 @@ def install_auth(app: Flask, store: Store) -> None:
                 return None
             case Auth.API_KEY:
                 confirms = getattr(app.view_functions[request.endpoint or ""], CONFIRMS, False)
-                g.caller = known.caller(bearer()) if confirms else key_caller(store)
+                g.caller = known.caller(_bearer()) if confirms else key_caller(store)
                 return None
             case Auth.SESSION if check is not None:
                 g.caller = check()
@@ -71,16 +71,20 @@ def key_caller(store: Store) -> Caller:
     Raises:
         Unauthenticated: none, malformed, unknown or revoked.
     """
-    return _caller_with(store, bearer())
+    return _caller_with(store, _bearer())
 
 
-def bearer() -> str:
-    """Return the key that the request carries.
+def _bearer() -> str:
+    return bearer(request.headers.get("Authorization", ""))
+
+
+def bearer(authorization: str) -> str:
+    """Return the key that a request carries whose header of that name this is.
 
     Raises:
         Unauthenticated: none, or malformed.
     """
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, secret = authorization.partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Unauthenticated("send Authorization: Bearer KEY")
     return secret.strip()

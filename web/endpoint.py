@@ -45,6 +45,8 @@ from web.uploads import received
 
 BODY_LIMIT = 4 * 1024 * 1024
 NOTHING_UPLOADED = nullcontext(None)
+FAILED = "ringklar.failed"
+"""In a request's environment: the error that its view has raised already, when it was answered directly."""
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,100}")
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -97,12 +99,23 @@ class Operation:
     problems: tuple[type[ServiceError], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DirectView:
+    """An endpoint to which a caller and a JSON body of at most ``limit`` bytes say all: see ``web.direct``."""
+
+    operation: Operation
+    body: type[BaseModel]
+    view: Callable[..., BaseModel | Rendered]
+    limit: int
+
+
 class Api:
     """A group of endpoints under one blueprint, all behind API keys."""
 
     def __init__(self, name: str, store: Store) -> None:
         self.blueprint = Blueprint(name, __name__)
         self.operations: list[Operation] = []
+        self.direct: list[DirectView] = []
         self._store = store
 
     def get(self, path: str, **declared: Any) -> Callable[[View], View]:
@@ -112,7 +125,8 @@ class Api:
     def post(self, path: str, **declared: Any) -> Callable[[View], View]:
         """Declare a POST endpoint: its ``right``, perhaps status, problems, response, fields, limit, repeatable.
 
-        ``confirms``: the view may be given a remembered caller, and refuses one whose key does not stand any more.
+        ``confirms``: the view may be given a remembered caller, and refuses one whose key does not stand any more. It
+        takes a caller and a body alone, and does without Flask: a plain request is answered by ``web.direct``.
         """
         return self._declare("POST", path, **declared)
 
@@ -152,6 +166,8 @@ class Api:
             self.operations.append(operation)
             run = _runner(self._store, operation, view, names, limit)
             setattr(run, CONFIRMS, confirms)
+            if confirms:
+                self.direct.append(DirectView(operation, hints["body"], view, limit))
             self.blueprint.add_url_rule(path, view.__name__, run, methods=[method])
             return view
 
@@ -176,6 +192,9 @@ def _runner(
                 arguments["body"] = body_model.model_validate(read_json(limit))
             if query_model is not None:
                 arguments["query"] = query_model.model_validate(read_query())
+        failed = request.environ.get(FAILED)
+        if failed is not None:
+            raise failed
         with received(limit) if operation.takes_file else NOTHING_UPLOADED as upload:
             if upload is not None:
                 arguments["upload"] = upload
@@ -254,9 +273,18 @@ def read_json(limit: int = BODY_LIMIT) -> object:
     if (request.content_length or 0) > limit:
         raise BodyTooLarge(f"at most {limit} bytes")
     request.max_content_length = limit
+    return json_value(request.get_data())
+
+
+def json_value(content: bytes) -> object:
+    """Return the JSON value of a body.
+
+    Raises:
+        MalformedRequest: not JSON by RFC 8259 in UTF-8, a key twice in one object, or text no database can keep.
+    """
     try:
         # Decoded here, because json takes bytes for UTF-16 or UTF-32 if they look like it.
-        text = request.get_data().decode("utf-8")
+        text = content.decode("utf-8")
         value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise MalformedRequest("the body is not valid JSON in UTF-8, or names a key twice") from error

@@ -19,6 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from pydantic import ValidationError
 from sqlalchemy.exc import StatementError
 
+from core.access import Caller
 from core.errors import ServiceError
 from core.ids import new_id
 
@@ -50,6 +51,8 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
 )
+_COUNTERS: dict[tuple[str, str, int], Counter] = {}
+_TIMERS: dict[str, Histogram] = {}
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 access_log = logging.getLogger("ringklar.access")
 
@@ -147,48 +150,55 @@ def _is_sane(request_id: str) -> bool:
     return UUID.fullmatch(request_id) is not None or LONG_DIGITS.search(request_id) is None
 
 
+def request_id_for(given: str | None) -> str:
+    """Return the id of a request: the caller's own, if it gave a sane one."""
+    return given if given is not None and _is_sane(given) else new_id()
+
+
+def answered(method: str, route: str, status: int, started: float, request_id: str, caller: Caller | None) -> None:
+    """Give an answered request its log line and its share in the metrics; ``started`` is of ``time.perf_counter``."""
+    seconds = time.perf_counter() - started
+    if (method, route, status) not in _COUNTERS:
+        _COUNTERS[method, route, status] = REQUESTS.labels(method, route, str(status))
+        _TIMERS[route] = SECONDS.labels(route)
+    _COUNTERS[method, route, status].inc()
+    _TIMERS[route].observe(seconds)
+    if access_log.isEnabledFor(logging.INFO):
+        access_log.info(
+            _encode(
+                {
+                    "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                    "level": "info",
+                    "logger": "ringklar.access",
+                    "event": "request",
+                    "method": method,
+                    "route": route,
+                    "status": status,
+                    "ms": round(seconds * 1000, 2),
+                    "request_id": request_id,
+                    "caller": caller.actor if caller is not None else None,
+                }
+            )
+        )
+
+
 def install_observation(app: Flask) -> None:
-    """Give every request an id (the caller's, if it is a sane one), a log line, and its share in the metrics."""
-    counters: dict[tuple[str, str, int], Counter] = {}
-    timers: dict[str, Histogram] = {}
+    """Give every request an id, a log line, and its share in the metrics."""
 
     @app.before_request
     def begin() -> None:
         g.started = time.perf_counter()
-        given = request.headers.get("X-Request-Id")
-        g.request_id = given if given is not None and _is_sane(given) else new_id()
+        g.request_id = request_id_for(request.headers.get("X-Request-Id"))
 
     @app.after_request
     def end(response: Response) -> Response:
         asked = request.url_rule
-        method, rule, status = request.method, asked.rule if asked is not None else "(none)", response.status_code
+        method, route = (request.method, asked.rule) if asked is not None else ("-", "(none)")
         context = g._get_current_object()  # noqa: SLF001 - werkzeug documents it so
         request_id = context.get("request_id") or new_id()
-        seconds = time.perf_counter() - context.get("started", time.perf_counter())
         response.headers["X-Request-Id"] = request_id
-        if (method, rule, status) not in counters:
-            counters[method, rule, status] = REQUESTS.labels(method if asked is not None else "-", rule, str(status))
-            timers[rule] = SECONDS.labels(rule)
-        counters[method, rule, status].inc()
-        timers[rule].observe(seconds)
-        if access_log.isEnabledFor(logging.INFO):
-            caller = context.get("caller")
-            access_log.info(
-                _encode(
-                    {
-                        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                        "level": "info",
-                        "logger": "ringklar.access",
-                        "event": "request",
-                        "method": method if asked is not None else "-",
-                        "route": rule,
-                        "status": status,
-                        "ms": round(seconds * 1000, 2),
-                        "request_id": request_id,
-                        "caller": caller.actor if caller is not None else None,
-                    }
-                )
-            )
+        started = context.get("started", time.perf_counter())
+        answered(method, route, response.status_code, started, request_id, context.get("caller"))
         return response
 
 
