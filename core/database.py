@@ -50,6 +50,11 @@ KEEP_ALIVE = {
 
 A statement may take as long as it needs: an import or a migration of a living server is not a lost one.
 """
+_CHECKPOINT_PAGES = 4_000
+"""How many pages SQLite's log holds, 16 MB, before a commit takes them over into the database file.
+
+Each check changes much the same pages: with the 1,000 that SQLite has by itself, checks took a seventh longer.
+"""
 PREPARED_AFTER = 5
 SMALLEST_ROW = 28
 """Bytes that PostgreSQL needs for a row, whatever is in it."""
@@ -226,6 +231,7 @@ def _open_sqlite(url: str, path: str | None, pool_size: int, patience_ms: int) -
             "foreign_keys=ON",
             f"busy_timeout={patience_ms}",
             "cache_size=-65536",
+            f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
             "trusted_schema=OFF",
         ):
             cursor.execute(f"PRAGMA {pragma}")
