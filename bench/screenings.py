@@ -7,7 +7,6 @@ own tables, loaded before, and writes the rest. The machine's page cache holds t
 compiled the modules of both once, as it does for whoever runs a command twice.
 """
 
-import os
 import statistics
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from sqlalchemy import insert
 from bench import seeds
 from bench.figures import Figure, at_most, scaled
 from bench.lead_files import watched
-from bench.server import ROOT, environment_for
+from bench.server import ROOT, compiling, environment_for
 from consent.terms import written_channels
 from core.ids import new_id
 from dnc.models import OptOut
@@ -105,7 +104,7 @@ def screen(data_dir: Path, given: Path, result: Path, url: str | None = None) ->
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env=_compiling(environment_for(data_dir, url)),
+        env=environment_for(data_dir, url),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -115,11 +114,6 @@ def screen(data_dir: Path, given: Path, result: Path, url: str | None = None) ->
     if status != 0:
         raise RuntimeError("the file was not screened")
     return seconds, most[0] / 1e6
-
-
-def _compiling(environment: dict[str, str]) -> dict[str, str]:
-    """Return the environment of a process that keeps compiled modules, wherever the bench itself runs."""
-    return {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def load_bare(folder: Path, register: Path, opt_outs: int) -> Path:
@@ -145,7 +139,7 @@ def bare(database: Path, given: Path, result: Path) -> float:
     """Return the seconds that DuckDB takes, as a process of its own."""
     started = time.perf_counter()
     command = [sys.executable, "-c", _BARE, str(database), str(given), str(result)]
-    subprocess.run(command, env=_compiling(dict(os.environ)), check=True)
+    subprocess.run(command, env=compiling(), check=True)
     return time.perf_counter() - started
 
 

@@ -53,9 +53,14 @@ def serving(data_dir: Path, database_url: str | None = None) -> Iterator[str]:
             server.wait(30)
 
 
+def compiling() -> dict[str, str]:
+    """Return the environment of a process that keeps compiled modules, as a user's does, wherever the bench runs."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def environment_for(data_dir: Path, database_url: str | None) -> dict[str, str]:
     """Return this environment with the settings of a service over ``data_dir``."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RINGKLAR_")}
+    kept = {name: value for name, value in compiling().items() if not name.startswith("RINGKLAR_")}
     ours = {"RINGKLAR_DATA_DIR": str(data_dir)}
     return kept | ours | ({"RINGKLAR_DATABASE_URL": database_url} if database_url is not None else {})
 
