@@ -21,8 +21,10 @@ def give(stream: IO[bytes], given: object) -> None:
         BrokenPipeError: nobody takes it any more.
     """
     content = pickle.dumps(given, pickle.HIGHEST_PROTOCOL)
-    stream.write(len(content).to_bytes(_LENGTH))
-    stream.write(content)
+    for part in (len(content).to_bytes(_LENGTH), content):
+        written = stream.write(part)
+        while written < len(part):  # with PYTHONUNBUFFERED standard output is a raw file, which may take less
+            written += stream.write(memoryview(part)[written:])
     stream.flush()
 
 
