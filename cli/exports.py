@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from cli.tables import made, unfinished
+from cli.tables import PLAIN_FILE, made, unfinished
 from cli.times import INSTANT
 from dnc.canaries import look_for_canaries, report_sighting, sightings
 from dnc.exports import make_export
@@ -47,7 +47,7 @@ def add_one_recipient(slug: str, seller: str, name: str, contract: str, key_name
 
 
 @click.command("export")
-@click.argument("target", metavar="OUT", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("target", metavar="OUT", type=PLAIN_FILE)
 @click.option("--campaign", required=True, help="The slug of the campaign that they may be called for.")
 @click.option("--to", "to", required=True, help="The recipient's slug.")
 @json_option

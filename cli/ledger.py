@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from cli.context import FINDING, answer, json_option, refusals, service
-from cli.tables import made, unfinished
+from cli.tables import PLAIN_FILE, made, unfinished
 from cli.times import INSTANT
 from core.checkpoints import make_checkpoint, public_key
 from core.errors import StorageUnavailable
@@ -110,7 +110,7 @@ def _beside(verified: Verified) -> list[str]:
 
 
 @ledger.command("export")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=PLAIN_FILE)
 @click.option("--since", type=INSTANT, help="From the newest checkpoint made at this moment or before.")
 @click.option("--until", type=INSTANT, help="Up to the first checkpoint made at this moment or after.")
 @json_option

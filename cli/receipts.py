@@ -8,14 +8,12 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from cli.tables import made, unfinished
+from cli.tables import PLAIN_FILE, made, unfinished
 from leads.kept_rows import kept_rows
 from leads.receipts import receipt_of
 from leads.row_proofs import proof_of
 
-out_option = click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this file instead of showing it."
-)
+out_option = click.option("--out", type=PLAIN_FILE, help="Write it to this file instead of showing it.")
 
 
 @click.command()

@@ -12,18 +12,18 @@ import click
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.places import importing
+from cli.tables import PLAIN_FILE
 from cli.times import INSTANT
 from dnc.screenings.ahead import begun
 from dnc.screenings.service import Wanted, cancel_screening
 from service import Service
 
 _FILE_IN = click.Path(exists=True, dir_okay=False, path_type=Path)
-_FILE_OUT = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("source", metavar="IN", type=_FILE_IN)
-@click.argument("target", metavar="OUT", type=_FILE_OUT)
+@click.argument("target", metavar="OUT", type=PLAIN_FILE)
 @click.option("--campaign", required=True, help="The campaign's slug.")
 @click.option("--column", default=None, help="Heading of the number column, or its place as #1 without headings.")
 @click.option("--next-opening", is_flag=True, help="Ask for the next hour at which calling is open.")
@@ -154,7 +154,7 @@ def cancel(screening_id: str, as_json: bool) -> None:
 @screening.command("resume")
 @click.argument("screening_id", metavar="ID")
 @click.argument("source", metavar="IN", type=_FILE_IN)
-@click.argument("target", metavar="OUT", type=_FILE_OUT)
+@click.argument("target", metavar="OUT", type=PLAIN_FILE)
 @json_option
 @refusals
 def resume(screening_id: str, source: Path, target: Path, as_json: bool) -> None:

@@ -1,11 +1,37 @@
-"""Lists that a command writes to a file beside its answer."""
+"""Files that a command writes beside its answer."""
 
 import csv
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
+
+
+class PlainFile(click.Path):
+    """A file that takes the place of what lies there once it is whole: of a plain file, or of none.
+
+    A link stays, and what it leads to is replaced. A device or a pipe, such as ``/dev/stdout``, would be lost for all.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # Any: click's
+        """Return the path of the file itself."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        try:
+            mode = path.stat().st_mode
+        except OSError:  # there is none, or to make it will tell what is wrong
+            return path
+        if not stat.S_ISREG(mode):
+            self.fail(f"{path} is no plain file", param, ctx)
+        return path.resolve() if path.is_symlink() else path
+
+
+PLAIN_FILE = PlainFile()
 
 
 def made(out: Path, how: int) -> int:

@@ -1,0 +1,70 @@
+"""The files that commands read and write, wherever they lie and whatever they are."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from sqlalchemy import select
+
+from leads.models import LeadFile
+from tests.commands import run_command
+from tests.integration.seeds import seeded_service
+from tests.screened import file_in
+from tests.seeding import CAMPAIGN, FROM_PARTNER
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def ringklar(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Run]:
+    """Return what runs one command; for LEAD FILE, NUMBERS and SCREENING it takes what there is of each."""
+    with seeded_service(request, "sqlite", tmp_path) as seeded:
+        numbers = file_in(tmp_path, [FROM_PARTNER])
+        settings = seeded.service.settings
+        screened = run_command(settings, "screen", str(numbers), str(tmp_path / "first.csv"), "--campaign", CAMPAIGN)
+        with seeded.service.store.reading() as session:
+            meant = {
+                "LEAD FILE": str(session.scalar(select(LeadFile.id).limit(1))),
+                "NUMBERS": str(numbers),
+                "SCREENING": screened.stderr.split()[-1],
+            }
+        yield lambda *words: run_command(settings, *(meant.get(word, word) for word in words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ledger", "export", "OUT"),
+        ("leads", "receipt", "LEAD FILE", "--out", "OUT"),
+        ("leads", "proof", "LEAD FILE", "1", "--out", "OUT"),
+        ("leads", "export", "OUT", "--campaign", CAMPAIGN, "--to", "processor"),
+        ("screen", "NUMBERS", "OUT", "--campaign", CAMPAIGN),
+        ("screening", "resume", "SCREENING", "NUMBERS", "OUT"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_no_device_or_pipe_is_replaced_by_a_file(ringklar: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "stdout"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+
+    for out in (pipe, link):
+        done = ringklar(*(str(out) if word == "OUT" else word for word in words))
+
+        assert done.exit_code == 2
+        assert "is no plain file" in done.stderr
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_what_a_link_leads_to_is_replaced_and_the_link_stays(ringklar: Run, tmp_path: Path) -> None:
+    old, link = tmp_path / "old.jsonl", tmp_path / "newest.jsonl"
+    old.write_text("old")
+    link.symlink_to(old)
+
+    assert ringklar("ledger", "export", str(link)).exit_code == 0
+    assert link.is_symlink()
+    assert old.read_text().startswith("{")
