@@ -73,8 +73,9 @@ def open_content(file: BinaryIO, *, limit: int = CONTENT_LIMIT, spool_dir: Path 
     (unnamed, mode 0600, gone when closed); without it, the system's folder for temporary files.
 
     Raises:
-        UnreadableLeadFile: it is of a kind that is not read, holds several files or another archive, is encrypted,
-            has macros, expands past all bounds, or is damaged. What is damaged further in raises it from ``stream``.
+        UnreadableLeadFile: it is a pipe or of a kind that is not read, holds several files or another archive, is
+            encrypted, has macros, expands past all bounds, or is damaged. What is damaged further in raises it from
+            ``stream``.
     """
     start = _start(file)
     if start.startswith(_GZIP):
@@ -108,6 +109,8 @@ def is_workbook(members: Members) -> bool:
 
 
 def _start(file: BinaryIO) -> bytes:
+    if not file.seekable():
+        raise UnreadableLeadFile("it is a pipe, which can be read but once: give a file")
     file.seek(0)
     try:
         return file.read(START)

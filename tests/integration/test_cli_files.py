@@ -12,7 +12,7 @@ from leads.models import LeadFile
 from tests.commands import run_command
 from tests.integration.seeds import seeded_service
 from tests.screened import file_in
-from tests.seeding import CAMPAIGN, FROM_PARTNER
+from tests.seeding import CAMPAIGN, FROM_PARTNER, PARTNER_SOURCE, SELLER
 
 Run = Callable[..., Result]
 
@@ -68,3 +68,28 @@ def test_what_a_link_leads_to_is_replaced_and_the_link_stays(ringklar: Run, tmp_
     assert ringklar("ledger", "export", str(link)).exit_code == 0
     assert link.is_symlink()
     assert old.read_text().startswith("{")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("screen", "IN", "OUT", "--campaign", CAMPAIGN),
+        ("leads", "import", "IN", "--source", PARTNER_SOURCE, "--dry-run"),
+        ("calls", "match", "IN", "--seller", SELLER),
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_can_be_read_but_once_is_refused_in_plain_words(
+    ringklar: Run, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    taken, given = os.pipe()
+    os.write(given, f"Telefon;Start\n{FROM_PARTNER};2026-11-20 10:00\n".encode())
+    os.close(given)
+    try:
+        meant = {"IN": f"/dev/fd/{taken}", "OUT": str(tmp_path / "out.csv")}
+        done = ringklar(*(meant.get(word, word) for word in words))
+    finally:
+        os.close(taken)
+
+    assert done.exit_code == 2, done.exception
+    assert "it is a pipe, which can be read but once" in done.stderr
