@@ -18,9 +18,10 @@ from dnc.models import Campaign
 from dnc.screenings.errors import ScreenedFileForgotten, ScreeningBusy, ScreeningNotRunning, UnknownScreening
 from dnc.screenings.models import Screening
 from dnc.screenings.terms import ScreeningState, Subject
+from leads.shelf import kept_name
 from leads.suppliers import source_of
 
-NAME_LENGTH, COLUMN_LENGTH = 255, 200
+COLUMN_LENGTH = 200
 KEPT_FOR = timedelta(days=7)
 """How long the file and the result of a screening over HTTP are kept, from when it was asked for."""
 ALIVE_FOR = timedelta(minutes=5)
@@ -90,7 +91,7 @@ def ask_screening(
         seller_id=card.seller_id,
         campaign_id=card.id,
         subject=(Subject.CAMPAIGN if file is None else Subject.FILE).value,
-        file_name=file.name[-NAME_LENGTH:] if file is not None else None,
+        file_name=kept_name(file.name) if file is not None else None,
         sha256=file.sha256 if file is not None else None,
         size=file.size if file is not None else None,
         number_column=file.number_column if file is not None else None,

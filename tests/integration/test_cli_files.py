@@ -1,5 +1,6 @@
 """The files that commands read and write, wherever they lie and whatever they are."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,3 +94,13 @@ def test_what_can_be_read_but_once_is_refused_in_plain_words(
 
     assert done.exit_code == 2, done.exception
     assert "it is a pipe, which can be read but once" in done.stderr
+
+
+def test_a_file_is_screened_whatever_its_name(ringklar: Run, tmp_path: Path) -> None:
+    path = file_in(tmp_path, [FROM_PARTNER]).rename(tmp_path / os.fsdecode("hushåll.csv".encode("cp1252")))
+
+    done = ringklar("screen", str(path), str(tmp_path / "out.csv"), "--campaign", CAMPAIGN)
+
+    assert done.exit_code == 0, done.exception
+    shown = ringklar("screening", "show", done.stderr.split()[-1], "--json")
+    assert json.loads(shown.stdout)["file_name"] == "hush\\udce5ll.csv"
