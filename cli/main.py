@@ -2,6 +2,7 @@
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 
@@ -68,6 +69,9 @@ def main() -> None:
     Settings are RINGKLAR_* variables; see docs/configuration.md. Exit codes: 0 ok, 1 a finding, 2 wrong usage.
     """
     sys.excepthook = _tell
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what was done is done, and is told on a terminal of any character set
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

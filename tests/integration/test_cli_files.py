@@ -6,32 +6,39 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 from sqlalchemy import select
 
+from cli.main import main
 from leads.models import LeadFile
-from tests.commands import run_command
+from tests.commands import environment_of, run_command
 from tests.integration.seeds import seeded_service
 from tests.screened import file_in
-from tests.seeding import CAMPAIGN, FROM_PARTNER, PARTNER_SOURCE, SELLER
+from tests.seeding import CAMPAIGN, FROM_PARTNER, PARTNER_SOURCE, SELLER, Seeded
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
-def ringklar(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Run]:
+def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
+    """Return an installation."""
+    with seeded_service(request, "sqlite", tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def ringklar(seeded: Seeded, tmp_path: Path) -> Run:
     """Return what runs one command; for LEAD FILE, NUMBERS and SCREENING it takes what there is of each."""
-    with seeded_service(request, "sqlite", tmp_path) as seeded:
-        numbers = file_in(tmp_path, [FROM_PARTNER])
-        settings = seeded.service.settings
-        screened = run_command(settings, "screen", str(numbers), str(tmp_path / "first.csv"), "--campaign", CAMPAIGN)
-        with seeded.service.store.reading() as session:
-            meant = {
-                "LEAD FILE": str(session.scalar(select(LeadFile.id).limit(1))),
-                "NUMBERS": str(numbers),
-                "SCREENING": screened.stderr.split()[-1],
-            }
-        yield lambda *words: run_command(settings, *(meant.get(word, word) for word in words))
+    numbers = file_in(tmp_path, [FROM_PARTNER])
+    settings = seeded.service.settings
+    screened = run_command(settings, "screen", str(numbers), str(tmp_path / "first.csv"), "--campaign", CAMPAIGN)
+    with seeded.service.store.reading() as session:
+        meant = {
+            "LEAD FILE": str(session.scalar(select(LeadFile.id).limit(1))),
+            "NUMBERS": str(numbers),
+            "SCREENING": screened.stderr.split()[-1],
+        }
+    return lambda *words: run_command(settings, *(meant.get(word, word) for word in words))
 
 
 @pytest.mark.parametrize(
@@ -104,3 +111,12 @@ def test_a_file_is_screened_whatever_its_name(ringklar: Run, tmp_path: Path) -> 
     assert done.exit_code == 0, done.exception
     shown = ringklar("screening", "show", done.stderr.split()[-1], "--json")
     assert json.loads(shown.stdout)["file_name"] == "hush\\udce5ll.csv"
+
+
+def test_what_was_done_is_told_on_a_terminal_of_any_character_set(seeded: Seeded, tmp_path: Path) -> None:
+    words = ["leads", "import", str(file_in(tmp_path, [FROM_PARTNER])), "--source", PARTNER_SOURCE]
+
+    done = CliRunner(charset="latin-1").invoke(main, words, env=environment_of(seeded.service.settings))
+
+    assert done.exit_code == 0, done.exception
+    assert "number from \\u201cTelefon\\u201d" in done.stdout
