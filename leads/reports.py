@@ -14,6 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.access import Caller, Right
 from core.clock import from_microseconds
+from leads.headings import maps_by_place
 from leads.intake import layout_again
 from leads.models import LeadFile, LeadRow, LeadSegment, Source
 from leads.reading import KeptFile, Reading, raw_rows_of
@@ -259,8 +260,11 @@ def reading_from(session: Session, shelf: Shelf, lead_file: LeadFile, source: So
 
 
 def _reach(mapping: Mapping[str, str]) -> int:
-    """Return the last column that a mapping names by its number: no row of a file without headings has fewer."""
-    return max(int(place[1:]) for place in mapping.values() if place)
+    """Return the last column that a mapping names by its number: no row of a file without headings has fewer.
+
+    0 for a file of the first version, which kept no headings and named each column by its own.
+    """
+    return max(int(place[1:]) for place in mapping.values() if place) if maps_by_place(mapping) else 0
 
 
 def rejects_of(session: Session, shelf: Shelf, caller: Caller, lead_file_id: str, file: BinaryIO) -> tuple[str, int]:

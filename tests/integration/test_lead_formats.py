@@ -19,7 +19,7 @@ from leads.errors import UnclearHeadings
 from leads.identities import identity_index, open_identity
 from leads.intake import HowToRead
 from leads.mappings import SAVED, LeadMapping, save_mapping
-from leads.models import Lead, LeadIdentity, LeadRow, Source
+from leads.models import Lead, LeadFile, LeadIdentity, LeadRow, Source
 from leads.reports import rejects_of
 from leads.spreadsheets import SpreadsheetReader
 from tests.deliveries import FIRST, OPERATOR, deliver, shelf_beside, table_counts, written
@@ -188,6 +188,20 @@ def test_what_was_refused_of_a_file_without_headings_can_be_sent_again_as_it_was
     ]
     assert deliver(store, again, how=how).rows == 3
     assert (list(tried.unread), tried.mapping) == (list(report.unread), report.mapping)
+
+
+def test_what_was_refused_of_a_file_whose_headings_the_first_version_did_not_keep_is_told(
+    store: Store, tmp_path: Path
+) -> None:
+    path, file = written(tmp_path / "a.csv", ["tel;namn", "0701740605;Åsa", "12;Bo"]), io.BytesIO()
+    report = deliver(store, path)
+    with store.writing() as session:
+        session.execute(update(LeadFile).values(headings=None, kept=False))  # as 0002_reshape_leads leaves it
+
+    with store.reading() as session:
+        assert rejects_of(session, shelf_beside(store, path), OPERATOR, report.id or "", file)[1] == 1
+
+    assert file.getvalue().decode() == "12;Bo;invalid_number\r\n"
 
 
 def test_what_was_refused_of_a_workbook_is_put_together_beside_the_kept_files_and_nowhere_else(
