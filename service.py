@@ -18,7 +18,7 @@ from core.installation import claim
 from core.secrets import Keyring, keyring
 from core.store import Store
 from leads.shelf import Shelf
-from migrations.revisions import current, head
+from migrations.revisions import current, head, require_known
 
 if TYPE_CHECKING:
     from dnc.gate import Gate
@@ -76,9 +76,12 @@ class Service:
 
         Raises:
             SchemaOutOfDate: run ``ringklar migrate``.
+            SchemaUnknown: a newer version has migrated it.
             WrongSecret: the database was made under another secret.
         """
-        if current(self.store.engine) != head():
+        found = current(self.store.engine)
+        require_known(found)
+        if found != head():
             raise SchemaOutOfDate("run ringklar migrate first")
         claim(self.store)
 

@@ -7,6 +7,7 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 from core.database import open_engine, select_lock
+from migrations.revisions import require_known, revision_of
 
 PATIENCE_MS = 600_000
 """How long a node waits for another one that migrates."""
@@ -22,7 +23,11 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database at ``url`` up to ``revision``, in one transaction; nothing happens if it is there already."""
+    """Bring the database at ``url`` up to ``revision``, in one transaction; nothing happens if it is there already.
+
+    Raises:
+        SchemaUnknown: a newer version has brought it further.
+    """
     _move(url, revision, up=True)
 
 
@@ -37,6 +42,7 @@ def _move(url: str, revision: str, *, up: bool) -> None:
         with engine.connect().execution_options(sqlite_begin="IMMEDIATE") as connection, connection.begin():
             if connection.dialect.name == "postgresql":
                 connection.execute(select_lock(MIGRATE_LOCK))
+            require_known(revision_of(connection))
             (command.upgrade if up else command.downgrade)(_config(connection), revision)
     finally:
         engine.dispose()

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from cli.main import main
 from core.ledger import canonical
@@ -193,6 +193,17 @@ def test_a_database_that_was_not_migrated_says_what_to_do(shell: Shell, tmp_path
     assert shell.run("migrate", RINGKLAR_DATABASE_URL=fresh).exit_code == 0
     assert shell.run("migrate", RINGKLAR_DATABASE_URL=fresh).exit_code == 0
     assert shell.run("replay", RINGKLAR_DATABASE_URL=fresh).exit_code == 0
+
+
+def test_a_database_of_a_newer_version_is_left_alone_and_said_to_be_one(shell: Shell) -> None:
+    with shell.seeded.service.store.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999_of_tomorrow'"))
+
+    for words in (("replay",), ("migrate",), ("demo", "--no-serve")):
+        done = shell.run(*words)
+        assert done.exit_code == 1
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert "The database is of a newer version than this" in done.stderr
 
 
 def test_a_database_that_does_not_answer_is_one_line_and_not_a_traceback(shell: Shell, tmp_path: Path) -> None:
