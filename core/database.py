@@ -4,7 +4,9 @@ Schema always comes from ``migrations``. Instants are aware UTC; a naive one is 
 """
 
 import json
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -144,7 +146,7 @@ def any_of_value(dialect_name: str, values: Iterable[int] | Iterable[str]) -> An
 def open_engine(
     url: str, *, pool_size: int = 40, prepared_statements: bool = True, patience_ms: int = BUSY_TIMEOUT_MS
 ) -> Engine:
-    """Return an engine on ``url``; the folder of a SQLite file is made if it is missing.
+    """Return an engine on ``url``; a SQLite file, which its owner alone may read, and its folder are made if missing.
 
     SQLite uses the library of ``pysqlite3`` (CPython's own may carry the WAL corruption race that SQLite fixed in
     3.51.3), write-ahead logging and full synchronisation: a commit that returned survives a power cut.
@@ -211,6 +213,8 @@ def _open_sqlite(url: str, path: str | None, pool_size: int, patience_ms: int) -
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageUnavailable(f"the database's folder cannot be made ({type(error).__name__})") from error
+        with suppress(OSError):  # it is there; or it cannot be made, which SQLite will tell
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     engine = create_engine(
         url,
         module=sqlite,

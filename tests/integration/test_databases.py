@@ -22,6 +22,17 @@ def test_a_test_is_given_a_database_at_the_newest_revision(database_url: str) ->
     engine.dispose()
 
 
+def test_a_new_sqlite_file_is_its_owners_alone_and_one_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "ringklar.db"
+    for mode in (0o600, 0o640):
+        engine = open_engine(f"sqlite:///{path}", pool_size=1)
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE IF NOT EXISTS persons (name text)"))
+            assert {one.stat().st_mode & 0o777 for one in path.parent.iterdir()} == {mode}
+        engine.dispose()
+        path.chmod(0o640)
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_what_one_test_writes_no_other_test_sees(
     kind: str, sqlite_template: SqliteTemplate, postgres_template: PostgresTemplate, tmp_path: Path
