@@ -139,18 +139,18 @@ def _kept_secret(path: Path) -> bytes:
     fresh = path.with_name(f".secret-{os.getpid()}-{secrets.token_hex(4)}")
     if not path.exists():
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(secrets.token_bytes(SECRET_BYTES)))
-            file.flush()
-            os.fsync(file.fileno())
         try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(base64.b64encode(secrets.token_bytes(SECRET_BYTES)))
+                file.flush()
+                os.fsync(file.fileno())
             os.link(fresh, path)
         except FileExistsError:
             pass
         finally:
             fresh.unlink()
     try:
-        secret = base64.b64decode(path.read_bytes(), validate=True)
+        secret = base64.b64decode(path.read_bytes().strip(), validate=True)
     except ValueError:
         secret = b""
     if len(secret) < SECRET_BYTES:

@@ -1,5 +1,6 @@
 """Settings: all read at start, every mistake listed, the secret kept safe."""
 
+import errno
 import stat
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
@@ -105,6 +106,25 @@ def test_a_secret_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) ->
     assert len(secrets.pop()) == 32
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["secret"]
+
+
+def test_a_secret_that_a_full_disk_does_not_take_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("core.config.os.fsync", full)
+
+    with pytest.raises(ConfigError, match="is no folder that can be used"):
+        load_settings(given(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kept_secret_may_end_in_a_line_feed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(f"{SECRET}\n", encoding="ascii")
+
+    assert load_settings(given(tmp_path)).secret == bytes(range(32))
 
 
 def test_a_damaged_secret_is_refused_and_never_replaced(tmp_path: Path) -> None:
