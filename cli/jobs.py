@@ -35,9 +35,11 @@ def jobs(context: click.Context, once: bool, settle: float, as_json: bool) -> No
     """Run the scheduled work: inboxes, lead files, warnings, checkpoints. Of many such processes one leads."""
     from jobs.run import run_jobs, run_once
     from jobs.tasks import tasks_for
+    from web.observe import log_as_json
 
     with service() as built:
         if not once:
+            log_as_json(built.settings.log_level)
             run_jobs(built, tasks=tasks_for(built.settings, settle_seconds=settle))
             return
         outcomes = run_once(built, settle_seconds=settle)

@@ -1,5 +1,6 @@
 """The command ``ringklar``."""
 
+import logging
 import os
 import sys
 from io import TextIOWrapper
@@ -69,9 +70,21 @@ def main() -> None:
     Settings are RINGKLAR_* variables; see docs/configuration.md. Exit codes: 0 ok, 1 a finding, 2 wrong usage.
     """
     sys.excepthook = _tell
+    if logging.lastResort is not None:  # where there is no log, what would be in it goes to standard error
+        logging.lastResort.setFormatter(_Plainly())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what was done is done, and is told on a terminal of any character set
             stream.reconfigure(errors="backslashreplace")
+
+
+class _Plainly(logging.Formatter):
+    """Tells what a command would log without the values in it, which may be a person's."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as plain text."""
+        from web.observe import told_plainly
+
+        return told_plainly(record)
 
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -15,6 +15,7 @@ from core.config import Settings, load_settings
 from jobs.beside import ROOT
 from jobs.run import run_jobs
 from service import build_service, environment_for
+from web.observe import log_as_json, tell_failure
 
 
 def start_companion(settings: Settings) -> int:
@@ -45,9 +46,12 @@ def main() -> None:
         stop.set()
 
     threading.Thread(target=wait_for_the_end, name="end-of-server", daemon=True).start()
-    with closing(build_service(load_settings(), SystemClock())) as service:
+    settings = load_settings()
+    log_as_json(settings.log_level)
+    with closing(build_service(settings, SystemClock())) as service:
         run_jobs(service, stop=stop)
 
 
 if __name__ == "__main__":
+    sys.excepthook = tell_failure
     main()

@@ -78,6 +78,12 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=lambda value: mask(str(value)))
 
 
+def told_plainly(record: logging.LogRecord) -> str:
+    """Return the record for whoever ran a command: what happened, and of an error what a log may have."""
+    error = record.exc_info[1] if record.exc_info else None
+    return mask("\n".join([record.getMessage(), *(told(error) if error is not None else ())]))
+
+
 def _event(record: logging.LogRecord) -> str:
     """Return what happened; of what could not be read as a request only that, for the server quotes what was sent."""
     if record.name != SERVER:

@@ -1,10 +1,11 @@
-"""What the log has of a request that is no HTTP: that it came and what was wrong, nothing of what it says."""
+"""What the log has of a request that is no HTTP, and of what fails: that it did and where, nothing of what it says."""
 
 import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from core.access import Role
-from tests.integration.serving import Server, environment_of
+from tests.integration.serving import Command, Server, environment_of
 from tests.seeding import Seeded
 
 NUMBER, PERSON = "070 174 06 05", "zqhemligtzq"
@@ -72,7 +73,44 @@ def test_a_failure_of_a_command_quotes_nothing(on_sqlite: Seeded, tmp_path: Path
     assert PERSON not in failed
 
 
-@pytest.mark.parametrize("module", ["cli", "jobs.beside", "jobs.screenings"])
+@pytest.fixture
+def spoilt(on_sqlite: Seeded) -> Seeded:
+    """Return an installation where no checkpoint can be signed, and the error quotes a person."""
+    with on_sqlite.service.store.writing() as session:
+        said = f"SELECT RAISE(ABORT, '{PERSON} {NUMBER}')"
+        session.execute(text(f"CREATE TRIGGER spoilt BEFORE INSERT ON ledger_checkpoints BEGIN {said}; END"))
+    return on_sqlite
+
+
+def test_the_log_of_the_jobs_is_json_lines_without_the_values_in_an_error(spoilt: Seeded, tmp_path: Path) -> None:
+    jobs = Command(environment_of(spoilt, tmp_path, workers=1), "jobs")
+    log, deadline = spoilt.service.settings.data_dir / "jobs.log", time.monotonic() + 60
+    while "task ledger.checkpoint failed" not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+    jobs.kill9()
+
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    [failed] = [line for line in lines if line["event"] == "task ledger.checkpoint failed"]
+    assert failed["error"].endswith("IntegrityError: IntegrityError of the driver")
+    for said in (NUMBER, PERSON):
+        assert said not in log.read_text()
+
+
+def test_jobs_that_run_once_tell_what_failed_beside_their_answer(spoilt: Seeded, tmp_path: Path) -> None:
+    once = [sys.executable, "-m", "cli", "jobs", "--once", "--settle", "0", "--json"]
+    environment = environment_of(spoilt, tmp_path, workers=1)
+
+    ran = subprocess.run(once, env=environment, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 1
+    assert json.loads(ran.stdout)["tasks"]["ledger.checkpoint"] == "failed: IntegrityError"
+    assert "task ledger.checkpoint failed" in ran.stderr
+    for said in (NUMBER, PERSON):
+        assert said not in ran.stderr
+
+
+@pytest.mark.parametrize("module", ["cli", "jobs.beside", "jobs.companion", "jobs.screenings"])
 def test_a_process_of_ours_tells_its_failure_as_the_log_would(module: str, tmp_path: Path) -> None:
     broken = f"import runpy, service; service.build_service = None; runpy.run_module({module!r}, run_name='__main__')"
     environment = {**os.environ, "RINGKLAR_DATA_DIR": str(tmp_path)}
