@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -194,6 +194,20 @@ def test_a_line_that_says_the_same_in_another_way_is_found(service: Service, way
     assert rewritten != entry
 
     assert both_find(intact.replace(entry, rewritten), key)
+
+
+def test_a_moment_that_is_written_in_another_offset_is_found(service: Service) -> None:
+    """It is the same moment and gives the same hash, but a reader would take it for another hour or day."""
+    intact, key = _small(service), public_key(service.keyring)
+    lines = lines_of(intact)
+    for place, line in enumerate(lines):
+        if line["type"] != "entry":
+            continue
+        at = datetime.fromisoformat(line["at"]).astimezone(timezone(timedelta(hours=14))).isoformat()
+        bent = [*lines[:place], line | {"at": at}, *lines[place + 1 :]]
+        if line["seq"] == 0:
+            bent = [one | {"opened_at": at} if one["type"] == "chain" else one for one in bent]
+        assert both_find(b"".join(canonical(one).encode() + b"\n" for one in bent), key), line["kind"]
 
 
 COUNTS = [("chain", "seq"), ("chain", "no"), ("end", "entries"), ("end", "chains"), ("header", "after")]
