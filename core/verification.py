@@ -336,7 +336,7 @@ class _Verifier:
             self.find("missing", None, None, "the end is missing")
         if self.wanted.to is not None and self.wanted.to != self.checkpoints:
             self.find("missing", None, None, f"the part ends with checkpoint {self.wanted.to}, which is not the last")
-        if self.wanted.after > self.checkpoints:
+        if not 0 <= self.wanted.after <= self.checkpoints:
             self.find("missing", None, None, f"checkpoint {self.wanted.after}, after which the part begins, is missing")
         for before, no in pairwise([0, *sorted(self.chains)]):
             if no != before + 1:

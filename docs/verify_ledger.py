@@ -123,7 +123,7 @@ class Ledger:
         self.must([line[name] for name in COUNTED.values()] == [self.count[one] for one in COUNTED], "the end's counts")
 
     def close(self) -> None:
-        is_part = self.part[0] <= len(self.digests) > 0 and self.part[1] in (None, len(self.digests))
+        is_part = 0 <= self.part[0] <= len(self.digests) > 0 and self.part[1] in (None, len(self.digests))
         self.must(is_part and self.count["end"] == 1, "the end is missing, or a checkpoint")
         self.must(not self.vouched and not self.stamped, "what was vouched for, or a stamp on record, is missing")
         stated = {no: line["end"] for no, line in self.chains.items()}

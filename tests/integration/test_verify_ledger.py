@@ -241,7 +241,7 @@ def test_a_part_verifies_by_itself_and_nothing_can_be_cut_from_it(either: Servic
     for after, to in ((0, 3), (1, 3), (2, None), (3, 4), (5, None), (2, 2)):
         part = exported(either, Part(after, to))
         assert told(part, key) == NOTHING, (after, to)
-        for name, value in (("after", after + 1), ("to", 1 if to != 1 else 2)):
+        for name, value in (("after", after + 1), ("after", -1), ("to", 1 if to != 1 else 2)):
             lines = lines_of(part)
             lines[0][name] = value
             assert both_find(b"".join(canonical(line).encode() + b"\n" for line in lines), key), (after, to, name)
