@@ -40,7 +40,7 @@ def complaint() -> None:
 @json_option
 @refusals
 def add(written: str, seller: str, kind: str, via: str, received_at: datetime | None, note: str, as_json: bool) -> None:
-    """Record a complaint about calls to NUMBER, tied to the leads that are on it now."""
+    """Record a complaint about calls to NUMBER, tied to the leads that were on it when the complaint came."""
     with service() as built, built.store.writing() as session:
         recorded = record_complaint(
             session,

@@ -1,4 +1,4 @@
-"""Complaints about calls, each tied to the leads that were on the number when it was recorded.
+"""Complaints about calls, each tied to the leads that were on the number when it came.
 
 A complaint is not a no: it blocks nothing by itself. What the person said no to is entered as an opt-out; where the
 number came from is followed by ``dnc.oversight.walk_back``.
@@ -36,7 +36,7 @@ class ComplaintKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordedComplaint:
-    """A complaint and the leads that were on the number for its seller when it was recorded."""
+    """A complaint and the leads that were on the number for its seller when it came."""
 
     complaint: Complaint
     origins: Sequence[ComplaintOrigin]
@@ -55,9 +55,10 @@ def record_complaint(
     received_at: datetime | None,
     now: datetime,
 ) -> RecordedComplaint:
-    """Return the complaint on record, tied to what is known of the number now.
+    """Return the complaint on record, tied to the leads that are known now and had come when it did.
 
-    The note is few words, and no more of the person than is needed.
+    What was delivered after it cannot be what it is about. The note is few words, and no more of the person than is
+    needed.
 
     Raises:
         Forbidden: the caller may not record complaints.
@@ -91,6 +92,7 @@ def record_complaint(
             complaint_id=complaint.id, source_id=lead.source_id, lead_file_id=lead.lead_file_id, row_no=lead.row_no or 0
         )
         for lead in leads_on(session, number, seller_id)
+        if lead.received_at is not None and lead.received_at <= complaint.received_at
     ]
     session.add_all(origins)
     session.flush()

@@ -35,7 +35,7 @@ def oversight_api(store: Store) -> Api:
 
     @api.post("/v1/complaints", right=Right.RECORD_COMPLAINTS, status=201, problems=[NotFound])
     def create_complaint(body: NewComplaint, caller: Caller, session: Session) -> ComplaintDocument:
-        """Record a complaint about calls to a number; it is tied to the leads on the number now."""
+        """Record a complaint about calls to a number; it is tied to the leads on the number when it came."""
         return complaint_document(
             record_complaint(
                 session,

@@ -37,7 +37,7 @@ class OriginDocument(Document):
 
 
 class ComplaintDocument(Document):
-    """A complaint, tied to what was known when it was recorded."""
+    """A complaint, tied to what had come by then and was known when it was recorded."""
 
     id: str
     kind: ComplaintKind

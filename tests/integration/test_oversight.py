@@ -55,7 +55,9 @@ def counted(standing: Standing, figure: Figure) -> tuple[int, int]:
     return share.hits, share.of
 
 
-def complain(overseen: Overseen, number: int, kind: ComplaintKind = ComplaintKind.PERSON) -> None:
+def complain(
+    overseen: Overseen, number: int, kind: ComplaintKind = ComplaintKind.PERSON, received_at: datetime | None = None
+) -> None:
     with overseen.store.writing() as session:
         record_complaint(
             session,
@@ -66,7 +68,7 @@ def complain(overseen: Overseen, number: int, kind: ComplaintKind = ComplaintKin
             kind=kind,
             via="mail",
             note="",
-            received_at=None,
+            received_at=received_at,
             now=overseen.clock.now(),
         )
 
@@ -309,6 +311,17 @@ def test_one_complaint_by_an_authority_pauses_every_source_that_the_number_came_
 
     assert sorted(overseen_now(overseen)) == ["lista", "tavling"]
     assert reason(overseen, "lista") == "oversight (oversight-2026-1): complaints by authorities: 1"
+
+
+def test_a_source_that_delivered_the_number_after_a_complaint_came_is_not_accused_of_it(overseen: Overseen) -> None:
+    came = NOW - 5 * DAY
+    overseen.deliver("tavling", [FIRST], received_at=came)
+    overseen.deliver("lista", [FIRST], received_at=came + timedelta(microseconds=1))
+
+    complain(overseen, FIRST, ComplaintKind.AUTHORITY, received_at=came)
+
+    assert (source(overseen, "tavling").authority_complaints, source(overseen, "lista").authority_complaints) == (1, 0)
+    assert overseen_now(overseen) == ["tavling"]
 
 
 def test_objections_and_complaints_pause_by_the_calls_they_followed(overseen: Overseen) -> None:
