@@ -7,10 +7,11 @@ swap. Whatever is refused, fails or is killed on the way leaves the version in f
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.database import lock_key
@@ -166,7 +167,7 @@ def load_register(
             file_name=_shown_name(file_name),
             file_sha256=read.sha256,
             rejected_lines=sum(read.rejected.values()),
-            loaded_at=store.clock.now(),  # the swap itself, not when the file began to be read
+            loaded_at=_swapped_at(session, name, store.clock.now()),
             loaded_by=caller.actor,
             kind=kind.value,
             base_version_id=base.version_id if base else None,
@@ -240,6 +241,15 @@ def _require_size(before: VersionInForce | None, count: int, accepted: str | Non
             extra={"count": count, "in_force_count": before.count},
         )
     return True
+
+
+def _swapped_at(session: Session, name: str, now: datetime) -> datetime:
+    """Return the moment of the swap: after the one before it, though another node's clock may have dated that ahead.
+
+    What was in force at a moment is told by these times alone.
+    """
+    newest = session.scalar(select(func.max(RegisterVersion.loaded_at)).where(RegisterVersion.register == name))
+    return now if newest is None or now >= newest else newest + timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,6 +222,32 @@ def test_a_birth_date_that_nobody_kept_leaves_the_leads_unknown(seeded: Seeded, 
     assert asked_of(story, FROM_PARTNER, story.now, before).leads is None
 
 
+@pytest.mark.parametrize("behind", [timedelta(0), timedelta(seconds=20)])
+def test_a_register_that_a_node_with_a_slow_clock_swapped_is_the_one_that_was_asked(
+    seeded: Seeded, tmp_path: Path, behind: timedelta
+) -> None:
+    """Whichever clock dates a version, it comes after the one that it replaced."""
+    story = Story(seeded, tmp_path)
+    for place in range(4):  # ids of one millisecond may come in any order
+        load_listed(seeded.service, tmp_path, [(LISTED, FROM_PARTNER)[place % 2]], date(2026, 11, 20))
+        seeded.clock.at -= behind
+    in_force = seeded.clock.at + timedelta(minutes=5)
+    seeded.clock.at = in_force
+    story.check_all()
+
+    stored = list(stored_checks(seeded, after=in_force - timedelta(seconds=1)))
+    with seeded.service.store.snapshot() as session:
+        again = facts_asked(session.connection(), seeded.service.shelf.listed, [one.asked for one in stored])
+
+    listed = {
+        one.facts.register.listed
+        for one in stored
+        if one.asked.number == number_of(FROM_PARTNER) and one.facts.register
+    }
+    assert listed == {True}
+    assert again == [one.facts for one in stored]
+
+
 def test_a_campaign_that_did_not_exist_yet_leaves_all_but_the_number_unknown(seeded: Seeded, tmp_path: Path) -> None:
     facts = asked_of(Story(seeded, tmp_path), FROM_PARTNER, seeded.clock.at - timedelta(days=1), seeded.clock.at)
 
