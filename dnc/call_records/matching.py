@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from dnc.call_records.states import CallState, state_of
 from dnc.permits import CLOCK_SLACK, Fault, Stop, fault_of_check, fault_of_stops
@@ -134,15 +135,18 @@ class _Matcher:
         self._channel = channel
         self._contacts = contacts
         self._checked_at = [one.checked_at for one in known.checks]
-        claimed = {one.id for one in contacts.values()} | {one.contact_id for one in known.earlier}
+        self._claimed: set[str | None] = {one.id for one in contacts.values()}
+        self._claimed |= {one.contact_id for one in known.earlier}
         by_id = {one.id: one for one in known.checks}
         held = ((by_id.get(one.check_id or ""), one.started_at) for one in known.earlier)
         self._used = {check.id for check, at in held if check is not None and fault_of_check(check, at) is None}
         self._logged: dict[str, list[LoggedCall]] = defaultdict(list)  # on a check, and not known to be another call
         for one in known.contacts:
-            if one.id not in claimed:
+            if one.id not in self._claimed:
                 self._logged[one.check_id].append(one)
-        self._claimed_on = {one.check_id: one.id for one in contacts.values()}
+        self._first_on: dict[str, str] = {}  # the contact logged first on a check: the one that it permitted
+        for one in sorted(known.contacts, key=attrgetter("id")):
+            self._first_on.setdefault(one.check_id, one.id)
 
     def match(self, calls: Sequence[RecordedCall]) -> list[Match]:
         """Return what became of each of the calls, which are in the order of their start.
@@ -190,11 +194,14 @@ class _Matcher:
         return None, CallState.BEFORE_CHECK if checks else CallState.WITHOUT_CHECK
 
     def _is_free(self, check: StoredCheck, contact: LoggedCall | None) -> bool:
-        """Return whether no other call is known to have been made on the check."""
-        if check.id in self._used:
-            return False
-        claimed = self._claimed_on.get(check.id)
-        return claimed is None or (contact is not None and contact.id == claimed)
+        """Return whether no other call is known to have been made on the check.
+
+        What was logged on it may be a call that has no contact of its own.
+        """
+        first = self._first_on.get(check.id)
+        if check.id in self._used or first is None:
+            return check.id not in self._used
+        return first not in self._claimed if contact is None else first == contact.id
 
 
 def _permissions(checks: Sequence[StoredCheck]) -> Iterator[StoredCheck]:

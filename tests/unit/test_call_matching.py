@@ -205,6 +205,17 @@ def test_a_call_that_the_check_did_not_permit_is_not_that_of_the_contact_on_it()
     assert (found.state, found.contact_id) == (CallState.AFTER_END, None)
 
 
+@pytest.mark.parametrize("second", [3, 12])
+def test_of_two_calls_logged_on_one_check_the_first_is_the_one_that_it_carried(second: float) -> None:
+    """Whoever logs a further call on a check takes nothing from the call that it permitted."""
+    logged = [LoggedCall("k1", "a", 1, at(0)), LoggedCall("k2", "a", 2, at(second))]
+    known = NumberHistory(checks=[check("a", -1)], contacts=logged)
+    otherwise = "check_used" if second < 10 else "after_end"
+
+    assert told([call(0, key=1), call(second, key=2)], known) == [("matched", "a"), (otherwise, "a")]
+    assert told([call(second, key=2)], known) == [(otherwise, "a")], "though no call record shows the first"
+
+
 def test_a_check_whose_contact_is_another_call_is_used() -> None:
     contact = LoggedCall("logged", "one", 8, at(2))
     known = NumberHistory(checks=[check("one", -1)], contacts=[contact])
