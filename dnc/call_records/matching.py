@@ -166,6 +166,8 @@ class _Matcher:
         if state is CallState.MATCHED and check is not None:
             self._used.add(check.id)
         if stop is not None:
+            if state is CallState.CHECK_USED:
+                check = None  # it carries another call, which a later file may show
             state = state_of(stop)
         return Match(state, None if check is None else check.id, None if contact is None else contact.id)
 

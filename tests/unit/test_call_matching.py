@@ -216,6 +216,17 @@ def test_of_two_calls_logged_on_one_check_the_first_is_the_one_that_it_carried(s
     assert told([call(second, key=2)], known) == [(otherwise, "a")], "though no call record shows the first"
 
 
+def test_a_call_after_a_no_on_a_used_check_is_held_against_none_so_that_a_later_file_may_show_whose_it_was() -> None:
+    logged = [LoggedCall("k1", "a", 1, at(0)), LoggedCall("k2", "a", 2, at(3))]
+    stops = [Stop(Fault.AFTER_OPT_OUT, at(2), None, None)]
+
+    [late] = match_calls([call(3, key=2)], NumberHistory([check("a", -1)], logged, [], stops), "voice")
+    kept = EarlierCall(at(3), 2, late.check_id, late.contact_id)
+
+    assert (late.state, late.check_id) == (CallState.AFTER_OPT_OUT, None)
+    assert told([call(0, key=1)], NumberHistory([check("a", -1)], logged, [kept], stops)) == [("matched", "a")]
+
+
 def test_a_check_whose_contact_is_another_call_is_used() -> None:
     contact = LoggedCall("logged", "one", 8, at(2))
     known = NumberHistory(checks=[check("one", -1)], contacts=[contact])
