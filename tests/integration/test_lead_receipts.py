@@ -276,6 +276,31 @@ def proof(custodian: Custodian, lead_file_id: str, row_no: int, rows: str = "\n"
         return proof_of(session, OPERATOR, lead_file_id, row_no, texts_of(rows))
 
 
+def test_what_stands_twice_in_a_receipt_or_a_proof_does_not_hold(custodian: Custodian, tmp_path: Path) -> None:
+    """A reader may see the one, and the script the other that was signed."""
+    lead_file_id, key = custodian.receive(CONTENT.encode(), ROWS), public_key(custodian.store.keyring)
+    signed = custodian.receipt(lead_file_id)
+    receipt, proved = tmp_path / "receipt.json", tmp_path / "proof.json"
+    whole = {"receipt": signed.receipt, "signature": signed.signature}
+    texts = json.dumps(whole), json.dumps(asdict(proof(custodian, lead_file_id, 3)))
+
+    def told(of_receipt: str, of_proof: str) -> tuple[int, list[str]]:
+        receipt.write_text(of_receipt)
+        proved.write_text(of_proof)
+        command = [sys.executable, "-I", str(SCRIPT), str(receipt), "--public-key", key, "--proof", str(proved)]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert ran.stderr == ""
+        return ran.returncode, ran.stdout.splitlines()
+
+    assert told(*texts) == (0, ["signature: holds", "row 3: holds"])
+    for doubled in (
+        '{"receipt": {"accepted": 9}, ' + texts[0][1:],
+        texts[0].replace('"accepted"', '"accepted": 9, "accepted"'),
+    ):
+        assert told(doubled, texts[1]) == (1, ["signature: DOES NOT HOLD"])
+    assert told(texts[0], '{"row": "another", ' + texts[1][1:]) == (1, ["signature: holds", "row 0: DOES NOT HOLD"])
+
+
 @pytest.mark.parametrize("row_no", range(1, len(ROWS) + 1))
 def test_one_row_is_proved_without_showing_another(custodian: Custodian, tmp_path: Path, row_no: int) -> None:
     lead_file_id = custodian.receive(CONTENT.encode(), ROWS)
