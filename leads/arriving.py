@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, String, bindparam, select, type_coerce
+from sqlalchemy import BigInteger, Connection, String, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
@@ -125,11 +125,6 @@ def _streamed(
 ) -> Iterator[Sequence[Any]]:  # Any: rows of any columns
     with connection.execute(query.execution_options(stream_results=True, yield_per=PAGE)) as result:
         yield from result.partitions()
-
-
-def numbers_of_other_sources() -> Select[Any]:
-    """Return those of the numbers that another source than ``source_no`` has a lead on. By pk_leads."""
-    return select(Lead.number).where(any_of(Lead.number, NUMBERS), Lead.source_no != bindparam("source_no"))
 
 
 @dataclass(frozen=True, slots=True)

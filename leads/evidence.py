@@ -8,7 +8,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import ip_address
@@ -61,13 +61,6 @@ class Evidence:
     sellers: tuple[str, ...] | None = None
     channels: tuple[Channel, ...] | None = None
 
-    def filled_from(self, other: "Evidence | None") -> "Evidence":
-        """Return this with what it does not say taken from ``other``: a source's terms hold for all its rows."""
-        if other is None:
-            return self
-        gaps = {field.name: getattr(other, field.name) for field in fields(self) if getattr(self, field.name) is None}
-        return replace(self, **gaps) if gaps else self
-
     def written(self) -> dict[str, object]:
         """Return what is said as values of JSON, in this class's order, each key with ``consent_`` before it."""
         said: dict[str, object] = {
@@ -79,20 +72,6 @@ class Evidence:
             "consent_channels": None if self.channels is None else [channel.value for channel in self.channels],
         }
         return {key: value for key, value in said.items() if value is not None}
-
-
-def evidence_of(details: Mapping[str, object]) -> Evidence:
-    """Return the evidence that ``written`` wrote, from whatever else is kept with it."""
-    at, sellers, channels = (details.get(f"consent_{name}") for name in ("at", "sellers", "channels"))
-    version, url, ip = (details.get(f"consent_{name}") for name in ("text_version", "url", "ip"))
-    return Evidence(
-        text_version=version if isinstance(version, str) else None,
-        url=url if isinstance(url, str) else None,
-        at=datetime.fromisoformat(at) if isinstance(at, str) else None,
-        ip=ip if isinstance(ip, str) else None,
-        sellers=tuple(map(str, sellers)) if isinstance(sellers, list) else None,
-        channels=tuple(map(Channel, channels)) if isinstance(channels, list) else None,
-    )
 
 
 def missing(evidence: Evidence | None) -> tuple[str, ...]:

@@ -92,20 +92,6 @@ class Columns:
             kept[born] = without_identities(kept[born])
         return kept
 
-    def blanked_text(self, text: str, cells: Sequence[str]) -> str:
-        """Return a row as it stands in the file, ``cells`` being the same row's, with what ``blanked`` hides hidden."""
-        places, born = self.identity_places, self.places.get(Field.BIRTH_DATE)
-        if born is not None and self._told_apart(cells) and (cell := cells[born].strip()):
-            text = text.replace(cell, without_identities(cell))
-        if not places:
-            return text
-        if not self._told_apart(cells):
-            return self._without_identities(text)
-        for cell in filter(None, (cells[place].strip() for place in places)):
-            written = next((form for form in (cell, cell.replace('"', '""')) if form in text), None)
-            text = self._without_identities(text) if written is None else text.replace(written, HIDDEN)
-        return without_slipped_identities(text)
-
     def _without_identities(self, text: str) -> str:
         return without_identities(text, of_others=any(map(_is_of_others, self.headings)))
 

@@ -106,11 +106,6 @@ class Policy:
     rules: Mapping[ReasonCode, str] = field(compare=False)
     consent_rule: str
 
-    @property
-    def is_hypothetical(self) -> bool:
-        """True of a policy that no law has brought into force."""
-        return self.in_force_from is None
-
     def in_force(self, at: datetime) -> bool:
         """Say whether the policy is the law at the aware instant ``at``, from local midnight to local midnight."""
         if self.in_force_from is None or at < datetime.combine(self.in_force_from, time(0), self.zone):

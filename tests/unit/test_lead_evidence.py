@@ -13,7 +13,6 @@ from leads.evidence import (
     URL,
     Evidence,
     consent_from,
-    evidence_of,
     missing,
     names_seller,
     read_channels,
@@ -112,23 +111,6 @@ def test_a_consent_for_others_is_kept_and_names_not_this_seller() -> None:
     assert consented is not None
     assert not consented.names_seller
     assert not names_seller(Evidence(sellers=("",)), seller_name=" ", seller_slug="")
-
-
-def test_what_the_row_does_not_say_is_taken_from_the_source_and_nothing_is_overwritten() -> None:
-    row = Evidence(at=AT, channels=())
-    source = Evidence("v9", "https://x.example", None, None, ("A",), (Channel.VOICE,))
-
-    filled = row.filled_from(source)
-
-    assert (filled.text_version, filled.sellers, filled.at) == ("v9", ("A",), AT)
-    assert filled.channels == ()
-    assert row.filled_from(None) == row
-    assert WHOLE.filled_from(source) == WHOLE
-
-
-def test_what_is_written_is_read_back_from_json() -> None:
-    for evidence in (WHOLE, Evidence(), Evidence(channels=()), Evidence(at=AT)):
-        assert evidence_of(json.loads(json.dumps({"name": "x", **evidence.written()}))) == evidence
 
 
 @pytest.mark.parametrize(

@@ -227,9 +227,6 @@ def test_merged_and_hidden_cells_and_numbers_without_their_zeros_are_told() -> N
     assert [row.cells for row in found.rows()] == [["701740605", "42", "Åsa"], ["8", "", ""]]
 
 
-SHEET = "xl/worksheets/sheet1.xml"
-
-
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -111,14 +111,13 @@ def test_a_policy_is_found_by_its_version() -> None:
 def test_a_law_that_was_only_proposed_is_found_by_its_name_and_never_in_force(version: str) -> None:
     policy = policy_named(version)
 
-    assert policy.is_hypothetical
     assert policy not in POLICIES
     for year in (1971, 2026, 2027, 2150):
         assert not policy.in_force(NOW.replace(year=year))
 
 
-def test_a_law_in_force_is_not_hypothetical() -> None:
-    assert not any(policy.is_hypothetical for policy in POLICIES)
+def test_each_law_says_from_which_day_it_is_in_force() -> None:
+    assert all(policy.in_force_from is not None for policy in POLICIES)
 
 
 def test_a_version_that_never_was_is_refused() -> None:
