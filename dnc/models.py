@@ -115,7 +115,7 @@ class Hold(Base):
     """A temporary block while customer service looks at what was reported from a call."""
 
     __tablename__ = "holds"
-    __table_args__ = (Index(None, "number"),)
+    __table_args__ = (Index(None, "number"), Index(None, "closed_at", "made_at"))
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     seller_id: Mapped[str] = mapped_column(ForeignKey("sellers.id"))

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, String, Text
+from sqlalchemy import BigInteger, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
@@ -23,6 +23,7 @@ class JobRun(Base):
     """One due run of a task: the key makes a double run harmless. ``started_at`` is None while it waits its turn."""
 
     __tablename__ = "job_runs"
+    __table_args__ = (Index(None, "ended_at", "task"),)
 
     task: Mapped[str] = mapped_column(String(60), primary_key=True)
     due_at: Mapped[datetime] = mapped_column(primary_key=True)
