@@ -9,7 +9,7 @@ from core.access import ApiKey, Caller, Right
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
 from core.ledger import Event, put_on_record
-from core.naming import check_slug, insert_named
+from core.naming import check_name, check_slug, insert_named
 from core.sellers import seller_of
 from dnc.models import Recipient
 
@@ -45,8 +45,7 @@ def add_recipient(
     """
     caller.require(Right.EXPORT_LEADS)
     owner = seller_of(session, caller, seller)
-    if not 1 <= len(name.strip()) <= NAME_LENGTH:
-        raise InvalidInput(f"a recipient needs a name of at most {NAME_LENGTH} characters")
+    called = check_name(name, NAME_LENGTH, "a recipient")
     if not 1 <= len(contract_reference.strip()) <= CONTRACT_LENGTH:
         raise InvalidInput(f"name the contract under which it processes, in at most {CONTRACT_LENGTH} characters")
     key_id = None
@@ -58,7 +57,7 @@ def add_recipient(
         id=new_id(),
         slug=check_slug(slug),
         seller_id=owner.id,
-        name=name.strip(),
+        name=called,
         contract_reference=contract_reference.strip(),
         key_id=key_id,
         created_at=now,

@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.errors import InvalidInput, NotFound
+from core.errors import NotFound
 from core.ids import new_id
 from core.ledger import Event, put_on_record
-from core.naming import check_slug, insert_named
+from core.naming import check_name, check_slug, insert_named
 from leads.models import LeadFile, Source, Supplier
 from leads.terms import SourceKind
 
@@ -43,11 +43,8 @@ def add_supplier(
         AlreadyExists: the slug is taken.
     """
     caller.require(Right.LOAD_LEADS)
-    if not name.strip():
-        raise InvalidInput("a supplier needs a name")
-    if len(name.strip()) > NAME_LENGTH:
-        raise InvalidInput(f"a supplier's name has at most {NAME_LENGTH} characters")
-    supplier = Supplier(id=new_id(), slug=check_slug(slug), name=name.strip(), kind=kind.value, created_at=now)
+    called = check_name(name, NAME_LENGTH, "a supplier")
+    supplier = Supplier(id=new_id(), slug=check_slug(slug), name=called, kind=kind.value, created_at=now)
     insert_named(session, supplier, "a supplier of that slug exists already")
     payload = {"slug": slug, "name": supplier.name, "kind": kind.value}
     put_on_record(session, Event("supplier.added", supplier.id, caller.actor, None, payload))

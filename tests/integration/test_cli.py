@@ -85,6 +85,8 @@ LONG_NAMES = [
     ("user", "add", "n" * 101, "--role", "sales", "--password-stdin"),
     ("seller", "add", "annan", "--name", "n" * 201),
     ("campaign", "add", "annan", "--seller", SELLER, "--product", "electricity", "--name", "n" * 201),
+    ("supplier", "add", "annan", "--kind", "partner", "--name", "n" * 201),
+    ("recipient", "add", "annan", "--seller", SELLER, "--contract", "PUB-1", "--name", "n" * 201),
 ]
 
 
