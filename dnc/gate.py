@@ -16,7 +16,7 @@ from dnc.decision import Decision
 from dnc.drafts import Question, Request, UnknownCampaign, campaign_of
 from dnc.gathering import Listed, read_standing
 from dnc.lane import GROUP_LIMIT, Lane
-from dnc.policy import POLICIES, policy_for, policy_named
+from dnc.policy import POLICIES, policy_asked_for, policy_for
 
 __all__ = ["BATCH_LIMIT", "Gate", "Question", "Simulated", "UnknownCampaign"]
 
@@ -113,10 +113,7 @@ class Gate:
             UnknownCampaign: the caller's seller has no such campaign.
             InvalidInput: there is no such policy.
         """
-        try:
-            chosen = policy_named(policy) if policy is not None else None
-        except ValueError as error:
-            raise InvalidInput("there is no policy of that name") from error
+        chosen = policy_asked_for(policy) if policy is not None else None
         numbers = [read_number(question.number, region=question.region) for question in questions]
         with storage_faults(), self._store.engine.connect() as connection:
             values = {number.value for number in numbers if isinstance(number, Number)}

@@ -6,6 +6,7 @@ rule is a new version with its own dates. Each value's legal source stands in ``
 
 from datetime import UTC, datetime
 
+from core.errors import InvalidInput
 from dnc.policies.denmark import DK_2026_1
 from dnc.policies.finland import FI_2026_1, FI_2026_2
 from dnc.policies.norway import NO_2026_1, NO_2026_2
@@ -32,6 +33,7 @@ __all__ = [
     "UnknownPolicy",
     "Validity",
     "Week",
+    "policy_asked_for",
     "policy_for",
     "policy_named",
     "week",
@@ -79,3 +81,16 @@ def policy_named(version: str) -> Policy:
         if policy.version == version:
             return policy
     raise UnknownPolicy("no policy has this version")
+
+
+def policy_asked_for(version: str) -> Policy:
+    """Return the policy of the version that somebody asks for, as ``policy_named``.
+
+    Raises:
+        InvalidInput: there never was one; those that there are are named.
+    """
+    try:
+        return policy_named(version)
+    except UnknownPolicy as error:
+        known = ", ".join(policy.version for policy in (*POLICIES, *HYPOTHETICAL))
+        raise InvalidInput(f"there is no policy of that name; there are {known}") from error

@@ -23,7 +23,7 @@ from dnc.calendar import LATEST
 from dnc.decision import Decision, Verdict, decide
 from dnc.facts import facts_from_record
 from dnc.models import Campaign, Check, Contact
-from dnc.policy import Policy, policy_named
+from dnc.policy import Policy, policy_asked_for, policy_named
 from dnc.recorded import UNREADABLE
 from leads.lead_texts import sources_of_seller
 
@@ -146,10 +146,7 @@ def replay_period(
     caller.require(Right.REPLAY)
     if since >= until:
         raise InvalidInput("the period ends before it begins")
-    try:
-        other = policy_named(policy) if isinstance(policy, str) else policy
-    except ValueError as error:
-        raise InvalidInput("there is no policy of that name") from error
+    other = policy_asked_for(policy) if isinstance(policy, str) else policy
     done = PeriodReplay(since, until, None if other is None else other.version, campaign, by)
     campaign_id = None if campaign is None else _campaign_id(session, caller, campaign)
     replaying = _Replaying(session, done, other, caller.seller_id, campaign_id, limit)

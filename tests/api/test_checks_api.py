@@ -5,6 +5,7 @@ import random
 import pytest
 
 from core.access import Role
+from dnc.policy import HYPOTHETICAL, POLICIES
 from tests.api.calling import NOBODYS_ID, Ringklar, answered, refused
 from tests.seeding import (
     CAMPAIGN,
@@ -170,7 +171,9 @@ def test_a_what_if_answers_for_the_moment_that_was_asked_about(ringklar: Ringkla
 def test_a_policy_that_does_not_exist_is_refused(on_sqlite: Ringklar) -> None:
     body = {"number": FROM_PARTNER, "campaign": CAMPAIGN, "policy": "se-1999-9"}
 
-    refused(on_sqlite.post("/v1/what-if", body), 422, "invalid-input")
+    problem = refused(on_sqlite.post("/v1/what-if", body), 422, "invalid-input")
+
+    assert all(policy.version in problem["detail"] for policy in (*POLICIES, *HYPOTHETICAL))
 
 
 def test_checks_and_what_ifs_of_one_moment_agree(on_sqlite: Ringklar) -> None:
