@@ -81,8 +81,7 @@ def _is_text(given: object) -> bool:
 def refuse(error: ServiceError) -> NoReturn:
     """Print why and leave."""
     click.echo(f"ringklar: {error.title}: {error.detail}", err=True)
-    mistakes = error.extra.get("errors")
-    for mistake in mistakes if isinstance(mistakes, list) else []:
+    for mistake in error.untold:
         click.echo(f"  {mistake}", err=True)
     sys.exit(USAGE if error.kind in (Kind.INVALID, Kind.NOT_FOUND) else FINDING)
 

@@ -34,6 +34,12 @@ class ServiceError(Exception):
         self.detail = detail
         self.extra = dict(extra or {})
 
+    @property
+    def untold(self) -> list[str]:
+        """The ``errors`` of ``extra`` that ``detail`` does not say already: for where one is told after the other."""
+        listed = self.extra.get("errors")
+        return [str(one) for one in listed if str(one) not in self.detail] if isinstance(listed, list) else []
+
 
 class NotFound(ServiceError):
     """What was named does not exist, or is not this caller's to know of."""

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -174,9 +174,9 @@ class LeadInbox:
         except ServiceError as error:
             if error.kind is Kind.UNAVAILABLE:
                 raise
-            return self._refuse(folder, path, source, Failure.of(error), error.extra.get("errors"))
+            return self._refuse(folder, path, source, Failure.of(error), error.untold)
         if isinstance(report, Failure):
-            return self._refuse(folder, path, source, report, None)
+            return self._refuse(folder, path, source, report)
         if report.state is not FileState.FINISHED:
             return "reading"
         if look_at(path) != look:
@@ -223,9 +223,11 @@ class LeadInbox:
                 self._readers.start(lead_file_id)
         return report
 
-    def _refuse(self, folder: WatchedFolder, path: Path, source: str, why: Failure, mistakes: object) -> str:
+    def _refuse(
+        self, folder: WatchedFolder, path: Path, source: str, why: Failure, mistakes: Sequence[str] = ()
+    ) -> str:
         _log.warning("a file in the inbox of %s is refused: %s", source, why.code)
-        lines = [why.code, f"{why.title}: {why.detail}", *(mistakes if isinstance(mistakes, list) else [])]
+        lines = [why.code, f"{why.title}: {why.detail}", *mistakes]
         received = self._received.pop(path, None)
         if received is not None:
             lines.append(f"lead file {received.lead_file_id}: the rows before the damage are kept")

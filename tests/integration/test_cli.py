@@ -98,6 +98,23 @@ def test_a_name_longer_than_its_column_is_wrong_usage_on_both_databases(command:
     assert f"a {command[0]} needs a name, of at most {len(max(command, key=len)) - 1} characters" in done.output
 
 
+def test_each_of_several_mistakes_is_told_once(shell: Shell, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text('{"SE": {"opens": "07:00", "attempts_day": 9}}', encoding="utf-8")
+
+    wider = shell.run("seller", "rules", SELLER, "--set", str(rules), "--because", "the board")
+    wordless = shell.run(
+        *("source", "add", "ny", "--supplier", "kronan", "--seller", SELLER, "--basis", "consent"),
+        *("--name", " ", "--say", " "),
+    )
+
+    assert (wider.exit_code, wordless.exit_code) == (2, 2)
+    for mistake in ("SE.opens: 07:00 would be wider", "SE.attempts_day: 9 would be wider"):
+        assert wider.output.count(mistake) == 1
+    for mistake in ("a source needs a name", "a source needs words to say"):
+        assert wordless.output.count(mistake) == 1
+
+
 @pytest.mark.parametrize("password", [b"x" * 1_001, "tolv tecken i Latin-1: åäö".encode("latin-1")])
 def test_a_password_that_nobody_could_sign_in_with_is_wrong_usage(password: bytes, shell: Shell) -> None:
     done = shell.run("user", "add", "disa", "--role", "sales", "--password-stdin", stdin=password + b"\n")
