@@ -12,10 +12,10 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from cli.mappings import map_option, mapping_given
 from cli.pauses import add_pauses
 from cli.places import Places
 from cli.tables import made
-from leads.headings import Field
 from leads.importer import import_lead_file, read_lead_file
 from leads.intake import DeliveryTerms, HowToRead
 from leads.mappings import ENCODINGS
@@ -51,13 +51,7 @@ def leads() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--source", "source_slug", required=True, help="The slug of the source that the file comes from.")
 @click.option("--dry-run", is_flag=True, help="Count what an import would give, and keep nothing.")
-@click.option(
-    "--map",
-    "mapped",
-    multiple=True,
-    metavar="FIELD=HEADING",
-    help=f"Name the heading of a field: {', '.join(Field)}. May be given many times.",
-)
+@map_option
 @click.option("--encoding", type=click.Choice(ENCODINGS), help="The character set, if not the one that is found.")
 @click.option("--contract", help="Reference of the contract that the file comes under.")
 @click.option("--invoice", help="Reference of the invoice.")
@@ -83,7 +77,7 @@ def import_file(
 
     Cut off, it goes on where it stopped when it is imported again; once read, it is known again.
     """
-    how = HowToRead(mapping=_mapping(mapped), encoding=encoding)
+    how = HowToRead(mapping=mapping_given(mapped) or None, encoding=encoding)
     register, version = _wash(washed)
     terms = DeliveryTerms(
         contract_reference=contract,
@@ -204,16 +198,6 @@ def _wash(claim: str | None) -> tuple[str | None, date | None]:
 
 def _document(report: LeadFileReport) -> dict[str, object]:
     return json.loads(json.dumps(asdict(report), default=str))  # type: ignore[no-any-return] # it is an object
-
-
-def _mapping(mapped: Sequence[str]) -> dict[str, str] | None:
-    pairs = [pair.partition("=") for pair in mapped]
-    for pair, (field, equals, _) in zip(mapped, pairs, strict=True):
-        if not equals or not field:
-            raise click.BadParameter(f"{pair!r} is not FIELD=HEADING", param_hint="--map")
-    if len({field for field, _, _ in pairs}) != len(pairs):
-        raise click.BadParameter("a field is mapped twice", param_hint="--map")
-    return {field.strip(): heading.strip() for field, _, heading in pairs} or None
 
 
 @contextmanager

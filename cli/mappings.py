@@ -10,6 +10,14 @@ from leads.mappings import ENCODINGS, SavedMapping, forget_mapping, mapping_of, 
 
 NAMED_DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "bar": "|"}
 
+map_option = click.option(
+    "--map",
+    "mapped",
+    multiple=True,
+    metavar="FIELD=HEADING",
+    help=f"Name the heading of a field, or its column as #3: {', '.join(Field)}. May be given many times.",
+)
+
 
 @click.group()
 def mapping() -> None:
@@ -18,13 +26,7 @@ def mapping() -> None:
 
 @mapping.command("save")
 @click.argument("supplier_slug", metavar="SUPPLIER")
-@click.option(
-    "--map",
-    "mapped",
-    multiple=True,
-    metavar="FIELD=HEADING",
-    help=f"Name the heading of a field, or its column as #3: {', '.join(Field)}. May be given many times.",
-)
+@map_option
 @click.option("--encoding", type=click.Choice(ENCODINGS), help="The character set of all its files.")
 @click.option("--delimiter", help="What parts the cells: one character, or tab, comma, semicolon, bar.")
 @click.option(
@@ -44,7 +46,7 @@ def save_one_mapping(
     as_json: bool,
 ) -> None:
     """Save how the files of SUPPLIER are read from the next import on, in place of what was saved before."""
-    given = _pairs(mapped)
+    given = mapping_given(mapped)
     if delimiter is not None:
         delimiter = NAMED_DELIMITERS.get(delimiter.strip().casefold(), delimiter)
     with service() as built, built.store.writing() as session:
@@ -85,7 +87,12 @@ def forget_one_mapping(supplier_slug: str) -> None:
     click.echo(f"nothing is saved for supplier {supplier_slug}")
 
 
-def _pairs(mapped: Sequence[str]) -> dict[str, str]:
+def mapping_given(mapped: Sequence[str]) -> dict[str, str]:
+    """Return what ``--map`` says, heading by field.
+
+    Raises:
+        click.BadParameter: it is not FIELD=HEADING, or a field is mapped twice.
+    """
     pairs = [pair.partition("=") for pair in mapped]
     for pair, (field, equals, _) in zip(mapped, pairs, strict=True):
         if not equals or not field.strip():

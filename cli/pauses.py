@@ -36,7 +36,7 @@ def add_pauses(
             is_new = quarantine(session, caller(), **named, reason=reason, now=built.clock.now())
         click.echo(f"{what} {named[named_by]} is {'quarantined' if is_new else 'quarantined already'}")
 
-    @group.command("resume", help=f"End the {what}'s pause.")
+    @group.command("resume", help=f"End the {what}'s pause or quarantine.")
     @click.argument(named_by)
     @refusals
     def resume_one(**named: str) -> None:

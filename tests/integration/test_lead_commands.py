@@ -165,6 +165,8 @@ def test_an_import_that_cannot_be_made_says_why(origins: Run, lead_file: Path, t
         ("number=nothing", "which the file does not have"),
     ):
         refused(origins("leads", "import", unclear, "--source", "lista", "--map", wrong), USAGE, says=says)
+    twice = ("--map", "number=kolumn", "--map", "number = another")
+    refused(origins("leads", "import", unclear, "--source", "lista", *twice), USAGE, says="a field is mapped twice")
     mapped = told(origins("leads", "import", unclear, "--source", "lista", "--map", "number=kolumn", "--json"))
     assert mapped["accepted"] == 1
 
