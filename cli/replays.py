@@ -53,6 +53,8 @@ def _replay_all(as_json: bool) -> None:
     with service() as built, built.store.snapshot() as session:
         done = replay_checks(session)
     text = f"{done.checks} checks decided again: {len(done.differences)} differ"
+    if done.erased_entries:
+        text += f"\n  the facts of {done.erased_entries} entries are erased"
     for difference in done.differences:
         text += f"\n  chain {difference.chain}, entry {difference.seq}: {difference.what}"
     answer(as_json, asdict(done), text)

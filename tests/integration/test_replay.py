@@ -14,6 +14,7 @@ from core.ledger import Position
 from dnc.gate import Question
 from dnc.models import Check
 from dnc.recorded import CheckErased, Replay, UnknownCheck, check_on_record, replay
+from tests.commands import run_command
 from tests.integration.seeds import dialer_of, verified
 from tests.integration.tampering import unguard
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPERATOR, OPTED_OUT, WITHOUT_SOURCE, Seeded
@@ -122,4 +123,9 @@ def test_an_erased_check_says_so_and_is_counted(seeded: Seeded) -> None:
 
     done = replayed(seeded)
     assert (done.checks, done.erased_entries, done.differences) == (0, 1, ())
+    told = run_command(seeded.service.settings, "replay")
+    assert (told.exit_code, told.stdout.splitlines()) == (
+        0,
+        ["0 checks decided again: 0 differ", "  the facts of 1 entries are erased"],
+    )
     assert verified(seeded.service).findings == ()
