@@ -91,7 +91,11 @@ def canaries() -> None:
 
 
 @canaries.command("sightings")
-@click.option("--look", is_flag=True, help="Look through checks and calls first, as the jobs do every hour.")
+@click.option(
+    "--look",
+    is_flag=True,
+    help="Look through checks, calls, call logs and screened files first, as the jobs do hourly.",
+)
 @click.option("--after", default="", help="Only those after this sighting's id.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="How many.")
 @json_option

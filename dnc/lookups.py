@@ -79,7 +79,7 @@ class RestrictionRecord:
 
 @dataclass(frozen=True, slots=True)
 class NumberRecord:
-    """What is on record on a number, newest first in each part, at most 200 checks and contacts.
+    """What is on record on a number, newest first in each part but ``leads``, at most 200 checks and contacts.
 
     ``full`` is False for sales: then no part but ``leads`` (without the supplier of a list) and whether it is opted
     out or held is given.
