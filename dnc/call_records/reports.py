@@ -47,19 +47,32 @@ class CallRecordsReport:
 
 def report_of(session: Session, row: CallRecordFile, *, repeated: bool) -> CallRecordsReport:
     """Return the report of a file; of one that is being matched, how many rows are kept."""
+    return _reports_of(session, [row], repeated=repeated)[0]
+
+
+def _reports_of(session: Session, rows: Sequence[CallRecordFile], *, repeated: bool) -> list[CallRecordsReport]:
+    """Return the reports of the files, in order: three statements, however many there are."""
+    sellers = select(Seller.id, Seller.slug).where(Seller.id.in_({row.seller_id for row in rows}))
+    campaigns = select(Campaign.id, Campaign.slug).where(Campaign.id.in_({row.campaign_id for row in rows} - {None}))
+    slugs = {id_: slug for query in (sellers, campaigns) for id_, slug in session.execute(query)}
+    last = select(func.max(CallRecord.row_no)).where(CallRecord.file_id == CallRecordFile.id).scalar_subquery()
+    being_matched = select(CallRecordFile.id, last).where(
+        CallRecordFile.id.in_([row.id for row in rows if row.counts is None])
+    )
+    kept = {file_id: row_no or 0 for file_id, row_no in session.execute(being_matched)}
+    return [_report(row, slugs, kept.get(row.id, 0), repeated) for row in rows]
+
+
+def _report(row: CallRecordFile, slugs: Mapping[str, str], kept: int, repeated: bool) -> CallRecordsReport:
     counts = None if row.counts is None else json.loads(row.counts)
-    if counts is None:
-        rows = session.scalar(select(func.max(CallRecord.row_no)).where(CallRecord.file_id == row.id)) or 0
-    else:
-        rows = sum(counts.values())
     return CallRecordsReport(
         id=row.id,
-        seller=session.scalars(select(Seller.slug).where(Seller.id == row.seller_id)).one(),
-        campaign=session.scalar(select(Campaign.slug).where(Campaign.id == row.campaign_id)),
+        seller=slugs[row.seller_id],
+        campaign=None if row.campaign_id is None else slugs[row.campaign_id],
         file_name=row.file_name,
         sha256=row.sha256,
         size=row.size,
-        rows=rows,
+        rows=kept if counts is None else sum(counts.values()),
         counts=counts,
         calls=None if counts is None else calls_in(counts),
         share_matched=None if counts is None else share_matched(counts),
@@ -98,7 +111,7 @@ def call_record_files(
         query = query.where(CallRecordFile.seller_id == caller.seller_id)
     if after is not None:
         query = query.where(CallRecordFile.id < after)
-    return [report_of(session, row, repeated=False) for row in session.scalars(query)]
+    return _reports_of(session, session.scalars(query).all(), repeated=False)
 
 
 def call_rows(

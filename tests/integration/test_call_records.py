@@ -7,7 +7,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from core.access import Caller
 from core.errors import Forbidden, InvalidInput, NotFound
@@ -174,6 +174,21 @@ def test_the_same_file_again_gives_the_first_report_and_read_otherwise_a_new_one
     assert (otherwise.repeated, counted(otherwise)) == (False, {"repeated": 1})
     with seeded.service.store.reading() as session:
         assert [one.id for one in call_record_files(session, OPERATOR)] == [otherwise.id, first.id]
+
+
+def test_a_list_of_files_takes_as_many_questions_however_many_there_are(seeded: Seeded, tmp_path: Path) -> None:
+    asked = []
+    event.listen(seeded.service.store.engine, "before_cursor_execute", lambda *_: asked.append(1))
+    made, listed, counts = [], list[CallRecordsReport](), []
+    for place in range(3):
+        made.append(matched(seeded, written(tmp_path, row(FROM_PARTNER, place), name=f"{place}.csv")))
+        asked.clear()
+        with seeded.service.store.reading() as session:
+            listed = call_record_files(session, OPERATOR)
+        counts.append(len(asked))
+
+    assert listed == made[::-1]
+    assert len(set(counts)) == 1, counts
 
 
 def test_a_call_in_two_files_counts_once_and_keeps_its_check(seeded: Seeded, tmp_path: Path) -> None:
