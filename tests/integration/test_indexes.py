@@ -1,4 +1,4 @@
-"""What waits is found by an index, however much was done before: other work waits meanwhile."""
+"""What is few is found by an index, however much there is beside it: other work waits meanwhile."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,9 @@ from jobs.run import run_due
 from jobs.schedule import enqueue
 from jobs.tasks import Task, forget_runs, tasks_for
 from service import Service
+from tests.calls import call
 from tests.registers import NOON
+from tests.seeding import FROM_PARTNER, TUESDAY_AT_TEN, Seeded
 
 Asked = list[tuple[str, Any]]  # Any: parameters in each driver's own form
 
@@ -68,3 +70,13 @@ def test_open_holds_are_found_among_all_that_were_closed(service: Service) -> No
             count_open_holds(session, seller_id)
 
     _assert_found_by(service.store.engine, asked, *["ix_holds_closed_at_holds_made_at"] * 4)
+
+
+def test_a_calls_own_check_is_looked_for_among_the_calls_to_its_number(seeded: Seeded) -> None:
+    engine = seeded.service.store.engine
+
+    with _asked_of(engine, "contacts") as asked:
+        call(seeded, FROM_PARTNER, "a call", TUESDAY_AT_TEN)
+
+    by_check = [one for one in asked if "contacts.check_id = " in one[0]]
+    _assert_found_by(engine, by_check, "ix_contacts_number_contacts_started_at")
