@@ -41,7 +41,7 @@ from core.store import Store
 from web.auth import CONFIRMS, key_caller
 from web.kept import Answer, answer_once
 from web.problems import BodyTooLarge, MalformedRequest, UnsupportedMediaType
-from web.uploads import received
+from web.uploads import Upload, received
 
 BODY_LIMIT = 4 * 1024 * 1024
 NOTHING_UPLOADED = nullcontext(None)
@@ -236,9 +236,7 @@ def _write(
         with store.writing() as session:
             text = render(view(session=session, **arguments))
         return _response(text, operation.status)
-    upload = arguments.get("upload")
-    content = upload.fingerprint if upload is not None else request.get_data()
-    asked = hashlib.sha256(f"{operation.method} {request.path}\n".encode() + content).hexdigest()
+    asked = hashlib.sha256(f"{operation.method} {request.path}\n".encode() + _content(arguments)).hexdigest()
     with store.writing() as session:
         answer = answer_once(
             session,
@@ -249,6 +247,14 @@ def _write(
             now=store.clock.now(),
         )
     return _response(answer.text, answer.status)
+
+
+def _content(arguments: dict[str, Any]) -> bytes:
+    """Return what tells the request from another at the same address; a body that no view asked for is not read."""
+    if "upload" in arguments:
+        upload: Upload = arguments["upload"]
+        return upload.fingerprint
+    return request.get_data() if "body" in arguments else b""
 
 
 def render(answer: BaseModel | Rendered) -> str:
@@ -272,8 +278,11 @@ def read_json(limit: int = BODY_LIMIT) -> object:
         raise UnsupportedMediaType("send application/json")
     if (request.content_length or 0) > limit:
         raise BodyTooLarge(f"at most {limit} bytes")
-    request.max_content_length = limit
-    return json_value(request.get_data())
+    request.max_content_length = limit + 1  # what comes in chunks is cut there, and not refused
+    content = request.get_data()
+    if len(content) > limit:
+        raise BodyTooLarge(f"at most {limit} bytes")
+    return json_value(content)
 
 
 def json_value(content: bytes) -> object:

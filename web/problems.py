@@ -8,7 +8,7 @@ from http import HTTPStatus
 from flask import Flask, Response, g, request
 from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from core.errors import Kind, ServiceError
 
@@ -119,8 +119,9 @@ def install_problems(app: Flask) -> None:
         )
 
     @app.errorhandler(ParseException)
-    def unreadable(_error: ParseException) -> Response:
-        return service_problem(MalformedRequest("the body's chunks are not those of HTTP"))
+    @app.errorhandler(ClientDisconnected)
+    def unreadable(_error: ParseException | ClientDisconnected) -> Response:
+        return service_problem(MalformedRequest("the body is cut off, or its chunks are not those of HTTP"))
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:

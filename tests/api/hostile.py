@@ -327,6 +327,22 @@ class Watch:
         return document
 
 
+class CutOff(io.RawIOBase):
+    """A body of which a part comes, and then the connection is gone."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _buffer: object) -> int:
+        raise ConnectionResetError
+
+
+def in_chunks(body: io.RawIOBase | io.BytesIO) -> dict[str, Any]:  # Any: what Flask's test client takes
+    """Return how a body is sent in chunks, without a word of its length; the server in front puts them together."""
+    environment = {"wsgi.input": body, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    return {"environ_overrides": environment}
+
+
 def send(watch: Watch, path: str, role: Role, **how: Any) -> TestResponse:  # Any: what Flask's test client takes
     """Send a request as the role."""
     return watch.application.ask(how.pop("method", "POST"), path, role=role, **how)

@@ -3,6 +3,7 @@
 Each request carries a marker and a number that reaches nobody: neither may come back in the answer or in the log.
 """
 
+import io
 import json
 import re
 
@@ -18,7 +19,9 @@ from tests.api.hostile import (
     NUMBER,
     UPLOADS,
     VALID,
+    CutOff,
     Watch,
+    in_chunks,
     send,
     spoiled,
     text_of,
@@ -98,6 +101,40 @@ def test_a_body_over_the_limit_is_refused(watch: Watch, path: str) -> None:
     response = send(watch, path, VALID[path][0], data=body, content_type="application/json")
 
     assert watch.refused(response, path)["code"] == "body-too-large"
+
+
+@pytest.mark.parametrize("path", VALID)
+def test_a_body_in_chunks_is_not_cut_at_the_limit_and_carried_out(watch: Watch, path: str) -> None:
+    """Nothing says beforehand how long it is, and what stands before the limit is valid by itself."""
+    role, valid = VALID[path]
+    body = text_of(valid).ljust(BODY_LIMIT) + MARKER.encode()
+
+    response = send(watch, path, role, content_type="application/json", **in_chunks(io.BytesIO(body)))
+
+    assert watch.refused(response, path)["code"] == "body-too-large"
+
+
+@pytest.mark.parametrize("path", [*VALID, *UPLOADS])
+def test_a_body_in_chunks_that_is_cut_off_is_refused(watch: Watch, path: str) -> None:
+    role, content_type = (
+        (VALID[path][0], "application/json")
+        if path in VALID
+        else (UPLOADS[path][0], "multipart/form-data; boundary=zqhemligtzq")
+    )
+
+    response = send(watch, path, role, content_type=content_type, **in_chunks(CutOff()))
+
+    assert watch.refused(response, path)["code"] == "malformed-request"
+
+
+@pytest.mark.parametrize("path", BODYLESS)
+def test_a_body_that_nobody_asked_for_is_not_read(watch: Watch, path: str) -> None:
+    operation = _operation(watch, path)
+    [role, *_] = RIGHTS[operation.right]
+
+    response = send(watch, path, role, data=MARKER * 20_000, headers={"Idempotency-Key": "key-1"})
+
+    assert watch.refused(response, path)["code"] in {"not-found", "unknown-screening"}
 
 
 @pytest.mark.parametrize("path", VALID)
