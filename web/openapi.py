@@ -21,7 +21,18 @@ PROBLEM_SCHEMA = {
         "detail": {"type": "string"},
         "code": {"type": "string"},
         "request_id": {"type": ["string", "null"]},
-        "errors": {"type": "array", "items": {"type": "object"}},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["at", "code", "message"],
+                "properties": {
+                    "at": {"type": "array", "items": {"type": "string"}},
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
     },
 }
 KEY_IS_KEPT = (

@@ -78,7 +78,22 @@ def problem(status: int, code: str, title: str, detail: str, **extra: object) ->
 
 def service_problem(error: ServiceError) -> Response:
     """Return the problem document of a refusal."""
-    return problem(status_of(type(error)), error.code, error.title, error.detail, **error.extra)
+    members = dict(error.extra)
+    told = members.get("errors")
+    if isinstance(told, list):
+        members["errors"] = [_mistake_in_words(words, error.code) for words in told]
+    return problem(status_of(type(error)), error.code, error.title, error.detail, **members)
+
+
+def _mistake_in_words(words: str, code: str) -> dict[str, object]:
+    """Return a mistake that a service found in the form of those that pydantic finds.
+
+    What stands before a colon is its place if it reads like one: ``evidence``, ``SE.opens``; else it is of the whole.
+    """
+    name, colon, message = words.partition(": ")
+    place = name.split(".")
+    is_placed = colon and all(_FIELD.fullmatch(part) for part in place)
+    return {"at": place if is_placed else [], "code": code, "message": message if is_placed else words}
 
 
 def mistakes(error: ValidationError) -> list[dict[str, object]]:

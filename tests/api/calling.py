@@ -178,4 +178,8 @@ def refused(response: TestResponse, status: int, code: str | None = None) -> Jso
     assert document["detail"]
     assert document["request_id"] == response.headers["X-Request-Id"]
     assert code in (None, document["code"])
+    for mistake in document.get("errors", ()):
+        assert mistake.keys() == {"at", "code", "message"}
+        assert all(isinstance(part, str) for part in mistake["at"])
+        assert mistake["message"]
     return document

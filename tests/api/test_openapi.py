@@ -18,7 +18,7 @@ from dnc.arrivals import screen_arrivals
 from dnc.auditor.auditing import audit
 from dnc.recipients import add_recipient
 from leads.arriving import finished_files
-from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered
+from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered, refused
 from tests.api.test_roles import delivery
 from tests.seeding import (
     CAMPAIGN,
@@ -69,6 +69,51 @@ def test_every_operation_is_described_for_its_reader(shared: Ringklar) -> None:
             assert operation["responses"].keys() >= {"401", "403", "503"}
     names = [operation.name for operation in shared.operations]
     assert len(names) == len(set(names))
+
+
+MISTAKEN: dict[str, tuple[Role, Json, list[list[str]]]] = {
+    "/v1/consents": (
+        Role.CUSTOMER_SERVICE,
+        {
+            "number": LISTED,
+            "seller": SELLER,
+            "channels": ["voice"],
+            "names_seller": True,
+            "text_version": " ",
+            "evidence": {},
+            "given_at": "2026-11-20T10:00:00Z",
+        },
+        [["text_version"], ["evidence"]],
+    ),
+    "/v1/customer-relations": (
+        Role.CUSTOMER_SERVICE,
+        {
+            "number": "fel",
+            "seller": SELLER,
+            "product": "electricity",
+            "reference": "A-1",
+            "started_at": "2026-01-01T00:00:00Z",
+        },
+        [["number"]],
+    ),
+    f"/v1/sellers/{SELLER}/rules": (
+        Role.COMPLIANCE,
+        {"rules": {"SE": {"opens": "25:00", "finns_inte": 1}}, "because": "x"},
+        [[], ["SE", "opens"]],
+    ),
+    f"/v1/sources/{PARTNER_SOURCE}/terms": (Role.LEAD_MANAGER, {"text": ""}, [[]]),
+}
+"""What a service refuses, who sends it, and where in it each mistake is; it may be of the whole."""
+
+
+@pytest.mark.parametrize("path", MISTAKEN)
+def test_a_mistake_that_a_service_finds_has_the_form_of_every_other(shared: Ringklar, path: str) -> None:
+    role, body, places = MISTAKEN[path]
+
+    document = refused(shared.post(path, body, role), 422)
+
+    assert [mistake["at"] for mistake in document["errors"]] == places
+    assert {mistake["code"] for mistake in document["errors"]} == {document["code"]}
 
 
 def ask_as_described(operation: Any, key: str) -> int:  # Any: schemathesis' operation is generic over its own kinds
