@@ -26,6 +26,7 @@ from core.secrets import Keyring
 from dnc.models import Check, Contact, Hold, OptOut, OptOutRelease, Restriction
 from leads.past import past_leads, past_pauses
 from leads.queries import LeadOrigin, leads_on, without_supplier
+from leads.terms import SourceKind
 
 NEWEST = 200
 
@@ -114,6 +115,7 @@ def look_up(
     """Return what the caller may see on the number; the look-up itself goes on record.
 
     ``as_of``: how it was at that moment; ``known_at``: by what was on record at that moment. Both are now by default.
+    Sales see a bought list as it stands now, whatever the moment: by asking about many they would learn when it came.
 
     Raises:
         Forbidden: the caller may not look up numbers.
@@ -124,6 +126,9 @@ def look_up(
     opt_outs = opt_outs_on(session, number.value, caller.seller_id, as_of=true_at, known_at=known)
     holds = _holds(session, number.value, caller.seller_id, true_at, known)
     leads = _leads(session, number.value, caller.seller_id, true_at, known)
+    if not full:
+        lists = _leads(session, number.value, caller.seller_id, now, now)
+        leads = [*_of_kind(leads, SourceKind.PARTNER), *map(without_supplier, _of_kind(lists, SourceKind.LIST))]
     payload = {"number": keyring.number_hash(number.value), "as_of": utc(true_at), "known_at": utc(known)}
     put_on_record(session, Event("number.looked_up", caller.id, caller.actor, caller.seller_id, payload))
     return NumberRecord(
@@ -136,7 +141,7 @@ def look_up(
         opt_outs=opt_outs if full else (),
         holds=holds if full else (),
         restrictions=_restrictions(session, number.value, caller.seller_id, true_at, known) if full else (),
-        leads=leads if full else [without_supplier(lead) for lead in leads],
+        leads=leads,
         consents=_consents(session, number.value, caller.seller_id, true_at, known) if full else (),
         relations=relations_on(session, number.value, caller.seller_id, as_of=true_at, known_at=known) if full else (),
         checks=_checks(session, number.value, caller.seller_id, true_at, known) if full else (),
@@ -266,6 +271,10 @@ def _leads(
         )
         for one in origins
     ]
+
+
+def _of_kind(leads: Sequence[LeadOrigin], kind: SourceKind) -> list[LeadOrigin]:
+    return [lead for lead in leads if lead.kind is kind]
 
 
 def _consents(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -77,6 +78,21 @@ def test_no_moment_tells_sales_one_bought_list_from_another(ringklar: Ringklar) 
 
     assert [seen[name] for name in moments] == [None, None, None]
     assert all(whole[name] for name in moments)
+
+
+def test_no_moment_that_sales_ask_about_tells_when_a_bought_list_came_or_was_paused(ringklar: Ringklar) -> None:
+    """Asked again and again, each time for another moment, it would be told to the second."""
+    [now] = look_up(ringklar, FROM_LIST, Role.SALES)["leads"]
+    before = "2026-11-24T08:59:59Z"
+
+    for moments in ({"as_of": before}, {"known_at": before}, {"as_of": before, "known_at": before}):
+        assert look_up(ringklar, FROM_LIST, Role.SALES, **moments)["leads"] == [now]
+        assert look_up(ringklar, FROM_PARTNER, Role.SALES, **moments)["leads"] == []
+        assert look_up(ringklar, FROM_LIST, Role.CUSTOMER_SERVICE, **moments)["leads"] == []
+    ringklar.seeded.clock.at += timedelta(hours=1)
+    answered(ringklar.post(f"/v1/sources/{LIST_SOURCE}/pause", {"reason": "x"}, Role.LEAD_MANAGER), 200)
+    for moments in ({}, {"as_of": "2026-11-24T09:30:00Z"}):
+        assert [lead["paused"] for lead in look_up(ringklar, FROM_LIST, Role.SALES, **moments)["leads"]] == [True]
 
 
 def test_sales_see_the_very_contest_of_a_partner(ringklar: Ringklar) -> None:
