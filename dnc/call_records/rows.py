@@ -28,6 +28,8 @@ from leads.synonyms import SYNONYMS as LEAD_WORDS
 TEXT_LENGTH = 100
 DAY_LENGTH = len("2026-11-10")
 EPOCH = "epoch"
+_AFTERNOON = datetime(2026, 11, 24, 13, 45, 6, tzinfo=UTC)
+"""A moment that every way to write times has to tell: of a clock of twelve hours it must say which half."""
 _PLACE = re.compile(r"#([1-9][0-9]{0,5})", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2})(?:[.,]\d+)?", re.ASCII)
 _SECONDS = re.compile(r"(\d{1,7})(?:[.,]\d+)?", re.ASCII)
@@ -86,14 +88,18 @@ class HowToReadCalls:
         """Do nothing if times can be told by the format.
 
         Raises:
-            InvalidInput: it holds a part of the time twice.
+            InvalidInput: ``strptime`` knows a part of it not, or twice; or what is written so tells no day or no hour.
         """
-        try:
-            datetime.strptime("", self.time_format or "")  # noqa: DTZ007 - nothing is read yet
-        except re.error as error:
-            raise InvalidInput("time_format: each part of the time stands in it once, as %Y-%m-%d %H:%M:%S") from error
-        except ValueError:  # that no time is written so, as of every format but the empty one
+        if self.time_format in (None, EPOCH):
             return
+        try:
+            read = datetime.strptime(_AFTERNOON.strftime(self.time_format), self.time_format)  # noqa: DTZ007 - a trial
+        except (re.error, ValueError):
+            read = None
+        if read is None or (read.date(), read.hour) != (_AFTERNOON.date(), _AFTERNOON.hour):
+            raise InvalidInput(
+                "time_format: it tells day and hour by the parts that strptime knows, each once, as %Y-%m-%d %H:%M:%S"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -396,6 +396,22 @@ def test_a_file_whose_columns_are_not_clear_is_refused_and_nothing_kept(
         assert call_record_files(session, OPERATOR) == []
 
 
+@pytest.mark.parametrize(
+    "time_format",
+    ["%Y-%m-%d %Y", "%Q", "%", "%-d.%m.%Y %H:%M", "%G-%V", "hh:mm", "(", "%H:%M:%S", "%Y-%m-%d", "%Y-%m-%d %I:%M"],
+)
+def test_a_way_to_write_times_that_tells_no_moment_is_refused_and_nothing_is_kept(
+    on_sqlite: Seeded, tmp_path: Path, time_format: str
+) -> None:
+    path = written(tmp_path, row(FROM_PARTNER))
+
+    with pytest.raises(InvalidInput, match="time_format"):
+        matched(on_sqlite, path, HowToReadCalls(time_format=time_format))
+
+    with on_sqlite.service.store.reading() as session:
+        assert call_record_files(session, OPERATOR) == []
+
+
 def test_who_may_and_what_there_is_not(on_sqlite: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, row(FROM_PARTNER), row(FROM_LIST))
     with pytest.raises(Forbidden):
@@ -404,8 +420,6 @@ def test_who_may_and_what_there_is_not(on_sqlite: Seeded, tmp_path: Path, monkey
         matched(on_sqlite, path, caller=compliance(on_sqlite.other_seller_id))
     with pytest.raises(InvalidInput, match="zone"):
         matched(on_sqlite, path, HowToReadCalls(zone="Mars/Base"))
-    with pytest.raises(InvalidInput, match="time_format"):
-        matched(on_sqlite, path, HowToReadCalls(time_format="%Y-%m-%d %Y"))
     report = matched(on_sqlite, path)
     monkeypatch.setattr(importing, "MOST_ROWS", 1)
     with pytest.raises(TooManyCallRecords):
