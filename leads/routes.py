@@ -19,6 +19,7 @@ from leads.shelf import FileTooLarge, Shelf
 from leads.terms import FileFormat, FileState, RowState
 from leads.trial import try_lead_file
 from web.endpoint import Api, Document, Download
+from web.fields import EachKeyOnce
 from web.uploads import Upload
 
 READ_AT_ONCE = 1 << 20
@@ -29,7 +30,7 @@ class LeadFileForm(Document):
     """The fields sent with a lead file."""
 
     source: str = Field(max_length=60, description="Slug of the source that delivers the file.")
-    mapping: Json[dict[str, str]] | None = Field(
+    mapping: Annotated[Json[dict[str, str]], EachKeyOnce] | None = Field(
         default=None,
         description="JSON object: the heading of each field it names.",
     )

@@ -39,6 +39,7 @@ from core.access import Caller, Right
 from core.errors import NotFound, ServiceError
 from core.store import Store
 from web.auth import CONFIRMS, key_caller
+from web.fields import object_of
 from web.kept import Answer, answer_once
 from web.problems import BodyTooLarge, MalformedRequest, UnsupportedMediaType
 from web.uploads import Upload, received
@@ -316,13 +317,6 @@ def read_query() -> dict[str, str]:
     return {name: values[0] for name, values in given.items()}
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("a key is given twice")
-    return result
-
-
 def _constant(_name: str) -> object:
     raise ValueError("not a JSON number")
 
@@ -334,7 +328,7 @@ def _finite(written: str) -> float:
     return value
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(object_pairs_hook=object_of, parse_constant=_constant, parse_float=_finite)
 
 
 def _refuse_unstorable(value: object) -> None:

@@ -1,5 +1,6 @@
 """Field types that request bodies share."""
 
+import json
 import re
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,6 +16,29 @@ def _written_instant(value: Any) -> Any:  # Any: whatever JSON held
         return value
     raise ValueError("an instant is a text such as 2026-11-22T14:03:00Z, in the years 1900 to 2199")
 
+
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: whatever JSON holds
+    """Return the JSON object of these names and values.
+
+    Raises:
+        ValueError: a name is given twice.
+    """
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key is given twice")
+    return result
+
+
+def _each_key_once(text: Any) -> Any:  # Any: what the field was sent as
+    try:
+        json.loads(text, object_pairs_hook=object_of)
+    except (TypeError, json.JSONDecodeError, RecursionError):
+        return text  # that it is no JSON is for Json to say
+    return text
+
+
+EachKeyOnce = BeforeValidator(_each_key_once)
+"""Of a form field that is JSON text: no object in it names a key twice, as in a body."""
 
 Instant = Annotated[
     AwareDatetime,

@@ -140,6 +140,8 @@ def test_what_is_wrong_with_the_form_is_told(shared: Ringklar) -> None:
     refused(deliver(shared, source="finns-inte"), 404, "not-found")
     refused(deliver(shared, mapping="{"), 422)
     refused(deliver(shared, mapping='{"number": 1}'), 422)
+    refused(deliver(shared, mapping='{"number": "Namn", "number": "Telefon"}'), 422, "invalid-input")
+    refused(deliver(shared, mapping="[" * 50_000), 422, "invalid-input")
     refused(deliver(shared, surplus="1"), 422)
     form: Fields = {"source": PARTNER_SOURCE}
     refused(shared.ask("POST", "/v1/lead-files", role=Role.LEAD_MANAGER, data=form), 415)
