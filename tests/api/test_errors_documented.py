@@ -11,7 +11,7 @@ from web.problems import status_of
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "errors.md"
 ROW = re.compile(r"^\| `([a-z-]+)` \| (\d{3}) \| (.+?) \| (.+?) \|$", re.MULTILINE)
-OF_THE_SERVER = {("not-found", 404), ("method-not-allowed", 405), ("internal-error", 500)}
+OF_THE_SERVER = {("bad-request", 400), ("not-found", 404), ("method-not-allowed", 405), ("internal-error", 500)}
 PACKAGES = ("cli", "consent", "console", "core", "dnc", "jobs", "leads", "web")
 for package in map(import_module, PACKAGES):
     for module in walk_packages(package.__path__, f"{package.__name__}."):

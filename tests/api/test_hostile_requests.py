@@ -296,3 +296,11 @@ def test_a_query_that_no_database_can_be_asked_is_refused(watch: Watch, text: st
         response = send(watch, f"{path}?cursor={text}", role, method="GET")
 
         assert watch.refused(response, path)["code"] == "malformed-request"
+
+
+@pytest.mark.parametrize("path", ["/v1/changes", "/health/live", "/zqhemligtzq"])
+def test_a_host_that_can_be_none_is_refused(watch: Watch, path: str) -> None:
+    for host in ("..", "zqhemligtzq" * 300):
+        response = send(watch, path, Role.DIALER, method="GET", environ_overrides={"HTTP_HOST": host})
+
+        assert watch.refused(response, path)["code"] == "bad-request"
