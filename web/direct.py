@@ -4,6 +4,7 @@ Flask's contexts and its routing take as long as all that a check needs from bei
 plain goes Flask's way from the start, and so does whatever is refused or fails: each refusal is worded in one place.
 """
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
@@ -16,6 +17,8 @@ from web.endpoint import FAILED, DirectView, json_value, render
 from web.observe import answered, request_id_for
 
 _NO_LENGTH = -1
+_HOST = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){0,9}[A-Za-z0-9-]{1,63}(?::[0-9]{1,5})?")
+"""A name or an IPv4 address; whether anything else can be a host, Flask tells."""
 
 
 class DirectWay:
@@ -68,6 +71,8 @@ _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPSta
 def _plain_length(environ: WSGIEnvironment) -> int:
     """Return how long the request's JSON body is, ``_NO_LENGTH`` unless the request is a plain one."""
     if environ.get("CONTENT_TYPE") != "application/json" or environ.get("QUERY_STRING") or environ.get("SCRIPT_NAME"):
+        return _NO_LENGTH
+    if _HOST.fullmatch(environ.get("HTTP_HOST", "")) is None:
         return _NO_LENGTH
     length = environ.get("CONTENT_LENGTH", "")
     return int(length) if length.isascii() and length.isdigit() else _NO_LENGTH

@@ -84,6 +84,18 @@ def test_both_ways_refuse_alike(on_sqlite: Ringklar, body: bytes) -> None:
     assert document(plain) == document(by_flask)
 
 
+@pytest.mark.parametrize(
+    "host", ["..", "-" * 300, "a b", "ringklar.example:0x", "[::1]", "ringklar.example", "x:8000", "ö"]
+)
+def test_both_ways_take_the_same_hosts(on_sqlite: Ringklar, host: str) -> None:
+    plain, by_flask = (
+        send(on_sqlite, content_type, environ_overrides={"HTTP_HOST": host}) for content_type in (PLAIN, BY_FLASK)
+    )
+
+    assert plain.status_code == by_flask.status_code
+    assert document(plain) == document(by_flask)
+
+
 def test_both_ways_refuse_the_same_callers(on_sqlite: Ringklar) -> None:
     revoked = on_sqlite.new_key(Role.DIALER, on_sqlite.seeded.seller_id)
     assert send(on_sqlite, PLAIN, key=revoked).status_code == 201
