@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.ledger import LedgerChain, LedgerEntry
@@ -137,12 +137,11 @@ def _entries(session: Session, subjects: Collection[str], first: datetime, last:
 
 def _ranges(session: Session, first: datetime, last: datetime) -> Iterator[tuple[int, int, int]]:
     """Yield each chain that has entries from between the moments, and about which: by halving, as no index has them."""
-    chains = session.execute(
-        select(LedgerChain.no, LedgerChain.seq)
-        .join(LedgerEntry, and_(LedgerEntry.chain == LedgerChain.no, LedgerEntry.seq == LedgerChain.seq))
-        .where(LedgerChain.opened_at <= last, LedgerEntry.at >= first)
-    ).all()
-    for chain, end in chains:
+    # Asked for each chain: joined, SQLite would read every entry there ever was and look up its chain.
+    its_last = LedgerEntry.chain == LedgerChain.no, LedgerEntry.seq == LedgerChain.seq
+    ended_at = select(LedgerEntry.at).where(*its_last).scalar_subquery()
+    chains = select(LedgerChain.no, LedgerChain.seq).where(LedgerChain.opened_at <= last, ended_at >= first)
+    for chain, end in session.execute(chains).all():
         yield chain, _first_from(session, chain, end, first), _first_from(session, chain, end, last)
 
 

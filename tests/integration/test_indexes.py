@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from dnc.auditor.acknowledged import campaigns_as_acknowledged
 from dnc.holds import count_open_holds, open_holds
 from jobs.leader import Leadership
 from jobs.run import run_due
@@ -80,3 +81,14 @@ def test_a_calls_own_check_is_looked_for_among_the_calls_to_its_number(seeded: S
 
     by_check = [one for one in asked if "contacts.check_id = " in one[0]]
     _assert_found_by(engine, by_check, "ix_contacts_number_contacts_started_at")
+
+
+def test_the_ends_of_chains_are_found_by_their_place(service: Service) -> None:
+    with _asked_of(service.store.engine, "ledger_chains") as asked, service.store.reading() as session:
+        campaigns_as_acknowledged(session, (), [NOON])
+
+    [(statement, parameters)] = asked
+    with service.store.engine.begin() as connection:
+        explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+        steps = str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
+    assert "(chain=? AND seq=?)" in steps or "Index Scan using pk_ledger_entries" in steps, steps
