@@ -138,10 +138,8 @@ def test_an_effect_of_a_leader_before_this_one_is_not_kept(service: Service, lea
         assert session.scalar(select(func.count()).select_from(JobRun)) == 0
 
 
-def test_a_register_is_not_put_in_force_by_a_leader_before_this_one(
-    service: Service, leadership: Leadership, tmp_path: Path
-) -> None:
-    inbox, path = _inbox(service, tmp_path)
+def test_a_register_is_not_put_in_force_by_a_leader_before_this_one(service: Service, leadership: Leadership) -> None:
+    inbox, path = _inbox(service)
     inbox.pick_up(leadership.store, NOON)
 
     with pytest.raises(ExceptionGroup):
@@ -302,15 +300,15 @@ def test_a_fresh_register_is_not_warned_of(service: Service, tmp_path: Path) -> 
     assert warn_of_registers(service.store, NOON) == "0 warnings"
 
 
-def _inbox(service: Service, tmp_path: Path, name: str = "nix-2026-11-15.txt") -> tuple[RegisterInbox, Path]:
+def _inbox(service: Service, name: str = "nix-2026-11-15.txt") -> tuple[RegisterInbox, Path]:
     """Return an inbox that looks again at once, with one good file in it."""
     inbox = RegisterInbox(service.settings, settle_seconds=0)
     inbox.directory.mkdir(parents=True)
     return inbox, written_file(inbox.directory / name)
 
 
-def test_a_file_in_the_inbox_is_loaded_at_the_second_look_and_kept(service: Service, tmp_path: Path) -> None:
-    inbox, path = _inbox(service, tmp_path)
+def test_a_file_in_the_inbox_is_loaded_at_the_second_look_and_kept(service: Service) -> None:
+    inbox, path = _inbox(service)
 
     assert inbox.pick_up(service.store, NOON) == {}
     assert inbox.pick_up(service.store, NOON) == {path.name: "done"}
@@ -321,8 +319,8 @@ def test_a_file_in_the_inbox_is_loaded_at_the_second_look_and_kept(service: Serv
     assert inbox.pick_up(service.store, NOON) == {}
 
 
-def test_a_file_that_is_still_being_written_is_not_touched(service: Service, tmp_path: Path) -> None:
-    inbox, path = _inbox(service, tmp_path)
+def test_a_file_that_is_still_being_written_is_not_touched(service: Service) -> None:
+    inbox, path = _inbox(service)
     for number in LISTED[:3]:
         assert inbox.pick_up(service.store, NOON) == {}
         with path.open("a", encoding="utf-8") as file:
@@ -332,8 +330,8 @@ def test_a_file_that_is_still_being_written_is_not_touched(service: Service, tmp
     assert inbox.pick_up(service.store, NOON) == {path.name: "done"}
 
 
-def test_a_file_waits_until_it_has_stood_still_long_enough(service: Service, tmp_path: Path) -> None:
-    _, path = _inbox(service, tmp_path)
+def test_a_file_waits_until_it_has_stood_still_long_enough(service: Service) -> None:
+    _, path = _inbox(service)
     seconds = [0.0]
     inbox = RegisterInbox(service.settings, settle_seconds=10, monotonic=lambda: seconds[0])
 
@@ -342,8 +340,8 @@ def test_a_file_waits_until_it_has_stood_still_long_enough(service: Service, tmp
         assert inbox.pick_up(service.store, NOON) == outcome
 
 
-def test_a_partial_name_is_never_touched(service: Service, tmp_path: Path) -> None:
-    inbox, path = _inbox(service, tmp_path, "nix-2026-11-15.txt.part")
+def test_a_partial_name_is_never_touched(service: Service) -> None:
+    inbox, path = _inbox(service, "nix-2026-11-15.txt.part")
 
     assert inbox.pick_up(service.store, NOON) == inbox.pick_up(service.store, NOON) == {}
     assert path.exists()
@@ -361,9 +359,9 @@ def test_a_partial_name_is_never_touched(service: Service, tmp_path: Path) -> No
     ],
 )
 def test_a_bad_file_is_set_aside_with_its_reason_and_the_next_one_is_loaded(
-    service: Service, tmp_path: Path, name: str, content: str | None, code: str
+    service: Service, name: str, content: str | None, code: str
 ) -> None:
-    inbox, _good = _inbox(service, tmp_path, "nix-2026-11-16.txt")
+    inbox, _good = _inbox(service, "nix-2026-11-16.txt")
     bad = written_file(inbox.directory / name)
     if content is not None:
         bad.write_text(content, encoding="utf-8")
@@ -376,8 +374,8 @@ def test_a_bad_file_is_set_aside_with_its_reason_and_the_next_one_is_loaded(
     assert reason.startswith(f"{code}\n")
 
 
-def test_a_file_of_the_same_name_as_one_set_aside_before_overwrites_nothing(service: Service, tmp_path: Path) -> None:
-    inbox, path = _inbox(service, tmp_path, "nix.txt")
+def test_a_file_of_the_same_name_as_one_set_aside_before_overwrites_nothing(service: Service) -> None:
+    inbox, path = _inbox(service, "nix.txt")
     for _ in range(2):
         written_file(path)
         inbox.pick_up(service.store, NOON)
