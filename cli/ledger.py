@@ -118,7 +118,8 @@ def _beside(verified: Verified) -> list[str]:
 def export(file: Path, since: datetime | None, until: datetime | None, as_json: bool) -> None:
     """Write the ledger to FILE as JSON lines, under a fresh signed checkpoint; numbers are keyed hashes in it.
 
-    The whole of it, or the part that was signed from one moment to another; either verifies by itself.
+    The whole of it, or the part that was signed from one moment to another; either verifies by itself. An older FILE is
+    replaced once this one is whole.
     """
     if since is not None and until is not None and since >= until:
         raise click.UsageError("the part ends before it begins")
