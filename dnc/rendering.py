@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from core.changes import Change
 from core.numbers import Number
 from dnc.lookups import NumberRecord, OptOutRecord
-from dnc.models import OptOutRelease
+from dnc.models import Check, Contact, OptOutRelease
 from dnc.opt_outs import OptOutResult
 from dnc.schemas import (
     ChangeDocument,
@@ -130,21 +130,8 @@ def number_document(record: NumberRecord) -> NumberDocument:
             )
             for row in record.relations
         ],
-        checks=[
-            PastCheckDocument(id=row.id, verdict=row.verdict, checked_at=row.checked_at, asked_by=row.asked_by)
-            for row in record.checks
-        ],
-        contacts=[
-            PastContactDocument(
-                id=row.id,
-                check_id=row.check_id,
-                outcome=row.outcome,
-                started_at=row.started_at,
-                agent=row.agent,
-                source_disclosed=row.source_disclosed,
-            )
-            for row in record.contacts
-        ],
+        checks=[past_check_document(row) for row in record.checks],
+        contacts=[past_contact_document(row) for row in record.contacts],
     )
 
 
@@ -163,6 +150,23 @@ def _opt_out(row: OptOutRecord) -> OptOutDocument:
         released_at=row.released_at,
         released_by=row.released_by,
         verified_by=row.verified_by,
+    )
+
+
+def past_check_document(row: Check) -> PastCheckDocument:
+    """Return a check that was made before in its wire form."""
+    return PastCheckDocument(id=row.id, verdict=row.verdict, checked_at=row.checked_at, asked_by=row.asked_by)
+
+
+def past_contact_document(row: Contact) -> PastContactDocument:
+    """Return a call that was made before in its wire form."""
+    return PastContactDocument(
+        id=row.id,
+        check_id=row.check_id,
+        outcome=row.outcome,
+        started_at=row.started_at,
+        agent=row.agent,
+        source_disclosed=row.source_disclosed,
     )
 
 

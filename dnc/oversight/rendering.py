@@ -16,8 +16,7 @@ from dnc.oversight.schemas import (
 )
 from dnc.oversight.standings import League, Standing
 from dnc.oversight.walk_back import WalkBack
-from dnc.rendering import lead_document
-from dnc.schemas import PastCheckDocument, PastContactDocument
+from dnc.rendering import lead_document, past_check_document, past_contact_document
 from leads.deliveries import OtherLead
 
 
@@ -61,22 +60,9 @@ def walk_back_document(found: WalkBack) -> WalkBackDocument:
             for one in found.sources
         ],
         complaints=[complaint_document(one) for one in found.complaints],
-        checks=[
-            PastCheckDocument(id=row.id, verdict=row.verdict, checked_at=row.checked_at, asked_by=row.asked_by)
-            for row in found.checks
-        ],
+        checks=[past_check_document(row) for row in found.checks],
         check_counts=dict(found.check_counts),
-        contacts=[
-            PastContactDocument(
-                id=row.id,
-                check_id=row.check_id,
-                outcome=row.outcome,
-                started_at=row.started_at,
-                agent=row.agent,
-                source_disclosed=row.source_disclosed,
-            )
-            for row in found.contacts
-        ],
+        contacts=[past_contact_document(row) for row in found.contacts],
         contact_counts=dict(found.contact_counts),
         others=None
         if others is None
