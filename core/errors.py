@@ -81,3 +81,9 @@ class StorageUnavailable(ServiceError):
     """The database did not take the write (disk full, lock, lost connection); nothing was half-written."""
 
     kind, code, title = Kind.UNAVAILABLE, "storage-unavailable", "The database cannot take the write now"
+
+
+class DatabaseDamaged(ServiceError):
+    """SQLite finds its file damaged, or no database at all; nothing was written to it."""
+
+    kind, code, title = Kind.UNAVAILABLE, "database-damaged", "The database's file is damaged"

@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session
 from core.changes import flush_changes
 from core.clock import Clock
 from core.database import begin_writing
-from core.errors import StorageUnavailable
+from core.errors import DatabaseDamaged, StorageUnavailable
 from core.ledger import LedgerWriter
 from core.prepared import Prepared
 from core.secrets import Keyring
+
+DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
 class Store:
@@ -135,4 +137,6 @@ def storage_faults() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise StorageUnavailable("the connection to the database was lost; try again") from error
+        if getattr(error.orig, "sqlite_errorname", "").startswith(DAMAGED):
+            raise DatabaseDamaged("stop the service and restore it from a backup") from error
         raise

@@ -225,6 +225,20 @@ def test_a_database_of_a_newer_version_is_left_alone_and_said_to_be_one(shell: S
         assert "The database is of a newer version than this" in done.stderr
 
 
+@pytest.mark.parametrize("size", [0, 4096], ids=["no database at all", "damaged further in"])
+def test_a_file_that_is_damaged_is_said_to_be_in_one_line(shell: Shell, tmp_path: Path, size: int) -> None:
+    path = tmp_path / "damaged.db"
+    assert shell.run("migrate", RINGKLAR_DATABASE_URL=f"sqlite:///{path}").exit_code == 0
+    with path.open("r+b") as file:
+        file.seek(size)
+        file.write(b"\xff" * (path.stat().st_size - size))
+
+    for words in (("replay",), ("migrate",), ("number", "show", FROM_PARTNER)):
+        done = shell.run(*words, RINGKLAR_DATABASE_URL=f"sqlite:///{path}")
+        assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1), done.stderr
+        assert "The database's file is damaged" in done.stderr
+
+
 def test_a_database_that_does_not_answer_is_one_line_and_not_a_traceback(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "folder.db").mkdir()
     for words in (("replay",), ("migrate",)):
