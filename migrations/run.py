@@ -16,7 +16,7 @@ MIGRATE_LOCK = 0x52494E47_4D4947  # PostgreSQL advisory lock: two nodes that sta
 
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))  # it interpolates
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config

@@ -1,6 +1,7 @@
 """The schema: up and down again, equal to the models, and guarded where rows must never change."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import Engine, UniqueConstraint, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from core.database import open_engine
+from migrations import run
 from migrations.revisions import current, head
 from migrations.run import downgrade, upgrade
 from migrations.schema import metadata
@@ -93,6 +95,19 @@ def test_every_column_key_and_constraint_of_the_models_is_in_the_schema(database
         }, name
         indexes = {tuple(i["column_names"]) for i in inspector.get_indexes(name) if "duplicates_constraint" not in i}
         assert indexes == {tuple(column.name for column in index.columns) for index in table.indexes}, name
+    engine.dispose()
+
+
+def test_the_code_may_lie_in_a_folder_of_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "gren%2Fmed mellanslag å"
+    shutil.copytree(Path(run.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(run, "__file__", str(folder / "run.py"))
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+
+    upgrade(url)
+
+    engine = open_engine(url, pool_size=1)
+    assert current(engine) == head()
     engine.dispose()
 
 
