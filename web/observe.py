@@ -145,6 +145,7 @@ def log_as_json(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.raiseExceptions = False  # of a line that cannot be written, it would tell every value on standard error
     server = logging.getLogger(SERVER)
     server.handlers[:], server.propagate = [], True
 

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import subprocess
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -122,3 +124,12 @@ def test_the_server_says_which_process_ended_how_and_quotes_nothing() -> None:
     assert event("Worker (pid:%s) exited with code %s", 412, 3) == "Worker (pid:412) exited with code 3"
     assert event("Invalid Method: %s", SAID) == "Invalid Method: %s"
     assert event(f"Invalid request: '{SAID}'") == "Invalid request: "
+
+
+def test_a_line_that_cannot_be_written_is_not_told_elsewhere() -> None:
+    log = "import logging; from web.observe import log_as_json; log_as_json('INFO'); logging.error('%s', '0701740605')"
+
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run([sys.executable, "-c", log], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert "0701740605" not in ran.stderr
