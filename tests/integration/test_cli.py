@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-from base64 import b64encode
 from collections.abc import Iterator
 from errno import ENOSPC
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from cli.main import main
 from core.ledger import canonical
@@ -70,14 +69,6 @@ def test_every_option_says_what_it_is_for() -> None:
     ]
 
     assert silent == []
-
-
-def test_a_database_that_cannot_be_reached_is_told_as_that(shell: Shell) -> None:
-    done = shell.run("migrate", RINGKLAR_DATABASE_URL="postgresql://somebody:hidden@127.0.0.1:1/ringklar")
-
-    assert done.exit_code == 1
-    assert "cannot be reached, or does not let this account in" in done.output
-    assert "hidden" not in done.output
 
 
 LONG_NAMES = [
@@ -197,54 +188,6 @@ def test_settings_that_are_wrong_are_all_listed(shell: Shell) -> None:
     assert done.exit_code == 2
     for name in ("RINGKLAR_BIND", "RINGKLAR_THREADS", "RINGKLAR_THREDS"):
         assert name in done.stderr
-
-
-def test_another_installations_secret_is_refused(shell: Shell) -> None:
-    done = shell.run("replay", RINGKLAR_SECRET=b64encode(bytes(32)).decode())
-    assert (done.exit_code, "secret" in done.stderr) == (1, True)
-
-
-def test_a_database_that_was_not_migrated_says_what_to_do(shell: Shell, tmp_path: Path) -> None:
-    fresh = f"sqlite:///{tmp_path / 'fresh.db'}"
-    done = shell.run("replay", RINGKLAR_DATABASE_URL=fresh)
-    assert (done.exit_code, "ringklar migrate" in done.stderr) == (1, True)
-
-    assert shell.run("migrate", RINGKLAR_DATABASE_URL=fresh).exit_code == 0
-    assert shell.run("migrate", RINGKLAR_DATABASE_URL=fresh).exit_code == 0
-    assert shell.run("replay", RINGKLAR_DATABASE_URL=fresh).exit_code == 0
-
-
-def test_a_database_of_a_newer_version_is_left_alone_and_said_to_be_one(shell: Shell) -> None:
-    with shell.seeded.service.store.engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999_of_tomorrow'"))
-
-    for words in (("replay",), ("migrate",), ("demo", "--no-serve")):
-        done = shell.run(*words)
-        assert done.exit_code == 1
-        assert len(done.stderr.splitlines()) == 1, done.stderr
-        assert "The database is of a newer version than this" in done.stderr
-
-
-@pytest.mark.parametrize("size", [0, 4096], ids=["no database at all", "damaged further in"])
-def test_a_file_that_is_damaged_is_said_to_be_in_one_line(shell: Shell, tmp_path: Path, size: int) -> None:
-    path = tmp_path / "damaged.db"
-    assert shell.run("migrate", RINGKLAR_DATABASE_URL=f"sqlite:///{path}").exit_code == 0
-    with path.open("r+b") as file:
-        file.seek(size)
-        file.write(b"\xff" * (path.stat().st_size - size))
-
-    for words in (("replay",), ("migrate",), ("number", "show", FROM_PARTNER)):
-        done = shell.run(*words, RINGKLAR_DATABASE_URL=f"sqlite:///{path}")
-        assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1), done.stderr
-        assert "The database's file is damaged" in done.stderr
-
-
-def test_a_database_that_does_not_answer_is_one_line_and_not_a_traceback(shell: Shell, tmp_path: Path) -> None:
-    (tmp_path / "folder.db").mkdir()
-    for words in (("replay",), ("migrate",)):
-        done = shell.run(*words, RINGKLAR_DATABASE_URL=f"sqlite:///{tmp_path / 'folder.db'}")
-        assert done.exit_code == 1
-        assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00", "1899-12-31T23:59:59", "2200-01-01", "9999-12-31T23:59:59"])

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ from sqlalchemy import select
 from cli.main import main
 from leads.models import LeadFile
 from tests.commands import environment_of, run_command
-from tests.integration.seeds import seeded_service
 from tests.screened import file_in
 from tests.seeding import CAMPAIGN, FROM_PARTNER, PARTNER_SOURCE, SELLER, Seeded
 
@@ -20,19 +19,12 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def seeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded]:
-    """Return an installation."""
-    with seeded_service(request, "sqlite", tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def ringklar(seeded: Seeded, tmp_path: Path) -> Run:
+def ringklar(on_sqlite: Seeded, tmp_path: Path) -> Run:
     """Return what runs one command; for LEAD FILE, NUMBERS and SCREENING it takes what there is of each."""
     numbers = file_in(tmp_path, [FROM_PARTNER])
-    settings = seeded.service.settings
+    settings = on_sqlite.service.settings
     screened = run_command(settings, "screen", str(numbers), str(tmp_path / "first.csv"), "--campaign", CAMPAIGN)
-    with seeded.service.store.reading() as session:
+    with on_sqlite.service.store.reading() as session:
         meant = {
             "LEAD FILE": str(session.scalar(select(LeadFile.id).limit(1))),
             "NUMBERS": str(numbers),
@@ -113,10 +105,10 @@ def test_a_file_is_screened_whatever_its_name(ringklar: Run, tmp_path: Path) -> 
     assert json.loads(shown.stdout)["file_name"] == "hush\\udce5ll.csv"
 
 
-def test_what_was_done_is_told_on_a_terminal_of_any_character_set(seeded: Seeded, tmp_path: Path) -> None:
+def test_what_was_done_is_told_on_a_terminal_of_any_character_set(on_sqlite: Seeded, tmp_path: Path) -> None:
     words = ["leads", "import", str(file_in(tmp_path, [FROM_PARTNER])), "--source", PARTNER_SOURCE]
 
-    done = CliRunner(charset="latin-1").invoke(main, words, env=environment_of(seeded.service.settings))
+    done = CliRunner(charset="latin-1").invoke(main, words, env=environment_of(on_sqlite.service.settings))
 
     assert done.exit_code == 0, done.exception
     assert "number from \\u201cTelefon\\u201d" in done.stdout
