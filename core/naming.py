@@ -11,6 +11,12 @@ from core.errors import AlreadyExists, InvalidInput
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
+def trimmed(text: str) -> str:
+    """Return ``text`` without what cannot be seen at its ends: space, controls and characters without width. Pure."""
+    unseen = {letter for letter in text if letter.isspace() or not letter.isprintable()}
+    return text.strip("".join(unseen)) if unseen else text
+
+
 def check_slug(slug: str) -> str:
     """Return ``slug`` if it may name a thing: 1–60 small letters, digits and inner hyphens.
 
@@ -28,7 +34,7 @@ def check_name(name: str, longest: int, thing: str) -> str:
     Raises:
         InvalidInput: it is empty, or longer than the column that keeps it.
     """
-    name = name.strip()
+    name = trimmed(name)
     if 1 <= len(name) <= longest:
         return name
     raise InvalidInput(f"{thing} needs a name, of at most {longest} characters")

@@ -15,6 +15,7 @@ from core.changes import ChangeKind, NewChange, announce
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
+from core.naming import trimmed
 from core.secrets import Keyring
 from dnc.models import Hold
 
@@ -99,10 +100,11 @@ def close_hold(
         raise NotFound("there is no such hold")
     if hold.closed_at is not None:
         raise HoldClosed("nothing was changed")
-    if not resolution.strip():
+    resolution = trimmed(resolution)
+    if not resolution:
         raise InvalidInput("say what was found")
-    hold.closed_at, hold.closed_by, hold.resolution = now, caller.actor, resolution.strip()
-    payload = {"number": keyring.number_hash(hold.number), "resolution": resolution.strip()}
+    hold.closed_at, hold.closed_by, hold.resolution = now, caller.actor, resolution
+    payload = {"number": keyring.number_hash(hold.number), "resolution": resolution}
     put_on_record(session, Event("hold.closed", hold.id, caller.actor, hold.seller_id, payload))
     announce(session, NewChange(now, ChangeKind.HOLD_CLOSED, hold.number, hold.seller_id, hold.id, ALL_CHANNELS))
     return hold

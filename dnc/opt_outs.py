@@ -19,6 +19,7 @@ from core.database import lock_key
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
+from core.naming import trimmed
 from core.numbers import Number, NumberFault, read_number
 from core.secrets import Keyring
 from dnc.models import OptOut, OptOutRelease, OptOutRepeat
@@ -209,9 +210,10 @@ def release_opt_out(
     opt_out = session.get(OptOut, opt_out_id)
     if opt_out is None or (caller.seller_id is not None and opt_out.seller_id != caller.seller_id):
         raise NotFound("there is no such opt-out")
-    if not verified_by.strip():
+    verified_by = trimmed(verified_by)
+    if not verified_by:
         raise InvalidInput("say how it was made sure that the person asked")
-    if len(verified_by.strip()) > VERIFIED_BY_LENGTH:
+    if len(verified_by) > VERIFIED_BY_LENGTH:
         raise InvalidInput(f"say in at most {VERIFIED_BY_LENGTH} characters how it was made sure that the person asked")
     if asked_by_person_at > now + CLOCK_SLACK:
         raise InvalidInput("asked_by_person_at is in the future")
@@ -223,7 +225,7 @@ def release_opt_out(
     release = OptOutRelease(
         opt_out_id=opt_out_id,
         asked_by_person_at=asked_by_person_at,
-        verified_by=verified_by.strip(),
+        verified_by=verified_by,
         note=note,
         released_at=now,
         released_by=caller.actor,
@@ -232,7 +234,7 @@ def release_opt_out(
     payload = {
         "number": keyring.number_hash(opt_out.number),
         "asked_by_person_at": utc(asked_by_person_at),
-        "verified_by": verified_by.strip(),
+        "verified_by": verified_by,
     }
     put_on_record(session, Event("opt_out.released", opt_out_id, caller.actor, opt_out.seller_id, payload))
     announce(

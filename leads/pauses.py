@@ -13,6 +13,7 @@ from core.access import Caller, Right
 from core.clock import utc
 from core.errors import Forbidden, InvalidInput
 from core.ledger import Event, put_on_record
+from core.naming import trimmed
 from leads.models import LeadFile, PauseMark, Source, Supplier
 from leads.suppliers import lead_file_of, source_of, supplier_named
 
@@ -110,7 +111,7 @@ def pause(session: Session, caller: Caller, thing: Pausable, seller_id: str | No
     Raises:
         InvalidInput: no reason is given, or a very long one.
     """
-    reason = reason.strip()
+    reason = trimmed(reason)
     if not 1 <= len(reason) <= REASON_LENGTH:
         raise InvalidInput(f"a pause needs a reason of at most {REASON_LENGTH} characters")
     locked(session, thing)

@@ -15,6 +15,7 @@ from core.access import Caller, Right
 from core.clock import utc
 from core.errors import InvalidInput, NotFound
 from core.ledger import Event, put_on_record
+from core.naming import trimmed
 from leads.deliveries import source_nos_on
 from leads.models import Source
 from leads.pauses import (
@@ -92,7 +93,7 @@ def quarantine_sources_on(
 def _quarantine(
     session: Session, caller: Caller, thing: Pausable, seller_id: str | None, reason: str, now: datetime
 ) -> bool:
-    reason = reason.strip()
+    reason = trimmed(reason)
     if not 1 <= len(reason) <= REASON_LENGTH:
         raise InvalidInput(f"a quarantine needs a reason of at most {REASON_LENGTH} characters")
     locked(session, thing)

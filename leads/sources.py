@@ -16,7 +16,7 @@ from core.database import lock_key
 from core.errors import InvalidInput
 from core.ids import new_id
 from core.ledger import Event, put_on_record
-from core.naming import check_slug, insert_named
+from core.naming import check_slug, insert_named, trimmed
 from core.sellers import Seller, seller_of
 from leads.assessments import AssessmentDocument, assessment_documents
 from leads.models import Source, Supplier
@@ -110,7 +110,7 @@ def add_source(
     """
     caller.require(Right.LOAD_LEADS)
     owner, from_whom = seller_of(session, caller, seller), supplier_named(session, supplier)
-    spoken = [text.strip() for text in (say, say_en or "")]
+    spoken = [trimmed(text) for text in (say, say_en or "")]
     mistakes = list(_mistakes(from_whom, slug, name, assessment, spoken, retention_days))
     if mistakes:
         raise InvalidInput("the source cannot be added", extra={"errors": mistakes})
@@ -121,9 +121,9 @@ def add_source(
         slug=check_slug(slug),
         supplier_id=from_whom.id,
         seller_id=owner.id,
-        name=name.strip(),
+        name=trimmed(name),
         basis=None if basis is None else basis.value,
-        assessment=(assessment or "").strip() or None,
+        assessment=trimmed(assessment or "") or None,
         say=spoken[0],
         say_en=spoken[1] or None,
         retention_days=retention_days,
@@ -150,11 +150,11 @@ def add_source(
 def _mistakes(
     supplier: Supplier, slug: str, name: str, assessment: str | None, spoken: list[str], retention_days: int
 ) -> Iterable[str]:
-    if not name.strip():
+    if not trimmed(name):
         yield "a source needs a name"
-    if len(name.strip()) > NAME_LENGTH:
+    if len(trimmed(name)) > NAME_LENGTH:
         yield f"a source's name has at most {NAME_LENGTH} characters"
-    if len((assessment or "").strip()) > ASSESSMENT_LENGTH:
+    if len(trimmed(assessment or "")) > ASSESSMENT_LENGTH:
         yield f"the reference of the balancing test has at most {ASSESSMENT_LENGTH} characters"
     if not spoken[0]:
         yield "a source needs words to say in the call: where the person's number comes from (GDPR art. 14.2.f)"
@@ -163,7 +163,7 @@ def _mistakes(
     if supplier.kind == SourceKind.LIST:
         if any(names(text, supplier.name) or _tells_slug(text, supplier.slug) for text in spoken):
             yield "what is said about a bought list must not name its supplier"
-        if any(names(text, name) or _tells_slug(text, slug) for text in spoken if name.strip()):
+        if any(names(text, name) or _tells_slug(text, slug) for text in spoken if trimmed(name)):
             yield "what is said about a bought list must not name its source"
     if not 1 <= retention_days <= MAX_RETENTION_DAYS:
         yield f"retention is 1 to {MAX_RETENTION_DAYS} days"

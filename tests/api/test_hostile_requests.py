@@ -27,6 +27,7 @@ from tests.api.hostile import (
     text_of,
     upload,
 )
+from tests.seeding import PARTNER_SOURCE
 from web.endpoint import Operation
 
 
@@ -304,3 +305,30 @@ def test_a_host_that_can_be_none_is_refused(watch: Watch, path: str) -> None:
         response = send(watch, path, Role.DIALER, method="GET", environ_overrides={"HTTP_HOST": host})
 
         assert watch.refused(response, path)["code"] == "bad-request"
+
+
+WORDS = {
+    "/v1/suppliers": ["name"],
+    "/v1/sources": ["name", "say"],
+    f"/v1/sources/{PARTNER_SOURCE}/pause": ["reason"],
+    "/v1/quarantines": ["reason"],
+    "/v1/opt-outs/{seeded}/release": ["verified_by"],
+}
+"""Where words must be given, and which."""
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", " \ufeff\u00ad", "\u202e"])
+@pytest.mark.parametrize("path", WORDS)
+def test_words_that_cannot_be_seen_are_none(watch: Watch, path: str, unseen: str) -> None:
+    [valid] = [
+        {**body, "number": None, "seller": None, "source": PARTNER_SOURCE} if "quarantines" in path else body
+        for known, (_role, body) in VALID.items()
+        if re.fullmatch(re.sub(r"{\w+}|" + PARTNER_SOURCE, NOBODYS_ID, path), known)
+    ]
+    role = Role.LEAD_MANAGER if "suppliers" in path or path == "/v1/sources" else Role.COMPLIANCE
+    place = path.replace("{seeded}", watch.application.seeded.opt_out_id)
+
+    for word in WORDS[path]:
+        response = send(watch, place, role, json={**valid, word: unseen})
+
+        assert watch.refused(response, word)["code"] == "invalid-input"
