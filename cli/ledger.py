@@ -43,7 +43,7 @@ def verify_ledger(export: Path | None, key: str | None, stamps_ca: Path | None, 
 
     Of the database itself, the rows that the ledger speaks of are compared with it too.
     """
-    fault = None if stamps_ca is None else _stamp_verifier(stamps_ca).fault
+    fault = None if stamps_ca is None else _stamp_verifier(stamps_ca).fault_of
     if key is not None and not re.fullmatch("[0-9a-f]{64}", key):
         raise click.UsageError("a public key has 64 hex digits")
     if export is not None:

@@ -213,6 +213,13 @@ class StampVerifier:
             return "the answer is no time stamp"
         return None
 
+    def fault_of(self, response: bytes, digest: bytes, stamped_at: str) -> str | None:
+        """Return in words why ``response`` is no stamp over this SHA-256 of the moment on record, or None if it is."""
+        fault = self.fault(response, digest)
+        if fault is None and utc(stamped_moment(response)) != stamped_at:
+            fault = "the stamp is of another moment than it says"
+        return fault
+
 
 def stamped_moment(response: bytes) -> datetime:
     """Return the moment that a verified stamp states."""

@@ -35,8 +35,9 @@ MEMBERS = {
     "end": {"type", "chains", "entries", "checkpoints", "timestamps"},
 }
 
-StampFault = Callable[[bytes, bytes], str | None]
-"""Says what is wrong with an authority's answer over a SHA-256; ``core.timestamps.StampVerifier.fault`` is one."""
+StampFault = Callable[[bytes, bytes, str], str | None]
+"""Says what is wrong with an authority's answer over a SHA-256, which is said to be of a moment, as
+``core.timestamps.StampVerifier.fault_of`` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,8 +322,10 @@ class _Verifier:
         }
         if said != told:
             self.find("changed", None, None, f"the time stamp of checkpoint {no} is not the one on record")
-        elif self.stamp_fault is not None and (fault := self.stamp_fault(response, digest)) is not None:
-            self.find("timestamp", None, None, f"checkpoint {no}: {fault}")
+        elif self.stamp_fault is not None:
+            fault = self.stamp_fault(response, digest, line["stamped_at"])
+            if fault is not None:
+                self.find("timestamp", None, None, f"checkpoint {no}: {fault}")
 
     def end(self, line: Line) -> None:
         self.ended = True

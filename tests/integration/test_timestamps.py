@@ -14,7 +14,16 @@ from core.checkpoints import make_checkpoint, public_key
 from core.clock import FixedClock
 from core.exporting import ledger_lines
 from core.ledger import Event, LedgerCheckpoint, LedgerEntry, put_on_record
-from core.timestamps import Authority, CheckpointTimestamp, StampVerifier, TimestampFailed, stamp_newest
+from core.timestamps import (
+    STAMPED,
+    Authority,
+    CheckpointTimestamp,
+    StampVerifier,
+    TimestampFailed,
+    request_stamp,
+    stamp_newest,
+    stamped_payload,
+)
 from core.verification import verify
 from service import Service
 from tests import authority as local
@@ -198,11 +207,34 @@ def test_a_stamp_that_was_changed_is_found_without_asking_anybody(
     with service.store.snapshot() as session:
         lines = list(ledger_lines(session, key))
     [line] = [line for line in lines if line["type"] == "timestamp"]
-    assert verify(lines, key, StampVerifier(stamper.pem).fault).findings == ()
-    [finding] = verify(lines, key, StampVerifier(local.make_authority("Någon annan").pem).fault).findings
+    assert verify(lines, key, StampVerifier(stamper.pem).fault_of).findings == ()
+    [finding] = verify(lines, key, StampVerifier(local.make_authority("Någon annan").pem).fault_of).findings
     assert finding.what == "timestamp"
 
     TAMPERED[change](line)
     assert verify(lines, key).findings
     lines.remove(line)
     assert {one.what for one in verify(lines, key).findings} == {"missing"}
+
+
+def test_a_stamp_that_is_said_to_be_of_another_moment_is_found(
+    sqlite_service: Service, stamper: local.Authority, tmp_path: Path
+) -> None:
+    """Whoever writes a history anew has stamps of today alone, whatever it says of them."""
+    store, long_ago = sqlite_service.store, stamper.at - timedelta(days=300)
+    note(sqlite_service)
+    make_checkpoint(store)
+    with store.reading() as session:
+        payload = session.scalars(select(LedgerCheckpoint.payload)).one().encode()
+    response, stamped_at = request_stamp(trusted(stamper, tmp_path), payload)
+    assert stamped_at == stamper.at
+    with store.writing() as session:
+        session.add(CheckpointTimestamp(checkpoint_no=1, stamped_at=long_ago, authority="tsa", response=response))
+        said = stamped_payload("tsa", payload, response, long_ago)
+        put_on_record(session, Event(STAMPED, "1", "operator:jobs", None, said))
+
+    with store.snapshot() as session:
+        lines, key = list(ledger_lines(session, public_key(sqlite_service.keyring))), public_key(sqlite_service.keyring)
+    [finding] = verify(lines, key, StampVerifier(stamper.pem).fault_of).findings
+
+    assert (finding.what, finding.detail) == ("timestamp", "checkpoint 1: the stamp is of another moment than it says")
