@@ -210,6 +210,15 @@ def test_a_moment_that_is_written_in_another_offset_is_found(service: Service) -
         assert both_find(b"".join(canonical(one).encode() + b"\n" for one in bent), key), line["kind"]
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-20T12:00:00"])
+def test_a_moment_at_the_ends_of_the_calendar_or_without_an_offset_is_found(service: Service, moment: str) -> None:
+    lines, key = lines_of(_small(service)), public_key(service.keyring)
+    place = next(place for place, line in enumerate(lines) if line["type"] == "entry")
+    lines[place]["at"] = moment
+
+    assert both_find(b"".join(canonical(line).encode() + b"\n" for line in lines), key)
+
+
 COUNTS = [("chain", "seq"), ("chain", "no"), ("end", "entries"), ("end", "chains"), ("header", "after")]
 
 
