@@ -1,14 +1,13 @@
 """``ringklar leads export``, ``recipient`` and ``canaries``: leads handed out, to whom, and where they showed up."""
 
-import os
-from contextlib import suppress
 from datetime import datetime
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from cli.tables import PLAIN_FILE, made, unfinished
+from cli.tables import PLAIN_FILE, whole_file
 from cli.times import INSTANT
 from dnc.canaries import look_for_canaries, report_sighting, sightings
 from dnc.exports import make_export
@@ -57,24 +56,18 @@ def export(target: Path, campaign: str, to: str, as_json: bool) -> None:
 
     It is no permission: each number is to be checked before it is called. OUT appears when the export is on record.
     """
-    part = unfinished(target)
-    with suppress(OSError):  # one that cannot be removed cannot be made either
-        part.unlink()
-    descriptor = made(part, os.O_EXCL)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file, service() as built:
-            exported = make_export(
-                built.store,
-                built.shelf.listed,
-                caller(),
-                campaign=campaign,
-                recipient=to,
-                file=file,
-                now=built.clock.now(),
-            )
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(target) as binary, service() as built:
+        file = TextIOWrapper(binary, "utf-8", newline="")
+        exported = make_export(
+            built.store,
+            built.shelf.listed,
+            caller(),
+            campaign=campaign,
+            recipient=to,
+            file=file,
+            now=built.clock.now(),
+        )
+        file.detach()
     document = {
         "id": exported.id,
         "campaign": exported.campaign,

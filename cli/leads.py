@@ -1,7 +1,6 @@
 """``ringklar leads``: lead files, their rows, and what became of them."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from cli.context import answer, caller, json_option, refusals, service
 from cli.mappings import map_option, mapping_given
 from cli.pauses import add_pauses
 from cli.places import Places
-from cli.tables import made
+from cli.tables import PLAIN_FILE, whole_file
 from leads.importer import import_lead_file, read_lead_file
 from leads.intake import DeliveryTerms, HowToRead
 from leads.mappings import ENCODINGS
@@ -129,13 +128,13 @@ def show_file(lead_file_id: str, as_json: bool) -> None:
 
 @leads.command("rejects")
 @click.argument("lead_file_id")
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("out", type=PLAIN_FILE)
 @refusals
 def write_rejects(lead_file_id: str, out: Path) -> None:
     """Write the rows that did not become leads to OUT, in the form they came in, each with its reasons added."""
     with service() as built, built.store.reading() as session:
         lead_file_report(session, caller(), lead_file_id)
-        with os.fdopen(made(out, os.O_TRUNC), "wb") as file:
+        with whole_file(out) as file:
             _, count = rejects_of(session, built.lead_files, caller(), lead_file_id, file)
     click.echo(f"{count} rows in {out}")
 

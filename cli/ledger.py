@@ -1,6 +1,5 @@
 """``ringklar ledger``: the record, verified and handed out."""
 
-import os
 import re
 import sys
 from dataclasses import asdict
@@ -10,10 +9,9 @@ from pathlib import Path
 import click
 
 from cli.context import FINDING, answer, json_option, refusals, service
-from cli.tables import PLAIN_FILE, made, unfinished
+from cli.tables import PLAIN_FILE, whole_file
 from cli.times import INSTANT
 from core.checkpoints import make_checkpoint, public_key
-from core.errors import StorageUnavailable
 from core.exporting import export_ledger, ledger_lines, part_between, read_export
 from core.timestamps import StampVerifier
 from core.verification import Finding, Verified, verify
@@ -123,22 +121,12 @@ def export(file: Path, since: datetime | None, until: datetime | None, as_json: 
     """
     if since is not None and until is not None and since >= until:
         raise click.UsageError("the part ends before it begins")
-    part_file = unfinished(file)
-    descriptor = made(part_file, os.O_TRUNC)
-    try:
-        with os.fdopen(descriptor, "wb") as target, service() as built:
-            make_checkpoint(built.store)
-            key = public_key(built.keyring)
-            with built.store.snapshot() as session:
-                part = part_between(session, since, until)
-                lines = export_ledger(session, key, target, part)
-            target.flush()
-            os.fsync(target.fileno())
-        part_file.replace(file)
-    except OSError as error:
-        raise StorageUnavailable(f"the export could not be written ({error.strerror})") from error
-    finally:
-        part_file.unlink(missing_ok=True)
+    with whole_file(file) as target, service() as built:
+        make_checkpoint(built.store)
+        key = public_key(built.keyring)
+        with built.store.snapshot() as session:
+            part = part_between(session, since, until)
+            lines = export_ledger(session, key, target, part)
     document = {"lines": lines, "public_key": key, "after": part.after, "to": part.to}
     answer(as_json, document, f"{lines} lines; the public key is {key}")
 

@@ -1,14 +1,13 @@
 """``ringklar leads receipt`` and ``leads proof``: what a supplier verifies a delivery with."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from cli.tables import PLAIN_FILE, made, unfinished
+from cli.tables import PLAIN_FILE, whole_file
 from leads.kept_rows import kept_rows
 from leads.receipts import receipt_of
 from leads.row_proofs import proof_of
@@ -47,10 +46,6 @@ def _give(document: dict[str, object], out: Path | None, as_json: bool, told: st
     if out is None:
         answer(True, document, "")
         return
-    part = unfinished(out)
-    with os.fdopen(made(part, os.O_TRUNC), "w", encoding="utf-8") as file:  # a proof is personal data
-        file.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(out)
+    with whole_file(out) as file:
+        file.write(f"{json.dumps(document, ensure_ascii=False, indent=2)}\n".encode())
     answer(as_json, {"file": str(out)}, f"{out}: {told}")

@@ -3,11 +3,14 @@
 import csv
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
+
+from core.errors import StorageUnavailable
 
 
 class PlainFile(click.Path):
@@ -46,16 +49,33 @@ def made(out: Path, how: int) -> int:
         raise click.UsageError(f"{out} cannot be made: {error.strerror}") from error
 
 
-def unfinished(out: Path) -> Path:
-    """Return the file in which what is to be ``out`` is written until it is whole.
+@contextmanager
+def whole_file(out: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to, which its owner alone may read. It takes the place of ``out`` once all is written.
+
+    If that fails, or whoever writes raises, ``out`` stays as it was.
 
     Raises:
-        UsageError: ``out`` names no file.
+        UsageError: the file cannot be made.
+        StorageUnavailable: it could not be written to its end.
     """
     try:
-        return out.with_name(f"{out.name}.part")
+        part = out.with_name(f"{out.name}.part")
     except ValueError as error:
         raise click.UsageError("the file to write to has no name") from error
+    with suppress(OSError):  # one that cannot be removed cannot be made either
+        part.unlink()
+    descriptor = made(part, os.O_EXCL)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(out)
+    except OSError as error:
+        raise StorageUnavailable(f"{out} could not be written ({error.strerror})") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_table(out: Path, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

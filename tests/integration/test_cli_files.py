@@ -39,6 +39,7 @@ def ringklar(on_sqlite: Seeded, tmp_path: Path) -> Run:
         ("ledger", "export", "OUT"),
         ("leads", "receipt", "LEAD FILE", "--out", "OUT"),
         ("leads", "proof", "LEAD FILE", "1", "--out", "OUT"),
+        ("leads", "rejects", "LEAD FILE", "OUT"),
         ("leads", "export", "OUT", "--campaign", CAMPAIGN, "--to", "processor"),
         ("screen", "NUMBERS", "OUT", "--campaign", CAMPAIGN),
         ("screening", "resume", "SCREENING", "NUMBERS", "OUT"),
@@ -58,6 +59,38 @@ def test_no_device_or_pipe_is_replaced_by_a_file(ringklar: Run, tmp_path: Path, 
     assert pipe.is_fifo()
     assert link.is_symlink()
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ledger", "export", "OUT"),
+        ("leads", "receipt", "LEAD FILE", "--out", "OUT"),
+        ("leads", "rejects", "LEAD FILE", "OUT"),
+        ("leads", "export", "OUT", "--campaign", CAMPAIGN, "--to", "ringhuset"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_disk_that_is_full_leaves_what_was_there(
+    ringklar: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    added = ringklar(
+        "recipient", "add", "ringhuset", "--seller", SELLER, "--name", "Ringhuset", "--contract", "AVTAL-1"
+    )
+    assert added.exit_code == 0, added.stderr
+    out = tmp_path / "out"
+    out.write_bytes(b"what was there")
+    opened = os.open
+
+    def full(path: Path, *how: int) -> int:
+        return opened("/dev/full", os.O_WRONLY) if Path(path).name.startswith("out") else opened(path, *how)
+
+    monkeypatch.setattr("cli.tables.os.open", full)
+    done = ringklar(*(str(out) if word == "OUT" else word for word in words))
+
+    assert done.exit_code == 1
+    assert "could not be written (No space left on device)" in done.stderr
+    assert out.read_bytes() == b"what was there"
 
 
 def test_what_a_link_leads_to_is_replaced_and_the_link_stays(ringklar: Run, tmp_path: Path) -> None:
