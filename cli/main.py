@@ -72,9 +72,8 @@ def main() -> None:
     sys.excepthook = _tell
     if logging.lastResort is not None:  # where there is no log, what would be in it goes to standard error
         logging.lastResort.setFormatter(_Plainly())
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # what was done is done, and is told on a terminal of any character set
-            stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, TextIOWrapper):  # what was done is done, and is told on a terminal of any character set
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class _Plainly(logging.Formatter):
