@@ -86,8 +86,10 @@ class Erasures:
         self._named: dict[tuple[int, int], list[tuple[int, int, int]]] = {}  # by place: who names it, and when
 
     def entry(self, chain: int, seq: int, at: datetime, kind: str, payload: str | None) -> None:
-        """Take in one entry; one that says what was erased, but not in a form that can be read, raises."""
+        """Take in one entry; one of no kind, or that says what was erased in no form that can be read, raises."""
         moment = to_microseconds(at)
+        if not isinstance(kind, str):
+            raise TypeError("not a kind")
         if payload is None:
             self.found[chain, seq] = moment, kind
         elif kind == ERASED:

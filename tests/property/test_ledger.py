@@ -208,6 +208,14 @@ def test_lines_of_any_content_are_found_and_never_raise(
     assert findings(export, lines).findings
 
 
+@pytest.mark.parametrize("kind", [[], {}])
+def test_an_erased_entry_whose_kind_is_no_text_is_found(export: Export, kind: object) -> None:
+    lines = export.lines
+    lines[export.places("entry")[-1]] |= {"kind": kind, "payload": None}
+
+    assert findings(export, lines).findings
+
+
 def test_a_chain_of_an_absurd_number_is_found_at_once(export: Export) -> None:
     lines = export.lines
     lines.insert(4, {"type": "chain", "no": 10**30, "opened_at": START.isoformat(), "seq": 0, "head": "0" * 64})
