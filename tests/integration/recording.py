@@ -165,7 +165,7 @@ def _fill_what_leads_bring(seeded: Seeded, number: Number) -> None:
             kind=ComplaintKind.PERSON,
             via="phone",
             note="",
-            received_at=now - timedelta(hours=1),
+            received_at=now,
             now=now,
         )
         add_recipient(
