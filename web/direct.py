@@ -17,6 +17,7 @@ from web.endpoint import FAILED, DirectView, json_value, render
 from web.observe import answered, request_id_for
 
 _NO_LENGTH = -1
+_LENGTH = re.compile(r"[0-9]{1,9}")
 _HOST = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){0,9}[A-Za-z0-9-]{1,63}(?::[0-9]{1,5})?")
 """A name or an IPv4 address; whether anything else can be a host, Flask tells."""
 
@@ -75,4 +76,4 @@ def _plain_length(environ: WSGIEnvironment) -> int:
     if _HOST.fullmatch(environ.get("HTTP_HOST", "")) is None:
         return _NO_LENGTH
     length = environ.get("CONTENT_LENGTH", "")
-    return int(length) if length.isascii() and length.isdigit() else _NO_LENGTH
+    return int(length) if _LENGTH.fullmatch(length) else _NO_LENGTH

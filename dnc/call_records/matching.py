@@ -200,9 +200,11 @@ class _Matcher:
 
         What was logged on it may be a call that has no contact of its own.
         """
+        if check.id in self._used:
+            return False
         first = self._first_on.get(check.id)
-        if check.id in self._used or first is None:
-            return check.id not in self._used
+        if first is None:
+            return True
         return first not in self._claimed if contact is None else first == contact.id
 
 
