@@ -8,8 +8,8 @@ import click
 from cli.context import FINDING, answer, caller, json_option, refusals, service
 from cli.times import INSTANT
 from dnc.auditor.auditing import Scope, audit, differences_of, excused_of
+from dnc.auditor.findings import Difference
 from dnc.auditor.schemas import audit_document, difference_document
-from dnc.auditor.trying import Difference
 
 SHOWN = 100
 
@@ -37,14 +37,14 @@ def audit_command(since: datetime | None, everything: bool, as_json: bool) -> No
     counts = report.counts
     lines = [f"{counts.checks} checks decided again: {counts.differences} differ"]
     if counts.screened:
-        lines.append(f"  {counts.screened} screened numbers, from their stored facts alone")
+        lines.append(f"  with {counts.screened} screened rows, each number once")
     if counts.erased:
         lines.append(f"  the facts of {counts.erased} entries are erased")
     if counts.unrebuilt:
         lines.append(f"  {counts.unrebuilt} whose past can no longer be had whole from the tables")
     if counts.in_flight:
         lines.append(f"  {counts.in_flight} that a change in the same moments explains")
-        lines += [f"    check {one.check_id}: {one.what}" for one in excused]
+        lines += [f"    {_place(one)}: {one.what}" for one in excused]
     lines += [f"  {one.against.value}: {_place(one)}: {one.what}" for one in found]
     if counts.differences > len(found):
         lines.append(f"  and {counts.differences - len(found)} more: GET /v1/audits/{report.id}/differences")

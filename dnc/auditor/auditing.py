@@ -17,8 +17,9 @@ from core.errors import Forbidden, Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, LedgerChain, LedgerEntry, put_on_record
 from core.store import Store
+from dnc.auditor.findings import Against, Counts, Difference, Findings
 from dnc.auditor.models import Audit, AuditDifference
-from dnc.auditor.trying import Against, Counts, Difference, Trial
+from dnc.auditor.trying import Trial
 from dnc.gathering import Listed
 
 AUDITED = ("checks", "screening.part")
@@ -166,7 +167,7 @@ def _step(store: Store, listed: Listed, audit_id: str) -> bool:
                 break
         trial.against_tables()
     if reached != place:
-        _keep(store, audit_id, place, reached, before, trial)
+        _keep(store, audit_id, place, reached, before, trial.findings)
     return is_more
 
 
@@ -191,9 +192,9 @@ def _next_entries(
 
 
 def _keep(
-    store: Store, audit_id: str, place: tuple[int, int], reached: tuple[int, int], before: Counts, trial: Trial
+    store: Store, audit_id: str, place: tuple[int, int], reached: tuple[int, int], before: Counts, found: Findings
 ) -> None:
-    after = {name: value + getattr(trial.counts, name) for name, value in asdict(before).items()}
+    after = {name: value + getattr(found.counts, name) for name, value in asdict(before).items()}
     with store.writing() as session:
         moved = session.execute(
             update(Audit)
@@ -202,9 +203,9 @@ def _keep(
         )
         if moved.rowcount != 1:  # type: ignore[attr-defined] # an UPDATE has a row count
             raise AuditBusy("another process has gone on with it")
-        for number, one in enumerate(trial.differences, start=before.differences + 1):
+        for number, one in enumerate(found.differences, start=before.differences + 1):
             session.add(_kept(audit_id, number, one))
-        for number, one in enumerate(trial.excused, start=before.in_flight + 1):
+        for number, one in enumerate(found.excused, start=before.in_flight + 1):
             session.add(_kept(audit_id, -number, one))
 
 

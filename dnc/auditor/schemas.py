@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from dnc.auditor.auditing import AuditReport, Scope
-from dnc.auditor.trying import Against, Difference
+from dnc.auditor.findings import Against, Difference
 from dnc.replays import By, Outcome, PeriodReplay, Tally
 from web.endpoint import Document
 from web.fields import Instant, Slug

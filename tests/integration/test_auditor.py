@@ -16,10 +16,10 @@ from core.erasure import erase_payloads
 from core.ledger import LedgerEntry, Position
 from core.numbers import Number, NumberKind, read_number
 from dnc import deciding
-from dnc.auditor import auditing, trying
+from dnc.auditor import auditing, rebuilding, trying
 from dnc.auditor.auditing import AuditBusy, AuditReport, Scope, audit, audits, differences_of
+from dnc.auditor.findings import Against
 from dnc.auditor.models import Audit
-from dnc.auditor.trying import Against
 from dnc.gate import Question
 from dnc.models import Check
 from dnc.opt_outs import ALL_CHANNELS, release_opt_out
@@ -240,7 +240,7 @@ def test_a_rule_that_was_changed_is_found_from_the_tables_too(
     on_sqlite: Seeded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [id_] = ask(on_sqlite, FROM_PARTNER)
-    monkeypatch.setattr(trying, "policy_for", lambda _country, _at: None)
+    monkeypatch.setattr(rebuilding, "policy_for", lambda _country, _at: None)
 
     assert found(on_sqlite, audited(on_sqlite)) == [(Against.TABLES, id_)]
 
@@ -396,7 +396,7 @@ def test_numbers_of_a_former_plan_are_judged_by_the_plan_of_their_time(
     ask(on_sqlite, FROM_PARTNER)
     number = read_number(FROM_PARTNER)
     assert isinstance(number, Number)
-    monkeypatch.setattr(trying, "metadata_version", lambda: "another")
+    monkeypatch.setattr(rebuilding, "metadata_version", lambda: "another")
     monkeypatch.setattr(Number, "plan", property(lambda _number: (None, NumberKind.UNKNOWN, False)))
 
     assert audited(on_sqlite).counts.differences == 0

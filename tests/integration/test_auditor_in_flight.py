@@ -14,7 +14,8 @@ from core.ledger import LedgerEntry
 from core.sellers import seller_of
 from dnc.answers import Answer
 from dnc.auditor.auditing import AuditReport, excused_of
-from dnc.auditor.trying import CLOCKS, Against
+from dnc.auditor.findings import Against
+from dnc.auditor.rebuilding import CLOCKS
 from dnc.campaigns import close_campaign
 from dnc.facts import RestrictionKind
 from dnc.gate import Question
