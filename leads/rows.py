@@ -25,6 +25,8 @@ CONSENT_SKEW = timedelta(minutes=5)
 NAME, ADDRESS, EMAIL, REFERENCE = 200, 300, 254, 100
 """How many characters of each are kept; a longer text is refused, never cut."""
 UNDECODED = "\ufffd"
+_SWEDEN, _DANISH_OR_NORWEGIAN = "46", 8
+"""A country code, and the digits of every number of two other countries."""
 _DATE = re.compile(r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})")
 _DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
 
@@ -310,8 +312,22 @@ def encodes(text: str) -> bool:
 
 @lru_cache(maxsize=16384)
 def read_cell_number(cell: str) -> Number | NumberFault:
-    """Return the one valid number in a cell, or why there is none; what is read with care is remembered for a while."""
-    return read_valid_number(cell)
+    """Return the one valid number in a cell, or why there is none; what is read with care is remembered for a while.
+
+    Eight digits that begin with no zero may be a Swedish number that lost it, and are a whole one in Denmark and
+    Norway, where nobody writes the country code either: somebody else would be called on the person's lead.
+    """
+    read = read_valid_number(cell)
+    return NumberFault.AMBIGUOUS if isinstance(read, Number) and _may_be_foreign(cell, read) else read
+
+
+def _may_be_foreign(cell: str, number: Number) -> bool:
+    digits = str(number.value)
+    country, national = digits[: len(_SWEDEN)], digits[len(_SWEDEN) :]
+    if country != _SWEDEN or len(national) != _DANISH_OR_NORWEGIAN:
+        return False
+    written = re.sub("[^0-9]", "", cell)
+    return f"0{national}" not in written and digits not in written
 
 
 def _number(cell: str, reasons: list[RowReason]) -> int | None:

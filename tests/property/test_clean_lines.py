@@ -72,7 +72,9 @@ def spelled(number: int, way: str) -> str:
     return way.format(digits, digits[2:], digits[2:4], digits[4:])
 
 
-numbers = st.builds(spelled, st.integers(FIRST, FIRST + 9), st.sampled_from(SPELLINGS))
+numbers = st.builds(spelled, st.integers(FIRST, FIRST + 9), st.sampled_from(SPELLINGS)) | st.sampled_from(
+    ["40628040", "040-62 80 40", "40 62 80 40"]
+)
 words = st.text(st.sampled_from("abÅö ") | st.sampled_from(SPACES), max_size=6)
 cells = st.one_of(
     numbers,

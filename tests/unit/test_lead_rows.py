@@ -104,6 +104,32 @@ def test_two_numbers_in_a_cell_are_ambiguous_and_neither_is_taken(cell: str) -> 
     assert (row.state, row.reasons, row.number) == (RowState.AMBIGUOUS, (RowReason.AMBIGUOUS_NUMBER,), None)
 
 
+# A beginning of numbers that PTS keeps for books and films, so nobody has it.
+@pytest.mark.parametrize("cell", ["40628040", "40 62 80 40", "(40) 62 80 40", "40628040.0", "4.0628040E+7"])
+def test_eight_digits_are_not_taken_for_a_swedish_number_where_they_may_be_a_danish_or_norwegian_one(cell: str) -> None:
+    row = settled(tel=cell)
+
+    assert (row.state, row.reasons, row.number) == (RowState.AMBIGUOUS, (RowReason.AMBIGUOUS_NUMBER,), None)
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("040-62 80 40", 4640628040),
+        ("(040) 62 80 40", 4640628040),
+        ("+46 40 62 80 40", 4640628040),
+        ("+46 (0)40 62 80 40", 4640628040),
+        ("4640628040", 4640628040),
+        ("0046 40 628040", 4640628040),
+        ("+47 40 62 80 40", 4740628040),
+        ("701740605", 46701740605),
+        ("846500490", 46846500490),
+    ],
+)
+def test_a_number_that_says_its_country_or_can_be_of_one_alone_is_read(cell: str, number: int) -> None:
+    assert settled(tel=cell).number == number
+
+
 def test_every_reason_is_given_not_the_first() -> None:
     row = settled(tel="x", född="x", insamlad="x", ref="x" * 101)
 
