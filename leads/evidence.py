@@ -40,8 +40,10 @@ _NO_CALLS = frozenset(
     ("sms", "text", "mms", "email", "mail", "epost", "mejl", "letter", "post", "brev", "postal", "push")
 )
 _BETWEEN = re.compile(r"[|,;/+&]|\b(?:och|og|and)\b", re.IGNORECASE)
-_CLEAR_WORDS = re.compile(r"""[\w\s.:'"“”’\[\](){}\u2010\u2011-]*""")
-_AROUND = " \t\r\n\u00a0'\"“”’[](){}"
+_CLEAR_WORDS = re.compile(r"""[\w\s.:'"“”’\[\]()\u2010\u2011-]*""")
+_AROUND = " \t\r\n\u00a0'\"“”’[]()"
+_NO_ANSWER = re.compile(r"^[-\u2010\u2011_:]|[-\u2010\u2011_:]$|__|\.\.")
+"""Around a word: what may say no to it (``-telefon``), or where an answer was to stand (``telefon:``, ``tel __``)."""
 _EMPTY_BOX = re.compile(r"[\[(][\s_.:-]*[\])]")
 _HOST_FIRST = re.compile(r"[a-z0-9](?:[a-z0-9-]*\.)+[a-z]{2,}(?::[0-9]+)?(?:[/?#].*)?", re.ASCII | re.IGNORECASE)
 
@@ -163,8 +165,8 @@ def read_sellers(text: str) -> tuple[str, ...] | None:
 def read_channels(text: str) -> tuple[Channel, ...] | None:
     """Return the kinds of call that a cell agrees to, sorted; channels that are no call count for nothing.
 
-    None if a word is not known, or has a sign that may say no to it (``☐ telefon``, ``telefon ✗``, ``-telefon``): what
-    was agreed to is then not clear.
+    None if a word is not known, or has a sign that may say no to it (``☐ telefon``, ``telefon ✗``, ``-telefon``) or
+    that nothing was answered (``telefon:``, and any JSON object): what was agreed to is then not clear.
     """
     written = [word.strip(_AROUND) for word in _BETWEEN.split(unicodedata.normalize("NFC", text))]
     if _EMPTY_BOX.search(text) or not all(map(_is_clear, written)):
@@ -176,4 +178,4 @@ def read_channels(text: str) -> tuple[Channel, ...] | None:
 
 
 def _is_clear(word: str) -> bool:
-    return _CLEAR_WORDS.fullmatch(word) is not None and not word.startswith("-") and not word.endswith("-")
+    return _CLEAR_WORDS.fullmatch(word) is not None and _NO_ANSWER.search(word) is None

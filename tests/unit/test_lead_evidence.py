@@ -225,6 +225,17 @@ def test_a_channel_with_a_sign_that_may_say_no_to_it_is_not_agreed_to(text: str)
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        *("telefon:", "Telefon: ", "sms:, telefon:", "telefon ____", "_ telefon", "telefon ...", "telefon_ |sms"),
+        *('{"telefon":""}', '{"telefon":{}}', '{"telefon":"","sms":""}', "{telefon}", "\u2010telefon", "telefon\u2011"),
+    ],
+)
+def test_a_channel_that_was_asked_about_and_not_answered_is_not_agreed_to(text: str) -> None:
+    assert read_channels(text) is None
+
+
+@pytest.mark.parametrize(
     "text", ['["telefon","e-post"]', "telefon.", "(telefon)", "Telefon\u00a0", "“telefon”", "E-post; telefon |"]
 )
 def test_signs_that_say_nothing_leave_no_doubt_about_a_channel(text: str) -> None:
