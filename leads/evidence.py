@@ -7,7 +7,7 @@ where it says that they will phone.
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -154,11 +154,24 @@ def read_ip(text: str) -> str | None:
 
 @lru_cache(maxsize=8192)
 def read_sellers(text: str) -> tuple[str, ...] | None:
-    """Return the sellers named in a cell, separated by ``|`` or else by commas; None if too many or too long."""
-    named = tuple(name for part in text.split("|" if "|" in text else ",") if (name := " ".join(part.split())))
+    """Return the sellers named in a cell, separated by ``|`` or else by commas; None if too many or too long.
+
+    A JSON array, as JSON Lines has it, names one with each text; None if it holds anything else.
+    """
+    parts = _in_array(text) if text.startswith("[") else text.split("|" if "|" in text else ",")
+    named = tuple(name for part in parts if (name := " ".join(part.split())))
     if not named or len(named) > SELLERS or any(len(name) > SELLER for name in named):
         return None
     return None if len(json.dumps(named, ensure_ascii=False)) > SELLERS_WRITTEN else tuple(dict.fromkeys(named))
+
+
+def _in_array(text: str) -> Sequence[str]:
+    """Return the texts of a JSON array, or none if it is no array of texts."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    return found if isinstance(found, list) and all(isinstance(one, str) for one in found) else ()
 
 
 @lru_cache(maxsize=8192)
