@@ -62,7 +62,8 @@ class CleanLines:
         self._settler = settler
         self._received_at = to_microseconds(received_at)
         self._retention = retention // timedelta(microseconds=1)
-        self.is_possible = columns.places.keys() <= _READ_HERE and self._width > 1 and not columns.identity_places
+        is_plain = not columns.identity_places and not columns.consent_places
+        self.is_possible = columns.places.keys() <= _READ_HERE and self._width > 1 and is_plain
 
     def has_regular_quotes(self, lines: pl.Series) -> pl.Series:
         """Return for each line whether ``csv`` would make one row of it, with quotes around whole cells at most."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from leads.errors import UnclearHeadings
 from leads.identities import HIDDEN, without_identities, without_slipped_identities
-from leads.synonyms import IDENTITY_IN_HEADINGS, OTHER_IDENTITIES, OTHERS_IN_HEADINGS
+from leads.synonyms import CONSENT, IDENTITY_IN_HEADINGS, OTHER_IDENTITIES, OTHERS_IN_HEADINGS
 from leads.synonyms import SYNONYMS as FIELD_WORDS
 
 
@@ -73,6 +73,16 @@ class Columns:
             place
             for place, heading in enumerate(self.headings)
             if place == self.places.get(Field.IDENTITY) or names_identity(heading)
+        )
+
+    @property
+    def consent_places(self) -> tuple[int, ...]:
+        """Where a row may say that the person consented to calls or did not, and no field is read from it."""
+        known = set(self.places.values())
+        return tuple(
+            place
+            for place, heading in enumerate(self.headings)
+            if place not in known and CONSENT.fullmatch(plain_heading(heading))
         )
 
     def blanked(self, cells: Sequence[str]) -> list[str]:

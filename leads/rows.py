@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 from core.numbers import Number, NumberFault, read_valid_number
 from leads.evidence import Evidence, read_channels, read_ip, read_sellers, read_text_version, read_url
-from leads.headings import Columns, Field
+from leads.headings import Columns, Field, plain_heading
 from leads.identities import EARLIEST_BIRTH, Identity, read_identity, without_slipped_identities
+from leads.synonyms import NO
 from leads.terms import RowState
 
 LOCAL_TIME = ZoneInfo("Europe/Stockholm")
@@ -152,6 +153,7 @@ class Settler:
         self._identity = places.get(Field.IDENTITY) if identity else None
         self._may_slip = bool(columns.identity_places)
         self._evidence = _EvidenceCells(places, received_at) if _EVIDENCE & places.keys() else None
+        self._consent = columns.consent_places
         self._latest_birth, self._latest_collection = received_at.date(), received_at + CLOCK_SKEW
 
     def settle(self, row: RawRow) -> SettledRow:
@@ -161,6 +163,9 @@ class Settler:
             return SettledRow(row, RowState.REJECTED, tuple(reasons), None, None)
         number = _number(row.cells[self._number], reasons)
         person = self._person(row.cells, reasons)
+        has_refused = any(plain_heading(row.cells[place]) in NO for place in self._consent)
+        if has_refused and RowReason.INVALID_EVIDENCE not in reasons:
+            reasons.append(RowReason.INVALID_EVIDENCE)
         if not reasons:
             return SettledRow(row, RowState.ACCEPTED, (), number, person)
         alone = reasons == [RowReason.AMBIGUOUS_NUMBER]

@@ -4,6 +4,8 @@ A word is in here only where it leaves no doubt: “samtycke” alone may head a
 no more is “kanal” or “säljare”, which in a lead file mean an advertisement and an employee.
 """
 
+import re
+
 SYNONYMS: dict[str, str] = {
     "number": """number nummer phone phonenumber phoneno phonenr tel telephone telephonenumber telefon telefonnummer
         telefonnr telnr telno tfn tfnnr tlf mobil mobile mobilnummer mobilnr mobiltelefon mobiltelefonnummer mobilephone
@@ -61,3 +63,11 @@ OTHER_IDENTITIES = frozenset(
 IDENTITY_IN_HEADINGS = ("personnummer", "personnr", "persnr", "samordningsn", "personalidentity")
 OTHERS_IN_HEADINGS = ("fodselsnummer", "fodselsnr", "cprnummer", "cprnr", "henkilotunnus", "kennitala")
 """Words that tell of such numbers anywhere in a heading: under “Personnummer (12 siffror)” nothing is kept in clear."""
+
+CONSENT = re.compile(
+    r"(?:samtyck(?:e|er|t)|samtykk(?:e|er|et)|consent(?:ed)?|optin)(?:till?|to|for)?"
+    r"(?:telefon|tlf|phone|telephone|voice|(?:telefon)?samtal|(?:phone)?calls?|(?:telefon)?opkald)?"
+)
+"""Headings of consent alone, or of consent to calls."""
+NO = frozenset(("nej", "nei", "no", "n", "false", "falsk", "falskt", "usann", "usant", "0", "ingen", "inget", "none"))
+"""What a cell under such a heading says where nobody consented."""

@@ -35,6 +35,7 @@ HEADINGS = (
     ("Telefon", "Samtyckestext", "Personnummer", "Namn"),
     ("Telefon",),
     ("Telefon", "Född", "Skostorlek"),
+    ("Telefon", "Namn", "Samtycke"),
 )
 SPELLINGS = ("{0}", "+{0}", "00{0}", "0{1}", "0{2}-{3}", "0{2} {3}", " 0{1}", "(0{2}) {3}", "46 {1}", "0{1}.0", "{0}x")
 SPACES = " \u00a0\u2007\u3000\u0085\u200b\ufeff"
@@ -57,6 +58,7 @@ ODD = [
         "😀",
         "\\N",
     ),
+    *("Nej", "0"),
     *(",", ";", "|", "·", "^", "~", "]", "-", "x" * 99, "y" * 101, "z" * 201, "å" * 255, "ö" * 301),
 ]
 DATES = (

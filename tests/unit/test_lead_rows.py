@@ -130,6 +130,32 @@ def test_a_number_that_says_its_country_or_can_be_of_one_alone_is_read(cell: str
     assert settled(tel=cell).number == number
 
 
+@pytest.mark.parametrize(
+    "heading", ["Samtycke", "SAMTYKKE *", "Consent", "Opt-in", "Samtycke till telefon", "Samtycke (telefonsamtal)"]
+)
+@pytest.mark.parametrize("cell", ["Nej", " NO ", "nei.", "false", "FALSKT", "0"])
+def test_a_row_that_says_that_nobody_consented_is_no_lead(heading: str, cell: str) -> None:
+    columns = read_headings(["tel", heading, "consent_ip"])
+
+    for ip in ("", "no address"):
+        row = settle(RawRow(1, ["070-174 06 05", cell, ip]), columns, RECEIVED)
+
+        assert (row.state, row.reasons) == (RowState.REJECTED, (RowReason.INVALID_EVIDENCE,))
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell"),
+    [
+        *(("Samtycke", "Ja"), ("Samtycke", "2026-11-01"), ("Samtycke", ""), ("Samtycke", "Nejlikans vänner")),
+        *(("Samtycke SMS", "Nej"), ("E-post samtycke", "Nej"), ("Nyhetsbrev", "Nej"), ("Samtyckestext", "nej")),
+    ],
+)
+def test_a_no_to_something_else_than_calls_leaves_the_row_a_lead(heading: str, cell: str) -> None:
+    row = settle(RawRow(1, ["070-174 06 05", cell]), read_headings(["tel", heading]), RECEIVED)
+
+    assert row.state is RowState.ACCEPTED
+
+
 def test_every_reason_is_given_not_the_first() -> None:
     row = settled(tel="x", född="x", insamlad="x", ref="x" * 101)
 
