@@ -33,6 +33,7 @@ PLAIN, ERROR, FORMULA = 0, 1, 2
 _CELL = re.compile(rb'<c r="[A-Z]{1,2}([1-9]\d{0,6})"(?: s="\d+")?(?: t="\w+")?/?>')
 _FORMULA_CELL = re.compile(rb'<c r="[A-Z]{1,2}([1-9]\d{0,6})"[^<>]*><f[\s/>]')
 _ERROR_CELL = re.compile(rb'<c r="[A-Z]{1,2}([1-9]\d{0,6})"[^<>]* t="e"')
+_CONTENT = re.compile(rb"<(?:v|is|f)[\s/>]")
 _FORMULA, _TWO_LETTERS = re.compile(rb"<f[\s/>]"), re.compile(rb'<c r="[A-Z]{2}')
 _ODD_CELL, _PREFIXED = re.compile(rb"<c[\t\r\n/>]"), re.compile(rb":[cfv][\s/>]")
 _UTF_8 = re.compile(rb"""\A(?:\xef\xbb\xbf)?\s*(?:<\?xml(?![^>]*encoding=(?!["'](?i:utf-8)["']))[^>]*\?>)?\s*<[\w:]""")
@@ -46,7 +47,7 @@ _REFERENCE = re.compile(r"([A-Za-z]{1,3})(\d{1,7})")
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What was seen: the ``marks`` of its rows (from 0; ``PLAIN`` past the end), and whether it has any cell.
+    """What was seen: the ``marks`` of its rows (from 0; ``PLAIN`` past the end), and whether any cell holds anything.
 
     ``merged`` and ``hidden`` tell that some cells are merged, and that some rows or columns are hidden.
     """
@@ -102,7 +103,7 @@ class _Quick:
         self._cells = self._rows = 0
         self._columns = 26
         self._marks = bytearray()
-        self._merged = self._hidden = False
+        self._holds = self._merged = self._hidden = False
 
     def look(self, stream: BinaryIO) -> bool:
         """Return whether all was plain and surely small enough; otherwise it is to be looked at with care."""
@@ -123,12 +124,13 @@ class _Quick:
 
     def sheet(self) -> Sheet:
         """Return what was seen."""
-        return Sheet(bytes(self._marks), self._cells > 0, self._merged, self._hidden)
+        return Sheet(bytes(self._marks), self._holds, self._merged, self._hidden)
 
     def _take(self, piece: bytes) -> bool:
         """Look over a piece that ends before a cell or a tag; return false if it must be looked at with care."""
         if not self._is_usual(piece) and not self._look_closely(piece):
             return False
+        self._holds = self._holds or _CONTENT.search(piece) is not None
         return self._rows * self._columns <= CELLS and self._cells * self._longest <= TEXT
 
     def _is_usual(self, piece: bytes) -> bool:
@@ -207,7 +209,7 @@ class _Careful:
     def look(self, stream: BinaryIO) -> Sheet:
         """Return what was seen."""
         parse(stream, self._start, self._end, self._characters)
-        return Sheet(bytes(self._marks), self._cells > 0, self._merged, self._hidden)
+        return Sheet(bytes(self._marks), self._cells > 0 or bool(self._marks), self._merged, self._hidden)
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         match name.rpartition(":")[2]:

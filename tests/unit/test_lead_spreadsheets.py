@@ -13,7 +13,7 @@ from leads import sheets, spreadsheets
 from leads.errors import UnreadableLeadFile
 from leads.rows import RowReason
 from leads.spreadsheets import SpreadsheetReader
-from tests.workbooks import by_hand, sheet, workbook, zipped
+from tests.workbooks import RELATIONS, by_hand, sheet, workbook, zipped
 
 TEL = "0701740605"
 HEADING = '<row r="1"><c r="A1" t="str"><v>tel</v></c><c r="B1" t="str"><v>namn</v></c></row>'
@@ -34,6 +34,25 @@ def refusal(content: bytes, sheet: str | None = None) -> str:
     with pytest.raises(UnreadableLeadFile) as caught:
         list(opened(content, sheet).rows())
     return str(caught.value.detail)
+
+
+def of_sheets(*pages: str) -> bytes:
+    """Return a workbook of these sheets, each given as the XML of its rows."""
+    names = [f"worksheets/sheet{no}.xml" for no in range(1, len(pages) + 1)]
+    listed = "".join(f'<sheet name="{no}" sheetId="{no}" r:id="r{no}"/>' for no in range(1, len(pages) + 1))
+    related = "".join(
+        f'<Relationship Id="r{no}" Type="{RELATIONS}/worksheet" Target="{name}"/>' for no, name in enumerate(names, 1)
+    )
+    parts: dict[str, str | bytes] = {
+        "xl/workbook.xml": f'<workbook xmlns:r="{RELATIONS}"><sheets>{listed}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": "<Relationships"
+        f' xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{related}</Relationships>',
+    }
+    parts |= {
+        f"xl/{name}": f"<worksheet><sheetData>{page}</sheetData></worksheet>"
+        for name, page in zip(names, pages, strict=True)
+    }
+    return by_hand("", others=parts)
 
 
 def test_a_workbook_is_read_from_a_path_and_from_a_file_that_stays_open(tmp_path: Path) -> None:
@@ -195,6 +214,24 @@ def test_only_the_visible_sheet_with_content_is_read_and_hidden_ones_are_told() 
     assert found.warnings == ["the workbook has 1 hidden sheet, not read"]
     assert "no visible sheet" in refusal(workbook(write), "Dolt")
     assert "no sheet of that name" in refusal(workbook(write), "Annan")
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["before", "after"])
+@pytest.mark.parametrize("tab", ["", "\t"], ids=["quick", "careful"])
+def test_a_sheet_whose_cells_have_borders_and_nothing_in_them_is_no_sheet_with_rows(place: int, tab: str) -> None:
+    blank = f'<row r="1"><c r="A1" s="1"/><c{tab} r="B1" s="1"/></row>'
+    filled = f'{HEADING}<row r="2"><c r="A2" t="str"><v>{TEL}</v></c></row>'
+    pages = [filled, filled]
+    pages[place] = blank
+
+    assert rows(of_sheets(*pages)) == [([TEL, ""], None)]
+
+
+@pytest.mark.parametrize("cell", ["<f>1+1</f>", "<is><t/></is>"])
+def test_a_sheet_with_a_formula_that_shows_nothing_yet_has_rows(cell: str) -> None:
+    filled = f'{HEADING}<row r="2"><c r="A2" t="str"><v>{TEL}</v></c></row>'
+
+    assert "2 sheets" in refusal(of_sheets(filled, f'<row r="1"><c r="A1">{cell}</c></row>'))
 
 
 def test_of_several_sheets_with_rows_none_is_guessed() -> None:
