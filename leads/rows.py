@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from json.encoder import encode_basestring
@@ -30,6 +30,13 @@ _SWEDEN, _DANISH_OR_NORWEGIAN = "46", 8
 """A country code, and the digits of every number of two other countries."""
 _DATE = re.compile(r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})")
 _DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
+
+
+_MIDNIGHT = re.compile(r"(\S+?)[ T]00:00(?::00(?:[.,]0+)?)?Z?")
+"""A day as databases write it out."""
+_CLOCK = re.compile(r"(\S+?)(?:T|,? +(?:kl\.? ?)?)([0-9]{1,2})([:.])([0-9]{2})(?:\3([0-9]{2}))?")
+_OF_SECONDS = re.compile(r"[0-9]{2}:?[0-9]{2}:?[0-9]{2}[.,][0-9]")
+_UTC = (" UTC", " GMT")
 
 
 class RowReason(StrEnum):
@@ -173,7 +180,8 @@ class Settler:
 
     def birth_date(self, text: str) -> date | None:
         """Return the birth date that a cell says, or None if nobody alive can have been born then."""
-        found = read_date(text)
+        midnight = _MIDNIGHT.fullmatch(text)
+        found = read_date(midnight[1] if midnight else text)
         return found if found is not None and EARLIEST_BIRTH <= found <= self._latest_birth else None
 
     def collected_at(self, text: str) -> datetime | RowReason:
@@ -372,18 +380,35 @@ def read_date(text: str) -> date | None:
 
 @lru_cache(maxsize=8192)
 def read_instant(text: str) -> datetime | None:
-    """Return the instant in UTC, or None if ``text`` is none: a date (its first moment) or ISO 8601.
+    """Return the instant in UTC, or None if ``text`` is none.
 
-    What has no offset is Swedish local time.
+    A date (its first moment) as ``read_date`` reads it, one with a time of day after it, or ISO 8601. What has no
+    offset is Swedish local time.
     """
-    day = read_date(text)
+    if not text.isascii():
+        return None
     try:
-        if day is not None:
-            moment = datetime(day.year, day.month, day.day, tzinfo=LOCAL_TIME)
-        elif text.isascii() and _DATE.match(text):
-            moment = datetime.fromisoformat(text)
-        else:
+        moment = _local_moment(text)
+        if moment is None and _DATE.match(text):
+            moment = datetime.fromisoformat(f"{text[:-4]}+00:00" if text.endswith(_UTC) else text)
+            if moment.microsecond and not _OF_SECONDS.search(text):  # ``10.5`` is half past ten to ISO 8601
+                return None
+        if moment is None:
             return None
         return (moment if moment.tzinfo else moment.replace(tzinfo=LOCAL_TIME)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _local_moment(text: str) -> datetime | None:
+    """Return the local time that a date says, perhaps with hours and minutes after it, or None if it is no such text.
+
+    Raises:
+        ValueError: no clock shows that time.
+    """
+    clock = _CLOCK.fullmatch(text)
+    day = read_date(clock[1] if clock else text)
+    if day is None:
+        return None
+    hour, minute, second = (int(clock[2]), int(clock[4]), int(clock[5] or 0)) if clock else (0, 0, 0)
+    return datetime.combine(day, time(hour, minute, second))

@@ -69,8 +69,20 @@ def test_a_child_is_a_lead_with_its_birth_date_for_the_decision_to_deny() -> Non
 
 
 @pytest.mark.parametrize(
+    "cell", ["2015-02-28 00:00:00", "2015-02-28T00:00:00.000", "28.02.2015 00:00", "2015-02-28T00:00:00Z"]
+)
+def test_a_birth_date_with_a_midnight_after_it_is_that_day(cell: str) -> None:
+    row = settled(född=cell)
+
+    assert row.person is not None
+    assert row.person.birth_date == date(2015, 2, 28)
+
+
+@pytest.mark.parametrize(
     ("changes", "reason"),
     [
+        ({"född": "2015-02-27T23:00:00Z"}, RowReason.INVALID_BIRTH_DATE),
+        ({"född": "2015-02-28T00:00:00+02:00"}, RowReason.INVALID_BIRTH_DATE),
         ({"tel": ""}, RowReason.MISSING_NUMBER),
         ({"tel": "  "}, RowReason.MISSING_NUMBER),
         ({"tel": "hemligt"}, RowReason.INVALID_NUMBER),
@@ -215,6 +227,23 @@ def test_a_date_is_read_only_beyond_doubt(text: str, day: date | None) -> None:
         ("2026-07-01T12:00:00", datetime(2026, 7, 1, 10, tzinfo=UTC)),
         ("2026-07-01T12:00:00Z", datetime(2026, 7, 1, 12, tzinfo=UTC)),
         ("2026-07-01 12:00+05:00", datetime(2026, 7, 1, 7, tzinfo=UTC)),
+        ("01.07.2026 12:00", datetime(2026, 7, 1, 10, tzinfo=UTC)),
+        ("1.7.2026 kl. 9.05", datetime(2026, 7, 1, 7, 5, tzinfo=UTC)),
+        ("13/7/2026 12:00:59", datetime(2026, 7, 13, 10, 0, 59, tzinfo=UTC)),
+        ("13-07-2026, 12.00", datetime(2026, 7, 13, 10, tzinfo=UTC)),
+        ("2026/07/01 12:00", datetime(2026, 7, 1, 10, tzinfo=UTC)),
+        ("2026-07-01 23.59", datetime(2026, 7, 1, 21, 59, tzinfo=UTC)),
+        ("2026-07-01T23.59.30", datetime(2026, 7, 1, 21, 59, 30, tzinfo=UTC)),
+        ("2026-07-01 12:00:00.250", datetime(2026, 7, 1, 10, 0, 0, 250_000, tzinfo=UTC)),
+        ("2026-07-01 12:00:00 UTC", datetime(2026, 7, 1, 12, tzinfo=UTC)),
+        ("20260701T120000", datetime(2026, 7, 1, 10, tzinfo=UTC)),
+        ("2026-10-25 02:30", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+        ("2026-03-29 02:30", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
+        ("1/7/2026 12:00", None),
+        ("2026-07-01 10.5", None),
+        ("2026-07-01 24:00", None),
+        ("2026-07-01 12:60", None),
+        ("2026-07-01 12:00 CEST", None),
         ("2026-07-01 klockan tolv", None),
         ("12:00", None),
         ("0001-01-01T00:00:00+14:00", None),
