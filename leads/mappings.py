@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, Text, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.sql.elements import ColumnElement
 
 from core.access import Caller, Right
 from core.database import Base
@@ -119,8 +120,9 @@ def save_mapping(
 ) -> SavedMapping:
     """Save how the supplier's files are to be read from the next import on; it takes the place of what was saved.
 
-    ``has_headings`` None: there are headings unless the mapping names columns by number alone. Files that were read
-    already stay as they are. What is saved already, saved again, is no change.
+    A mapping takes the place of those that files were imported with before, too. ``has_headings`` None: there are
+    headings unless the mapping names columns by number alone. Files that were read already stay as they are. What is
+    saved already, saved again, is no change.
 
     Raises:
         InvalidInput: a field that there is not, a column for two fields, no column for the number in a file without
@@ -134,6 +136,8 @@ def save_mapping(
     mistakes = _mistakes(given, headed, encoding, delimiter)
     if mistakes:
         raise InvalidInput("; ".join(mistakes), extra={"errors": mistakes})
+    if given:
+        _forget(session, caller, supplier, LeadMapping.headings_sha256 != SAVED)
     before = session.get(LeadMapping, (supplier.id, SAVED), with_for_update=True)
     text = json.dumps(given, ensure_ascii=False)
     told = (text, headed, encoding, delimiter)
@@ -202,7 +206,13 @@ def forget_mapping(session: Session, caller: Caller, *, supplier_slug: str) -> N
         Forbidden: the caller acts for one seller only, and a supplier serves all.
     """
     supplier = _supplier_for_every_seller(session, caller, supplier_slug)
-    rows = session.scalars(select(LeadMapping).where(LeadMapping.supplier_id == supplier.id).with_for_update()).all()
+    _forget(session, caller, supplier)
+
+
+def _forget(session: Session, caller: Caller, supplier: Supplier, *which: ColumnElement[bool]) -> None:
+    """Take away the supplier's mappings, or those of them that are meant; on record if there are any."""
+    mappings = select(LeadMapping).where(LeadMapping.supplier_id == supplier.id, *which)
+    rows = session.scalars(mappings.with_for_update()).all()
     if not rows:
         return
     for row in rows:

@@ -196,6 +196,24 @@ def test_the_newest_mapping_for_the_same_headings_is_remembered_and_each_change_
     assert len(on_record(store)) == 2
 
 
+def test_a_mapping_saved_on_purpose_takes_the_place_of_what_files_were_imported_with_before(store: Store) -> None:
+    save(store, {"number": "Mobil 1"})
+    remember(store, HEADINGS, {"number": "Mobil 2"})
+
+    for again in range(2):
+        save(store, {"number": "Mobil 1"})
+        found = saved(store)
+        assert found is not None
+        assert found.mapping_for(HEADINGS) == {"number": "Mobil 1"}, again
+
+    remember(store, HEADINGS, {"number": "Mobil 2"})
+    save(store, {}, encoding="cp1252")
+    found = saved(store)
+    assert found is not None
+    assert (found.mapping_for(HEADINGS), found.encoding) == ({"number": "Mobil 2"}, "cp1252")
+    assert [kind for kind, _ in on_record(store)].count("lead_mapping.forgotten") == 1
+
+
 def test_nothing_is_remembered_without_a_mapping_or_headings_or_for_one_seller_alone(store: Store) -> None:
     remember(store, HEADINGS, None)
     remember(store, HEADINGS, {})
