@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from leads.errors import UnclearHeadings
 from leads.identities import HIDDEN, without_identities, without_slipped_identities
-from leads.synonyms import CONSENT, IDENTITY_IN_HEADINGS, OTHER_IDENTITIES, OTHERS_IN_HEADINGS
+from leads.synonyms import CONSENT, IDENTITY_IN_HEADINGS, OTHER_IDENTITIES, OTHERS_IN_HEADINGS, SAYS_NOTHING
 from leads.synonyms import SYNONYMS as FIELD_WORDS
 
 
@@ -43,6 +43,7 @@ MAX_COLUMNS = 250
 _PLACE = re.compile(r"#([1-9][0-9]{0,5})", re.ASCII)
 _LETTERS = str.maketrans({"æ": "ae", "ø": "o", "ð": "d", "þ": "th", "œ": "oe", "ł": "l", "đ": "d"})
 _SIGNS = re.compile(r"[^0-9a-z]+")
+_IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]][ *:]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,11 @@ def plain_heading(heading: str) -> str:
 
 
 def field_named(heading: str) -> Field | None:
-    """Return what a heading means by itself, or None."""
-    return SYNONYMS.get(plain_heading(heading))
+    """Return what a heading means by itself, or None. What kind of number or date it is may stand in brackets."""
+    found = SYNONYMS.get(plain_heading(heading))
+    if found is None and (note := _IN_BRACKETS.search(heading)) and plain_heading(note[1]) in SAYS_NOTHING:
+        found = SYNONYMS.get(plain_heading(heading[: note.start()]))
+    return found
 
 
 @lru_cache(maxsize=1024)

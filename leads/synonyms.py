@@ -64,6 +64,16 @@ IDENTITY_IN_HEADINGS = ("personnummer", "personnr", "persnr", "samordningsn", "p
 OTHERS_IN_HEADINGS = ("fodselsnummer", "fodselsnr", "cprnummer", "cprnr", "henkilotunnus", "kennitala")
 """Words that tell of such numbers anywhere in a heading: under “Personnummer (12 siffror)” nothing is kept in clear."""
 
+SAYS_NOTHING = frozenset(
+    (
+        *("mobil", "mobile", "cell", "mobiltelefon", "privat", "private", "hem", "home", "e164"),
+        *("obligatorisk", "obligatoriskt", "required", "mandatory", "pakrevd", "pakraevet"),
+        *("valfri", "valfritt", "valgfri", "valgfritt", "optional"),
+        *("aaaammdd", "yyyymmdd", "ddmmaaaa", "ddmmyyyy"),
+    )
+)
+"""What may stand in brackets after such a word without making it another: a kind, a form, or that it must be there."""
+
 CONSENT = re.compile(
     r"(?:samtyck(?:e|er|t)|samtykk(?:e|er|et)|consent(?:ed)?|optin)(?:till?|to|for)?"
     r"(?:telefon|tlf|phone|telephone|voice|(?:telefon)?samtal|(?:phone)?calls?|(?:telefon)?opkald)?"

@@ -28,6 +28,13 @@ from leads.synonyms import OTHER_IDENTITIES, SYNONYMS
         ("collected_at", Field.COLLECTED_AT),
         ("Lead ID", Field.PARTNER_REFERENCE),
         ("Tlf.", Field.NUMBER),
+        ("Mobil *", Field.NUMBER),
+        ("Tlf. (mobil)", Field.NUMBER),
+        ("Telefon (Mobil) *", Field.NUMBER),
+        ("Mobilnr [påkrevd]:", Field.NUMBER),
+        ("Phone (E.164)", Field.NUMBER),
+        ("Födelsedatum (ÅÅÅÅ-MM-DD)", Field.BIRTH_DATE),
+        ("Personnummer (obligatoriskt)", Field.IDENTITY),
         ("Mobilnr", Field.NUMBER),
         ("Navn", Field.NAME),
         ("Fornavn", Field.GIVEN_NAME),
@@ -203,3 +210,15 @@ def test_a_mapping_may_name_one_of_the_columns_by_number_where_its_heading_says_
 
     assert columns.places == {Field.NUMBER: 2, Field.NAME: 1}
     assert read_headings(["#2", "Tel"], {"name": "#2"}).places == {Field.NUMBER: 1, Field.NAME: 0}
+
+
+@pytest.mark.parametrize(
+    "heading", ["Telefon (anhörig)", "Telefon (spärrad)", "Telefon (mobil) 2", "Namn (mobil) (make)", "Tel (mobil"]
+)
+def test_what_stands_in_brackets_is_only_passed_over_where_it_changes_nothing(heading: str) -> None:
+    assert field_named(heading) is None
+
+
+def test_two_columns_of_numbers_are_never_chosen_between() -> None:
+    with pytest.raises(UnclearHeadings, match="both mean number"):
+        read_headings(["Telefon (hem)", "Telefon (mobil)"])
