@@ -21,6 +21,7 @@ from leads.workbook_beside import Opened
 HEAD = 4 * (LINE_LIMIT + 1)
 BLANK_LINES_FIRST = 50
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\n|\r|\Z)")
+_JSON_ARRAY = re.compile(r"\s*\[\s*(?:\{|\Z)")
 Mapped = Callable[[Sequence[str]], Mapping[str, str] | None]
 """What gives the mapping for a file with these headings."""
 
@@ -81,6 +82,8 @@ def find_layout(
         if not headed:
             raise UnreadableLeadFile("the lines are JSON objects: map their keys, not column numbers")
         return Layout(FileFormat.JSONL, wrapping, encoding, "", columns, True, 0)
+    if _JSON_ARRAY.match(first):
+        raise UnreadableLeadFile("it is a JSON array: send JSON Lines, an object a line")
     told = delimiter
     if first.casefold().startswith("sep=") and len(first) == len("sep=") + 1 and first[4] in DELIMITERS:
         told = first[4]

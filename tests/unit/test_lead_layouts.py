@@ -44,6 +44,8 @@ def test_a_file_of_headings_alone_has_no_rows() -> None:
         (b"%PDF-1.7\n", UnreadableLeadFile, "PDF"),
         (b"\x7fELF\x00\x00\x01\n", UnreadableLeadFile, "NUL"),
         (b"x" * (LINE_LIMIT + 1), UnreadableLeadFile, "first line is longer"),
+        (b'[{"tel": "0701740605"}]\n', UnreadableLeadFile, "JSON array"),
+        (b'\n[\n{"tel": "0701740605"}]\n', UnreadableLeadFile, "JSON array"),
         (b'"tel\n1\n', UnreadableLeadFile, "quote that does not close"),
         (b"namn,adress\n1,2\n", UnclearHeadings, "no heading means"),
         (b"tel,tel\n1,2\n", UnclearHeadings, "have the same heading"),
