@@ -138,7 +138,8 @@ def _only_file(members: Members) -> str:
 
 def _is_clutter(name: str) -> bool:
     """Tell what an operating system adds unasked."""
-    return name.startswith("__MACOSX/") or PurePosixPath(name).name in {".DS_Store", "Thumbs.db", "desktop.ini"}
+    own = PurePosixPath(name).name
+    return name.startswith("__MACOSX/") or own.startswith("._") or own in {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
 def _inside(

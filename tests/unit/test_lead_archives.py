@@ -44,6 +44,7 @@ def refusal(content: bytes, limit: int = archives.CONTENT_LIMIT) -> str:
         (CSV, "", None),
         (gzipped(CSV), "gzip", None),
         (zipped({"out/leads.csv": CSV}), "zip", "leads.csv"),
+        (zipped({"._leads.csv": "x", "leads.csv": CSV}), "zip", "leads.csv"),
         (zipped({"out/": "", "leads.csv": CSV, "__MACOSX/._leads.csv": "x", "out/.DS_Store": "x"}), "zip", "leads.csv"),
         (b"", "", None),
     ],
