@@ -134,6 +134,16 @@ def test_one_round_runs_every_task_and_loads_what_is_in_the_inbox(service: Servi
     assert in_force_id(service) is not None
 
 
+def test_a_round_soon_after_another_loads_what_came_meanwhile(service: Service) -> None:
+    run_once(service, settle_seconds=0)
+    written_file(service.settings.inbox_dir / "registers" / "nix-2026-11-15.txt")
+
+    outcomes = run_once(service, settle_seconds=0)
+
+    assert outcomes is not None
+    assert outcomes["registers.pick_up"] == "1 files: done"
+
+
 def test_one_round_is_left_to_the_process_that_leads(service: Service, tmp_path: Path) -> None:
     load(service, written_file(tmp_path / "a.txt"), date(2026, 11, 15))
     election = Election(service.store, service.settings.database_url)
