@@ -89,6 +89,7 @@ class LeadInbox:
                 folder = self._folder_of(source)
                 deliveries = self._deliveries(folder)
                 self._warn_of_lonely(source, folder, now)
+                self._warn_of_others(source, folder)
             except OSError as error:  # the poison-row rule: the other sources' folders come first
                 self._warn("the folder of %s in the inbox of leads cannot be used", source)
                 faults.append(error)
@@ -156,6 +157,13 @@ class LeadInbox:
                 with suppress(FileNotFoundError):
                     if now.timestamp() - path.lstat().st_ctime > ALONE_FOR.total_seconds():
                         self._warn("a file in the inbox of %s is named …%s and lies beside no delivery", source, suffix)
+
+    def _warn_of_others(self, source: str, folder: WatchedFolder) -> None:
+        """Warn of a folder, link or pipe among the deliveries: what is in it, or behind it, is never taken."""
+        with os.scandir(folder.directory) as entries:
+            others = [one for one in entries if not one.is_file(follow_symlinks=False)]
+        if any(one.name not in (DONE, REFUSED) and not one.name.startswith(".") for one in others):
+            self._warn("a folder, link or pipe in the inbox of %s is left alone: deliver plain files", source)
 
     def _take(self, store: Store, source: str, folder: WatchedFolder, path: Path, now: datetime) -> str:
         look = look_at(path)

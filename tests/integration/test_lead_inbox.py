@@ -125,6 +125,21 @@ def test_a_link_is_never_followed(service: Service, inbox: LeadInbox, tmp_path: 
     assert names_in(tmp_path) & {"b.csv", "a.csv"} == set()
 
 
+def test_what_lies_in_a_folder_of_the_inbox_is_never_taken_and_that_is_told_once(
+    service: Service, inbox: LeadInbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = inbox.directory / "tavling"
+    (folder / "2026-11").mkdir()
+    written(folder / "2026-11" / "a.csv", LINES)
+    written(folder / "b.csv", LINES)
+
+    assert looked_twice(inbox, service) == {"tavling/b.csv": "done"}
+    assert looked_twice(inbox, service) == {}
+    assert [record.getMessage() for record in caplog.records] == [
+        "a folder, link or pipe in the inbox of tavling is left alone: deliver plain files"
+    ]
+
+
 def test_a_folder_for_results_that_leads_elsewhere_is_not_written_to(
     service: Service, inbox: LeadInbox, tmp_path: Path
 ) -> None:
