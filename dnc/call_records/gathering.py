@@ -23,10 +23,12 @@ def key_of(call_id: str | None) -> int:
 
 
 def histories(
-    session: Session, numbers: Sequence[int], *, seller_id: str, campaign_id: str | None
+    session: Session, numbers: Sequence[int], *, seller_id: str, campaign_id: str | None, file_id: str, sha256: str
 ) -> Mapping[int, NumberHistory]:
     """Return by number its checks, contacts, opt-outs, holds and restrictions, and the call records that are kept.
 
+    Kept are those of the file ``file_id``, which has this ``sha256``, and of other files; not those of another reading
+    of the same one, which are these very calls.
     By ix_checks_number, ix_contacts_number_started_at and ix_call_records_number_started_at.
     """
     found: dict[int, NumberHistory] = defaultdict(NumberHistory)
@@ -72,6 +74,7 @@ def histories(
         .join(CallRecordFile, CallRecordFile.id == CallRecord.file_id)
         .where(any_of(CallRecord.number, NUMBERS), CallRecord.started_at.is_not(None))
         .where(CallRecordFile.seller_id == seller_id, CallRecord.state.not_in(sorted(UNREAD)))
+        .where((CallRecordFile.id == file_id) | (CallRecordFile.sha256 != sha256))
     )
     for called, began_at, written_id, state, held_against, contact_id in session.execute(earlier, values):
         if called is not None and began_at is not None:

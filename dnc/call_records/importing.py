@@ -47,6 +47,7 @@ class _Scope:
     """Whose checks the calls are matched to; ``channel`` is that of a call without one."""
 
     file_id: str
+    sha256: str
     seller_id: str
     campaign_id: str | None
     channel: str
@@ -143,7 +144,8 @@ def match_call_records(
 ) -> CallRecordsReport:
     """Match every call in a file to the seller's checks, keep what came of it, and return the counts.
 
-    Idempotent: the same file, asked for in the same way, gives the first report. It is written some thousand rows at a
+    Idempotent: the same file, asked for in the same way, gives the first report; asked for otherwise, one of its own,
+    as if it had not been matched before. It is written some thousand rows at a
     time; what was cut off goes on when it is asked for again. Opens its own units of work.
 
     Raises:
@@ -183,7 +185,7 @@ def match_call_records(
             session.flush()
         if row.matched_at is not None:
             return report_of(session, row, repeated=True)
-        scope = _Scope(row.id, seller_id, campaign_id, channel)
+        scope = _Scope(row.id, sha256, seller_id, campaign_id, channel)
         received_at = row.received_at
     outcomes = _read(file, received_at + CLOCK_SLACK)
     with store.snapshot() as session:
@@ -230,7 +232,14 @@ def _match(session: Session, scope: _Scope, outcomes: _Outcomes, first: int, bey
     What is kept of the file already, by a run that was cut off, stands as it is.
     """
     for some in outcomes.by_number(first, beyond):
-        known = histories(session, list(some), seller_id=scope.seller_id, campaign_id=scope.campaign_id)
+        known = histories(
+            session,
+            list(some),
+            seller_id=scope.seller_id,
+            campaign_id=scope.campaign_id,
+            file_id=scope.file_id,
+            sha256=scope.sha256,
+        )
         for number, places in some.items():
             calls = [RecordedCall(from_microseconds(outcomes.started[place]), outcomes.keys[place]) for place in places]
             matches = match_calls(calls, known.get(number, NumberHistory()), scope.channel)

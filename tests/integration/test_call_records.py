@@ -171,9 +171,26 @@ def test_the_same_file_again_gives_the_first_report_and_read_otherwise_a_new_one
     otherwise = matched(seeded, path, campaign=CAMPAIGN)
 
     assert (first.repeated, again.repeated, again.id) == (False, True, first.id)
-    assert (otherwise.repeated, counted(otherwise)) == (False, {"repeated": 1})
+    assert (otherwise.repeated, counted(otherwise)) == (False, {"matched": 1})
     with seeded.service.store.reading() as session:
         assert [one.id for one in call_record_files(session, OPERATOR)] == [otherwise.id, first.id]
+
+
+def test_a_file_that_was_read_wrongly_at_first_is_judged_as_if_it_came_now(seeded: Seeded, tmp_path: Path) -> None:
+    """The first reading takes no contact, check or call from the second."""
+    checked = check(seeded, FROM_PARTNER, TUESDAY_AT_TEN)
+    logged = contact(seeded, checked.id, "a", TUESDAY_AT_TEN + MINUTE)
+    seeded.clock.at += timedelta(hours=3)
+    path = written(tmp_path, f"2026-11-24 10:01:00;{FROM_PARTNER};42;a;")
+    wrong = matched(seeded, path, HowToReadCalls(zone="UTC"))
+
+    right = matched(seeded, path, HowToReadCalls(zone="Europe/Stockholm"))
+
+    assert (counted(wrong), counted(right)) == ({"after_end": 1}, {"matched": 1})
+    with seeded.service.store.reading() as session:
+        [one] = call_rows(session, OPERATOR, right.id, states=[CallState.MATCHED])
+        assert (one.check_id, one.contact_id) == (checked.id, logged)
+    assert not verified(seeded.service).findings
 
 
 def test_a_list_of_files_takes_as_many_questions_however_many_there_are(seeded: Seeded, tmp_path: Path) -> None:
