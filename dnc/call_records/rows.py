@@ -26,10 +26,12 @@ from leads.segments import Start
 from leads.synonyms import SYNONYMS as LEAD_WORDS
 
 TEXT_LENGTH = 100
-DAY_LENGTH = len("2026-11-10")
 EPOCH = "epoch"
 _AFTERNOON = datetime(2026, 11, 24, 13, 45, 6, tzinfo=UTC)
 """A moment that every way to write times has to tell: of a clock of twelve hours it must say which half."""
+_DAY_AND_TIME = re.compile(r"[0-9W-]{8,10}[Tt ].+")  # of a day with an offset alone, the offset would pass for a time
+_ZONE_NAME = re.compile(r"(?:[^%]|%[^Z])*%Z.*", re.DOTALL)
+"""A format with a zone's name, which ``strptime`` reads over: the time would be taken for one of another zone."""
 _PLACE = re.compile(r"#([1-9][0-9]{0,5})", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2})(?:[.,]\d+)?", re.ASCII)
 _SECONDS = re.compile(r"(\d{1,7})(?:[.,]\d+)?", re.ASCII)
@@ -88,7 +90,8 @@ class HowToReadCalls:
         """Do nothing if times can be told by the format.
 
         Raises:
-            InvalidInput: ``strptime`` knows a part of it not, or twice; or what is written so tells no day or no hour.
+            InvalidInput: ``strptime`` knows a part of it not, or twice; or what is written so tells no day or no hour,
+                or names its zone.
         """
         if self.time_format in (None, EPOCH):
             return
@@ -96,9 +99,11 @@ class HowToReadCalls:
             read = datetime.strptime(_AFTERNOON.strftime(self.time_format), self.time_format)  # noqa: DTZ007 - a trial
         except (re.error, ValueError):
             read = None
-        if read is None or (read.date(), read.hour) != (_AFTERNOON.date(), _AFTERNOON.hour):
+        is_told = read is not None and (read.date(), read.hour) == (_AFTERNOON.date(), _AFTERNOON.hour)
+        if not is_told or _ZONE_NAME.fullmatch(self.time_format):
             raise InvalidInput(
-                "time_format: it tells day and hour by the parts that strptime knows, each once, as %Y-%m-%d %H:%M:%S"
+                "time_format: it tells day and hour by the parts that strptime knows, each once, as %Y-%m-%d %H:%M:%S; "
+                "and the zone by %z alone, as an offset"
             )
 
 
@@ -180,7 +185,7 @@ class CallFile:
                 found = datetime.fromtimestamp(float(text), UTC)
             elif self._how.time_format is not None:
                 found = datetime.strptime(text, self._how.time_format)  # noqa: DTZ007 - the zone is put on below
-            elif len(text) <= DAY_LENGTH:
+            elif not _DAY_AND_TIME.fullmatch(text):
                 return CallState.UNREADABLE_TIME  # a day is no moment: all calls of it would be one
             else:
                 found = datetime.fromisoformat(text)

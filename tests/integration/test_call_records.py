@@ -379,7 +379,7 @@ def test_an_hour_that_comes_twice_is_not_guessed(on_sqlite: Seeded, tmp_path: Pa
     assert counted(matched(on_sqlite, path, HowToReadCalls(zone="Europe/Stockholm"))) == {"ambiguous_time": 2}
 
 
-@pytest.mark.parametrize("day", ["2026-11-24", "20261124", "2026-W48-2"])
+@pytest.mark.parametrize("day", ["2026-11-24", "20261124", "2026-W48-2", "2026-11-24+01:00", "2026-11-24-08:00"])
 def test_a_day_is_no_moment_at_which_two_calls_would_be_one(on_sqlite: Seeded, tmp_path: Path, day: str) -> None:
     path = written(tmp_path, f"{day};{FROM_PARTNER};;;", f"{day};{FROM_PARTNER};;;")
 
@@ -415,7 +415,10 @@ def test_a_file_whose_columns_are_not_clear_is_refused_and_nothing_kept(
 
 @pytest.mark.parametrize(
     "time_format",
-    ["%Y-%m-%d %Y", "%Q", "%", "%-d.%m.%Y %H:%M", "%G-%V", "hh:mm", "(", "%H:%M:%S", "%Y-%m-%d", "%Y-%m-%d %I:%M"],
+    [
+        *("%Y-%m-%d %Y", "%Q", "%", "%-d.%m.%Y %H:%M", "%G-%V", "hh:mm", "(", "%H:%M:%S", "%Y-%m-%d", "%Y-%m-%d %I:%M"),
+        *("%Y-%m-%d %H:%M:%S %Z", "%d %b %H:%M:%S%%%Z%Y"),
+    ],
 )
 def test_a_way_to_write_times_that_tells_no_moment_is_refused_and_nothing_is_kept(
     on_sqlite: Seeded, tmp_path: Path, time_format: str
