@@ -28,8 +28,8 @@ class RegisterVersion(Base):
     """One dated copy of a national register; its snapshot lies in the data folder under its SHA-256.
 
     ``kind`` is that of the file; ``base_version_id`` the version that a change list was applied to. ``layout`` is the
-    JSON by which the file was read, None for what was loaded before layouts. ``covered`` counts the numbers that a wash
-    answered for, None where the register speaks for every number.
+    JSON by which the file was read, None for what was loaded before layouts. ``covered`` counts the numbers that
+    it speaks of, listed or not; None where that is every one.
     """
 
     __tablename__ = "register_versions"

@@ -1,5 +1,6 @@
 """Change lists: to which version they belong, and what they make of it."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,8 +12,9 @@ from sqlalchemy.orm import Session
 from dnc.models import RegisterVersion
 from dnc.registers.errors import RegisterBaseMissing, RegisterBaseOther, RegisterFileEmpty
 from dnc.registers.files import RegisterFile
+from dnc.registers.layouts import Key
 from dnc.registers.outcomes import Changed
-from dnc.registers.snapshots import SnapshotUnreadable, read_snapshot
+from dnc.registers.snapshots import Snapshot, SnapshotUnreadable, read_snapshot
 
 GAP = timedelta(days=1)
 """How long after the base's date the first change may be: a list that begins later may have a list before it."""
@@ -25,6 +27,7 @@ class Base:
     version_id: str
     as_of: date
     snapshot_sha256: str
+    is_wash: bool
     changed_by: frozenset[str]
 
 
@@ -43,7 +46,8 @@ def base_of(session: Session, version_id: str | None, base_as_of: date | None) -
             f"they change the version of {base_as_of}, the one in force is of {version.as_of}; load what is between",
             extra={"in_force_as_of": str(version.as_of)},
         )
-    return Base(version.id, version.as_of, version.snapshot_sha256, frozenset(_changes_in(session, version)))
+    is_wash = json.loads(version.layout or "{}").get("key") == Key.WASH
+    return Base(version.id, version.as_of, version.snapshot_sha256, is_wash, frozenset(_changes_in(session, version)))
 
 
 def _changes_in(session: Session, version: RegisterVersion | None) -> Iterator[str]:
@@ -52,8 +56,10 @@ def _changes_in(session: Session, version: RegisterVersion | None) -> Iterator[s
         version = session.get(RegisterVersion, version.base_version_id)
 
 
-def applied(registers_dir: Path, base: Base, read: RegisterFile, base_as_of: date | None) -> tuple[BitMap64, Changed]:
-    """Return the numbers of the base with the changes made to them, and how many there were of each kind.
+def applied(
+    registers_dir: Path, base: Base, read: RegisterFile, base_as_of: date | None
+) -> tuple[BitMap64, Snapshot | None, Changed]:
+    """Return the numbers of the base with the changes made to them, what it speaks of, and the changes of each kind.
 
     Raises:
         RegisterBaseOther: nobody said which version the list goes on from, and its dates do not show that it is this.
@@ -66,9 +72,10 @@ def applied(registers_dir: Path, base: Base, read: RegisterFile, base_as_of: dat
     try:
         snapshot = read_snapshot(registers_dir, base.snapshot_sha256)
         numbers = snapshot.numbers()
+        covered = None if snapshot.coverage is None else read_snapshot(registers_dir, snapshot.coverage)
     except SnapshotUnreadable as error:
         raise RegisterBaseMissing("its snapshot cannot be read here; load a full file") from error
-    if snapshot.coverage is not None:
+    if base.is_wash:
         raise RegisterBaseMissing("the one in force is a wash, which speaks of its own numbers alone; load a full file")
     removed = read.removed.intersection_cardinality(numbers)
     added = len(read.numbers) - read.numbers.intersection_cardinality(numbers)
@@ -82,7 +89,7 @@ def applied(registers_dir: Path, base: Base, read: RegisterFile, base_as_of: dat
     numbers |= read.numbers
     if not numbers:
         raise RegisterFileEmpty("nobody would be listed any more; load a full file")
-    return numbers, changed
+    return numbers, covered, changed
 
 
 def _require_goes_on(base: Base, read: RegisterFile) -> None:

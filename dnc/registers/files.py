@@ -52,7 +52,8 @@ class RegisterFile:
     """What a register file holds.
 
     ``numbers`` are those that it lists; of a change list those that it adds, and ``removed`` those that it takes away.
-    ``covered`` are all that a wash answered for, None where the register speaks for every number.
+    ``covered`` are all that the file speaks of, listed or not: of a wash those that it answered for, in North America
+    the area codes in it; None where that is every number, and of a change list.
     ``lines`` counts the lines that should hold a number: not the blank ones, nor a heading. Each of them is a distinct
     number, one of the ``duplicates``, or ``rejected``, which counts by fault; ``first_rejected`` names the first of
     these by line number, from 1. ``foreign`` counts the distinct numbers of other countries than the register's.
@@ -255,7 +256,7 @@ class _Reading:
         return RegisterFile(
             numbers=self._listed,
             removed=removed,
-            covered=known if is_wash else None,
+            covered=known if is_wash else self._areas_of(known),
             lines=self._lines,
             duplicates=duplicates,
             foreign=foreign,
@@ -265,6 +266,20 @@ class _Reading:
             last_change=last_change,
             sha256=sha256,
         )
+
+    def _areas_of(self, known: BitMap64) -> BitMap64 | None:
+        """Return all numbers of the North American area codes in the file; None of a change list, and elsewhere.
+
+        Files come for the area codes that were licensed, so one without any number in it may be one that was not.
+        """
+        code = phonenumbers.country_code_for_region(self.layout.country)
+        if code != _NORTH_AMERICA or self.kind is FileKind.CHANGES:
+            return None
+        found = BitMap64()
+        for first, beyond in (_within(area) for area in _AREAS):
+            if known.range_cardinality(first, beyond):
+                found.add_range(first, beyond)
+        return found
 
     def _settle_changes(self) -> tuple[date, date] | tuple[None, None]:
         """Sort the numbers by what their last change made of them; return the days of the first and last change."""
@@ -293,6 +308,11 @@ def _add(numbers: BitMap64, values: Values) -> None:
 
 _NORTH_AMERICA = 1
 _AREAS = range(200, 1000)
+
+
+def _within(area: int) -> tuple[int, int]:
+    """Return the first number of a North American area code, and the first beyond it."""
+    return (1000 + area) * 10**7, (1001 + area) * 10**7
 
 
 def count_of_country(numbers: BitMap64, country: str) -> int:

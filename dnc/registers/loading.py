@@ -137,14 +137,14 @@ def load_register(
     read = read_register_file(path, layout, kind=kind, accept_unreadable=accept_unreadable_reason is not None)
     if read.last_change is not None and read.last_change > _today(layout, now):
         raise RegisterDateInFuture(f"a change in it is dated {read.last_change}; mend that date")
-    numbers, changed = read.numbers, None
+    numbers, covered, changed = read.numbers, None, None
     if base is not None:
-        numbers, changed = applied(registers_dir, base, read, base_as_of)
+        numbers, covered, changed = applied(registers_dir, base, read, base_as_of)
     is_wash = layout.key is Key.WASH
     if not is_wash:
         _require_size(before, len(numbers), accept_shrunken_reason)
     sweep_unfinished(registers_dir)
-    covered = None if read.covered is None else write_snapshot(registers_dir, read.covered)
+    covered = covered if read.covered is None else write_snapshot(registers_dir, read.covered)
     snapshot = write_snapshot(registers_dir, numbers, covered=covered)
     with store.writing() as session:
         lock_key(session, REGISTER_LOCK)

@@ -40,7 +40,7 @@ class LoadedVersion:
     ``already_loaded``: the same file with the same date and layout was in force before, and nothing was changed.
     ``lines`` counts the lines that should hold a number: each gave a distinct number, or is one of the ``duplicates``
     or of the ``rejected_lines``. ``rejected`` counts these by fault; ``first_rejected`` are line numbers and faults.
-    ``covered``: how many numbers a wash answered for. ``changed``: what a change list did.
+    ``covered``: how many numbers it speaks of, if not of all. ``changed``: what a change list did.
     """
 
     register: str

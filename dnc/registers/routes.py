@@ -102,7 +102,7 @@ class RegisterDocument(Document):
     loaded_at: datetime | None
     valid_until: datetime | None
     validity: str | None = Field(description="How long a version may be gone by.")
-    covered: int | None = Field(description="How many numbers a wash answered for.")
+    covered: int | None = Field(description="How many numbers it speaks of; null: every one.")
 
 
 class RegisterList(Document):

@@ -54,7 +54,7 @@ class Standing:
     """How a register stands at one moment; ``valid_until`` is the instant from which it can no longer be asked.
 
     ``validity``: how long a version may be gone by, None where neither a policy nor the register's layout says so.
-    ``covered``: how many numbers a wash answered for, None where the register speaks for every number.
+    ``covered``: how many numbers it speaks of, None where that is every one.
     """
 
     register: str

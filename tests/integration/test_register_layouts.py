@@ -234,6 +234,41 @@ def test_a_change_list_loaded_as_a_full_file_is_refused(service: Service) -> Non
         load_text(service, "us", changes_of(*((number, "D", "2026-11-16") for number in US_NUMBERS)))
 
 
+# Area codes -----------------------------------------------------------------------------------------------------------
+
+ELSEWHERE = 14_085_550_142  # of an area code that no file has
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "listed", "other"),
+    [
+        ("us", FULL, 12_025_550_100, 12_025_550_200),
+        ("us", '<list><ac val="202"><ph val="5550100"/></ac></list>', 12_025_550_100, 12_025_550_200),
+        ("ca", csv_of(CA_NUMBERS), 14_165_550_100, 14_165_550_200),
+    ],
+    ids=["text", "xml", "canada"],
+)
+def test_of_an_area_code_that_a_file_does_not_have_nothing_is_known(
+    service: Service, name: str, content: str, listed: int, other: int
+) -> None:
+    """What comes is what was licensed, area by area: who is listed elsewhere is not in it."""
+    loaded = load_text(service, name, content)
+
+    said = [service.shelf.listed(loaded.snapshot_sha256, number) for number in (listed, other, ELSEWHERE)]
+    assert said == [True, False, None]
+
+
+def test_a_change_list_speaks_of_no_more_area_codes_than_the_version_that_it_changes(service: Service) -> None:
+    full = load_text(service, "us", FULL)
+
+    content = changes_of((ELSEWHERE, "A", "2026-11-16"), (12_025_550_100, "D", "2026-11-16"))
+    changed = load_text(service, "us", content, date(2026, 11, 16), kind=FileKind.CHANGES)
+
+    assert changed.covered == full.covered == 10_000_000 * len(AREAS)
+    numbers = (ELSEWHERE, ELSEWHERE + 1, 12_025_550_100)
+    assert [service.shelf.listed(changed.snapshot_sha256, number) for number in numbers] == [True, None, False]
+
+
 # Washes ---------------------------------------------------------------------------------------------------------------
 
 NO_NUMBERS = [4_710_000_000 + n for n in range(20)]
