@@ -71,8 +71,9 @@ class Authority:
 def stamp_newest(store: Store, authority: Authority, now: datetime) -> int | None:
     """Have the newest checkpoint stamped and keep the stamp; return its number, or None if it is not time yet.
 
-    It is time when the newest checkpoint has no stamp and the last stamp is older than ``authority.every``. Safe to
-    repeat, and safe in two processes: one stamp a checkpoint is kept.
+    It is time when the newest checkpoint has no stamp and the last stamp is older than ``authority.every``, or of a
+    moment that has not come, by a clock that has been put back. Safe to repeat, and safe in two processes: one stamp a
+    checkpoint is kept.
 
     Raises:
         TimestampFailed: the authority did not answer in time, refused, or its answer does not verify.
@@ -87,7 +88,7 @@ def stamp_newest(store: Store, authority: Authority, now: datetime) -> int | Non
             .order_by(LedgerCheckpoint.no.desc())
             .limit(1)
         ).one_or_none()
-    if newest is None or (last is not None and (last.no == newest.no or now < last.at + authority.every)):
+    if newest is None or (last is not None and (last.no == newest.no or last.at <= now < last.at + authority.every)):
         return None
     no, payload = newest.no, newest.payload.encode()
     response, stamped_at = request_stamp(authority, payload)

@@ -55,7 +55,7 @@ def auditing(listed: Listed) -> Callable[[Store, datetime], str]:
 
     def go_on(store: Store, now: datetime) -> str:
         with store.reading() as session:
-            last, is_left = last_begun(session), has_unfinished(session)
+            last, is_left = last_begun(session, now), has_unfinished(session)
         is_due = now.time() >= NIGHT_FROM and (last is None or last.date() < now.date())
         if not (is_left or is_due):
             return "not due"

@@ -90,9 +90,13 @@ def audit(
     return _finish(store, audit_id)
 
 
-def last_begun(session: Session) -> datetime | None:
-    """Return when the newest audit of what is new, or of everything, was begun."""
-    return session.scalar(select(func.max(Audit.begun_at)).where(Audit.scope != Scope.SINCE))
+def last_begun(session: Session, now: datetime) -> datetime | None:
+    """Return when the newest audit of what is new, or of everything, was begun.
+
+    None begun later than ``now`` counts: it was so by a clock that has been put back.
+    """
+    of_these = (Audit.scope != Scope.SINCE, Audit.begun_at <= now)
+    return session.scalar(select(func.max(Audit.begun_at)).where(*of_these))
 
 
 def has_unfinished(session: Session) -> bool:
@@ -114,7 +118,7 @@ def _unfinished(store: Store, scope: Scope, since: datetime | None) -> str | Non
 def _begin(store: Store, caller: Caller, scope: Scope, since: datetime | None, now: datetime) -> str:
     with store.writing() as session:
         ends = {row.no: row.seq for row in session.execute(select(LedgerChain.no, LedgerChain.seq))}
-        starts = _covered(session) if scope is Scope.NEW else {}
+        starts = _covered(session, now) if scope is Scope.NEW else {}
         row = Audit(
             id=new_id(),
             scope=scope.value,
@@ -133,11 +137,11 @@ def _begin(store: Store, caller: Caller, scope: Scope, since: datetime | None, n
         return row.id
 
 
-def _covered(session: Session) -> dict[str, int]:
-    """Return by chain which entry the newest finished audit of all before ended with."""
+def _covered(session: Session, now: datetime) -> dict[str, int]:
+    """Return by chain which entry the newest finished audit of all before ended with; as ``last_begun``."""
     row = session.execute(
         select(Audit.ends)
-        .where(Audit.finished_at.is_not(None), Audit.scope != Scope.SINCE)
+        .where(Audit.finished_at.is_not(None), Audit.scope != Scope.SINCE, Audit.begun_at <= now)
         .order_by(Audit.begun_at.desc(), Audit.id.desc())
         .limit(1)
     ).one_or_none()

@@ -41,7 +41,8 @@ def waiting_screenings(session: Session, now: datetime) -> Sequence[str]:
     """Return the ids of the screenings over HTTP that nobody works on, oldest first. By ix_screenings_state."""
     return session.scalars(
         select(Screening.id)
-        .where(Screening.state == ScreeningState.RUNNING.value, Screening.ran_at < now - ALIVE_FOR)
+        .where(Screening.state == ScreeningState.RUNNING.value)
+        .where(or_(Screening.ran_at < now - ALIVE_FOR, Screening.ran_at > now + ALIVE_FOR))
         .where(or_(Screening.subject == Subject.CAMPAIGN.value, Screening.kept.is_not(None)))
         .order_by(Screening.asked_at)
     ).all()

@@ -25,7 +25,8 @@ COLUMN_LENGTH = 200
 KEPT_FOR = timedelta(days=7)
 """How long the file and the result of a screening over HTTP are kept, from when it was asked for."""
 ALIVE_FOR = timedelta(minutes=5)
-"""A screening that nobody has worked on for so long has been left: a part takes seconds."""
+"""A screening that nobody has worked on for so long has been left: a part takes seconds. One that was worked on later
+than so long from now was so by a clock that has been put back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ def resume_screening(
     screening = screening_of(session, caller, screening_id, to_change=True)
     if screening.state == ScreeningState.DONE:
         return screening
-    if screening.state == ScreeningState.RUNNING and now - screening.ran_at < ALIVE_FOR:
+    if screening.state == ScreeningState.RUNNING and abs(now - screening.ran_at) < ALIVE_FOR:
         raise ScreeningBusy("it is being worked on; cancel it first if it is not")
     if screening.subject == Subject.FILE and screening.kept is None and not has_file:
         raise ScreenedFileForgotten("screen the file again; rows on record stay there")

@@ -45,6 +45,21 @@ def test_what_is_new_is_audited_once_a_night_however_often_the_task_runs(seeded:
     assert finished == 3
 
 
+def test_a_clock_that_was_put_back_by_a_year_keeps_no_night_without_an_audit(seeded: Seeded) -> None:
+    store, task, outcomes = seeded.service.store, auditing(seeded.service.shelf.listed), []
+    for days in (365, 0, 0, 1):
+        seeded.clock.at = TUESDAY_AT_TEN + timedelta(days=days)
+        ask(seeded)
+        outcomes.append(task(store, seeded.clock.now()))
+
+    assert outcomes == [
+        "1 checks decided again, 0 differences",
+        "2 checks decided again, 0 differences",
+        "not due",
+        "2 checks decided again, 0 differences",
+    ]
+
+
 def test_an_audit_that_takes_long_lets_the_other_tasks_have_their_turn(
     seeded: Seeded, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from dnc.screenings.service import ALIVE_FOR, ask_screening
+from dnc.screenings.service import ALIVE_FOR, ask_screening, resume_screening
 from jobs.screenings import ScreeningWork
 from tests.seeding import CAMPAIGN, OPERATOR, Seeded
 
@@ -41,3 +41,24 @@ def test_a_screening_that_ends_its_process_each_time_keeps_no_other_waiting(
     clock.at += ALIVE_FOR + timedelta(seconds=1)
     work.go_on(store, clock.now())
     assert begun == [*ids, ids[0]]
+
+
+def test_screenings_that_were_begun_by_a_clock_put_back_since_are_gone_on_with(
+    seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, now, begun, ids = seeded.service.store, seeded.clock.now(), list[str](), list[str]()
+    for _ in range(2):
+        with store.writing() as session:
+            later = now + timedelta(days=365)
+            ids.append(ask_screening(session, OPERATOR, campaign=CAMPAIGN, file=None, now=later).id)
+
+    def begin(command: list[str], **_how: object) -> Ended:
+        begun.append(command[-1])
+        return Ended()
+
+    monkeypatch.setattr("jobs.screenings.subprocess.Popen", begin)
+    with store.writing() as session:
+        assert resume_screening(session, OPERATOR, ids[0], now).ran_at == now
+    ScreeningWork(seeded.service.settings).go_on(store, now)
+
+    assert begun == [ids[1]]

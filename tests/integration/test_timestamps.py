@@ -95,6 +95,19 @@ def test_at_most_one_stamp_an_hour_is_asked_for(service: Service, stamper: local
     assert stamper.asked == 2
 
 
+def test_a_clock_that_was_put_back_by_a_year_keeps_no_checkpoint_without_a_stamp(
+    sqlite_service: Service, stamper: local.Authority, tmp_path: Path
+) -> None:
+    service, asked, stamped = sqlite_service, trusted(stamper, tmp_path), []
+    for minutes in (365 * 24 * 60, 0, 1, 61):
+        at(service, minutes)
+        note(service)
+        make_checkpoint(service.store)
+        stamped.append(stamp_newest(service.store, asked, service.clock.now()))
+
+    assert stamped == [1, 2, None, 4]
+
+
 def _bent(stamper: local.Authority, fault: str) -> None:
     match fault:
         case "refusal":
