@@ -16,6 +16,7 @@ from core.number_plan import NumberFault
 
 Resolve = Callable[[str], int | NumberFault]
 IsValid = Callable[[int], bool]
+IsTooLong = Callable[[str], bool]
 
 LONGEST_TEXT: Final = 250
 _MOST_DIGITS: Final = 60
@@ -23,10 +24,11 @@ _MOST_RUNS: Final = 6
 _SHORTEST: Final = 6  # digits in the shortest number that can be told from a note
 
 
-def value_in_text(raw: str, resolve: Resolve, is_valid: IsValid) -> int | NumberFault:
+def value_in_text(raw: str, resolve: Resolve, is_valid: IsValid, is_too_long: IsTooLong) -> int | NumberFault:
     """Return the E.164 value of the one number in ``raw``, or why there is none.
 
     ``resolve`` reads a dial string (ASCII digits, perhaps a plus first); ``is_valid`` says if the plan has a value.
+    ``is_too_long`` says, for less than it costs to read one, that a dial string must be refused; it changes no answer.
     """
     if len(raw) > LONGEST_TEXT:
         return NumberFault.TOO_LONG
@@ -49,7 +51,7 @@ def value_in_text(raw: str, resolve: Resolve, is_valid: IsValid) -> int | Number
     main = _without_extension(dialled, resolve, is_valid) if dialled is not None else None
     if main is None:
         return NumberFault.AMBIGUOUS
-    return _value_in_runs(main, resolve, is_valid)
+    return _value_in_runs(main, resolve, is_valid, is_too_long)
 
 
 # Characters -----------------------------------------------------------------------------------------------------------
@@ -208,7 +210,7 @@ _LABELS: Final = frozenset(
 _SHORTEST_LABEL: Final = 3  # a single letter that touches digits may be a misread digit: O for 0
 
 
-def _value_in_runs(text: str, resolve: Resolve, is_valid: IsValid) -> int | NumberFault:
+def _value_in_runs(text: str, resolve: Resolve, is_valid: IsValid, is_too_long: IsTooLong) -> int | NumberFault:
     """Return the value that every run of digits in the text gives; a run that gives another, or none, is ambiguity."""
     text = _BRACKETED_CODE.sub(r"+\1 ", text)
     words = _WORD.findall(text)
@@ -218,7 +220,7 @@ def _value_in_runs(text: str, resolve: Resolve, is_valid: IsValid) -> int | Numb
     if len(runs) > _MOST_RUNS:
         return NumberFault.AMBIGUOUS
     noted = not _LABELS.issuperset(words)
-    values = {_value_of_run(text, run, noted, resolve, is_valid) for run in runs}
+    values = {_value_of_run(text, run, noted, resolve, is_valid, is_too_long) for run in runs}
     return values.pop() if len(values) == 1 and (len(runs) == 1 or not _is_fault(values)) else NumberFault.AMBIGUOUS
 
 
@@ -226,7 +228,9 @@ def _is_fault(values: set[int | NumberFault]) -> bool:
     return any(isinstance(value, NumberFault) for value in values)
 
 
-def _value_of_run(text: str, run: re.Match[str], noted: bool, resolve: Resolve, is_valid: IsValid) -> int | NumberFault:
+def _value_of_run(
+    text: str, run: re.Match[str], noted: bool, resolve: Resolve, is_valid: IsValid, is_too_long: IsTooLong
+) -> int | NumberFault:
     """Read one run where it stands: letters that touch it may be misread digits, and notes may be about another one."""
     written = _trimmed(run[0])
     start = run.start() + run[0].index(written)
@@ -236,7 +240,7 @@ def _value_of_run(text: str, run: re.Match[str], noted: bool, resolve: Resolve, 
     glued = _WORD.search(before[-_SHORTEST_LABEL:]) if before[-1:].isalpha() else None
     if glued is not None and (len(glued[0]) < _SHORTEST_LABEL or written[0] not in "0+("):
         return NumberFault.AMBIGUOUS
-    value = _value_of_written(written, resolve, is_valid)
+    value = _value_of_written(written, resolve, is_valid, is_too_long)
     if noted and isinstance(value, int) and _lacked_zero(written, value):
         return NumberFault.AMBIGUOUS
     return value
@@ -247,26 +251,31 @@ def _lacked_zero(written: str, value: int) -> bool:
     return dial[0] not in "+0" and len(str(value)) > len(dial)
 
 
-def _value_of_written(written: str, resolve: Resolve, is_valid: IsValid) -> int | NumberFault:
+def _value_of_written(written: str, resolve: Resolve, is_valid: IsValid, is_too_long: IsTooLong) -> int | NumberFault:
     """Read a run as one number, unless it is two, or a number and digits that are not part of it."""
     whole = _whole(written, resolve)
     digits = _dial(written).lstrip("+")
     good = isinstance(whole, int) and is_valid(whole)
     if (good and len(digits) < 2 * _SHORTEST) or len(digits) == len(written) or len(digits) > _MOST_DIGITS:
         return whole
+
+    def read(half: str) -> int | None:
+        value = None if is_too_long(_dial(half)) else _whole(half, resolve)
+        return value if isinstance(value, int) else None
+
     same, doubtful = None, False
     for left, right in _halves(written):
         marked = right.lstrip("(").startswith("0")
         if good and (not marked or min(len(_dial(left)), len(_dial(right))) < _SHORTEST):
             continue
-        first, second = _whole(left, resolve), _whole(right, resolve)
-        if isinstance(first, int) and isinstance(second, int):
+        first = read(left)
+        second = read(right) if marked or first is not None else None
+        if first is not None and second is not None:
             if first == second:
                 same = first
             doubtful = True
-        elif not good:
-            doubtful |= isinstance(first, int) and is_valid(first)
-            doubtful |= isinstance(second, int) and marked and is_valid(second)
+        elif not good and not doubtful:
+            doubtful = (first is not None and is_valid(first)) or (second is not None and marked and is_valid(second))
     if same is not None:
         return same
     return NumberFault.AMBIGUOUS if doubtful else whole
@@ -310,9 +319,13 @@ def _whole(written: str, resolve: Resolve) -> int | NumberFault:
     return resolve(_dial(written))
 
 
+_NOT_DIGITS: Final = bytes(set(range(128)).difference(b"0123456789"))
+
+
 def _dial(written: str) -> str:
     """Return what is dialled: the digits, with a plus if there is one first."""
-    return ("+" if written.lstrip(" (").startswith("+") else "") + re.sub("[^0-9]", "", written)
+    digits = written.encode("ascii", "ignore").translate(None, _NOT_DIGITS).decode()
+    return f"+{digits}" if written.lstrip(" (").startswith("+") else digits
 
 
 def _trimmed(run: str) -> str:

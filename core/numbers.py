@@ -17,6 +17,7 @@ from core.number_plan import (
     NumberKind,
     country_by_library,
     country_code_of,
+    is_too_long,
     kind_by_library,
     swedish_kind,
     swedish_kind_outside_plan,
@@ -147,7 +148,7 @@ def _value_of(raw: object, region: str) -> int | NumberFault:
         value = value_of_clean_swedish(dial) if here == "SE" else None
         return value if value is not None else value_by_library(dial, here)
 
-    return value_in_text(text, resolve, _is_valid)
+    return value_in_text(text, resolve, _is_valid, lambda dial: is_too_long(dial, here))
 
 
 def _text_of(raw: object) -> str | NumberFault:

@@ -178,7 +178,10 @@ def test_nothing_that_looks_like_a_number_makes_reading_raise_or_give_an_impossi
 def read_with_care(raw: str) -> Number | NumberFault:
     """Read by the library alone, without the fast path or the compiled plan."""
     value = value_in_text(
-        raw, lambda dial: value_by_library(dial, "SE"), lambda value: kind_by_library(value) is not NumberKind.UNKNOWN
+        raw,
+        lambda dial: value_by_library(dial, "SE"),
+        lambda value: kind_by_library(value) is not NumberKind.UNKNOWN,
+        lambda dial: False,
     )
     return value if isinstance(value, NumberFault) else Number(value)
 
