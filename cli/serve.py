@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from cli.context import refusals
+from consent.grounds import end_doubled_relations
+from core.access import operator
 from core.clock import SystemClock
 from core.config import ConfigError, Settings, load_settings
 from migrations.revisions import head
@@ -26,6 +28,9 @@ def migrate() -> None:
     service = build_service(settings, SystemClock())
     try:
         service.require_schema()
+        with service.store.writing() as session:
+            now = service.clock.now()
+            end_doubled_relations(session, operator("migrate"), now=now, keyring=service.keyring)
     finally:
         service.close()
     click.echo(f"the database is at {head()}")

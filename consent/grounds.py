@@ -2,7 +2,8 @@
 
 import json
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -14,6 +15,7 @@ from consent.terms import Channel, delivering_file, product_type, written_channe
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
 from core.clock import utc
+from core.database import lock_key
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
 from core.ledger import Event, payload_digest, put_on_record
@@ -25,6 +27,7 @@ from core.sellers import Seller
 CLOCK_SKEW = timedelta(minutes=5)
 TEXT_VERSION, VIA, REFERENCE, REASON, NOTE, EVIDENCE = 100, 40, 100, 500, 2_000, 20_000
 """How many characters of each are kept; a longer text is refused, never cut."""
+RELATION_LOCKS, LOCKS = 0x52494E47_020000, 509  # PostgreSQL advisory locks: the contracts on one number, one by one
 
 
 def record_consent(
@@ -211,8 +214,9 @@ def record_relation(
     _require_seller(session, caller, seller_id)
     sold = product_type(product) or ""
     _refuse(_relation_mistakes(sold, reference, started_at, fulfilled_at, now))
-    relation, reopened = _relation(session, seller_id, number, sold, reference.strip()), {}
-    if relation is None:
+    lock_key(session, RELATION_LOCKS + number.value % LOCKS)
+    known = _written_alike(session, seller_id, number, sold, reference.strip())
+    if not known:
         fresh = CustomerRelation(
             id=new_id(),
             seller_id=seller_id,
@@ -225,31 +229,46 @@ def record_relation(
             recorded_by=caller.actor,
         )
         insert_named(session, fresh, "the same relation is being recorded by another request now")
-        relation = fresh
-    elif (relation.started_at, relation.fulfilled_at) == (started_at, fulfilled_at):
-        return relation
-    else:
-        if _reopens(relation.fulfilled_at, fulfilled_at):
-            _refuse(_text_mistakes("reopened_reason", reopened_reason or "", REASON))
-            reopened = {"reopened_reason": (reopened_reason or "").strip()}
-        relation.started_at, relation.fulfilled_at = started_at, fulfilled_at
-        relation.recorded_at, relation.recorded_by = now, caller.actor
-        session.flush()
-    _keep_version(session, relation, reopened.get("reopened_reason"))
-    payload = {
-        "number": keyring.number_hash(number.value),
-        "product": relation.product,
-        "started_at": utc(started_at),
-        "fulfilled_at": utc(fulfilled_at),
-        "recorded_at": utc(now),
-    }
-    payload |= reopened
-    put_on_record(session, Event("relation.recorded", relation.id, caller.actor, seller_id, payload))
-    return relation
+        _put_version_on_record(session, fresh, keyring, None)
+        return fresh
+    reason = None
+    if any(_reopens(one.fulfilled_at, fulfilled_at) for one in known):
+        _refuse(_text_mistakes("reopened_reason", reopened_reason or "", REASON))
+        reason = (reopened_reason or "").strip()
+    for one in known:
+        if (one.started_at, one.fulfilled_at) != (started_at, fulfilled_at):
+            one.started_at, one.fulfilled_at = started_at, fulfilled_at
+            one.recorded_at, one.recorded_by = now, caller.actor
+            _put_version_on_record(session, one, keyring, reason)
+    return known[0]
 
 
-def _keep_version(session: Session, relation: CustomerRelation, reopened_reason: str | None) -> None:
-    """Keep the relation's dates as they are recorded now; the relation is locked, or new."""
+def end_doubled_relations(session: Session, caller: Caller, *, now: datetime, keyring: Keyring) -> int:
+    """Let every contract that is on record more than once end when the first of its rows does; return how many ended.
+
+    Such rows were made by requests at the same moment, with two spellings of one reference. Idempotent.
+    """
+    key = CustomerRelation.seller_id, CustomerRelation.number, CustomerRelation.product
+    ended = 0
+    for seller_id, number, product in session.execute(select(*key).group_by(*key).having(func.count() > 1)).all():
+        alike: dict[str, list[CustomerRelation]] = defaultdict(list)
+        for relation in _relations(session, seller_id, number, product):
+            alike[_folded(relation.reference)].append(relation)
+        for doubled in alike.values():
+            first = min((one.fulfilled_at for one in doubled if one.fulfilled_at is not None), default=None)
+            for one in doubled:
+                if one.fulfilled_at != first:
+                    one.fulfilled_at, one.recorded_at, one.recorded_by = first, now, caller.actor
+                    _put_version_on_record(session, one, keyring, None)
+                    ended += 1
+    return ended
+
+
+def _put_version_on_record(
+    session: Session, relation: CustomerRelation, keyring: Keyring, reopened_reason: str | None
+) -> None:
+    """Keep the relation's dates as they are recorded now, in a version and in the ledger; it is locked, or new."""
+    session.flush()
     newest = session.scalar(select(func.max(RelationVersion.version)).where(RelationVersion.relation_id == relation.id))
     session.add(
         RelationVersion(
@@ -262,31 +281,41 @@ def _keep_version(session: Session, relation: CustomerRelation, reopened_reason:
             reopened_reason=reopened_reason,
         )
     )
+    payload = {
+        "number": keyring.number_hash(relation.number),
+        "product": relation.product,
+        "started_at": utc(relation.started_at),
+        "fulfilled_at": utc(relation.fulfilled_at),
+        "recorded_at": utc(relation.recorded_at),
+    }
+    payload |= {"reopened_reason": reopened_reason} if reopened_reason is not None else {}
+    put_on_record(session, Event("relation.recorded", relation.id, relation.recorded_by, relation.seller_id, payload))
 
 
 def _reopens(before: datetime | None, fulfilled_at: datetime | None) -> bool:
     return before is not None and (fulfilled_at is None or fulfilled_at > before)
 
 
-def _relation(
+def _written_alike(
     session: Session, seller_id: str, number: Number, product: str, reference: str
-) -> CustomerRelation | None:
-    """Return the relation as known, locked for this unit of work. Served by the unique constraint.
+) -> list[CustomerRelation]:
+    """Return the rows of the contract, locked for this unit of work: the one whose reference is written so first.
 
-    A person has few contracts of one product: the one whose reference is written alike, else the one that reads alike.
+    There is one, or none; more where requests with two spellings once came at the same moment.
     """
-    known = session.scalars(
-        select(CustomerRelation)
-        .where(
-            CustomerRelation.seller_id == seller_id,
-            CustomerRelation.number == number.value,
-            CustomerRelation.product == product,
-        )
-        .order_by(CustomerRelation.id)
-        .with_for_update()
-    ).all()
+    known = _relations(session, seller_id, number.value, product)
     alike = [relation for relation in known if _folded(relation.reference) == _folded(reference)]
-    return min(alike, key=lambda relation: relation.reference != reference, default=None)
+    return sorted(alike, key=lambda relation: relation.reference != reference)
+
+
+def _relations(session: Session, seller_id: str, number: int, product: str) -> Sequence[CustomerRelation]:
+    """Return a person's contracts of a product, locked for this unit of work. Served by the unique constraint."""
+    query = select(CustomerRelation).where(
+        CustomerRelation.seller_id == seller_id,
+        CustomerRelation.number == number,
+        CustomerRelation.product == product,
+    )
+    return session.scalars(query.order_by(CustomerRelation.id).with_for_update()).all()
 
 
 def _folded(reference: str) -> str:

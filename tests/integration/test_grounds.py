@@ -2,22 +2,31 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from consent import grounds
 from consent.grounds import record_consent, record_relation, withdraw_consent
-from consent.models import Consent, ConsentWithdrawal, CustomerRelation
+from consent.models import Consent, ConsentWithdrawal, CustomerRelation, RelationVersion
 from consent.terms import Channel
 from core.changes import changes_after
 from core.errors import InvalidInput, NotFound
 from core.ledger import LedgerEntry
+from core.naming import insert_named
 from core.numbers import Number
 from core.store import Store
+from core.verification import Finding
+from dnc.audit import compare_records
 from dnc.campaigns import add_campaign
+from service import Service
+from tests.commands import run_command
 from tests.deliveries import FIRST, OPERATOR, add_origins, lead_manager
 from tests.registers import NOON, service_for
 
@@ -25,11 +34,17 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
-    """Return a store with two sellers, at noon on 20 November 2026."""
+def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
+    """Return a service at noon on 20 November 2026."""
     service = service_for(database_url, tmp_path / "var")
-    yield service.store
+    yield service
     service.close()
+
+
+@pytest.fixture
+def store(service: Service) -> Store:
+    """Return the service's store."""
+    return service.store
 
 
 def consent(store: Store, seller_id: str, **changes: Any) -> Consent:  # Any: whatever the test changes
@@ -203,6 +218,76 @@ def test_a_contract_ends_however_its_reference_is_spelt(store: Store, spelling: 
     contract(store, seller_id, reference=spelling, fulfilled_at=NOON - DAY)
 
     assert sorted(map(str, fulfilments(store))) == [str(NOON - DAY), "None"]
+
+
+def test_two_spellings_of_a_new_reference_at_the_same_moment_are_one_contract_that_ends(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seller_id = add_origins(store)["norrsken"]
+    both, real = Barrier(2), insert_named
+
+    def insert_together(*arguments: Any) -> None:
+        with suppress(BrokenBarrierError):  # the other one waits for this one
+            both.wait(2)
+        real(*arguments)
+
+    monkeypatch.setattr(grounds, "insert_named", insert_together)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda reference: contract(store, seller_id, reference=reference), ("avtal-1", "Avtal-1")))
+    contract(store, seller_id, reference="AVTAL-1", fulfilled_at=NOON - DAY)
+
+    assert fulfilments(store) == [NOON - DAY]
+
+
+def found_wrong(store: Store) -> list[Finding]:
+    """Return in what the rows differ from the ledger."""
+    with store.reading() as session:
+        return compare_records(session, store.keyring)
+
+
+def versions(store: Store) -> int | None:
+    """Return how many versions of contracts are kept."""
+    with store.reading() as session:
+        return session.scalar(select(func.count()).select_from(RelationVersion))
+
+
+def doubled(store: Store, seller_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put one contract on record twice, running, as requests at the same moment once could."""
+    with monkeypatch.context() as patched:
+        patched.setattr(grounds, "_folded", lambda reference: reference)
+        contract(store, seller_id, reference="avtal-1")
+        contract(store, seller_id, reference="Avtal-1")
+
+
+def test_a_contract_that_was_doubled_before_ends_with_both_its_rows(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seller_id = add_origins(store)["norrsken"]
+    doubled(store, seller_id, monkeypatch)
+
+    contract(store, seller_id, reference="avtal-1", fulfilled_at=NOON - DAY)
+
+    assert fulfilments(store) == [NOON - DAY, NOON - DAY]
+    assert found_wrong(store) == []
+
+
+def test_migrating_ends_what_runs_on_of_a_contract_that_was_doubled_and_ended_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = service.store
+    seller_id = add_origins(store)["norrsken"]
+    doubled(store, seller_id, monkeypatch)
+    contract(store, seller_id, reference="avtal-2")
+    with monkeypatch.context() as patched:
+        patched.setattr(grounds, "_folded", lambda reference: reference)
+        contract(store, seller_id, reference="avtal-1", fulfilled_at=NOON - DAY)
+
+    for _ in range(2):
+        assert run_command(service.settings, "migrate").exit_code == 0
+
+    assert sorted(map(str, fulfilments(store))) == [str(NOON - DAY), str(NOON - DAY), "None"]
+    assert versions(store) == 5
+    assert found_wrong(store) == []
 
 
 def contract(store: Store, seller_id: str, **changes: Any) -> None:  # Any: whatever the test changes
