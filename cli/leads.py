@@ -12,9 +12,11 @@ import click
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.mappings import map_option, mapping_given
+from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
 from cli.pauses import add_pauses
 from cli.places import Places
 from cli.tables import PLAIN_FILE, whole_file
+from leads.file_lists import ListedLeadFile, lead_file_page
 from leads.importer import import_lead_file, read_lead_file
 from leads.intake import DeliveryTerms, HowToRead
 from leads.mappings import ENCODINGS
@@ -126,6 +128,27 @@ def show_file(lead_file_id: str, as_json: bool) -> None:
     answer(as_json, _document(report), _told(report))
 
 
+@leads.command("list")
+@click.option("--source", "source_slug", help="Only the files of this source.")
+@click.option("--state", type=click.Choice([state.value for state in FileState]), help="Only the files in this state.")
+@after_id_option
+@limit_option
+@json_option
+@refusals
+def list_files(source_slug: str | None, state: str | None, after: str | None, limit: int, as_json: bool) -> None:
+    """List the lead files, the newest first: how far each has come, and what became of its rows."""
+    wanted = None if state is None else FileState(state)
+
+    def page_after(cursor: str | None, most: int) -> Page[ListedLeadFile]:
+        page = lead_file_page(session, caller(), source=source_slug, state=wanted, cursor=cursor, limit=most)
+        return page.files, page.next_cursor
+
+    with service() as built, built.store.reading() as session:
+        found, after = read_on(page_after, after, limit)
+    documents = json.loads(json.dumps([asdict(one) for one in found], default=str))
+    tell_page(as_json, "lead_files", documents, [_line(one) for one in found], after, none="no lead file")
+
+
 @leads.command("rejects")
 @click.argument("lead_file_id")
 @click.argument("out", type=PLAIN_FILE)
@@ -209,21 +232,32 @@ def _progress(size: int) -> Iterator[Progress | None]:
         yield lambda done, _of: bar.update(done - bar.pos)
 
 
+def _line(file: ListedLeadFile) -> str:
+    state = file.state.value
+    if file.state is FileState.READING and file.progress is not None:
+        state = f"{state} ({file.progress:.0%})"
+    paused = "" if file.paused_at is None else "  paused" if file.quarantined_at is None else "  quarantined"
+    return f"{file.id}  {file.received_at.date()}  {file.source}  {state}, {_counts(file)}{paused}  {file.file_name}"
+
+
+def _counts(file: LeadFileReport | ListedLeadFile) -> str:
+    return (
+        f"{file.rows} rows: {file.accepted} accepted, {file.rejected} rejected, "
+        f"{file.duplicate} duplicate, {file.ambiguous} ambiguous"
+    )
+
+
 def _told(report: LeadFileReport) -> str:
     opening = "dry run, nothing is kept" if report.dry_run else f"lead file {report.id}"
     if report.repeated:
         opening = f"lead file {report.id} was delivered before; this is what it gave"
-    counts = (
-        f"{report.rows} rows: {report.accepted} accepted, {report.rejected} rejected, "
-        f"{report.duplicate} duplicate, {report.ambiguous} ambiguous"
-    )
     columns = ", ".join(f"{field} from “{heading}”" for field, heading in report.mapping.items())
     lines = [opening, f"columns: {columns}"]
     if report.unread:
         lines.append("kept with the row, not read: " + ", ".join(f"“{heading}”" for heading in report.unread))
     lines += [f"note: {warning}" for warning in report.warnings]
     lines += [f"  row {row.row_no}: {_previewed(row)}" for row in report.preview]
-    lines.append(counts)
+    lines.append(_counts(report))
     lines += [f"  {reason}: {count}" for reason, count in report.reasons.items()]
     if report.state is FileState.READING:
         lines.append("not read to its end yet")

@@ -144,7 +144,7 @@ def report_of(
         warnings=warnings,
         preview=(),
         state=FileState(lead_file.state),
-        progress=_progress(session, lead_file),
+        progress=shares_read(session, [lead_file])[lead_file.id],
         rows=lead_file.rows_read,
         accepted=lead_file.rows_accepted,
         rejected=lead_file.rows_rejected,
@@ -158,14 +158,25 @@ def report_of(
     )
 
 
-def _progress(session: Session, lead_file: LeadFile) -> float | None:
-    """Return the share of the file that is read; None where its text is longer than the file, or has no places."""
-    if lead_file.state == FileState.FINISHED:
-        return 1.0
-    if lead_file.format != FileFormat.CSV or lead_file.wrapping != "none":
-        return None
-    reached = session.scalar(select(func.max(LeadSegment.end_position)).where(LeadSegment.lead_file_id == lead_file.id))
-    return min((reached or 0) / lead_file.size, 1.0)
+def shares_read(session: Session, lead_files: Sequence[LeadFile]) -> dict[str, float | None]:
+    """Return by id the share of each file that is read; None where its text is longer than the file, or has no places.
+
+    One statement, by pk_lead_segments, if any of them is being read.
+    """
+    shares: dict[str, float | None] = {
+        file.id: 1.0 if file.state == FileState.FINISHED else None for file in lead_files
+    }
+    sizes = {
+        file.id: file.size
+        for file in lead_files
+        if file.state != FileState.FINISHED and file.format == FileFormat.CSV and file.wrapping == "none"
+    }
+    if sizes:
+        ends = select(LeadSegment.lead_file_id, func.max(LeadSegment.end_position))
+        ends = ends.where(LeadSegment.lead_file_id.in_(sizes)).group_by(LeadSegment.lead_file_id)
+        reached = {row[0]: row[1] for row in session.execute(ends)}
+        shares |= {file_id: min(reached.get(file_id, 0) / size, 1.0) for file_id, size in sizes.items()}
+    return shares
 
 
 def reported_rows(

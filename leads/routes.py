@@ -1,7 +1,7 @@
 """The API of lead files."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Annotated
 
@@ -13,13 +13,14 @@ from core.errors import InvalidInput, NotFound
 from core.store import Store
 from leads import importer
 from leads.errors import LeadFileChanged, UnclearHeadings, UnreadableLeadFile
+from leads.file_lists import lead_file_page
 from leads.intake import FILE_LIMIT, DeliveryTerms, HowToRead
 from leads.reports import LeadFileReport, lead_file_report, rejects_of, reported_rows
 from leads.shelf import FileTooLarge, Shelf
 from leads.terms import FileFormat, FileState, RowState
 from leads.trial import try_lead_file
 from web.endpoint import Api, Document, Download
-from web.fields import EachKeyOnce
+from web.fields import EachKeyOnce, Id, Slug
 from web.uploads import Upload
 
 READ_AT_ONCE = 1 << 20
@@ -89,6 +90,44 @@ class LeadFileDocument(Document):
     dry_run: bool
 
 
+class LeadFilesQuery(Document):
+    """Which lead files: those of one source or in one state, after a cursor."""
+
+    source: Slug | None = None
+    state: FileState | None = None
+    cursor: Id | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class ListedLeadFileDocument(Document):
+    """A lead file in a list; ``progress`` is the share that is read, null where it cannot be told."""
+
+    id: str
+    source: str
+    file_name: str
+    sha256: str
+    size: int
+    format: FileFormat
+    state: FileState
+    progress: float | None
+    rows: int
+    accepted: int
+    rejected: int
+    duplicate: int
+    ambiguous: int
+    received_at: datetime
+    received_by: str
+    paused_at: datetime | None
+    quarantined_at: datetime | None
+
+
+class LeadFilePageDocument(Document):
+    """Some lead files, the newest first; ``next_cursor`` is null on the last page, whatever a page holds."""
+
+    lead_files: list[ListedLeadFileDocument]
+    next_cursor: str | None
+
+
 class RowsQuery(Document):
     """Which rows: those in one state, after a cursor."""
 
@@ -152,6 +191,14 @@ def lead_files_api(
         report = replace(importer.read_lead_file(store, shelf, caller, report.id), warnings=report.warnings)
         when_read(report.id or "")
         return _document(report)
+
+    @api.get("/v1/lead-files", right=Right.PAUSE_SOURCES, problems=[NotFound])
+    def list_lead_files(query: LeadFilesQuery, caller: Caller, session: Session) -> LeadFilePageDocument:
+        """List lead files, the newest first: how far each has come and what became of its rows."""
+        page = lead_file_page(session, caller, **dict(query))
+        return LeadFilePageDocument(
+            lead_files=[ListedLeadFileDocument(**asdict(one)) for one in page.files], next_cursor=page.next_cursor
+        )
 
     @api.get("/v1/lead-files/<lead_file_id>", right=Right.LOAD_LEADS, problems=[NotFound])
     def read_lead_file(lead_file_id: str, caller: Caller, session: Session) -> LeadFileDocument:

@@ -213,6 +213,7 @@ def test_answers_fit_their_declared_models(ringklar: Ringklar) -> None:
     fits("GET /v1/registers", ringklar.get("/v1/registers"))
     manager = Role.LEAD_MANAGER
     file_id = fits("POST /v1/lead-files", delivery(ringklar, ringklar.seeded.keys[manager]))["id"]
+    fits("GET /v1/lead-files", ringklar.get("/v1/lead-files", manager))
     fits("GET /v1/lead-files/{lead_file_id}", ringklar.get(f"/v1/lead-files/{file_id}", manager))
     fits("GET /v1/lead-files/{lead_file_id}/rows", ringklar.get(f"/v1/lead-files/{file_id}/rows", manager))
     _try_custody(ringklar, fits, file_id)

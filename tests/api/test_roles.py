@@ -36,6 +36,7 @@ EXPECTED: dict[str, set[Role]] = {
     "GET /v1/call-records/{file_id}/rows": {O},
     "GET /v1/call-records/{file_id}/missing-contacts": {O},
     "POST /v1/lead-files": {L},
+    "GET /v1/lead-files": {L, O},
     "GET /v1/lead-files/{lead_file_id}": {L},
     "GET /v1/lead-files/{lead_file_id}/rows": {L},
     "GET /v1/lead-files/{lead_file_id}/rejects": {L},

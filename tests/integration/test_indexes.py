@@ -5,18 +5,22 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
+from core.access import Caller, Role
+from core.newest import LOOKED_THROUGH
 from dnc.auditor.acknowledged import campaigns_as_acknowledged
 from dnc.holds import count_open_holds, open_holds
 from jobs.leader import Leadership
 from jobs.run import run_due
 from jobs.schedule import enqueue
 from jobs.tasks import Task, forget_runs, tasks_for
+from leads.file_lists import lead_file_page
+from leads.terms import FileState
 from service import Service
 from tests.calls import call
 from tests.registers import NOON
-from tests.seeding import FROM_PARTNER, TUESDAY_AT_TEN, Seeded
+from tests.seeding import FROM_PARTNER, OPERATOR, PARTNER_SOURCE, TUESDAY_AT_TEN, Seeded
 
 Asked = list[tuple[str, Any]]  # Any: parameters in each driver's own form
 
@@ -41,14 +45,18 @@ def _assert_found_by(engine: Engine, asked: Asked, *indexes: str) -> None:
     """See that each statement, in turn, finds its rows by its index."""
     assert len(asked) == len(indexes), [statement for statement, _ in asked]
     with engine.begin() as connection:
-        is_sqlite = connection.dialect.name == "sqlite"
-        if not is_sqlite:
-            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # which would do for so few rows
-        explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
         for (statement, parameters), index in zip(asked, indexes, strict=True):
-            steps = str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
+            steps = _steps(connection, statement, parameters)
             assert "SCAN " not in steps, steps
             assert index in steps or (index == "pk_job_runs" and "(task=? AND due_at=?)" in steps), steps
+
+
+def _steps(connection: Connection, statement: str, parameters: Any) -> str:  # Any: in each driver's own form
+    """Return how the database would run the statement."""
+    if connection.dialect.name == "sqlite":
+        return str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # which would do for so few rows
+    return str(connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).all())
 
 
 def test_runs_that_wait_are_found_among_all_that_ended(service: Service, leadership: Leadership) -> None:
@@ -92,3 +100,28 @@ def test_the_ends_of_chains_are_found_by_their_place(service: Service) -> None:
         explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
         steps = str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
     assert "(chain=? AND seq=?)" in steps or "Index Scan using pk_ledger_entries" in steps, steps
+
+
+def test_a_page_of_lead_files_is_found_by_their_key_and_looks_through_so_many_at_most(seeded: Seeded) -> None:
+    engine = seeded.service.store.engine
+    own = Caller(id="k", name="k", kind="key", role=Role.LEAD_MANAGER, seller_id=seeded.seller_id)
+    newest = "ffffffff-ffff-7fff-bfff-ffffffffffff"
+
+    with _asked_of(engine, "lead_files") as asked, seeded.service.store.reading() as session:
+        for caller in (OPERATOR, own):
+            lead_file_page(session, caller, state=FileState.READING, cursor=newest, limit=10)
+            lead_file_page(session, caller, cursor=newest, limit=1)
+            lead_file_page(session, caller, source=PARTNER_SOURCE, cursor=newest, limit=10)
+
+    chosen = [(statement, parameters) for statement, parameters in asked if "lead_files.filename" not in statement]
+    assert len(chosen) == 10
+    with engine.begin() as connection:
+        for statement, parameters in chosen:
+            steps = _steps(connection, statement, parameters)
+            assert "SCAN lead_files" not in steps, steps
+            if "lead_files.source_id = " in statement:
+                assert "uq_lead_files_source_id_sha256" in steps or "(source_id=?)" in steps, steps
+                continue
+            assert "pk_lead_files" in steps or "lead_files_1 (id<?)" in steps, steps
+            values = parameters.values() if isinstance(parameters, dict) else parameters
+            assert LOOKED_THROUGH in values

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+import core.newest
 from cli.main import main
 from jobs.leader import Election
 from leads.terms import RowState
@@ -147,6 +149,45 @@ def test_every_row_that_was_not_accepted_is_listed_with_its_reasons(origins: Run
     assert origins("leads", "rows", file_id, "--after", "4").stdout == "no such row\n"
     refused(origins("leads", "rows", "nothing"), USAGE, says="there is no lead file")
     refused(origins("leads", "rows", file_id, "--state", "lost"), USAGE, says="--state")
+
+
+def test_lead_files_are_listed_the_newest_first_with_what_became_of_their_rows(origins: Run, lead_file: Path) -> None:
+    first = told(origins("leads", "import", lead_file, "--source", "lista", "--json"))["id"]
+    lead_file.write_text("Telefon\n0701740625\n")
+    second = told(origins("leads", "import", lead_file, "--source", "lista", "--json"))["id"]
+    origins("leads", "pause", first, "--reason", "a complaint")
+
+    listed = origins("leads", "list").stdout.splitlines()
+
+    assert [re.sub(r"\d{4}-\d\d-\d\d", "DAY", line) for line in listed] == [
+        f"{second}  DAY  lista  finished, 1 rows: 1 accepted, 0 rejected, 0 duplicate, 0 ambiguous  leads.csv",
+        f"{first}  DAY  lista  finished, 4 rows: 1 accepted, 1 rejected, 1 duplicate, 1 ambiguous  paused  leads.csv",
+    ]
+    some = told(origins("leads", "list", "--limit", "1", "--json"))
+    assert ([one["id"] for one in some["lead_files"]], some["next_after"]) == ([second], second)
+    assert origins("leads", "list", "--limit", "1").stdout.splitlines()[1] == f"there are more: --after {second}"
+    rest = told(origins("leads", "list", "--after", second, "--source", "lista", "--state", "finished", "--json"))
+    assert ([one["id"] for one in rest["lead_files"]], rest["next_after"]) == ([first], None)
+    assert rest["lead_files"][0]["paused_at"] is not None
+    assert origins("leads", "list", "--state", "reading").stdout == "no lead file\n"
+    refused(origins("leads", "list", "--source", "nobody"), USAGE, says="there is no source")
+    refused(origins("leads", "list", "--state", "lost"), USAGE, says="--state")
+    refused(origins("leads", "list", "--after", "yesterday"), USAGE, says="--after")
+
+
+def test_a_list_is_read_on_until_it_has_as_many_as_were_asked_for(
+    origins: Run, lead_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core.newest, "LOOKED_THROUGH", 1)
+    new_source(origins, "annan", "--assessment", "LIA-1")
+    for row, source in enumerate(("annan", "lista", "annan")):
+        lead_file.write_text(f"Telefon;Namn\n0701740625;Test {row}\n")
+        told(origins("leads", "import", lead_file, "--source", source, "--json"))
+
+    listed = told(origins("leads", "list", "--state", "finished", "--json"))
+
+    assert [one["source"] for one in listed["lead_files"]] == ["annan", "lista", "annan"]
+    assert listed["next_after"] is None
 
 
 def test_an_import_that_cannot_be_made_says_why(origins: Run, lead_file: Path, tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""Tables that grow, read from their newest row backwards, a page at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql import Select, Subquery
+
+LOOKED_THROUGH = 10_000
+"""Rows looked at for one page, whatever is asked for: most of them may be others than are wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageOfIds:
+    """The ids of some rows, the newest first. ``next_cursor`` goes on after them; None: there are no more.
+
+    It alone tells: a page may be shorter than was asked for, or empty, and not be the last.
+    """
+
+    ids: Sequence[str]
+    next_cursor: str | None
+
+
+def newest(
+    key: InstrumentedAttribute[str], *columns: InstrumentedAttribute[Any], before: str | None
+) -> Subquery:  # Any: columns of any type
+    """Return the newest ``LOOKED_THROUGH`` rows of the key's table, or of those before ``before``.
+
+    The key is an id that begins with time, so what is added meanwhile moves no row of a later page. Both databases
+    walk it backwards, and stop when the page is full.
+    """
+    rows = select(key, *columns).order_by(key.desc()).limit(LOOKED_THROUGH)
+    return (rows if before is None else rows.where(key < before)).subquery()
+
+
+def page_of(session: Session, looked: Subquery, wanted: Select[str], limit: int) -> PageOfIds:
+    """Return the first ``limit`` of the ids that ``wanted`` selects from the rows of ``looked``."""
+    found = session.scalars(wanted.order_by(looked.c.id.desc()).limit(limit + 1)).all()
+    if len(found) > limit:
+        return PageOfIds(found[:limit], found[limit - 1])
+    farthest, count = session.execute(select(func.min(looked.c.id), func.count()).select_from(looked)).one()
+    return PageOfIds(found, farthest if count == LOOKED_THROUGH else None)
