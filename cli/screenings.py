@@ -7,15 +7,18 @@ import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
 from cli.places import importing
 from cli.tables import PLAIN_FILE
 from cli.times import INSTANT
 from dnc.screenings.ahead import begun
 from dnc.screenings.service import Wanted, cancel_screening
+from dnc.screenings.terms import ScreeningState
 from service import Service
 
 _FILE_IN = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -137,6 +140,32 @@ def show(screening_id: str, written: str | None, as_json: bool) -> None:
 def _codes(row: dict[str, object]) -> list[str]:
     reasons = row["reasons"]
     return [str(reason["code"]) for reason in reasons] if isinstance(reasons, list) else []
+
+
+@screening.command("list")
+@after_id_option
+@limit_option
+@json_option
+@refusals
+def list_(after: str | None, limit: int, as_json: bool) -> None:
+    """List the screenings, the newest first: how far each has come, and what was answered."""
+    from dnc.screenings.lists import ListedScreening, screening_page
+    from dnc.screenings.schemas import listed_document
+
+    def page_after(cursor: str | None, most: int) -> Page[ListedScreening]:
+        page = screening_page(session, caller(), cursor=cursor, limit=most)
+        return page.screenings, page.next_cursor
+
+    with service() as built, built.store.reading() as session:
+        found, after = read_on(page_after, after, limit)
+    documents = [listed_document(one).model_dump(mode="json") for one in found]
+    tell_page(as_json, "screenings", documents, [_line(one) for one in documents], after, none="no screening")
+
+
+def _line(one: dict[str, Any]) -> str:  # Any: a screening in a list, in its wire form
+    state = f"running ({one['progress']:.0%})" if one["state"] == ScreeningState.RUNNING else one["state"]
+    day, what = one["asked_at"][:10], "leads" if one["file_name"] is None else one["file_name"]
+    return f"{one['id']}  {day}  {one['campaign']}  {state}, {one['rows']} rows: {_in_words(one)}  {what}"
 
 
 @screening.command("cancel")

@@ -18,6 +18,7 @@ from dnc.screenings.errors import (
     UnknownScreening,
 )
 from dnc.screenings.kept import open_result
+from dnc.screenings.lists import screening_page
 from dnc.screenings.reports import answers_on, report_of, report_screening
 from dnc.screenings.rows import file_layout
 from dnc.screenings.schemas import (
@@ -27,6 +28,9 @@ from dnc.screenings.schemas import (
     ScreenedRowDocument,
     ScreeningDocument,
     ScreeningForm,
+    ScreeningPageDocument,
+    ScreeningsQuery,
+    page_document,
     screening_document,
 )
 from dnc.screenings.service import (
@@ -102,6 +106,11 @@ def screenings_api(screenings: Screenings, shelf: Shelf, work_beside: Callable[[
             document = screening_document(report_of(session, caller, screening))
         work_beside(screening.id)
         return document
+
+    @api.get("/v1/screenings", right=Right.SCREEN)
+    def list_screenings(query: ScreeningsQuery, caller: Caller, session: Session) -> ScreeningPageDocument:
+        """List screenings, the newest first: how far each has come; a dialer's key sees those that it asked for."""
+        return page_document(screening_page(session, caller, cursor=query.cursor, limit=query.limit))
 
     @api.get("/v1/screenings/<screening_id>", right=Right.SCREEN, problems=[UnknownScreening])
     def read_screening(screening_id: str, caller: Caller, session: Session) -> ScreeningDocument:

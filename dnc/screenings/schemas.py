@@ -4,10 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dnc.screenings.lists import ListedScreening, ScreeningPage
 from dnc.screenings.reports import ScreeningReport
 from dnc.screenings.terms import ScreeningState, Subject
 from web.endpoint import Document
-from web.fields import Instant, RawNumber, Region, Slug
+from web.fields import Id, Instant, RawNumber, Region, Slug
 
 
 class ScreeningForm(Document):
@@ -56,6 +57,41 @@ class CountsDocument(Document):
     rows: int
     verdicts: dict[str, int]
     reasons: dict[str, int]
+
+
+class ScreeningsQuery(Document):
+    """Which screenings: those after a cursor."""
+
+    cursor: Id | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class ListedScreeningDocument(Document):
+    """A screening in a list; ``result``: a file can be downloaded, until ``kept_until``."""
+
+    id: str
+    campaign: str
+    subject: Subject
+    file_name: str | None
+    sha256: str | None
+    next_opening: bool
+    asked_at: Instant
+    asked_by: str
+    state: ScreeningState
+    failure: str | None
+    progress: float
+    rows: int
+    verdicts: dict[str, int]
+    ended_at: Instant | None
+    result: bool
+    kept_until: Instant | None
+
+
+class ScreeningPageDocument(Document):
+    """Some screenings, the newest first; ``next_cursor`` is null on the last page, whatever a page holds."""
+
+    screenings: list[ListedScreeningDocument]
+    next_cursor: str | None
 
 
 class ScreeningDocument(Document):
@@ -110,4 +146,33 @@ def screening_document(report: ScreeningReport) -> ScreeningDocument:
         ended_at=report.ended_at,
         result=report.result,
         kept_until=report.kept_until,
+    )
+
+
+def page_document(page: ScreeningPage) -> ScreeningPageDocument:
+    """Return a page of screenings in its wire form."""
+    return ScreeningPageDocument(
+        screenings=[listed_document(one) for one in page.screenings], next_cursor=page.next_cursor
+    )
+
+
+def listed_document(listed: ListedScreening) -> ListedScreeningDocument:
+    """Return a screening in a list in its wire form."""
+    return ListedScreeningDocument(
+        id=listed.id,
+        campaign=listed.campaign,
+        subject=listed.subject,
+        file_name=listed.file_name,
+        sha256=listed.sha256,
+        next_opening=listed.next_hour,
+        asked_at=listed.asked_at,
+        asked_by=listed.asked_by,
+        state=listed.state,
+        failure=listed.failure,
+        progress=listed.progress,
+        rows=listed.rows,
+        verdicts=dict(listed.verdicts),
+        ended_at=listed.ended_at,
+        result=listed.result,
+        kept_until=listed.kept_until,
     )

@@ -337,6 +337,7 @@ def _try_screenings(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json
     form = {"campaign": CAMPAIGN, "file": (io.BytesIO(f"Telefon\n{FROM_PARTNER}\n".encode()), "ring.csv")}
     made = fits("POST /v1/screenings", ringklar.ask("POST", "/v1/screenings", data=form))
     place = f"/v1/screenings/{made['id']}"
+    fits("GET /v1/screenings", ringklar.get("/v1/screenings"))
     fits("GET /v1/screenings/{screening_id}", ringklar.get(place))
     fits("GET /v1/screenings/{screening_id}/result", ringklar.get(f"{place}/result"))
     asked = {"number": FROM_PARTNER}

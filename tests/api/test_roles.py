@@ -63,6 +63,7 @@ EXPECTED: dict[str, set[Role]] = {
     "POST /v1/exports": {L},
     "POST /v1/screenings": {D, L, O},
     "POST /v1/screenings/leads": {L, O},
+    "GET /v1/screenings": {D, L, O},
     "GET /v1/screenings/{screening_id}": {D, L, O},
     "GET /v1/screenings/{screening_id}/result": {D, L, O},
     "POST /v1/screenings/{screening_id}/answers": {D, L, O},

@@ -11,6 +11,7 @@ from core.access import Caller, Role
 from core.newest import LOOKED_THROUGH
 from dnc.auditor.acknowledged import campaigns_as_acknowledged
 from dnc.holds import count_open_holds, open_holds
+from dnc.screenings.lists import screening_page
 from jobs.leader import Leadership
 from jobs.run import run_due
 from jobs.schedule import enqueue
@@ -22,6 +23,8 @@ from tests.calls import call
 from tests.registers import NOON
 from tests.seeding import FROM_PARTNER, OPERATOR, PARTNER_SOURCE, TUESDAY_AT_TEN, Seeded
 
+NEWEST = "ffffffff-ffff-7fff-bfff-ffffffffffff"
+"""An id that comes after every other."""
 Asked = list[tuple[str, Any]]  # Any: parameters in each driver's own form
 
 
@@ -57,6 +60,16 @@ def _steps(connection: Connection, statement: str, parameters: Any) -> str:  # A
         return str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
     connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # which would do for so few rows
     return str(connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).all())
+
+
+def _assert_walked(engine: Engine, statement: str, parameters: Any, table: str) -> None:  # Any: as for ``Asked``
+    """See that the statement goes backwards from a row of the table by its key, and only so far."""
+    with engine.begin() as connection:
+        steps = _steps(connection, statement, parameters)
+    assert f"SCAN {table}" not in steps, steps
+    assert f"pk_{table}" in steps or f"autoindex_{table}_1 (id<?)" in steps, steps
+    values = parameters.values() if isinstance(parameters, dict) else parameters
+    assert LOOKED_THROUGH in values
 
 
 def test_runs_that_wait_are_found_among_all_that_ended(service: Service, leadership: Leadership) -> None:
@@ -105,23 +118,36 @@ def test_the_ends_of_chains_are_found_by_their_place(service: Service) -> None:
 def test_a_page_of_lead_files_is_found_by_their_key_and_looks_through_so_many_at_most(seeded: Seeded) -> None:
     engine = seeded.service.store.engine
     own = Caller(id="k", name="k", kind="key", role=Role.LEAD_MANAGER, seller_id=seeded.seller_id)
-    newest = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 
     with _asked_of(engine, "lead_files") as asked, seeded.service.store.reading() as session:
         for caller in (OPERATOR, own):
-            lead_file_page(session, caller, state=FileState.READING, cursor=newest, limit=10)
-            lead_file_page(session, caller, cursor=newest, limit=1)
-            lead_file_page(session, caller, source=PARTNER_SOURCE, cursor=newest, limit=10)
+            lead_file_page(session, caller, state=FileState.READING, cursor=NEWEST, limit=10)
+            lead_file_page(session, caller, cursor=NEWEST, limit=1)
+            lead_file_page(session, caller, source=PARTNER_SOURCE, cursor=NEWEST, limit=10)
 
     chosen = [(statement, parameters) for statement, parameters in asked if "lead_files.filename" not in statement]
     assert len(chosen) == 10
-    with engine.begin() as connection:
-        for statement, parameters in chosen:
+    of_source = [one for one in chosen if "lead_files.source_id = " in one[0]]
+    assert len(of_source) == 4
+    for statement, parameters in of_source:
+        with engine.begin() as connection:
             steps = _steps(connection, statement, parameters)
-            assert "SCAN lead_files" not in steps, steps
-            if "lead_files.source_id = " in statement:
-                assert "uq_lead_files_source_id_sha256" in steps or "(source_id=?)" in steps, steps
-                continue
-            assert "pk_lead_files" in steps or "lead_files_1 (id<?)" in steps, steps
-            values = parameters.values() if isinstance(parameters, dict) else parameters
-            assert LOOKED_THROUGH in values
+        assert "SCAN lead_files" not in steps, steps
+        assert "uq_lead_files_source_id_sha256" in steps or "(source_id=?)" in steps, steps
+    for statement, parameters in chosen:
+        if (statement, parameters) not in of_source:
+            _assert_walked(engine, statement, parameters, "lead_files")
+
+
+def test_a_page_of_screenings_is_found_by_their_key_and_looks_through_so_many_at_most(seeded: Seeded) -> None:
+    engine = seeded.service.store.engine
+    own = Caller(id="k", name="k", kind="key", role=Role.DIALER, seller_id=seeded.seller_id)
+
+    with _asked_of(engine, "screenings") as asked, seeded.service.store.reading() as session:
+        for caller in (OPERATOR, own):
+            screening_page(session, caller, cursor=NEWEST, limit=10)
+
+    chosen = [(statement, parameters) for statement, parameters in asked if "screenings.file_name" not in statement]
+    assert len(chosen) == 4
+    for statement, parameters in chosen:
+        _assert_walked(engine, statement, parameters, "screenings")
