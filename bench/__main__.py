@@ -150,6 +150,7 @@ def _of_leads(folder: Path, server: PostgresServer) -> list[Figure]:
 def _of_registers(folder: Path, _server: PostgresServer) -> list[Figure]:
     return [
         *register_import(folder / "nix"),
+        *snapshots.import_of_us_file(folder / "us"),
         *snapshots.at_scale(folder / "scale"),
         *snapshots.swap_under_load(folder / "swap"),
     ]

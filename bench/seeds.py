@@ -123,10 +123,10 @@ def write_register(path: Path, count: int, *, salt: int) -> None:
             file.write(f"{number[:3]}-{number[3:]}\n" if place % 2 else f"{number}\n")
 
 
-def import_register(data_dir: Path, path: Path, database_url: str | None = None) -> Run:
+def import_register(data_dir: Path, path: Path, database_url: str | None = None, *, register: str = "nix") -> Run:
     """Import the file with the command that users have, and return what it took."""
     today = datetime.now(UTC).date().isoformat()
-    command = [sys.executable, "-m", "cli", "register", "import", "nix", str(path), "--as-of", today]
+    command = [sys.executable, "-m", "cli", "register", "import", register, str(path), "--as-of", today]
     started = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment_for(data_dir, database_url), stdout=subprocess.DEVNULL

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import phonenumbers
 import psutil
 from numpy.typing import NDArray
 from pyroaring import BitMap64
@@ -37,6 +38,7 @@ LARGE, SMALL, AREAS, PROCESSES = 250_000_000, 10_000, 300, 4
 ASKED, ROUNDS = 40_000, 15
 CALLERS, SECONDS, SWAPS = 8, 5, 5
 _AREA, _FIRST, _SPACE = 10_000_000, 2_000_000, 8_000_000  # seven digits that do not begin with 0 or 1
+NIX_A_LINE = 20 / 3  # µs: 3 million lines in 20 seconds
 _MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
 
@@ -91,14 +93,44 @@ def swap_under_load(folder: Path) -> list[Figure]:
     return [at_most(f"swap of {len(first):,} numbers under load, slowest / usual p99", ratio, 3, detail)]
 
 
+def import_of_us_file(folder: Path) -> list[Figure]:
+    """Measure the import of a whole US file, in its own layout, with the users' own command, against NIX's promise."""
+    service, _ = seeds.prepare(folder)
+    service.close()
+    path, count = folder / "us.txt", 0
+    with path.open("wb") as file:
+        for part in us_like(scaled(LARGE), AREAS):
+            file.write(_lines(part))
+            count += len(part)
+    run = seeds.import_register(folder, path, register="us")
+    size = path.stat().st_size
+    path.unlink()
+    detail = f"{run.seconds:.0f} s, {size / 1e9:.2f} GB; {run.megabytes:.0f} MB of memory at most"
+    return [at_most(f"US file of {count:,} lines, µs a line", run.seconds / count * 1e6, NIX_A_LINE, detail)]
+
+
+def _lines(numbers: NDArray[np.uint64]) -> bytes:
+    """Return the numbers as lines of the US list, ``202,5550142``."""
+    lines = np.empty((len(numbers), len("202,5550142\r\n")), dtype=np.uint8)
+    lines[:] = np.frombuffer(b"000,0000000\r\n", dtype=np.uint8)
+    for place, column in enumerate((10, 9, 8, 7, 6, 5, 4, 2, 1, 0)):  # from the last digit to the first
+        lines[:, column] += (numbers // np.uint64(10**place) % np.uint64(10)).astype(np.uint8)
+    return lines.tobytes()
+
+
 def us_like(count: int, areas: int) -> Iterator[NDArray[np.uint64]]:
     """Yield about ``count`` numbers, area code by area code, in no order within one; the same ones each time."""
     chance = np.random.default_rng(seeds.SEED)
     share = np.float32(count / areas / _SPACE)
-    for area in np.sort(chance.choice(np.arange(200, 1000), areas, replace=False)).tolist():
+    for area in np.sort(chance.choice(_us_areas(), areas, replace=False)).tolist():
         listed = np.flatnonzero(chance.random(_SPACE, np.float32) < share).astype(np.uint64)
         chance.shuffle(listed)
         yield listed + np.uint64((1000 + area) * _AREA + _FIRST)
+
+
+def _us_areas() -> list[int]:
+    first = ((area, phonenumbers.parse(f"+1{area}{_FIRST}")) for area in range(200, 1000))
+    return [area for area, number in first if phonenumbers.region_code_for_number(number) == "US"]
 
 
 def _made(folder: Path, count: int, areas: int) -> tuple[Snapshot, float]:
