@@ -1,7 +1,7 @@
 """What the ledger must say of everything that decides, and whether it does."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -52,6 +52,7 @@ from leads.audit import compare_finished
 from leads.past_audit import compare_birth_dates, compare_marks
 
 AUDITOR = operator("audit")
+CHECKS_AT_ONCE = 500
 
 
 def _origins(complaint: Complaint) -> Sequence[ComplaintOrigin]:
@@ -302,20 +303,37 @@ def _contacts_beside_checks(session: Session) -> list[Finding]:
 
 def _checks(session: Session, keyring: Keyring) -> list[Finding]:
     findings: list[Finding] = []
-    seen = 0
+    seen, some_erased = 0, False
     for entries in entries_of(session, "checks"):
-        for entry in entries:
-            rows = session.scalars(
-                select(Check).where(Check.id.in_(_ids(entry))) if entry.payload else _by_place(entry)
-            ).all()
+        some_erased |= any(entry.payload is None for entry in entries)
+        for some in _at_once([(entry, _ids(entry)) for entry in entries if entry.payload]):
+            ids = [id_ for _entry, of_entry in some for id_ in of_entry]
+            rows = {row.id: row for row in session.scalars(select(Check).where(Check.id.in_(ids)))}
             seen += len(rows)
-            if entry.payload is not None:
-                findings += _compared(entry, {row.id: row for row in rows}, keyring)
-    return [*findings, *unaccounted(session, Check, seen)]
+            for entry, _of_entry in some:
+                findings += _compared(entry, rows, keyring)
+    return [*findings, *unaccounted(session, Check, seen + (_of_erased_entries(session) if some_erased else 0))]
 
 
-def _by_place(entry: LedgerEntry) -> Any:  # Any: a select of checks
-    return select(Check).where(Check.chain == entry.chain, Check.seq == entry.seq)
+def _at_once(entries: Iterable[tuple[LedgerEntry, list[str]]]) -> Iterator[list[tuple[LedgerEntry, list[str]]]]:
+    """Yield the entries, each with its checks' ids, in runs of some hundred checks: one entry may have a thousand."""
+    run: list[tuple[LedgerEntry, list[str]]] = []
+    count = 0
+    for entry, ids in entries:
+        run.append((entry, ids))
+        count += len(ids)
+        if count >= CHECKS_AT_ONCE:
+            yield run
+            run, count = [], 0
+    if run:
+        yield run
+
+
+def _of_erased_entries(session: Session) -> int:
+    """Return how many checks there are of entries whose payload was erased: these no longer name them."""
+    of_entry = (LedgerEntry.chain == Check.chain) & (LedgerEntry.seq == Check.seq)
+    erased = select(func.count()).select_from(Check).join(LedgerEntry, of_entry)
+    return session.scalar(erased.where(LedgerEntry.kind == "checks", LedgerEntry.payload.is_(None))) or 0
 
 
 def _ids(entry: LedgerEntry) -> list[str]:
