@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -163,40 +163,61 @@ def load_with_copy(url: str, path: Path) -> float:
 
 
 def against_bulk_load(name: str, folder: Path, server: PostgresServer | None) -> list[Figure]:
-    """Measure a file of a million rows against the database's own bulk load, in turn, and how it grows with size."""
-    url = None
-    if server is not None:
-        server.create_database("leads")
-        url = server.url_for("leads")
-    sources = _sources(folder, url)
-    count = scaled(1_000_000)
-    path = folder / "leads.csv"
+    """Measure a file of a million rows against the database's own bulk load, in turn, and how it grows with size.
+
+    Both load into what is new; then the file is imported into a database that has the rows of three others.
+    """
+    count, path = scaled(1_000_000), folder / "leads.csv"
+    folder.mkdir(parents=True)
     write_csv(path, 1)
-    import_file(folder, path, next(sources), url)  # before the first round, when nothing is compiled yet
+    _Home(folder / "first", server).take(path)  # when nothing is compiled yet
     write_csv(path, count)
-    plain: Callable[[], float] = lambda: load_with_copy(url, path) if url else load_with_sqlite(folder, path)  # noqa: E731
+    homes = [_Home(folder / str(turn), server) for turn in range(ROUNDS)]
     runs, loads = [], []
-    for _ in range(ROUNDS):
-        loads.append(plain())
-        runs.append(import_file(folder, path, next(sources), url))
-    path.unlink()
+    for home in homes:
+        loads.append(home.load(path))
+        runs.append(home.take(path))
+    home = homes[-1]
+    home.take(path), home.take(path)
+    full = home.take(path)[0] / home.load(path)
     ratio = statistics.median(run[0] / load for run, load in zip(runs, loads, strict=True))
     seconds, bare = statistics.median(run[0] for run in runs), statistics.median(loads)
     memory = max(run[1] for run in runs)
     detail = f"{seconds:.1f} s against {bare:.1f} s, {count / seconds:,.0f} rows/s"
+    what = f"{name}: lead file of {count:,} rows"
     figures = [
-        at_most(f"{name}: lead file of {count:,} rows / the database's bulk load", ratio, 2.5, detail),
-        at_most(f"{name}: lead file of {count:,} rows, MB of memory", memory, 300, "all its processes together"),
+        at_most(f"{what} / the database's bulk load", ratio, 2.5, detail),
+        at_most(f"{what}, beside three such files / the same bulk load", full, 2.5, "one run"),
+        at_most(f"{what}, MB of memory", memory, 300, "all its processes together"),
     ]
     per_row = {}
     for size in (10_000, scaled(3_000_000)):
         write_csv(path, size)
-        took = [import_file(folder, path, next(sources), url)[0] for _ in range(ROUNDS if size == 10_000 else 1)]
+        took = [home.take(path)[0] for _ in range(ROUNDS if size == 10_000 else 1)]
         per_row[size] = statistics.median(took) / size * 1e6
         path.unlink()
     small, large = per_row.values()
     detail = f"{small:.1f} µs a row of 10,000, {large:.1f} µs a row of {scaled(3_000_000):,}"
     return [*figures, at_most(f"{name}: lead file, time a row, large / small", large / small, 1.2, detail)]
+
+
+class _Home:
+    """A new database and its data folder."""
+
+    def __init__(self, folder: Path, server: PostgresServer | None) -> None:
+        self._folder, self._url = folder, None
+        if server is not None:
+            server.create_database(f"leads_{folder.name}")
+            self._url = server.url_for(f"leads_{folder.name}")
+        self._sources = _sources(folder, self._url)
+
+    def take(self, path: Path) -> tuple[float, float]:
+        """Import the file from a source that has delivered nothing yet; as ``import_file``."""
+        return import_file(self._folder, path, next(self._sources), self._url)
+
+    def load(self, path: Path) -> float:
+        """Return the seconds that the database's own bulk load takes."""
+        return load_with_copy(self._url, path) if self._url else load_with_sqlite(self._folder, path)
 
 
 def workbook(folder: Path) -> list[Figure]:
@@ -222,7 +243,7 @@ def workbook(folder: Path) -> list[Figure]:
 def _sources(folder: Path, url: str | None) -> Iterator[str]:
     """Return the slugs of fresh sources, in a database made for them now."""
     service, _ = seeds.prepare(folder, url)
-    names = [f"source-{place}" for place in range(ROUNDS * 2 + 2)]
+    names = [f"source-{place}" for place in range(ROUNDS + 5)]
     with service.store.writing() as session:
         for slug in names:
             seeds.add_bench_source(session, slug, service.clock.now())
