@@ -3,9 +3,11 @@
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from cli.pages import after_name_option, cut, limit_option, tell_page
 from consent.terms import Channel
 from core.sellers import seller_named
-from dnc.campaigns import add_campaign, close_campaign
+from dnc.campaigns import CampaignReport, add_campaign, campaign_reports, close_campaign
+from dnc.rendering import campaign_document
 
 
 @click.group()
@@ -57,3 +59,23 @@ def close(slug: str, as_json: bool) -> None:
     with service() as built, built.store.writing() as session:
         close_campaign(session, caller(), slug=slug, now=built.clock.now())
     answer(as_json, {"slug": slug, "open": False}, f"the campaign {slug} is closed")
+
+
+@campaign.command("list")
+@after_name_option
+@limit_option
+@json_option
+@refusals
+def list_(after: str | None, limit: int, as_json: bool) -> None:
+    """List the campaigns by slug, the closed ones too."""
+    with service() as built, built.store.reading() as session:
+        found = campaign_reports(session, caller(), after=after or "", limit=limit + 1)
+    page, next_after = cut(found, limit, lambda one: one.slug)
+    documents = [campaign_document(one).model_dump(mode="json") for one in page]
+    tell_page(as_json, "campaigns", documents, [_line(one) for one in page], next_after, none="there is no campaign")
+
+
+def _line(one: CampaignReport) -> str:
+    weekends = ", weekends too" if one.opens_weekends else ""
+    state = "open" if one.closed_at is None else f"closed {one.closed_at.date()}"
+    return f"{one.slug}  {one.seller}  {one.product}, {one.channel.value}{weekends}  {state}  {one.name}"

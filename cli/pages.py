@@ -19,6 +19,7 @@ after_id_option = click.option(
     callback=lambda _context, _option, given: None if given is None else str(given),
     help="Go on after this id, as told by the last call.",
 )
+after_name_option = click.option("--after", help="Go on after this one, as told by the last call.")
 limit_option = click.option(
     "--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="How many at most."
 )
@@ -32,6 +33,11 @@ def read_on(page_after: Callable[[str | None, int], Page[T]], after: str | None,
         found += page
         if after is None or len(found) == limit:
             return found, after
+
+
+def cut(found: Sequence[T], limit: int, name: Callable[[T], str]) -> Page[T]:
+    """Return the first ``limit`` of what was found, and the last one's name if there are more."""
+    return found[:limit], name(found[limit - 1]) if len(found) > limit else None
 
 
 def tell_page(

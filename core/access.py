@@ -48,6 +48,7 @@ class Right(StrEnum):
     CHECK = "check"
     SIMULATE = "simulate"
     READ_CHECKS = "read_checks"
+    READ_CAMPAIGNS = "read_campaigns"
     SCREEN = "screen"
     SCREEN_LEADS = "screen_leads"
     LOG_CONTACTS = "log_contacts"
@@ -86,6 +87,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.CHECK: frozenset({Role.DIALER, Role.SALES}),
     Right.SIMULATE: _EVERYONE - {Role.ADMIN},
     Right.READ_CHECKS: frozenset({Role.DIALER, Role.SALES, Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
+    Right.READ_CAMPAIGNS: _EVERYONE - {Role.ADMIN},  # whoever may name one in a question
     Right.SCREEN: frozenset({Role.DIALER, Role.LEAD_MANAGER, Role.COMPLIANCE}),
     # It lists every number that a seller has a lead on: a dialer is given numbers by an export, which is on record.
     Right.SCREEN_LEADS: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),

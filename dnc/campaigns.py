@@ -1,19 +1,36 @@
 """Campaigns: a seller's calling efforts."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from consent.terms import Channel, product_type
-from core.access import Caller
+from core.access import Caller, Right
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.naming import check_name, check_slug, insert_named
+from core.sellers import Seller
 from dnc.models import Campaign
 
 NAME_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignReport:
+    """A campaign as it stands; ``seller`` is a slug. ``closed_at`` None: it is open."""
+
+    slug: str
+    name: str
+    seller: str
+    product: str
+    channel: Channel
+    opens_weekends: bool
+    created_at: datetime
+    closed_at: datetime | None
 
 
 def add_campaign(
@@ -77,6 +94,34 @@ def close_campaign(session: Session, caller: Caller, *, slug: str, now: datetime
         campaign.closed_at = now
         put_on_record(session, Event("campaign.closed", campaign.id, caller.actor, campaign.seller_id, {}))
     return campaign
+
+
+def campaign_reports(session: Session, caller: Caller, *, after: str = "", limit: int) -> Sequence[CampaignReport]:
+    """Return at most ``limit`` of the campaigns that are the caller's to see, by slug, after ``after``.
+
+    The closed ones too. Served by uq_campaigns_slug.
+
+    Raises:
+        Forbidden: the caller may not read campaigns.
+    """
+    caller.require(Right.READ_CAMPAIGNS)
+    query = select(Campaign, Seller.slug).join(Seller, Seller.id == Campaign.seller_id)
+    query = query.where(Campaign.slug > after).order_by(Campaign.slug).limit(limit)
+    if caller.seller_id is not None:
+        query = query.where(Campaign.seller_id == caller.seller_id)
+    return [
+        CampaignReport(
+            slug=campaign.slug,
+            name=campaign.name,
+            seller=seller,
+            product=campaign.product,
+            channel=Channel(campaign.channel),
+            opens_weekends=campaign.opens_weekends,
+            created_at=campaign.created_at,
+            closed_at=campaign.closed_at,
+        )
+        for campaign, seller in session.execute(query)
+    ]
 
 
 def campaigns_of(session: Session, seller_id: str | None) -> list[Campaign]:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 
 from core.changes import Change
 from core.numbers import Number
+from dnc.campaigns import CampaignReport
 from dnc.lookups import NumberRecord, OptOutRecord
 from dnc.models import Check, Contact, OptOutRelease
 from dnc.opt_outs import OptOutResult
 from dnc.schemas import (
+    CampaignDocument,
     ChangeDocument,
     ChangePage,
     ConsentDocument,
@@ -81,6 +83,20 @@ def change_page(changes: Sequence[Change], cursor: int) -> ChangePage:
             for change in changes
         ],
         cursor=changes[-1].seq if changes else cursor,
+    )
+
+
+def campaign_document(report: CampaignReport) -> CampaignDocument:
+    """Return a campaign in its wire form."""
+    return CampaignDocument(
+        slug=report.slug,
+        name=report.name,
+        seller=report.seller,
+        product=report.product,
+        channel=report.channel,
+        opens_weekends=report.opens_weekends,
+        created_at=report.created_at,
+        closed_at=report.closed_at,
     )
 
 

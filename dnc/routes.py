@@ -1,4 +1,4 @@
-"""The API of checks, contacts, opt-outs and changes."""
+"""The API of checks, contacts, opt-outs, changes and campaigns."""
 
 from sqlalchemy.orm import Session
 
@@ -7,11 +7,13 @@ from core.changes import CursorAhead, changes_after
 from core.errors import NotFound, Overloaded
 from core.sellers import seller_of
 from core.store import Store
+from dnc.campaigns import campaign_reports
 from dnc.contacts import CallIdTaken, LoggedContact, log_contact
 from dnc.gate import Gate, Question, UnknownCampaign
 from dnc.opt_outs import AlreadyReleased, add_opt_outs, release_opt_out
 from dnc.recorded import CheckErased, UnknownCheck, check_on_record
 from dnc.rendering import (
+    campaign_document,
     change_page,
     opt_out_results,
     release_document,
@@ -21,6 +23,8 @@ from dnc.rendering import (
 from dnc.schemas import (
     BatchDocument,
     BatchQuestion,
+    CampaignPage,
+    CampaignsQuery,
     ChangePage,
     CheckDocument,
     CheckQuestion,
@@ -97,7 +101,7 @@ def checks_api(store: Store, gate: Gate) -> Api:
 
 
 def dnc_api(store: Store) -> Api:
-    """Return the endpoints of contacts, opt-outs and the change feed."""
+    """Return the endpoints of contacts, opt-outs, the change feed and campaigns."""
     api = Api("dnc", store)
     clock, keyring = store.clock, store.keyring
 
@@ -141,6 +145,16 @@ def dnc_api(store: Store) -> Api:
         """Return opt-outs, releases, holds and retractions in order, after a cursor."""
         changes = changes_after(session, query.cursor, seller_id=caller.seller_id, limit=query.limit)
         return change_page(changes, query.cursor)
+
+    @api.get("/v1/campaigns", right=Right.READ_CAMPAIGNS)
+    def list_campaigns(query: CampaignsQuery, caller: Caller, session: Session) -> CampaignPage:
+        """List campaigns by slug, the closed ones too."""
+        found = campaign_reports(session, caller, after=query.cursor or "", limit=query.limit + 1)
+        page = found[: query.limit]
+        return CampaignPage(
+            campaigns=[campaign_document(one) for one in page],
+            next_cursor=page[-1].slug if len(found) > len(page) else None,
+        )
 
     return api
 

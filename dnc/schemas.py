@@ -1,4 +1,4 @@
-"""The bodies of the API's requests and answers about checks, contacts, opt-outs, look-ups and changes."""
+"""The bodies of the API's requests and answers about checks, contacts, opt-outs, look-ups, changes and campaigns."""
 
 from typing import Annotated, Literal
 
@@ -337,3 +337,30 @@ class ChangePage(Document):
 
     changes: list[ChangeDocument]
     cursor: int
+
+
+class CampaignsQuery(Document):
+    """Which campaigns: those after a cursor, by slug."""
+
+    cursor: Slug | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class CampaignDocument(Document):
+    """A campaign; once ``closed_at`` is set, every check for it is denied."""
+
+    slug: str
+    name: str
+    seller: str
+    product: str
+    channel: Channel
+    opens_weekends: bool
+    created_at: Instant
+    closed_at: Instant | None
+
+
+class CampaignPage(Document):
+    """Some campaigns by slug; ``next_cursor`` is null on the last page."""
+
+    campaigns: list[CampaignDocument]
+    next_cursor: str | None

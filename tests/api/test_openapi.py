@@ -210,6 +210,7 @@ def test_answers_fit_their_declared_models(ringklar: Ringklar) -> None:
         for number in numbers[:5]:
             fits("POST /v1/lookups", ringklar.post("/v1/lookups", {"number": number}, role=role))
     fits("GET /v1/changes", ringklar.get("/v1/changes"))
+    fits("GET /v1/campaigns", ringklar.get("/v1/campaigns"))
     fits("GET /v1/registers", ringklar.get("/v1/registers"))
     manager = Role.LEAD_MANAGER
     file_id = fits("POST /v1/lead-files", delivery(ringklar, ringklar.seeded.keys[manager]))["id"]

@@ -26,6 +26,7 @@ EXPECTED: dict[str, set[Role]] = {
     "POST /v1/opt-outs/{opt_out_id}/release": {C, O},
     "POST /v1/lookups": {S, C, O},
     "GET /v1/changes": {D, O},
+    "GET /v1/campaigns": {D, S, C, L, O},
     "POST /v1/registers/{name}/versions": {O},
     "GET /v1/registers": {D, S, C, L, O, A},
     "GET /v1/registers/{name}/changes": {L, O},

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, event
 from core.access import Caller, Role
 from core.newest import LOOKED_THROUGH
 from dnc.auditor.acknowledged import campaigns_as_acknowledged
+from dnc.campaigns import campaign_reports
 from dnc.holds import count_open_holds, open_holds
 from dnc.screenings.lists import screening_page
 from jobs.leader import Leadership
@@ -151,3 +152,19 @@ def test_a_page_of_screenings_is_found_by_their_key_and_looks_through_so_many_at
     assert len(chosen) == 4
     for statement, parameters in chosen:
         _assert_walked(engine, statement, parameters, "screenings")
+
+
+def test_a_page_of_campaigns_goes_on_by_their_slugs(seeded: Seeded) -> None:
+    engine = seeded.service.store.engine
+    own = Caller(id="k", name="k", kind="key", role=Role.DIALER, seller_id=seeded.seller_id)
+
+    with _asked_of(engine, "campaigns") as asked, seeded.service.store.reading() as session:
+        for caller in (OPERATOR, own):
+            campaign_reports(session, caller, after="a", limit=10)
+
+    assert len(asked) == 2
+    for statement, parameters in asked:
+        with engine.begin() as connection:
+            steps = _steps(connection, statement, parameters)
+        assert "SCAN campaigns" not in steps, steps
+        assert "uq_campaigns_slug" in steps or "(slug>?)" in steps, steps

@@ -11,7 +11,7 @@ from click.testing import Result
 from tests.commands import run_command
 from tests.integration.seeds import seeded_service
 from tests.screened import file_in
-from tests.seeding import CAMPAIGN
+from tests.seeding import CAMPAIGN, OTHER_CAMPAIGN, OTHER_SELLER, SELLER
 
 Json = Any  # whatever JSON holds
 Run = Callable[..., Result]
@@ -51,3 +51,24 @@ def test_screenings_are_listed_the_newest_first(ringklar: Run, tmp_path: Path) -
     rest = told(ringklar("screening", "list", "--after", newest["id"], "--json"))
     assert rest == {"screenings": [oldest], "next_after": None}
     assert ringklar("screening", "list", "--after", "x").exit_code == USAGE
+
+
+def test_campaigns_are_listed_by_slug_with_the_closed_ones(ringklar: Run) -> None:
+    ringklar(
+        "campaign", "add", "annan", "--seller", SELLER, "--product", "tv", "--name", "Tv året om", "--open-weekends"
+    )
+    assert ringklar("campaign", "close", CAMPAIGN).exit_code == 0
+
+    listed = told(ringklar("campaign", "list", "--json"))
+
+    assert [one["slug"] for one in listed["campaigns"]] == ["annan", OTHER_CAMPAIGN, CAMPAIGN]
+    opened, _, closed = listed["campaigns"]
+    assert (opened["seller"], opened["product"], opened["closed_at"]) == (SELLER, "tv", None)
+    assert ringklar("campaign", "list").stdout.splitlines() == [
+        f"annan  {SELLER}  tv, voice, weekends too  open  Tv året om",
+        f"{OTHER_CAMPAIGN}  {OTHER_SELLER}  insurance, voice  open  Hemskydd 2026",
+        f"{CAMPAIGN}  {SELLER}  electricity, voice  closed {closed['closed_at'][:10]}  Vinterel 2026",
+    ]
+    some = ringklar("campaign", "list", "--after", "annan", "--limit", "1").stdout.splitlines()
+    assert [some[0].split()[0], some[1]] == [OTHER_CAMPAIGN, f"there are more: --after {OTHER_CAMPAIGN}"]
+    assert ringklar("campaign", "list", "--after", CAMPAIGN).stdout == "there is no campaign\n"
