@@ -1,11 +1,16 @@
 """``ringklar key`` and ``ringklar user``: who may do what."""
 
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from cli.pages import after_name_option, cut, limit_option, tell_page
 from core.access import Role, create_key, create_user, disable_user, revoke_key
+from core.access_lists import KeyReport, UserReport, key_reports, user_reports
 from core.sellers import seller_named
 
 ROLES = click.Choice([role.value for role in Role])
@@ -40,6 +45,20 @@ def revoke(name: str, as_json: bool) -> None:
     with service() as built, built.store.writing() as session:
         revoke_key(session, caller(), name=name, now=built.clock.now())
     answer(as_json, {"name": name, "revoked": True}, f"{name} opens nothing any more")
+
+
+@key.command("list")
+@after_name_option
+@limit_option
+@json_option
+@refusals
+def list_keys(after: str | None, limit: int, as_json: bool) -> None:
+    """List the keys by name: what each may do, for whom, and which were revoked. No key can be read again."""
+    with service() as built, built.store.reading() as session:
+        found = key_reports(session, after=after or "", limit=limit + 1)
+    page, next_after = cut(found, limit, lambda one: one.name)
+    lines = [_line(one, "revoked", one.revoked_at) for one in page]
+    tell_page(as_json, "keys", _documents(page), lines, next_after, none="there is no key")
 
 
 @click.group()
@@ -83,3 +102,29 @@ def disable(name: str, as_json: bool) -> None:
     with service() as built, built.store.writing() as session:
         disable_user(session, caller(), name=name, now=built.clock.now())
     answer(as_json, {"name": name, "disabled": True}, f"{name} can no longer sign in")
+
+
+@user.command("list")
+@after_name_option
+@limit_option
+@json_option
+@refusals
+def list_users(after: str | None, limit: int, as_json: bool) -> None:
+    """List the users by name: what each may do, for whom, and which were disabled."""
+    with service() as built, built.store.reading() as session:
+        found = user_reports(session, after=after or "", limit=limit + 1)
+    page, next_after = cut(found, limit, lambda one: one.name)
+    lines = [_line(one, "disabled", one.disabled_at) for one in page]
+    tell_page(as_json, "users", _documents(page), lines, next_after, none="there is no user")
+
+
+def _documents(page: Sequence[KeyReport | UserReport]) -> list[dict[str, object]]:
+    return [
+        {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(one).items()}
+        for one in page
+    ]
+
+
+def _line(one: KeyReport | UserReport, ended: str, ended_at: datetime | None) -> str:
+    state = "" if ended_at is None else f"  {ended} {ended_at.date()}"
+    return f"{one.name}  {one.role}  {one.seller or 'every seller'}  since {one.created_at.date()}{state}"

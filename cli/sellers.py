@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from core.sellers import add_seller, seller_named
+from cli.pages import after_name_option, cut, limit_option, tell_page
+from core.sellers import add_seller, seller_named, sellers_by_slug
 from dnc.seller_rules.schemas import RulesDocument, rules_document
 from dnc.seller_rules.setting import RulesRefused, rules_of, set_rules
 
@@ -27,6 +28,23 @@ def add(slug: str, name: str, as_json: bool) -> None:
         added = add_seller(session, caller(), slug=slug, name=name, now=built.clock.now())
         document = {"id": added.id, "slug": added.slug, "name": added.name}
     answer(as_json, document, f"seller {slug} added")
+
+
+@seller.command("list")
+@after_name_option
+@limit_option
+@json_option
+@refusals
+def list_(after: str | None, limit: int, as_json: bool) -> None:
+    """List the sellers by slug."""
+    with service() as built, built.store.reading() as session:
+        found = sellers_by_slug(session, after=after or "", limit=limit + 1)
+        page, next_after = cut(found, limit, lambda one: one.slug)
+        documents = [
+            {"id": one.id, "slug": one.slug, "name": one.name, "created_at": one.created_at.isoformat()} for one in page
+        ]
+        lines = [f"{one.slug}  {one.name}" for one in page]
+    tell_page(as_json, "sellers", documents, lines, next_after, none="there is no seller")
 
 
 @seller.command()

@@ -1,5 +1,6 @@
 """Sellers: the companies on whose behalf calls are made. DNC lists and consents belong to a seller."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import String, select
@@ -51,6 +52,11 @@ def seller_named(session: Session, slug: str) -> Seller:
     if seller is None:
         raise NotFound("there is no seller with that slug")
     return seller
+
+
+def sellers_by_slug(session: Session, *, after: str = "", limit: int) -> Sequence[Seller]:
+    """Return at most ``limit`` sellers by slug, after ``after``. Served by uq_sellers_slug."""
+    return session.scalars(select(Seller).where(Seller.slug > after).order_by(Seller.slug).limit(limit)).all()
 
 
 def seller_of(session: Session, caller: Caller, slug: str) -> Seller:

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 from core.access import Caller, Role
+from core.access_lists import key_reports, user_reports
 from core.newest import LOOKED_THROUGH
+from core.sellers import sellers_by_slug
 from dnc.auditor.acknowledged import campaigns_as_acknowledged
 from dnc.campaigns import campaign_reports
 from dnc.holds import count_open_holds, open_holds
@@ -168,3 +170,21 @@ def test_a_page_of_campaigns_goes_on_by_their_slugs(seeded: Seeded) -> None:
             steps = _steps(connection, statement, parameters)
         assert "SCAN campaigns" not in steps, steps
         assert "uq_campaigns_slug" in steps or "(slug>?)" in steps, steps
+
+
+def test_pages_of_what_an_administrator_made_go_on_by_their_names(service: Service) -> None:
+    engine = service.store.engine
+
+    for table, read, index in (
+        ("sellers", sellers_by_slug, "uq_sellers_slug"),
+        ("api_keys", key_reports, "uq_api_keys_name"),
+        ("users", user_reports, "uq_users_name"),
+    ):
+        with _asked_of(engine, table) as asked, service.store.reading() as session:
+            read(session, after="a", limit=10)
+
+        [(statement, parameters)] = asked
+        with engine.begin() as connection:
+            steps = _steps(connection, statement, parameters)
+        assert f"SCAN {table}" not in steps, steps
+        assert index in steps or "(slug>?)" in steps or "(name>?)" in steps, steps

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from core.access import Role, secret_hash
 from tests.commands import run_command
 from tests.integration.seeds import seeded_service
 from tests.screened import file_in
-from tests.seeding import CAMPAIGN, OTHER_CAMPAIGN, OTHER_SELLER, SELLER
+from tests.seeding import CAMPAIGN, OTHER_CAMPAIGN, OTHER_SELLER, OTHER_SELLER_NAME, SELLER, SELLER_NAME
 
 Json = Any  # whatever JSON holds
 Run = Callable[..., Result]
@@ -72,3 +73,56 @@ def test_campaigns_are_listed_by_slug_with_the_closed_ones(ringklar: Run) -> Non
     some = ringklar("campaign", "list", "--after", "annan", "--limit", "1").stdout.splitlines()
     assert [some[0].split()[0], some[1]] == [OTHER_CAMPAIGN, f"there are more: --after {OTHER_CAMPAIGN}"]
     assert ringklar("campaign", "list", "--after", CAMPAIGN).stdout == "there is no campaign\n"
+
+
+def test_sellers_are_listed_by_slug(ringklar: Run) -> None:
+    assert ringklar("seller", "list").stdout == f"{SELLER}  {SELLER_NAME}\n{OTHER_SELLER}  {OTHER_SELLER_NAME}\n"
+    some = told(ringklar("seller", "list", "--limit", "1", "--json"))
+    assert ([one["slug"] for one in some["sellers"]], some["next_after"]) == ([SELLER], SELLER)
+    rest = told(ringklar("seller", "list", "--after", SELLER, "--json"))
+    assert ([one["slug"] for one in rest["sellers"]], rest["next_after"]) == ([OTHER_SELLER], None)
+    assert ringklar("seller", "list", "--after", "ö").stdout == "there is no seller\n"
+
+
+def test_keys_are_listed_by_name_and_which_of_them_stand_but_never_the_key(ringklar: Run) -> None:
+    made = told(ringklar("key", "create", "a dialer", "--role", "dialer", "--seller", SELLER, "--json"))
+    assert ringklar("key", "revoke", "sales key").exit_code == 0
+
+    listed = ringklar("key", "list", "--json")
+
+    keys = told(listed)["keys"]
+    assert [one["name"] for one in keys] == ["a dialer", *(f"{role.value} key" for role in sorted(Role))]
+    assert keys[0].keys() == {"id", "name", "role", "seller", "created_at", "revoked_at"}
+    assert (keys[0]["role"], keys[0]["seller"], keys[0]["revoked_at"]) == ("dialer", SELLER, None)
+    assert [one["name"] for one in keys if one["revoked_at"] is not None] == ["sales key"]
+    assert [one["name"] for one in keys if one["seller"] is None] == ["compliance key"]
+    shown = ringklar("key", "list").stdout
+    assert f"compliance key  compliance  every seller  since {day(keys[2])}\n" in shown
+    assert f"sales key  sales  {SELLER}  since {day(keys[6])}  revoked {keys[6]['revoked_at'][:10]}\n" in shown
+    for secret in (made["key"], secret_hash(made["key"]), "rk_"):
+        assert secret not in listed.output + shown
+    some = ringklar("key", "list", "--after", "a dialer", "--limit", "1").stdout.splitlines()
+    assert [some[0].partition("  ")[0], some[1]] == ["admin key", "there are more: --after admin key"]
+
+
+def test_users_are_listed_by_name_and_which_of_them_may_sign_in_but_never_a_password(ringklar: Run) -> None:
+    assert ringklar("user", "disable", "sales").exit_code == 0
+
+    listed = ringklar("user", "list", "--json")
+
+    users = told(listed)["users"]
+    people = sorted([*(role.value for role in Role if role is not Role.DIALER), "every_seller"])
+    assert [one["name"] for one in users] == people
+    assert users[0].keys() == {"id", "name", "role", "seller", "created_at", "disabled_at"}
+    assert [one["name"] for one in users if one["disabled_at"] is not None] == ["sales"]
+    assert [one["name"] for one in users if one["seller"] is None] == ["every_seller"]
+    shown = ringklar("user", "list").stdout
+    assert f"admin  admin  {SELLER}  since {day(users[0])}\n" in shown
+    assert f"  disabled {users[-1]['disabled_at'][:10]}\n" in shown
+    assert "argon2" not in listed.output + shown
+    assert ringklar("user", "list", "--after", "sales").stdout == "there is no user\n"
+
+
+def day(one: Json) -> str:
+    """Return the day on which a key or user was made."""
+    return str(one["created_at"][:10])
