@@ -14,6 +14,7 @@ from console.calling import add_calling
 from console.cookies import SESSION, read_cookie
 from console.entrance import add_entrance
 from console.languages import install_languages, keep_language
+from console.lead_files import add_lead_files
 from console.pages import add_error_pages, add_filters, error_page, go_to, the_caller
 from console.parts import Parts
 from console.protection import install_csrf, protect, protect_blueprint, refuse_forged
@@ -77,6 +78,7 @@ def console_blueprint(store: Store, gate: Gate, settings: Settings) -> Blueprint
     add_entrance(blueprint, parts)
     add_calling(blueprint, parts)
     add_serving(blueprint, parts)
+    add_lead_files(blueprint, parts)
     return blueprint
 
 

@@ -45,6 +45,7 @@ TABLE: dict[tuple[str, str], set[Role]] = {
     ("POST", "/call"): {Role.SALES},
     ("GET", "/call/objections"): set(STAFF),
     ("POST", "/call/objections"): {Role.SALES, Role.CUSTOMER_SERVICE},
+    ("GET", "/lead-files"): {Role.LEAD_MANAGER, Role.COMPLIANCE},
     ("GET", "/customer-service"): SERVICE,
     ("POST", "/customer-service"): SERVICE,
     ("GET", "/customer-service/<path:_action>"): set(STAFF),
