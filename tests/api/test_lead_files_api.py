@@ -189,6 +189,27 @@ def test_what_a_killed_process_left_of_a_received_file_is_gone_a_day_later(on_sq
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize("length", [26, 60, 1_000])
+def test_a_file_of_any_size_is_taken_wherever_its_lines_and_the_readings_of_it_end(
+    on_sqlite: Ringklar, length: int
+) -> None:
+    """With a boundary as long as usual senders', after which a line may seem to be the last one."""
+    boundary, rows = "-" * 24 + "5c0f1d3a7be8e210", 2_000_000 // length
+    parts = [f'name="{name}"\r\n\r\n{text}' for name, text in (("source", PARTNER_SOURCE), ("dry_run", "true"))]
+    parts.append('name="file"; filename="a.csv"\r\n\r\nTelefon;Namn\n' + f"0701740621;{'A' * (length - 12)}\n" * rows)
+    body = "".join(f"--{boundary}\r\nContent-Disposition: form-data; {part}\r\n" for part in parts)
+
+    delivered = on_sqlite.ask(
+        "POST",
+        "/v1/lead-files",
+        role=Role.LEAD_MANAGER,
+        data=f"{body}--{boundary}--\r\n".encode(),
+        headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
+    )
+
+    assert answered(delivered, 202)["rows"] == rows
+
+
 def test_no_answer_to_sales_names_a_lists_file_or_supplier(ringklar: Ringklar) -> None:
     answered(deliver(ringklar, source=LIST_SOURCE), 202)
 
