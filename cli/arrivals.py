@@ -43,6 +43,7 @@ def told(report: ArrivalReport) -> str:
             f"rows: {rows}",
             f"callable: {report.callable} of {report.leads} leads, by {register}",
             *(f"  {reason}: {count}" for reason, count in report.reasons.items()),
+            f"missing evidence: {'not counted' if report.missing_evidence is None else report.missing_evidence}",
             f"wash: {WASH[report.wash.verdict].format(listed=report.wash.listed)}",
         ]
     )

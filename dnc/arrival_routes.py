@@ -45,6 +45,7 @@ class ArrivalDocument(Document):
     """What one screening found. A lead counts once by verdict, and under each of its reasons.
 
     Of ``looked_up`` leads a register in force was asked; ``stopped`` are those of them that it stopped.
+    ``missing_evidence`` is null if it was screened before that was counted.
     """
 
     id: str
@@ -58,6 +59,7 @@ class ArrivalDocument(Document):
     callable: int
     looked_up: int
     stopped: int
+    missing_evidence: int | None
     rows: RowCounts
     verdicts: VerdictCounts
     reasons: dict[ReasonCode, int]
@@ -65,12 +67,16 @@ class ArrivalDocument(Document):
 
 
 class SourceArrivalsDocument(Document):
-    """The newest screenings of a source's lead files, added up; ``washes`` counts files by wash verdict."""
+    """The newest screenings of a source's lead files, added up; ``washes`` counts files by wash verdict.
+
+    ``missing_evidence`` is null if it was not counted in one of them.
+    """
 
     source: str
     files: int
     leads: int
     callable: int
+    missing_evidence: int | None
     rows: RowCounts
     verdicts: VerdictCounts
     reasons: dict[ReasonCode, int]

@@ -29,6 +29,7 @@ from dnc.screenings.arrived import Arrived, count_delivered_before, tally_file
 from dnc.screenings.counts import held_against_register
 from dnc.screenings.engine import Screener, hypothetical_campaign, one_by_one
 from leads.arriving import ArrivedFile, arrived_file, finished_files
+from leads.deliveries import count_without_proof
 from leads.receipts import LeadFileUnfinished
 from leads.suppliers import source_of
 from leads.terms import FileState
@@ -79,7 +80,8 @@ class ArrivalReport:
 
     ``rows`` counts its rows: accepted, invalid, duplicate, ambiguous. ``leads`` is how many of those accepted are leads
     now; each counts once in ``verdicts`` and once under each of its ``reasons``. ``callable`` are those allowed. Of
-    ``looked_up`` a register in force was asked, and ``stopped`` are those of them that it stops.
+    ``looked_up`` a register in force was asked, and ``stopped`` are those of them that it stops. ``missing_evidence``
+    are the leads without proof, as the league table counts them; None if it was screened before that was counted.
     ``asked_for`` is the calling hour they were screened for.
     """
 
@@ -94,6 +96,7 @@ class ArrivalReport:
     callable: int
     looked_up: int
     stopped: int
+    missing_evidence: int | None
     rows: Mapping[str, int]
     verdicts: Mapping[str, int]
     reasons: Mapping[str, int]
@@ -102,12 +105,16 @@ class ArrivalReport:
 
 @dataclass(frozen=True, slots=True)
 class SourceArrivals:
-    """The newest reports of a source's lead files, added up; ``washes`` counts the files by wash verdict."""
+    """The newest reports of a source's lead files, added up; ``washes`` counts the files by wash verdict.
+
+    ``missing_evidence`` is None if it was not counted in one of them.
+    """
 
     source: str
     files: int
     leads: int
     callable: int
+    missing_evidence: int | None
     rows: Mapping[str, int]
     verdicts: Mapping[str, int]
     reasons: Mapping[str, int]
@@ -156,7 +163,7 @@ def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id
         arrived = tally_file(connection, screener, file.no, frozenset(canary.number for canary in canaries))
         if file.wash_register is not None:  # the supplier says so of every number in it
             count_delivered_before(connection, screener, file.id, arrived)
-        report = _report(file, screener, arrived, now)
+        report = _report(file, screener, arrived, count_without_proof(session, file.no), now)
     with store.writing() as session:
         _keep(session, caller, file, report)
         see_in_lead_file(
@@ -171,7 +178,9 @@ def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id
     return report
 
 
-def _report(file: ArrivedFile, screener: Screener, arrived: Arrived, now: datetime) -> ArrivalReport:
+def _report(
+    file: ArrivedFile, screener: Screener, arrived: Arrived, missing_evidence: int, now: datetime
+) -> ArrivalReport:
     home = screener.moment("SE")
     card, counts = screener.registers.get("SE"), arrived.counts
     return ArrivalReport(
@@ -186,6 +195,7 @@ def _report(file: ArrivedFile, screener: Screener, arrived: Arrived, now: dateti
         callable=counts.verdicts["allow"],
         looked_up=arrived.looked_up,
         stopped=arrived.stopped,
+        missing_evidence=missing_evidence,
         rows={
             "accepted": file.accepted,
             "invalid": file.rejected,
@@ -211,6 +221,7 @@ def _keep(session: Session, caller: Caller, file: ArrivedFile, report: ArrivalRe
         "leads": report.leads,
         "looked_up": report.looked_up,
         "stopped": report.stopped,
+        "missing_evidence": report.missing_evidence,
         "rows": dict(report.rows),
         "verdicts": dict(report.verdicts),
         "reasons": dict(report.reasons),
@@ -288,11 +299,13 @@ def source_arrivals(session: Session, caller: Caller, source_slug: str) -> Sourc
     ):
         newest[row.lead_file_id] = _read(row)
     reports = newest.values()
+    missing = [report.missing_evidence for report in reports]
     return SourceArrivals(
         source=source.slug,
         files=len(newest),
         leads=sum(report.leads for report in reports),
         callable=sum(report.callable for report in reports),
+        missing_evidence=None if None in missing else sum(count for count in missing if count is not None),
         rows=_sum([report.rows for report in reports]),
         verdicts=_sum([report.verdicts for report in reports]),
         reasons=_sum([report.reasons for report in reports]),
@@ -336,6 +349,7 @@ def _read(row: LeadArrival) -> ArrivalReport:
         callable=counts["verdicts"]["allow"],
         looked_up=looked_up,
         stopped=stopped,
+        missing_evidence=counts.get("missing_evidence"),
         rows=counts["rows"],
         verdicts=counts["verdicts"],
         reasons=counts["reasons"],

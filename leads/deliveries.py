@@ -250,6 +250,17 @@ def delivered(
     return found
 
 
+def count_without_proof(session: Session, file_no: int) -> int:
+    """Return how many of the file's leads are without proof, as ``delivered`` counts them. By ix_leads_file_no."""
+    query = (
+        select(func.count())
+        .select_from(Lead)
+        .join(Source, Source.no == Lead.source_no)
+        .where(Lead.file_no == file_no, _without_proof())
+    )
+    return session.scalars(query).one()
+
+
 def files_that_came(
     session: Session, seller_id: str | None, since: datetime, until: datetime, *, after_resume: bool = False
 ) -> dict[str, str]:

@@ -34,7 +34,7 @@ def test_a_file_s_arrival_is_told_once_it_was_screened(ringklar: Ringklar) -> No
     for role in READERS:
         report = answered(ringklar.get(f"/v1/lead-files/{file}/arrival", role), 200)
         assert (report["leads"], report["callable"]) == (3, 1)
-        assert (report["looked_up"], report["stopped"]) == (3, 1)
+        assert (report["looked_up"], report["stopped"], report["missing_evidence"]) == (3, 1, 0)
         assert report["rows"] == {"accepted": 3, "invalid": 0, "duplicate": 0, "ambiguous": 0}
         assert report["verdicts"] == {"allow": 1, "deny": 2, "unknown": 0}
         assert report["reasons"] == {"opted_out": 1, "on_register": 1}

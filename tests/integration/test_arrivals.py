@@ -1,10 +1,11 @@
 """What a lead file is worth on arrival: its leads by the rules of a check, and the supplier's wash against ours."""
 
+import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from consent.terms import Basis
 from core.access import Caller, Role
@@ -112,6 +113,27 @@ def screened(seeded: Seeded, lead_file_id: str, caller: Caller = OPERATOR) -> Ar
 def manager(seller_id: str | None) -> Caller:
     """Return a lead manager."""
     return Caller("m", "m", "key", Role.LEAD_MANAGER, seller_id)
+
+
+def test_leads_without_evidence_are_counted_as_the_league_table_counts_them(seeded: Seeded) -> None:
+    file = file_of(seeded, [FIRST, FIRST + 1, FIRST + 2])
+    with seeded.service.store.writing() as session:
+        session.execute(update(Lead).where(Lead.number.in_([FIRST, FIRST + 2])).values(collected_at=None))
+    report = screened(seeded, file)
+
+    assert (report.callable, report.missing_evidence) == (3, 2)
+    with seeded.service.store.writing() as session:
+        assert newest_arrival(session, OPERATOR, file).missing_evidence == 2
+        assert source_arrivals(session, OPERATOR, PARTNER_SOURCE).missing_evidence == 2
+        [row] = session.scalars(select(LeadArrival).where(LeadArrival.lead_file_id == file))
+        older = {column.name: getattr(row, column.name) for column in LeadArrival.__table__.columns}
+        counts = json.loads(row.counts)
+        del counts["missing_evidence"]  # as it was kept before this was counted
+        older |= {"id": f"{row.id[:-1]}x", "counts": json.dumps(counts), "screened_at": row.screened_at + timedelta(1)}
+        session.add(LeadArrival(**older))
+        session.flush()
+        assert newest_arrival(session, OPERATOR, file).missing_evidence is None
+        assert source_arrivals(session, OPERATOR, PARTNER_SOURCE).missing_evidence is None
 
 
 def test_every_lead_counts_once_by_verdict_and_under_each_of_its_reasons(seeded: Seeded) -> None:
