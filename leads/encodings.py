@@ -1,11 +1,15 @@
 """The character set of a delivered text: a byte order mark, else UTF-8 if every byte fits, else Windows-1252.
 
+A text that has ``å`` as UTF-8 writes it, before the first byte that does not fit, stays UTF-8: files of several sources
+are put together so, and its other rows would all be garbled for the sake of one, which is refused instead.
+
 Detectors misread Swedish, so there is none: whoever knows better says so, for one file or for a supplier, and is
 heard where there is no mark.
 """
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -20,6 +24,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, UTF_16),
     (codecs.BOM_UTF16_BE, UTF_16),
 )
+_LETTERS = re.compile("[\u00c0-\u00ff]")
+"""What UTF-8 writes as ``Ã`` and another sign, in the eyes of Windows-1252: no Nordic text has those."""
 _ONE_BYTE = ("cp1252", "iso-8859-1", "iso-8859-15", "cp850", "cp865", "mac-roman")
 
 
@@ -30,6 +36,7 @@ class EncodingFinder:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._start = b""
         self._fits = True
+        self._has_letters = False
 
     def take(self, chunk: bytes) -> None:
         """Look at the next bytes."""
@@ -44,14 +51,17 @@ class EncodingFinder:
         for mark, name in _MARKS:
             if self._start.startswith(mark):
                 return name
-        return UTF_8 if self._fits and self._decodes(b"", final=True) else WINDOWS
+        fits = self._fits and self._decodes(b"", final=True)
+        return UTF_8 if fits or self._has_letters else WINDOWS
 
     def _decodes(self, chunk: bytes, *, final: bool) -> bool:
+        text, fits = "", True
         try:
-            self._decoder.decode(chunk, final)
-        except UnicodeDecodeError:
-            return False
-        return True
+            text = self._decoder.decode(chunk, final)
+        except UnicodeDecodeError as error:
+            text, fits = error.object[: error.start].decode(), False
+        self._has_letters = self._has_letters or (not text.isascii() and _LETTERS.search(text) is not None)
+        return fits
 
 
 def line_text(stream: BinaryIO, encoding: str) -> tuple[BinaryIO, str]:

@@ -27,6 +27,15 @@ def test_one_byte_that_is_not_utf_8_at_the_end_makes_the_whole_file_windows_1252
     assert rows[-1].cells == ["2", "Åsa"]
 
 
+def test_a_row_in_another_character_set_does_not_garble_the_rows_before_it() -> None:
+    content = "tel,namn\n1,Åsa\n".encode() + "2,Örjan\n".encode("cp1252") + "3,Åke\n".encode()
+
+    layout, rows = read_text(content)
+
+    assert layout.encoding == "utf-8"
+    assert [row.cells for row in rows] == [["1", "Åsa"], ["2", "\ufffdrjan"], ["3", "Åke"]]
+
+
 def test_a_byte_that_windows_1252_does_not_have_is_shown_as_unreadable() -> None:
     _, rows = read_text(b"tel,namn\n1,\xc5\x81\xe5sa\n")
 
@@ -42,6 +51,10 @@ def test_a_byte_that_windows_1252_does_not_have_is_shown_as_unreadable() -> None
         ("Åsa".encode("cp1252"), "cp1252"),
         ("Åsa".encode("utf-16"), "utf-16"),
         ("Åsa".encode()[:1], "cp1252"),
+        ("Åsa;".encode() + "Åsa".encode("cp1252"), "utf-8"),
+        ("Åsa;".encode("cp1252") + "Åsa".encode(), "cp1252"),
+        ("Åsa Å".encode()[:-1], "utf-8"),
+        ("HÖ” å".encode("cp1252"), "cp1252"),
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 100])
