@@ -81,7 +81,7 @@ def already_loaded(version: VersionInForce, layout: Layout, now: datetime) -> Lo
         rejected_lines=0,
         rejected={},
         first_rejected=(),
-        covered=None,
+        covered=version.covered,
         changed=None,
         warnings=(),
         snapshot_sha256=version.snapshot_sha256,

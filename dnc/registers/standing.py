@@ -47,6 +47,7 @@ class VersionInForce:
     kind: str
     base_version_id: str | None
     layout: str | None
+    covered: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,7 @@ def in_force(session: Session, name: str) -> VersionInForce | None:
         kind=version.kind,
         base_version_id=version.base_version_id,
         layout=version.layout,
+        covered=version.covered,
     )
 
 

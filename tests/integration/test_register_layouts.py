@@ -281,6 +281,8 @@ def test_a_wash_lists_what_it_marks_and_of_numbers_outside_it_nothing_is_known(s
     loaded = load_text(service, "reservasjon", WASH)
 
     assert (loaded.count, loaded.covered, loaded.lines) == (5, 20, 20)
+    again = load_text(service, "reservasjon", WASH)
+    assert (again.already_loaded, again.covered) == (True, 20)
     listed = {number: service.shelf.listed(loaded.snapshot_sha256, number) for number in NO_NUMBERS}
     assert listed == {number: place < 5 for place, number in enumerate(NO_NUMBERS)}
     assert service.shelf.listed(loaded.snapshot_sha256, NO_NUMBERS[-1] + 1) is None
