@@ -23,6 +23,7 @@ from core.errors import InvalidInput
 from core.ledger import Event, put_on_record
 from core.numbers import Number, read_number
 from core.secrets import Keyring
+from dnc.calendar import LATEST
 from dnc.models import Check, Contact, Hold, OptOut, OptOutRelease, Restriction
 from leads.past import past_leads, past_pauses
 from leads.queries import LeadOrigin, leads_on, without_supplier
@@ -114,27 +115,29 @@ def look_up(
 ) -> NumberRecord:
     """Return what the caller may see on the number; the look-up itself goes on record.
 
-    ``as_of``: how it was at that moment; ``known_at``: by what was on record at that moment. Both are now by default.
+    ``as_of``: how it was at that moment; ``known_at``: by what was on record at that moment. Both are now by default:
+    all that is on record then counts, whatever the clock of the node said that put it there.
     Sales see a bought list as it stands now, whatever the moment: by asking about many they would learn when it came.
 
     Raises:
         Forbidden: the caller may not look up numbers.
     """
     caller.require(Right.LOOK_UP)
-    true_at, known = as_of or now, known_at or now
+    true_at, known = as_of or LATEST, known_at or LATEST
     full = caller.role is not Role.SALES
     opt_outs = opt_outs_on(session, number.value, caller.seller_id, as_of=true_at, known_at=known)
     holds = _holds(session, number.value, caller.seller_id, true_at, known)
     leads = _leads(session, number.value, caller.seller_id, true_at, known)
     if not full:
-        lists = _leads(session, number.value, caller.seller_id, now, now)
+        lists = _leads(session, number.value, caller.seller_id, LATEST, LATEST)
         leads = [*_of_kind(leads, SourceKind.PARTNER), *map(without_supplier, _of_kind(lists, SourceKind.LIST))]
-    payload = {"number": keyring.number_hash(number.value), "as_of": utc(true_at), "known_at": utc(known)}
+    asked = {"as_of": utc(as_of or now), "known_at": utc(known_at or now)}
+    payload = {"number": keyring.number_hash(number.value), **asked}
     put_on_record(session, Event("number.looked_up", caller.id, caller.actor, caller.seller_id, payload))
     return NumberRecord(
         number=number,
-        as_of=true_at,
-        known_at=known,
+        as_of=as_of or now,
+        known_at=known_at or now,
         full=full,
         opted_out=any(row.in_force for row in opt_outs),
         held=any(hold.is_open for hold in holds),

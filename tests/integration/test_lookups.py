@@ -10,7 +10,7 @@ from core.numbers import Number, read_number
 from dnc.holds import close_hold, report_objection
 from dnc.lookups import NumberRecord, look_up
 from tests.integration.seeds import dialer_of
-from tests.seeding import FROM_LIST, FROM_PARTNER, OPERATOR, OPTED_OUT, Seeded
+from tests.seeding import FROM_LIST, FROM_PARTNER, OPERATOR, OPTED_OUT, Seeded, opt_out
 
 
 def number_of(written: str) -> Number:
@@ -61,6 +61,23 @@ def test_a_hold_is_open_by_what_was_known_before_it_was_closed(seeded: Seeded) -
     assert not shown(seeded, FROM_PARTNER).held
     assert shown(seeded, FROM_PARTNER, as_of=made + timedelta(hours=1)).held
     assert shown(seeded, FROM_PARTNER, known_at=made + timedelta(hours=1)).held
+
+
+def test_a_no_by_another_node_whose_clock_is_ahead_is_shown_as_soon_as_it_holds(seeded: Seeded) -> None:
+    store, keyring, now = seeded.service.store, seeded.service.keyring, seeded.clock.now()
+    seeded.clock.at = now + timedelta(minutes=3)
+    opt_out(seeded.service, FROM_PARTNER, seeded.seller_id)
+    with store.writing() as session:
+        value = number_of(FROM_LIST).value
+        report_objection(
+            session, OPERATOR, keyring, number=value, seller_id=seeded.seller_id, note="", now=seeded.clock.now()
+        )
+    seeded.clock.at = now
+
+    assert shown(seeded, FROM_PARTNER).opted_out
+    assert shown(seeded, FROM_LIST).held
+    assert not shown(seeded, FROM_PARTNER, known_at=now).opted_out
+    assert (shown(seeded, FROM_PARTNER).as_of, shown(seeded, FROM_PARTNER).known_at) == (now, now)
 
 
 def test_sales_never_see_who_sold_a_list_nor_any_part_but_the_leads(seeded: Seeded) -> None:
