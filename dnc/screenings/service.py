@@ -21,7 +21,6 @@ from dnc.screenings.terms import ScreeningState, Subject
 from leads.shelf import kept_name
 from leads.suppliers import source_of
 
-COLUMN_LENGTH = 200
 KEPT_FOR = timedelta(days=7)
 """How long the file and the result of a screening over HTTP are kept, from when it was asked for."""
 ALIVE_FOR = timedelta(minutes=5)
