@@ -124,7 +124,7 @@ class _Quick:
 
     def sheet(self) -> Sheet:
         """Return what was seen."""
-        return Sheet(bytes(self._marks), self._holds, self._merged, self._hidden)
+        return Sheet(bytes(self._marks), self._holds or bool(self._marks), self._merged, self._hidden)
 
     def _take(self, piece: bytes) -> bool:
         """Look over a piece that ends before a cell or a tag; return false if it must be looked at with care."""
