@@ -122,7 +122,11 @@ def _register_events(
 
 
 def _register_event(version: PastRegisterVersion, is_listed: bool | None) -> PastEvent:
-    said = {True: "lists the number", False: "does not list the number", None: "cannot be read any more"}[is_listed]
+    said = {
+        True: "lists the number",
+        False: "does not list the number",
+        None: "tells nothing of the number: it is not covered, or cannot be read any more",
+    }[is_listed]
     policy = policy_for(version.country, version.loaded_at)
     true_at = version.loaded_at if policy is None else local_instant(version.as_of, MIDNIGHT, policy.zone)
     text = f"the register {version.register} of {version.as_of} {said}"

@@ -16,6 +16,7 @@ from dnc.history.timeline import Timeline, timeline
 from dnc.lookups import NumberRecord, look_up
 from tests.integration.seeds import KINDS, dialer_of, seeded_service
 from tests.integration.stories import Story, number_of
+from tests.registers import load
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -141,6 +142,24 @@ def test_every_event_is_told_with_when_it_was_true_and_when_it_was_recorded(stor
         "a customer relation (electricity) that was fulfilled runs again",
     ]
     assert any(PARTNER_SOURCE_NAME in one.text for one in events[FROM_PARTNER])
+
+
+def test_a_register_that_does_not_cover_the_number_is_not_said_to_be_damaged(story: Story, tmp_path: Path) -> None:
+    path = tmp_path / "us.txt"
+    path.write_text("202,5550142\n", encoding="utf-8")
+    load(story.seeded.service, path, name="us")
+
+    said = {
+        written: [event.text for event in past_of(story, written).history if event.kind is EventKind.REGISTER]
+        for written in ("+12025550142", "+12025550143", "+14085550142")
+    }
+
+    of_us = "the register us of 2026-11-15"
+    assert said == {
+        "+12025550142": [f"{of_us} lists the number"],
+        "+12025550143": [f"{of_us} does not list the number"],
+        "+14085550142": [f"{of_us} tells nothing of the number: it is not covered, or cannot be read any more"],
+    }
 
 
 def test_another_sellers_events_are_not_told(story: Story) -> None:
