@@ -4,7 +4,7 @@ import json
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -14,7 +14,7 @@ from consent.models import Consent, ConsentWithdrawal, CustomerRelation, Relatio
 from consent.terms import Channel, delivering_file, product_type, written_channels
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
-from core.clock import utc
+from core.clock import CLOCK_SLACK, utc
 from core.database import lock_key
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
@@ -24,7 +24,6 @@ from core.numbers import Number
 from core.secrets import Keyring
 from core.sellers import Seller
 
-CLOCK_SKEW = timedelta(minutes=5)
 TEXT_VERSION, VIA, REFERENCE, REASON, NOTE, EVIDENCE = 100, 40, 100, 500, 2_000, 20_000
 """How many characters of each are kept; a longer text is refused, never cut."""
 RELATION_LOCKS, LOCKS = 0x52494E47_020000, 509  # PostgreSQL advisory locks: the contracts on one number, one by one
@@ -107,7 +106,7 @@ def _consent_mistakes(
         yield "evidence: say who took the consent, how, and where the proof is"
     if len(proof) > EVIDENCE:
         yield f"evidence: at most {EVIDENCE} characters as JSON"
-    if given_at > now + CLOCK_SKEW:
+    if given_at > now + CLOCK_SLACK:
         yield "given_at: lies in the future"
     if expires_at is not None and expires_at <= given_at:
         yield "expires_at: must come after given_at"
@@ -176,7 +175,7 @@ def withdraw_consent(
 
 
 def _withdrawal_mistakes(withdrawn_at: datetime, via: str, note: str, now: datetime) -> Iterator[str]:
-    if withdrawn_at > now + CLOCK_SKEW:
+    if withdrawn_at > now + CLOCK_SLACK:
         yield "withdrawn_at: lies in the future"
     yield from _text_mistakes("via", via, VIA)
     if len(note) > NOTE:
@@ -332,9 +331,9 @@ def _relation_mistakes(
     if not sold:
         yield "product: 1 to 60 letters a-z, digits and inner hyphens or underscores, as a campaign's"
     yield from _text_mistakes("reference", reference, REFERENCE)
-    if started_at > now + CLOCK_SKEW:
+    if started_at > now + CLOCK_SLACK:
         yield "started_at: lies in the future"
-    if fulfilled_at is not None and fulfilled_at > now + CLOCK_SKEW:
+    if fulfilled_at is not None and fulfilled_at > now + CLOCK_SLACK:
         yield "fulfilled_at: lies in the future; send it once the contract is fulfilled"
     if fulfilled_at is not None and fulfilled_at < started_at:
         yield "fulfilled_at: comes before started_at"

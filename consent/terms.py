@@ -39,6 +39,10 @@ def written_channels(channels: frozenset[Channel]) -> str:
     return ",".join(sorted(channels))
 
 
+EVERY_CHANNEL = written_channels(frozenset(Channel))
+"""All channels, as a column holds them."""
+
+
 def delivering_file(evidence: Mapping[str, object]) -> str | None:
     """Return the id of the lead file that the evidence says the consent came with; None if it names none. Pure."""
     named = evidence.get(LEAD_FILE)

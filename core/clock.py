@@ -1,9 +1,11 @@
 """Where the time comes from: read once at the edge, then passed down."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CLOCK_SLACK = timedelta(minutes=5)
+"""How far ahead of this service's clock the clock may be of whoever tells it a moment: a dialer, a node, a form."""
 
 
 class Clock(Protocol):

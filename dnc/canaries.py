@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
 from core.access import Caller, Right, operator
-from core.clock import utc
+from core.clock import CLOCK_SLACK, utc
 from core.errors import InvalidInput, Kind, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
@@ -31,7 +31,6 @@ from dnc.screenings.looked import ScreenedFile, look_through, looked_through
 CANARIES = 3
 LIVE = timedelta(days=730)
 """How long an export is live: no other one is seeded with the same numbers as long."""
-CLOCK_SLACK = timedelta(minutes=5)
 LOOKED_AT_ONCE = 1_000
 KEY_ACTOR = "key:"
 NO_SIGHTING = sorted(NO_CALLS | {CallState.MATCHED})

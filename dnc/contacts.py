@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.clock import utc
+from core.clock import CLOCK_SLACK, utc
 from core.database import lock_key
 from core.errors import InvalidInput, Kind, ServiceError
 from core.ids import new_id
@@ -17,7 +17,7 @@ from core.naming import insert_named
 from core.secrets import Keyring
 from dnc.holds import make_hold
 from dnc.models import Campaign, Check, Contact, Hold
-from dnc.permits import CLOCK_SLACK, fault_of_check, fault_of_stops, stops_on
+from dnc.permits import fault_of_check, fault_of_stops, stops_on
 from dnc.recorded import UnknownCheck
 from dnc.reservations import settle
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from consent.terms import Channel, written_channels
+from consent.terms import EVERY_CHANNEL
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
@@ -18,8 +18,6 @@ from core.ledger import Event, put_on_record
 from core.naming import trimmed
 from core.secrets import Keyring
 from dnc.models import Hold
-
-ALL_CHANNELS = written_channels(frozenset(Channel))
 
 
 class HoldClosed(ServiceError):
@@ -54,7 +52,7 @@ def make_hold(
     session.add(hold)
     payload = {"number": keyring.number_hash(number), "reason": reason, "contact": contact_id}
     put_on_record(session, Event("hold.made", hold.id, caller.actor, seller_id, payload))
-    announce(session, NewChange(now, ChangeKind.HOLD, number, seller_id, hold.id, ALL_CHANNELS))
+    announce(session, NewChange(now, ChangeKind.HOLD, number, seller_id, hold.id, EVERY_CHANNEL))
     return hold
 
 
@@ -106,7 +104,7 @@ def close_hold(
     hold.closed_at, hold.closed_by, hold.resolution = now, caller.actor, resolution
     payload = {"number": keyring.number_hash(hold.number), "resolution": resolution}
     put_on_record(session, Event("hold.closed", hold.id, caller.actor, hold.seller_id, payload))
-    announce(session, NewChange(now, ChangeKind.HOLD_CLOSED, hold.number, hold.seller_id, hold.id, ALL_CHANNELS))
+    announce(session, NewChange(now, ChangeKind.HOLD_CLOSED, hold.number, hold.seller_id, hold.id, EVERY_CHANNEL))
     return hold
 
 

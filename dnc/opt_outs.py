@@ -6,7 +6,7 @@ next check: once ``add_opt_outs`` is committed, every check that starts later se
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from consent.terms import Channel, read_channels, written_channels
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
-from core.clock import utc
+from core.clock import CLOCK_SLACK, utc
 from core.database import lock_key
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ids import new_id
@@ -26,7 +26,6 @@ from dnc.models import OptOut, OptOutRelease, OptOutRepeat
 
 ALL_CHANNELS = frozenset(Channel)
 VIA_LENGTH, VERIFIED_BY_LENGTH = 40, 200
-CLOCK_SLACK = timedelta(minutes=5)
 NUMBER_LOCKS, LOCKS = 0x52494E47_000000, 509  # PostgreSQL advisory locks: two adds of one number, one after the other
 
 

@@ -5,7 +5,7 @@ One set of rules for the calls that dialers log and for those that a carrier's r
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -13,11 +13,9 @@ from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session
 
 from consent.terms import read_channels
+from core.clock import CLOCK_SLACK
 from core.database import any_of, any_of_value
 from dnc.models import Hold, OptOut, OptOutRelease, Restriction
-
-CLOCK_SLACK = timedelta(minutes=5)
-"""By how much the clocks of a dialer and of this service may differ."""
 
 
 class Fault(StrEnum):

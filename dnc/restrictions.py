@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from consent.terms import Channel, written_channels
+from consent.terms import EVERY_CHANNEL
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
 from core.errors import Kind, NotFound, ServiceError
@@ -17,8 +17,6 @@ from core.ledger import Event, put_on_record
 from core.secrets import Keyring
 from dnc.facts import RestrictionKind
 from dnc.models import Restriction
-
-ALL_CHANNELS = written_channels(frozenset(Channel))
 
 
 class RestrictionEnded(ServiceError):
@@ -59,7 +57,7 @@ def restrict(
     session.add(row)
     payload = {"number": keyring.number_hash(number), "kind": kind.value}
     put_on_record(session, Event("restriction.made", row.id, caller.actor, seller_id, payload))
-    announce(session, NewChange(now, ChangeKind.RETRACTION, number, seller_id, row.id, ALL_CHANNELS))
+    announce(session, NewChange(now, ChangeKind.RETRACTION, number, seller_id, row.id, EVERY_CHANNEL))
     return row
 
 

@@ -11,6 +11,7 @@ from json.encoder import encode_basestring
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from core.clock import CLOCK_SLACK
 from core.numbers import Number, NumberFault, read_valid_number
 from leads.evidence import Evidence, read_channels, read_ip, read_sellers, read_text_version, read_url
 from leads.headings import Columns, Field, plain_heading
@@ -19,10 +20,8 @@ from leads.synonyms import NO
 from leads.terms import RowState
 
 LOCAL_TIME = ZoneInfo("Europe/Stockholm")
-CLOCK_SKEW = timedelta(days=1)
-EARLIEST_COLLECTION = datetime(1990, 1, 1, tzinfo=UTC)
-CONSENT_SKEW = timedelta(minutes=5)
-"""How far in the future a consent may seem to be given: no more than where consents are recorded."""
+EARLIEST_COLLECTION, COLLECTED_AHEAD = datetime(1990, 1, 1, tzinfo=UTC), timedelta(days=1)
+"""From when a lead may be, and how far in the future: of a date nobody knows the hour, nor where it was that day."""
 NAME, ADDRESS, EMAIL, REFERENCE = 200, 300, 254, 100
 """How many characters of each are kept; a longer text is refused, never cut."""
 UNDECODED = "\ufffd"
@@ -161,7 +160,7 @@ class Settler:
         self._may_slip = bool(columns.identity_places)
         self._evidence = _EvidenceCells(places, received_at) if _EVIDENCE & places.keys() else None
         self._consent = columns.consent_places
-        self._latest_birth, self._latest_collection = received_at.date(), received_at + CLOCK_SKEW
+        self._latest_birth, self._latest_collection = received_at.date(), received_at + COLLECTED_AHEAD
 
     def settle(self, row: RawRow) -> SettledRow:
         """Return the row's values, or every reason why it cannot be a lead. Never raises."""
@@ -260,7 +259,7 @@ class _EvidenceCells:
 
     def __init__(self, places: Mapping[Field, int], received_at: datetime) -> None:
         self._places = {field: places[field] for field in _EVIDENCE if field in places}
-        self._latest = received_at + CONSENT_SKEW
+        self._latest = received_at + CLOCK_SLACK
 
     def of(self, cells: Sequence[str], reasons: list[RowReason]) -> Evidence:
         """Return what the row says, empty if nothing."""

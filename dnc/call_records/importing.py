@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.clock import from_microseconds, to_microseconds, utc
+from core.clock import CLOCK_SLACK, from_microseconds, to_microseconds, utc
 from core.database import lock_key
 from core.ids import new_id
 from core.ledger import Event, canonical, put_on_record
@@ -29,7 +29,6 @@ from dnc.call_records.rows import CallFile, CallRow, HowToReadCalls
 from dnc.call_records.states import PLACE_OF, PLACES, CallState
 from dnc.gate import UnknownCampaign
 from dnc.models import Campaign
-from dnc.permits import CLOCK_SLACK
 from leads.shelf import FILE_NAME_LENGTH
 
 MOST_ROWS = 3_000_000

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 
+from core.clock import CLOCK_SLACK
 from dnc.call_records.states import CallState, state_of
-from dnc.permits import CLOCK_SLACK, Fault, Stop, fault_of_check, fault_of_stops
+from dnc.permits import Fault, Stop, fault_of_check, fault_of_stops
 
 SAME_CALL = timedelta(days=1)
 """How far apart a call and a contact of the same call id may be: a call id is used again some day."""

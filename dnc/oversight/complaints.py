@@ -6,14 +6,14 @@ number came from is followed by ``dnc.oversight.walk_back``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.clock import utc
+from core.clock import CLOCK_SLACK, utc
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
 from core.ledger import Event, put_on_record
@@ -22,7 +22,6 @@ from dnc.models import Complaint, ComplaintOrigin
 from leads.queries import leads_on
 
 VIA_LENGTH, NOTE_LENGTH = 40, 500
-CLOCK_SLACK = timedelta(minutes=5)
 
 
 class ComplaintKind(StrEnum):

@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import BigInteger, ForeignKey, String, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from consent.terms import Channel, written_channels
+from consent.terms import EVERY_CHANNEL
 from core.access import operator
 from core.changes import ChangeKind, NewChange, announce
 from core.database import Base
@@ -29,7 +29,6 @@ from dnc.registers.contents import VersionCard, VersionContents, VersionUnreadab
 
 AT_ONCE = 1_000
 """Numbers announced in one unit of work: an opt-out waits for it to commit, so it is kept short."""
-ALL_CHANNELS = written_channels(frozenset(Channel))
 JOBS = operator("jobs")
 
 _log = logging.getLogger(__name__)
@@ -184,7 +183,7 @@ def _announce(
     with store.writing() as session:
         _move(session, following, came, now)
         for number, seller_id in pairs:
-            announce(session, NewChange(now, ChangeKind.RETRACTION, number, seller_id, toward.id, ALL_CHANNELS))
+            announce(session, NewChange(now, ChangeKind.RETRACTION, number, seller_id, toward.id, EVERY_CHANNEL))
         payload = {
             "register": following.register,
             "version_before": following.version_id,

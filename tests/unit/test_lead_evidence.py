@@ -21,7 +21,6 @@ from leads.evidence import (
     read_text_version,
     read_url,
 )
-from leads.rows import CONSENT_SKEW
 from leads.source_terms import Terms
 
 AT = datetime(2026, 11, 1, 13, 3, tzinfo=UTC)
@@ -251,7 +250,6 @@ def test_signs_that_say_nothing_leave_no_doubt_about_a_channel(text: str) -> Non
 
 def test_what_is_taken_here_is_taken_where_consents_are_recorded() -> None:
     assert TEXT_VERSION == consent.grounds.TEXT_VERSION
-    assert CONSENT_SKEW == consent.grounds.CLOCK_SKEW
     assert read_text_version("v" * TEXT_VERSION) is not None
     assert read_text_version("v" * (TEXT_VERSION + 1)) is None
 
