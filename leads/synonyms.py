@@ -60,9 +60,13 @@ OTHER_IDENTITIES = frozenset(
 )
 """Personal identity numbers of other countries: no field is read from them, and their cells are hidden."""
 
-IDENTITY_IN_HEADINGS = ("personnummer", "personnr", "persnr", "samordningsn", "personalidentity")
+IDENTITY_IN_HEADINGS = (
+    *("personnummer", "personnr", "persnr", "samordningsn", "personalidentity"),
+    *("mmddxxxx", "mmddnnnn"),
+)
 OTHERS_IN_HEADINGS = ("fodselsnummer", "fodselsnr", "cprnummer", "cprnr", "henkilotunnus", "kennitala")
-"""Words that tell of such numbers anywhere in a heading: under “Personnummer (12 siffror)” nothing is kept in clear."""
+"""What tells of such numbers anywhere in a heading: nothing is kept in clear under “Personnummer (12 siffror)”, nor
+under “Född (ÅÅMMDD-XXXX)”."""
 
 SAYS_NOTHING = frozenset(
     (

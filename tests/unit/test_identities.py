@@ -195,6 +195,7 @@ def test_a_column_of_personal_identity_numbers_is_hidden_in_what_is_kept_of_a_ro
     "heading",
     [
         *("Personnummer (12 siffror)", "Kundens personnr", "Född/personnummer", "Person- och samordningsnummer"),
+        *("Född (ÅÅMMDD-XXXX)", "ÅÅÅÅMMDDNNNN"),
         *("Fødselsnummer (11 siffer)", "CPR-nummer, kunde"),
     ],
 )
