@@ -53,11 +53,6 @@ class Identity:
         return HIDDEN
 
     @property
-    def is_coordination(self) -> bool:
-        """Whether it is a samordningsnummer."""
-        return int(self.digits[6:8]) >= COORDINATION
-
-    @property
     def birth_date(self) -> date | None:
         """The day of birth, or None where a samordningsnummer leaves it open."""
         return _birth_date(self.digits)

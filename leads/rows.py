@@ -291,11 +291,6 @@ class _EvidenceCells:
         return moment if moment is not None and EARLIEST_COLLECTION <= moment <= self._latest else None
 
 
-def settle(row: RawRow, columns: Columns, received_at: datetime) -> SettledRow:
-    """Return what becomes of one row; see ``Settler``."""
-    return Settler(columns, received_at).settle(row)
-
-
 def _faults(row: RawRow, width: int) -> list[RowReason]:
     """Return why the cells cannot be told apart or read at all. Empty cells past the last heading are no fault."""
     if row.fault is not None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.errors import ServiceError
 from leads.headings import read_headings
-from leads.rows import RawRow, settle
+from leads.rows import RawRow, Settler
 from leads.terms import RowState
 from tests.readings import read_text
 
@@ -50,9 +50,9 @@ def test_below_good_headings_every_line_with_text_is_in_some_row(scraps: bytes) 
 
 @given(scrappy)
 def test_every_row_read_is_settled_one_way_and_says_why_unless_accepted(scraps: bytes) -> None:
-    columns = read_headings(["tel", "namn"])
+    settler = Settler(read_headings(["tel", "namn"]), RECEIVED)
     for row in read(b"tel;namn\n" + scraps):
-        settled = settle(row, columns, RECEIVED)
+        settled = settler.settle(row)
 
         assert (settled.state is RowState.ACCEPTED) == (settled.person is not None) == (not settled.reasons)
         assert settled.state is not RowState.ACCEPTED or settled.number is not None

@@ -66,7 +66,7 @@ def test_every_number_by_the_rule_is_read_and_tells_the_day(
     identity = read_identity(text, TODAY)
 
     assert identity == Identity(digits)
-    assert (identity.birth_date, identity.is_coordination) == (day, coordination)
+    assert identity.birth_date == day
 
 
 @given(days, serials, st.integers(0, 11), st.integers(1, 9))

@@ -95,12 +95,12 @@ def test_a_coordination_number_gives_its_day_less_sixty_or_no_date_where_it_is_l
     no_day, no_month = (read_identity(with_check_digit(nine), TODAY) for nine in ("197010602390", "197000632390"))
 
     assert known is not None
-    assert (known.is_coordination, known.birth_date) == (True, date(1970, 10, 3))
+    assert known.birth_date == date(1970, 10, 3)
     assert no_day is not None
     assert no_month is not None
-    assert (no_day.is_coordination, no_day.birth_date, no_month.birth_date) == (True, None, None)
+    assert (no_day.birth_date, no_month.birth_date) == (None, None)
     assert read_identity(with_check_digit("197020602390"), TODAY) is None
-    assert (ANNA.is_coordination, ANNA.birth_date) == (False, date(1990, 6, 2))
+    assert ANNA.birth_date == date(1990, 6, 2)
 
 
 def with_check_digit(digits: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from consent.terms import Channel
 from leads.headings import read_headings
 from leads.identities import Identity
-from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details, read_date, read_instant, settle
+from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details, read_date, read_instant
 from leads.terms import RowState
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ GOOD = [
 def settled(**changes: str) -> SettledRow:
     """Return what becomes of the good row, with some of its cells changed."""
     cells = [changes.get(heading.replace("-", ""), cell) for heading, cell in zip(HEADINGS, GOOD, strict=True)]
-    return settle(RawRow(1, cells), read_headings(HEADINGS), RECEIVED)
+    return Settler(read_headings(HEADINGS), RECEIVED).settle(RawRow(1, cells))
 
 
 def test_a_good_row_gives_its_number_and_person() -> None:
@@ -49,7 +49,7 @@ def test_a_personal_identity_number_that_slipped_into_name_or_address_is_not_kep
     columns = read_headings(["tel", "namn", "gata", "personnr", "ort", "e-post"])
     slipped = RawRow(1, ["070-174 06 05", "Åsa 900602-2397", "Storgatan 1", "lgh 1101", "199006022397", "900602-2397"])
 
-    row = settle(slipped, columns, RECEIVED)
+    row = Settler(columns, RECEIVED).settle(slipped)
 
     assert row.state is RowState.ACCEPTED
     assert row.person is not None
@@ -150,7 +150,7 @@ def test_a_row_that_says_that_nobody_consented_is_no_lead(heading: str, cell: st
     columns = read_headings(["tel", heading, "consent_ip"])
 
     for ip in ("", "no address"):
-        row = settle(RawRow(1, ["070-174 06 05", cell, ip]), columns, RECEIVED)
+        row = Settler(columns, RECEIVED).settle(RawRow(1, ["070-174 06 05", cell, ip]))
 
         assert (row.state, row.reasons) == (RowState.REJECTED, (RowReason.INVALID_EVIDENCE,))
 
@@ -163,7 +163,7 @@ def test_a_row_that_says_that_nobody_consented_is_no_lead(heading: str, cell: st
     ],
 )
 def test_a_no_to_something_else_than_calls_leaves_the_row_a_lead(heading: str, cell: str) -> None:
-    row = settle(RawRow(1, ["070-174 06 05", cell]), read_headings(["tel", heading]), RECEIVED)
+    row = Settler(read_headings(["tel", heading]), RECEIVED).settle(RawRow(1, ["070-174 06 05", cell]))
 
     assert row.state is RowState.ACCEPTED
 
@@ -193,12 +193,12 @@ def test_a_formula_stays_the_text_that_it_is() -> None:
 def test_cells_past_the_last_heading_are_surplus_only_if_they_say_something() -> None:
     columns = read_headings(["tel"])
 
-    assert settle(RawRow(1, ["0701740605", "", " "]), columns, RECEIVED).state is RowState.ACCEPTED
-    assert settle(RawRow(1, ["0701740605", "x"]), columns, RECEIVED).reasons == (RowReason.SURPLUS_CELLS,)
+    assert Settler(columns, RECEIVED).settle(RawRow(1, ["0701740605", "", " "])).state is RowState.ACCEPTED
+    assert Settler(columns, RECEIVED).settle(RawRow(1, ["0701740605", "x"])).reasons == (RowReason.SURPLUS_CELLS,)
 
 
 def test_a_row_with_too_few_cells_is_not_guessed_at() -> None:
-    assert settle(RawRow(1, GOOD[:-1]), read_headings(HEADINGS), RECEIVED).reasons == (RowReason.MISSING_CELLS,)
+    assert Settler(read_headings(HEADINGS), RECEIVED).settle(RawRow(1, GOOD[:-1])).reasons == (RowReason.MISSING_CELLS,)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_half_a_surrogate_pair_is_no_character_that_can_be_kept() -> None:
 
 @pytest.mark.parametrize("fault", [RowReason.FORMULA, RowReason.ERROR_CELL, RowReason.UNREADABLE])
 def test_what_the_reader_found_wrong_is_the_rows_only_reason(fault: RowReason) -> None:
-    row = settle(RawRow(1, GOOD, fault), read_headings(HEADINGS), RECEIVED)
+    row = Settler(read_headings(HEADINGS), RECEIVED).settle(RawRow(1, GOOD, fault))
 
     assert (row.state, row.reasons, row.number, row.person) == (RowState.REJECTED, (fault,), None, None)
 
@@ -376,7 +376,7 @@ PROVED = ["v3", "https://fjord.example/tavling", "2026-11-01 14:03", "192.0.2.7"
 def with_proof(**changes: str) -> SettledRow:
     """Return what becomes of a row with proof of consent, some of its cells changed."""
     cells = [changes.get(name.removeprefix("consent_"), cell) for name, cell in zip(PROOF, PROVED, strict=True)]
-    return settle(RawRow(1, ["0701740605", *cells]), read_headings(["tel", *PROOF]), RECEIVED)
+    return Settler(read_headings(["tel", *PROOF]), RECEIVED).settle(RawRow(1, ["0701740605", *cells]))
 
 
 def test_proof_of_consent_is_read_with_the_row() -> None:
