@@ -7,7 +7,7 @@ where it says that they will phone.
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -116,11 +116,17 @@ def consent_from(
 
 def names_seller(evidence: Evidence, *, seller_name: str, seller_slug: str) -> bool:
     """Return whether the consent names the seller, by its whole name or its slug."""
-    wanted = {_folded(seller_name), _folded(seller_slug)} - {""}
-    return any(_folded(name) in wanted for name in evidence.sellers or ())
+    return is_among(evidence.sellers or (), seller_name=seller_name, seller_slug=seller_slug)
 
 
-def _folded(name: str) -> str:
+def is_among(names: Iterable[str], *, seller_name: str, seller_slug: str) -> bool:
+    """Return whether the seller is among those named, by its whole name or its slug, as ``plain_name`` compares."""
+    wanted = {plain_name(seller_name), plain_name(seller_slug)} - {""}
+    return any(plain_name(name) in wanted for name in names)
+
+
+def plain_name(name: str) -> str:
+    """Return a company's name as it is compared: case, spacing and Unicode form make no other company."""
     return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
@@ -16,6 +15,7 @@ from core.errors import InvalidInput
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.sellers import Seller
+from leads.evidence import is_among, plain_name
 from leads.models import Source, SourceSeller, SourceTerms
 from leads.rows import LOCAL_TIME
 from leads.suppliers import source_of
@@ -45,7 +45,7 @@ class Terms:
 
     def names_seller(self, seller: Seller) -> bool:
         """Return whether the seller is named, by its name or its slug, whatever the case and Unicode form."""
-        return bool({_plain(seller.name), _plain(seller.slug)} & {_plain(name) for name in self.names})
+        return is_among(self.names, seller_name=seller.name, seller_slug=seller.slug)
 
 
 def add_terms(
@@ -212,11 +212,7 @@ def _is_address(url: str) -> bool:
 
 def _stands_in(name: str, text: str) -> bool:
     """Return whether the name stands in the text as words of its own, whatever case and line breaks."""
-    return re.search(rf"(?<!\w){re.escape(_plain(name))}(?!\w)", _plain(text)) is not None
-
-
-def _plain(name: str) -> str:
-    return _SPACES.sub(" ", normalize("NFC", name)).strip().casefold()
+    return re.search(rf"(?<!\w){re.escape(plain_name(name))}(?!\w)", plain_name(text)) is not None
 
 
 def _day(day: date | None) -> str | None:
