@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from consent.terms import LEAD_FILE, Channel
 from core.clock import utc
 from leads.headings import plain_heading
+from leads.synonyms import NO
 
 TEXT_VERSION, URL, SELLER, SELLERS = 100, 2_000, 200, 50
 """Characters of a version, an address and a seller's name, and how many sellers; more is refused, never cut."""
@@ -131,8 +132,8 @@ def plain_name(name: str) -> str:
 
 
 def read_text_version(text: str) -> str | None:
-    """Return the version of the consent text, or None if it is longer than is kept."""
-    return text if len(text) <= TEXT_VERSION else None
+    """Return the version of the consent text, or None if it is longer than is kept, or says that nobody consented."""
+    return text if len(text) <= TEXT_VERSION and plain_heading(text) not in NO else None
 
 
 @lru_cache(maxsize=8192)

@@ -254,6 +254,13 @@ def test_what_is_taken_here_is_taken_where_consents_are_recorded() -> None:
     assert read_text_version("v" * (TEXT_VERSION + 1)) is None
 
 
+@pytest.mark.parametrize("text", ["Nej", "nei.", "NO", "false", "0"])
+def test_a_text_version_that_is_a_no_is_none(text: str) -> None:
+    """Whoever maps a column of yes and no to the text version has not told of a consent."""
+    assert read_text_version(text) is None
+    assert read_text_version(f"v{text}") == f"v{text}"
+
+
 @pytest.mark.parametrize(("letter", "names"), [("å", 50), ('"', 29), ("\\", 29), ("\x01", 10)])
 def test_the_longest_proof_that_is_taken_fits_where_consents_are_recorded(letter: str, names: int) -> None:
     """A proof is measured as it is written, where a quote takes two characters: what does not fit is no row's end."""
