@@ -45,7 +45,7 @@ def create_app(service: Service) -> Flask:
     install_observation(app)
     install_auth(app, service.store)
     install_problems(app)
-    install_uploads(app, service.settings.data_dir / "uploads", now=service.clock.now())
+    install_uploads(app, service.settings.data_dir / "uploads")
     apis = all_apis(service)
     for api in apis:
         register(app, api.blueprint, Auth.API_KEY)

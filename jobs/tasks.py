@@ -78,7 +78,7 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
 
     def sweep(store: FencedStore, now: datetime) -> str:
         files = sweep_unfinished(settings.registers_dir) + lead_files.sweep_unfinished(now)
-        files += screened_files.sweep_unfinished(now) + sweep_uploads(settings.data_dir / "uploads", now)
+        files += screened_files.sweep_unfinished(now) + sweep_uploads(settings.data_dir / "uploads")
         return f"{files} files, {forget_runs(store, now)} runs"
 
     def forget(store: FencedStore, now: datetime) -> str:

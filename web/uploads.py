@@ -1,48 +1,45 @@
 """Files sent as multipart/form-data, streamed to the application's own folder and removed when the request ends.
 
-They may hold personal data, so no part of one is ever written outside that folder.
+They may hold personal data, so no part of one is ever written outside that folder. This process holds them while it
+lives: what one that was killed left there is gone when the next one starts, or with the next sweep.
 """
 
 import hashlib
-import tempfile
+import io
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from flask import Flask, Request, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.utils import secure_filename
 
+from core.errors import StorageUnavailable
+from core.held_files import open_held, sweep_left
 from web.problems import BodyTooLarge, MalformedRequest, UnsupportedMediaType
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 FIELD_LIMIT = 128 * 1024
 """Bytes in a field: twice what werkzeug reads at once, as it counts what is left of a file's last reading, too."""
 FOLDER = "UPLOADS_DIR"
-STALE_AFTER = timedelta(days=1)
-"""No request lasts as long as a file that was last written to so long ago."""
 _PREFIX = "upload-"
 
 
-def install_uploads(app: Flask, folder: Path, *, now: datetime) -> None:
+def install_uploads(app: Flask, folder: Path) -> None:
     """Let the application receive files in ``folder``, and remove what a process that was killed left there."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sweep_uploads(folder, now)
+    sweep_uploads(folder)
     app.config[FOLDER] = folder
     app.request_class = _Request
 
 
-def sweep_uploads(folder: Path, now: datetime) -> int:
-    """Remove what processes that were killed left in ``folder`` a day ago or more; return how many files."""
-    swept = 0
-    for path in folder.glob(f"{_PREFIX}*"):
-        with suppress(FileNotFoundError):  # another process has removed it
-            if path.stat().st_mtime < (now - STALE_AFTER).timestamp():
-                path.unlink()
-                swept += 1
-    return swept
+def sweep_uploads(folder: Path) -> int:
+    """Remove what processes that were killed left in ``folder``; return how many files."""
+    return sweep_left(folder, _PREFIX)
 
 
 class _Request(Request):
@@ -55,7 +52,40 @@ class _Request(Request):
         filename: str | None = None,  # noqa: ARG002
         content_length: int | None = None,  # noqa: ARG002
     ) -> IO[bytes]:
-        return tempfile.NamedTemporaryFile(prefix=_PREFIX, dir=current_app.config[FOLDER])
+        with _disk_faults():
+            return io.BufferedRandom(_Received(current_app.config[FOLDER]))
+
+
+class _Received(io.FileIO):
+    """A file that is being received: removed when it is closed. Its disk may be full."""
+
+    def __init__(self, folder: Path) -> None:
+        descriptor, self.path = open_held(folder, _PREFIX)
+        super().__init__(descriptor, "r+b")
+
+    def write(self, content: "ReadableBuffer", /) -> int:
+        """Write some of it, and say how much.
+
+        Raises:
+            StorageUnavailable: the disk did not take it.
+        """
+        with _disk_faults():
+            return super().write(content) or 0
+
+    def close(self) -> None:
+        """Remove the file, once."""
+        if not self.closed:
+            self.path.unlink(missing_ok=True)
+        super().close()
+
+
+@contextmanager
+def _disk_faults() -> Iterator[None]:
+    """Turn what a disk does when it cannot serve into one honest refusal."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailable(f"the folder of received files did not take it ({error.strerror})") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +110,7 @@ def received(limit: int) -> Iterator[Upload]:
         UnsupportedMediaType: the request is not multipart/form-data.
         BodyTooLarge: it is over the limit.
         MalformedRequest: not exactly one part called ``file``, a field twice, or a field that is no text.
+        StorageUnavailable: the disk did not take it (full, read-only, gone); nothing was kept.
     """
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType("send multipart/form-data with a part called file")
@@ -97,8 +128,9 @@ def received(limit: int) -> Iterator[Upload]:
     fields = {name: values[0] for name, values in form.items()}
     digest = hashlib.sha256(repr(sorted(fields.items())).encode("utf-8", "surrogatepass"))
     with file.stream as stream:
+        taken = stream.raw  # type: ignore[attr-defined] # as _Request makes it
         stream.flush()
         stream.seek(0)
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
-        yield Upload(Path(stream.name), secure_filename(file.filename or "") or "file", fields, digest.digest())
+        yield Upload(taken.path, secure_filename(file.filename or "") or "file", fields, digest.digest())

@@ -12,11 +12,9 @@ absent, through kill -9 and power cut. Files of earlier versions, ``<SHA-256 of 
 alone; they are checked once and read whole into memory.
 """
 
-import fcntl
 import hashlib
 import os
 import re
-import secrets
 import sys
 import weakref
 from bisect import bisect_right
@@ -32,6 +30,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap64
 
 from core.errors import StorageUnavailable
+from core.held_files import open_held, sweep_left
 from dnc.registers.containers import LOW_BITS, NUMBER_BYTES, RUN_BYTES, Kind
 from dnc.registers.headers import (
     BLOCK,
@@ -353,16 +352,10 @@ def _read_whole(path: Path, sha256: str) -> Snapshot:
 def unfinished_file(directory: Path) -> Iterator[tuple[IO[bytes], Path]]:
     """Give a new file in ``directory``, readable by its owner alone, gone after the block unless it was renamed.
 
-    It stays locked while this process lives, which is how ``sweep_unfinished`` tells work from what a crash left.
+    This process holds it, which is how ``sweep_unfinished`` tells work from what a crash left.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    while True:
-        path = directory / f"{UNFINISHED}{secrets.token_hex(8)}"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
-            break
-        os.close(descriptor)  # swept between its making and its locking
+    descriptor, path = open_held(directory, UNFINISHED)
     with os.fdopen(descriptor, "w+b") as file:
         try:
             yield file, path
@@ -372,17 +365,7 @@ def unfinished_file(directory: Path) -> Iterator[tuple[IO[bytes], Path]]:
 
 def sweep_unfinished(directory: Path) -> int:
     """Remove what writers that are no more left unfinished in ``directory``; return how many files. Harms no writer."""
-    swept = 0
-    for path in directory.glob(f"{UNFINISHED}*"):
-        with suppress(OSError):
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
-                swept += 1
-            finally:
-                os.close(descriptor)
-    return swept
+    return sweep_left(directory, UNFINISHED)
 
 
 def _synchronise(directory: Path) -> None:

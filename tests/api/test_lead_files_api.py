@@ -2,16 +2,13 @@
 
 import io
 import json
-import os
 import tempfile
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
-from app import create_app
 from core.access import Role
 from tests.api.calling import NOBODYS_ID, Ringklar, answered, refused
 from tests.seeding import LIST_SOURCE, PARTNER_SOURCE
@@ -172,21 +169,6 @@ def test_a_received_file_lies_in_the_data_folder_alone_and_not_after_the_answer(
     assert answered(delivered, 202)["rows"] == 4_505
     assert not missing.exists()
     assert uploads(on_sqlite) == []
-
-
-def test_what_a_killed_process_left_of_a_received_file_is_gone_a_day_later(on_sqlite: Ringklar) -> None:
-    now = on_sqlite.service.clock.now()
-    folder = on_sqlite.service.settings.data_dir / "uploads"
-    left = {hours: folder / f"upload-{hours}" for hours in (1, 25)}
-    for hours, path in left.items():
-        path.write_bytes(CONTENT)
-        at = (now - timedelta(hours=hours)).timestamp()
-        os.utime(path, (at, at))
-
-    create_app(on_sqlite.service)
-
-    assert uploads(on_sqlite) == [left[1]]
-    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("length", [26, 60, 1_000])

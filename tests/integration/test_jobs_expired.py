@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from core.access import Role, WebSession, create_user
 from core.clock import FixedClock
+from core.held_files import open_held
 from jobs.leader import FencedStore, Leadership, NoLongerLeader
 from jobs.run import run_due
 from jobs.schedule import enqueue
@@ -66,19 +67,17 @@ def test_once_a_day_what_is_over_is_removed_and_nothing_else(service: Service, l
 def test_what_a_killed_process_left_of_a_received_file_is_gone_though_the_server_runs_on(
     service: Service, leadership: Leadership
 ) -> None:
-    """A worker that is started in its place finds the file too young to remove, and there may be no other start."""
     [task] = [task for task in tasks_for(service.settings) if task.name == "sweep"]
     uploads = service.settings.data_dir / "uploads"
     uploads.mkdir(parents=True)
-    left = {age: uploads / f"upload-{age.days}" for age in (timedelta(0), timedelta(days=1) + MOMENT * 2)}
-    for age, path in left.items():
-        path.write_text("Telefon\n0701740605\n")
-        os.utime(path, (0, (NOON - age).timestamp()))
+    (uploads / "upload-left").write_text("Telefon\n0701740605\n")
+    living, path = open_held(uploads, "upload-")
 
     assert enqueue(leadership.store, task)
     assert run_due(leadership.store, [task]) == {"sweep": "1 files, 0 runs"}
 
-    assert list(uploads.iterdir()) == [left[timedelta(0)]]
+    assert list(uploads.iterdir()) == [path]
+    os.close(living)
 
 
 def test_a_leader_before_this_one_removes_nothing(service: Service, leadership: Leadership) -> None:
