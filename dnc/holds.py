@@ -12,12 +12,15 @@ from sqlalchemy.orm import Session
 from consent.terms import EVERY_CHANNEL
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
+from core.database import lock_key
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.naming import trimmed
 from core.secrets import Keyring
 from dnc.models import Hold
+
+HOLD_LOCKS, LOCKS = 0x52494E47_030000, 509  # PostgreSQL advisory locks: the reports on one number, one after the other
 
 
 class HoldClosed(ServiceError):
@@ -61,6 +64,8 @@ def report_objection(
 ) -> Hold:
     """Return the hold that a reported objection makes; customer service finds it among its tasks.
 
+    Idempotent while that hold is open: the same report of the same caller again, as a form sent twice, makes no other.
+
     Raises:
         Forbidden: the caller may not report objections.
         NotFound: the seller is not the caller's.
@@ -68,6 +73,11 @@ def report_objection(
     caller.require(Right.REPORT_OBJECTION)
     if caller.seller_id not in (None, seller_id):
         raise NotFound("there is no seller with that slug")
+    lock_key(session, HOLD_LOCKS + number % LOCKS)
+    same = select(Hold).where(*_open(seller_id), Hold.number == number, Hold.contact_id.is_(None))
+    known = session.scalars(same.where(Hold.made_by == caller.actor, Hold.note == note)).first()
+    if known is not None:
+        return known
     return make_hold(
         session,
         caller,

@@ -15,7 +15,7 @@ from core.access import Role, operator
 from core.ledger import LedgerEntry
 from core.sellers import seller_named
 from dnc.gate import Gate
-from dnc.holds import report_objection
+from dnc.holds import open_holds, report_objection
 from dnc.models import Check
 from tests.api.calling import Ringklar
 from tests.api.forms import is_in, send, sign_in, token_of
@@ -227,14 +227,14 @@ def test_the_number_of_tasks_is_that_of_all_that_wait_also_where_there_are_more_
     with service.store.writing() as session:
         seller = seller_named(session, "norrsken").id
         for last in range(605, 700):
-            for _time in range(2):
+            for note in ("", "igen"):
                 report_objection(
                     session,
                     operator("test"),
                     service.keyring,
                     number=46701740000 + last,
                     seller_id=seller,
-                    note="",
+                    note=note,
                     now=service.clock.now(),
                 )
     sign_in(client, "customer_service")
@@ -348,6 +348,19 @@ def test_an_opt_out_that_lacks_something_is_refused_in_words_and_not_recorded(
     assert answer.status_code == 422
     assert 'role="alert"' in answer.text
     assert "Ingen spärr" in answer.text
+
+
+def test_an_objection_that_is_sent_twice_is_one_hold_and_one_task(seeded: Seeded, client: FlaskClient) -> None:
+    sign_in(client, "sales")
+    asked = send(client, "/call", campaign=CAMPAIGN, number=FROM_PARTNER)
+    check = re.search(r'name="check" value="([^"]+)"', asked.text)
+    assert check is not None
+
+    for note in ("ringde om el", "ringde om el", "och om larm"):
+        assert "Numret är spärrat nu" in send(client, "/call/objections", check=check[1], note=note).text
+
+    with seeded.service.store.reading() as session:
+        assert [hold.note for hold in open_holds(session, None)] == ["ringde om el", "och om larm"]
 
 
 def test_a_hold_that_somebody_else_has_closed_is_told_and_not_closed_again(seeded: Seeded, client: FlaskClient) -> None:
