@@ -115,8 +115,10 @@ class ScreenedRow:
     answer: Mapping[str, object]
 
 
-def answers_on(session: Session, caller: Caller, screening_id: str, number: int) -> Iterator[ScreenedRow]:
-    """Yield every row of the screening that has the number, in order, from the record.
+def answers_on(
+    session: Session, caller: Caller, screening_id: str, number: int, *, after: int = 0
+) -> Iterator[ScreenedRow]:
+    """Yield every row of the screening after the row ``after`` that has the number, in order, from the record.
 
     Raises:
         Forbidden, UnknownScreening: as ``screening_of``.
@@ -124,8 +126,12 @@ def answers_on(session: Session, caller: Caller, screening_id: str, number: int)
         ScreeningDamaged: its rows are not those that are on record.
     """
     screening_of(session, caller, screening_id)
-    parts = select(ScreeningPart.no, ScreeningPart.decided_at).where(ScreeningPart.screening_id == screening_id)
+    parts = select(ScreeningPart.no, ScreeningPart.decided_at).where(
+        ScreeningPart.screening_id == screening_id, ScreeningPart.first_row + ScreeningPart.rows > after
+    )
     for no, decided_at in session.execute(parts.order_by(ScreeningPart.no)).all():
         part = recorded_part(session, screening_id, no)
         for at in np.flatnonzero(part.values == number):
+            if part.first_row + int(at) <= after:
+                continue
             yield ScreenedRow(part.first_row + int(at), number, decided_at, part.answer(int(part.places[at])))

@@ -1,6 +1,7 @@
 """The API of screenings."""
 
 from collections.abc import Callable
+from itertools import islice
 
 from sqlalchemy.orm import Session
 
@@ -133,16 +134,16 @@ def screenings_api(screenings: Screenings, shelf: Shelf, work_beside: Callable[[
         problems=[UnknownScreening, ScreeningErased, ScreeningDamaged, InvalidInput],
     )
     def read_answers(body: AskedNumber, screening_id: str, caller: Caller, session: Session) -> AnswersDocument:
-        """Say what was answered to each row of a number, from the record; a URL of ours holds no number."""
+        """Say what was answered to each row of a number, from the record, some at a time; no URL holds a number."""
         number = readable(body.number, body.region).value
-        return AnswersDocument(
-            answers=[
-                ScreenedRowDocument(
-                    row=one.row, number=f"+{one.number}", decided_at=one.decided_at, answer=dict(one.answer)
-                )
-                for one in answers_on(session, caller, screening_id, number)
-            ]
-        )
+        found = answers_on(session, caller, screening_id, number, after=body.cursor)
+        answers = [
+            ScreenedRowDocument(
+                row=one.row, number=f"+{one.number}", decided_at=one.decided_at, answer=dict(one.answer)
+            )
+            for one in islice(found, body.limit)
+        ]
+        return AnswersDocument(answers=answers, cursor=answers[-1].row if len(answers) == body.limit else None)
 
     @api.post(
         "/v1/screenings/<screening_id>/cancel",

@@ -30,10 +30,12 @@ class NewScreening(Document):
 
 
 class AskedNumber(Document):
-    """A number of which the answers are asked."""
+    """A number of which the answers are asked: those of the rows after ``cursor``."""
 
     number: RawNumber
     region: Region = "SE"
+    cursor: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
 class ScreenedRowDocument(Document):
@@ -46,9 +48,13 @@ class ScreenedRowDocument(Document):
 
 
 class AnswersDocument(Document):
-    """The answers to each row of one number, in the order of the rows; none if the screening has no such row."""
+    """The answers to each row of one number, in the order of the rows; none if the screening has no such row.
+
+    Where there may be more, they come after ``cursor``.
+    """
 
     answers: list[ScreenedRowDocument]
+    cursor: int | None
 
 
 class CountsDocument(Document):

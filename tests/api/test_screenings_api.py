@@ -48,6 +48,23 @@ def test_the_answer_to_a_number_is_told_by_the_record(ringklar: Ringklar) -> Non
     assert (one["row"], one["number"], one["answer"]["verdict"]) == (2, LISTED, "deny")
 
 
+def test_the_answers_to_a_number_that_stands_in_many_rows_come_some_at_a_time(ringklar: Ringklar) -> None:
+    made: Json = answered(send(ringklar, FILE + b"e;0701740607\n" * 4), 202)
+
+    def asked(**place: int) -> tuple[list[int], int | None]:
+        body = {"number": LISTED, **place}
+        told: Json = answered(ringklar.post(f"/v1/screenings/{made['id']}/answers", body, role=Role.COMPLIANCE), 200)
+        return [one["row"] for one in told["answers"]], told["cursor"]
+
+    assert asked() == ([2, 5, 6, 7, 8], None)
+    assert asked(limit=2) == ([2, 5], 5)
+    assert asked(limit=2, cursor=5) == ([6, 7], 7)
+    assert asked(limit=2, cursor=7) == ([8], None)
+    refused(
+        ringklar.post(f"/v1/screenings/{made['id']}/answers", {"number": LISTED, "limit": 1_001}, Role.COMPLIANCE), 422
+    )
+
+
 def test_another_seller_s_key_learns_of_no_screening(ringklar: Ringklar) -> None:
     made: Json = answered(send(ringklar), 202)
     key = ringklar.new_key(Role.DIALER, ringklar.seeded.other_seller_id)
