@@ -24,15 +24,18 @@ class PageOfIds:
 
 
 def newest(
-    key: InstrumentedAttribute[str], *columns: InstrumentedAttribute[Any], before: str | None
+    session: Session, key: InstrumentedAttribute[str], *columns: InstrumentedAttribute[Any], before: str | None
 ) -> Subquery:  # Any: columns of any type
     """Return the newest ``LOOKED_THROUGH`` rows of the key's table, or of those before ``before``.
 
-    The key is an id that begins with time, so what is added meanwhile moves no row of a later page. Both databases
-    walk it backwards, and stop when the page is full.
+    The key is an id that begins with time. Both databases walk it backwards, and stop when the page is full. What is
+    added meanwhile moves no row: neither of a later page, nor of this one, which begins at the newest row as of now.
     """
     rows = select(key, *columns).order_by(key.desc()).limit(LOOKED_THROUGH)
-    return (rows if before is None else rows.where(key < before)).subquery()
+    if before is None:
+        latest = session.scalar(select(func.max(key)))
+        return rows.where(key <= (latest or "")).subquery()
+    return rows.where(key < before).subquery()
 
 
 def page_of(session: Session, looked: Subquery, wanted: Select[str], limit: int) -> PageOfIds:

@@ -72,7 +72,7 @@ def lead_file_page(
     """
     caller.require(Right.PAUSE_SOURCES)
     if source is None:
-        looked = newest(LeadFile.id, LeadFile.source_id, LeadFile.state, before=cursor)
+        looked = newest(session, LeadFile.id, LeadFile.source_id, LeadFile.state, before=cursor)
     else:
         looked = _of_source(source_of(session, caller, source).id, cursor)
     wanted = select(looked.c.id)

@@ -57,7 +57,7 @@ def screening_page(session: Session, caller: Caller, *, cursor: str | None = Non
         Forbidden: the caller may not screen.
     """
     caller.require(Right.SCREEN)
-    looked = newest(Screening.id, Screening.seller_id, Screening.asked_by, before=cursor)
+    looked = newest(session, Screening.id, Screening.seller_id, Screening.asked_by, before=cursor)
     wanted = select(looked.c.id)
     if caller.seller_id is not None:
         wanted = wanted.where(looked.c.seller_id == caller.seller_id)

@@ -4,6 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 import core.newest
 from core.access import Caller, Role
@@ -136,6 +137,25 @@ def test_a_page_looks_through_so_many_files_and_no_more_and_the_next_goes_on(
     assert [[file.id for file in page] for page in pages[:3]] == [[newest], [], [mine]]
     assert ids(pages) == [newest, mine]
     assert ids(all_pages(store, source="soders")) == [newest, mine]
+
+
+def test_a_file_that_arrives_while_a_page_is_read_has_no_other_told_of_twice(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [delivered(store, tmp_path, f"{place}.csv") for place in range(4)]
+    monkeypatch.setattr(core.newest, "LOOKED_THROUGH", 2)
+    arrived: list[str] = []
+
+    def arrive(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if "min(" in statement and not arrived:
+            arrived.append("")
+            arrived[0] = delivered(store, tmp_path, "meanwhile.csv")
+
+    event.listen(store.engine, "before_cursor_execute", arrive)
+    pages = all_pages(store)
+
+    assert arrived
+    assert ids(pages) == made[::-1]
 
 
 def test_a_pause_and_a_quarantine_are_told(store: Store, tmp_path: Path) -> None:
