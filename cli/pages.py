@@ -1,5 +1,6 @@
 """Long lists at the command line: read on, a page at a time, until there is as much as was asked for."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -44,5 +45,5 @@ def tell_page(
     as_json: bool, name: str, documents: Sequence[object], lines: Sequence[str], after: str | None, *, none: str
 ) -> None:
     """Print a list, and how to go on; ``none`` if there is nothing in it."""
-    more = [] if after is None else [f"there are more: --after {after}"]
+    more = [] if after is None else [f"there are more: --after {shlex.quote(after)}"]
     answer(as_json, {name: documents, "next_after": after}, "\n".join([*lines, *more]) or none)

@@ -102,7 +102,7 @@ def test_keys_are_listed_by_name_and_which_of_them_stand_but_never_the_key(ringk
     for secret in (made["key"], secret_hash(made["key"]), "rk_"):
         assert secret not in listed.output + shown
     some = ringklar("key", "list", "--after", "a dialer", "--limit", "1").stdout.splitlines()
-    assert [some[0].partition("  ")[0], some[1]] == ["admin key", "there are more: --after admin key"]
+    assert [some[0].partition("  ")[0], some[1]] == ["admin key", "there are more: --after 'admin key'"]
 
 
 def test_users_are_listed_by_name_and_which_of_them_may_sign_in_but_never_a_password(ringklar: Run) -> None:
