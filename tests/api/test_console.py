@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from app import create_app
+from cli.main import main
 from core.access import Role, operator
 from core.ledger import LedgerEntry
 from core.sellers import seller_named
@@ -130,6 +132,16 @@ def test_each_role_comes_first_to_a_page_of_its_own(app: Flask) -> None:
         Role.LEAD_MANAGER: "/start",
         Role.ADMIN: "/start",
     }
+
+
+def test_an_administrator_is_told_the_commands_that_show_who_may_do_what(client: FlaskClient) -> None:
+    sign_in(client, Role.ADMIN)
+
+    named = re.findall(r"<code>ringklar ([a-z]+) ([a-z]+)", client.get("/start").text)
+
+    assert {("key", "list"), ("user", "list")} <= set(named)
+    for group, command in named:
+        assert CliRunner().invoke(main, [group, command, "--help"]).exit_code == 0
 
 
 @pytest.mark.parametrize("token", ["none", "made up", "another browser's"])
