@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 FINDING, USAGE = 1, 2
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What a terminal does instead of showing: controls, and what turns a line round."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 
@@ -80,12 +83,15 @@ def _is_text(given: object) -> bool:
 
 def refuse(error: ServiceError) -> NoReturn:
     """Print why and leave."""
-    click.echo(f"ringklar: {error.title}: {error.detail}", err=True)
-    for mistake in error.untold:
-        click.echo(f"  {mistake}", err=True)
+    for line in (f"ringklar: {error.title}: {error.detail}", *(f"  {mistake}" for mistake in error.untold)):
+        click.echo(_COMMANDS.sub("\ufffd", line), err=True)
     sys.exit(USAGE if error.kind in (Kind.INVALID, Kind.NOT_FOUND) else FINDING)
 
 
 def answer(as_json: bool, document: object, text: str) -> None:
-    """Print ``document`` as JSON, or ``text``."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2) if as_json else text)
+    """Print ``document`` as JSON, or ``text``; whatever a supplier wrote in it, it commands no terminal."""
+    if as_json:
+        written = json.dumps(document, ensure_ascii=False, indent=2)
+        click.echo(_COMMANDS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", written))
+    else:
+        click.echo(_COMMANDS.sub("\ufffd", text))

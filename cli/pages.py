@@ -45,5 +45,6 @@ def tell_page(
     as_json: bool, name: str, documents: Sequence[object], lines: Sequence[str], after: str | None, *, none: str
 ) -> None:
     """Print a list, and how to go on; ``none`` if there is nothing in it."""
+    lines = [line.replace("\n", "\ufffd") for line in lines]  # a file's name may have several
     more = [] if after is None else [f"there are more: --after {shlex.quote(after)}"]
     answer(as_json, {name: documents, "next_after": after}, "\n".join([*lines, *more]) or none)

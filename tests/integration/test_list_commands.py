@@ -12,7 +12,7 @@ from core.access import Role, secret_hash
 from tests.commands import run_command
 from tests.integration.seeds import seeded_service
 from tests.screened import file_in
-from tests.seeding import CAMPAIGN, OTHER_CAMPAIGN, OTHER_SELLER, OTHER_SELLER_NAME, SELLER, SELLER_NAME
+from tests.seeding import CAMPAIGN, OTHER_CAMPAIGN, OTHER_SELLER, OTHER_SELLER_NAME, PARTNER_SOURCE, SELLER, SELLER_NAME
 
 Json = Any  # whatever JSON holds
 Run = Callable[..., Result]
@@ -126,3 +126,18 @@ def test_users_are_listed_by_name_and_which_of_them_may_sign_in_but_never_a_pass
 def day(one: Json) -> str:
     """Return the day on which a key or user was made."""
     return str(one["created_at"][:10])
+
+
+def test_what_a_supplier_wrote_commands_no_terminal(ringklar: Run, tmp_path: Path) -> None:
+    """Colours, a title, a line turned round and a line of its own, in the name of a file."""
+    name = "a\x1b[31m\x9b2J\u202ebc\nb.csv"
+    (tmp_path / name).write_text("Telefon\n0701740621\n", encoding="utf-8")
+    assert ringklar("leads", "import", tmp_path / name, "--source", PARTNER_SOURCE).exit_code == 0
+
+    [line] = ringklar("leads", "list", "--limit", "1").stdout.splitlines()[:1]
+    assert line.endswith("a\ufffd[31m\ufffd2J\ufffdbc\ufffdb.csv")
+    written = ringklar("leads", "list", "--json")
+    assert not set(written.stdout) & {"\x1b", "\x9b", "\u202e"}
+    assert told(written)["lead_files"][0]["file_name"] == name
+    refused = ringklar("source", "show", "a\x1b[31m")
+    assert (refused.exit_code, "\x1b" in refused.stderr) == (USAGE, False)
