@@ -196,7 +196,7 @@ class Settler:
             address = f"{address}, {town}" if address else town
         email, reference = self._email.of(cells), self._reference.of(cells)
         if self._may_slip:
-            name, address, email = map(without_slipped_identities, (name, address, email))
+            name, address, email, reference = map(without_slipped_identities, (name, address, email, reference))
         if len(name) > NAME or len(address) > ADDRESS or len(email) > EMAIL or len(reference) > REFERENCE:
             reasons.append(RowReason.TEXT_TOO_LONG)
         birth_date = collected_at = None

@@ -60,6 +60,27 @@ def test_a_personal_identity_number_that_slipped_into_name_or_address_is_not_kep
     )
 
 
+@pytest.mark.parametrize(
+    ("reference", "kept"),
+    [
+        ("199006022397", "[personnummer]"),
+        ("kund 900602-2397", "kund [personnummer]"),
+        ("900602-2398", "900602-2398"),
+        ("2026-11-0042", "2026-11-0042"),
+        ("070-174 06 05", "070-174 06 05"),
+    ],
+)
+def test_a_partners_reference_that_is_a_personal_identity_number_is_not_kept_with_the_lead(
+    reference: str, kept: str
+) -> None:
+    columns = read_headings(["tel", "referens", "personnr"])
+
+    row = settle(RawRow(1, ["070-174 06 05", reference, ""]), columns, RECEIVED)
+
+    assert row.person is not None
+    assert row.person.partner_reference == kept
+
+
 def test_a_child_is_a_lead_with_its_birth_date_for_the_decision_to_deny() -> None:
     row = settled(född="2015-02-28")
 
