@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cli.context import FINDING, answer, caller, json_option, refusals, service
-from cli.tables import write_table
+from cli.tables import FILE_IN, write_table
 from dnc.call_records.importing import match_call_records
 from dnc.call_records.reports import CallRecordsReport, call_record_files, call_records_report, call_rows
 from dnc.call_records.rows import Column, HowToReadCalls
@@ -34,7 +34,7 @@ list_option = click.option(
 
 
 @calls.command("match")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE_IN)
 @click.option("--seller", required=True, help="The seller's slug: on whose behalf the calls were made.")
 @click.option("--campaign", help="Match to checks of this campaign alone.")
 @click.option("--number-column", help="The column of the number called: a heading, or its place as #2.")

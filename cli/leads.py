@@ -15,7 +15,7 @@ from cli.mappings import map_option, mapping_given
 from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
 from cli.pauses import add_pauses
 from cli.places import Places
-from cli.tables import PLAIN_FILE, whole_file
+from cli.tables import FILE_IN, PLAIN_FILE, whole_file
 from leads.file_lists import ListedLeadFile, lead_file_page
 from leads.importer import import_lead_file, read_lead_file
 from leads.intake import DeliveryTerms, HowToRead
@@ -49,7 +49,7 @@ def leads() -> None:
 
 
 @leads.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE_IN)
 @click.option("--source", "source_slug", required=True, help="The slug of the source that the file comes from.")
 @click.option("--dry-run", is_flag=True, help="Count what an import would give, and keep nothing.")
 @map_option

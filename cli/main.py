@@ -1,11 +1,13 @@
 """The command ``ringklar``."""
 
+import errno
 import logging
 import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import click
 
@@ -44,8 +46,25 @@ _COMMANDS = Places(
 )
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
 class _Main(click.Group):
     """The group of all commands."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # Any: click's own
+        """Run the command that is named; that its output is on a full disk is told in one line."""
+        try:
+            try:
+                return super().main(*args, **kwargs)
+            finally:
+                sys.stdout.flush()
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter writes what is left
+            click.echo(f"ringklar: what was to be written was not taken ({error.strerror})", err=True)
+            sys.exit(1)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -14,18 +14,16 @@ import click
 from cli.context import answer, caller, json_option, refusals, service
 from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
 from cli.places import importing
-from cli.tables import PLAIN_FILE
+from cli.tables import FILE_IN, PLAIN_FILE
 from cli.times import INSTANT
 from dnc.screenings.ahead import begun
 from dnc.screenings.service import Wanted, cancel_screening
 from dnc.screenings.terms import ScreeningState
 from service import Service
 
-_FILE_IN = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.command()
-@click.argument("source", metavar="IN", type=_FILE_IN)
+@click.argument("source", metavar="IN", type=FILE_IN)
 @click.argument("target", metavar="OUT", type=PLAIN_FILE)
 @click.option("--campaign", required=True, help="The campaign's slug.")
 @click.option("--column", default=None, help="Heading of the number column, or its place as #1 without headings.")
@@ -182,7 +180,7 @@ def cancel(screening_id: str, as_json: bool) -> None:
 
 @screening.command("resume")
 @click.argument("screening_id", metavar="ID")
-@click.argument("source", metavar="IN", type=_FILE_IN)
+@click.argument("source", metavar="IN", type=FILE_IN)
 @click.argument("target", metavar="OUT", type=PLAIN_FILE)
 @json_option
 @refusals

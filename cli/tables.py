@@ -37,6 +37,27 @@ class PlainFile(click.Path):
 PLAIN_FILE = PlainFile()
 
 
+class FileIn(click.Path):
+    """A file to read from its beginning more than once. A pipe cannot be, and is not waited for."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # Any: click's
+        """Return the path."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.is_file():
+            self.fail(
+                f"{click.format_filename(path)}: it is a pipe, which can be read but once, or a device: give a file",
+                param,
+                ctx,
+            )
+        return path
+
+
+FILE_IN = FileIn()
+
+
 def made(out: Path, how: int) -> int:
     """Return a descriptor to write to the file ``out``, which its owner alone may read, opened also as ``how`` says.
 
