@@ -46,7 +46,7 @@ def test_a_lead_manager_sees_what_became_of_each_file_in_both_languages(client: 
 
     assert newest.startswith(f"Inläst {LIST_SOURCE}.csv Källa {LIST_SOURCE} Mottaget 24 nov. 2026 10:00, tests Rader 1")
     assert oldest.startswith(f"Inläst {PARTNER_SOURCE}.csv Källa {PARTNER_SOURCE} ")
-    assert "Rader 3 Godkända 3 Avvisade 0 Dubbletter 0 Två nummer i en cell 0 Id, för kommandon" in oldest
+    assert "Rader 3 Godkända 3 Avvisade 0 Dubbletter 0 Oklart vilket nummer som menas 0 Id, för kommandon" in oldest
     assert cards(client, "?lang=en")[1].startswith(f"Read {PARTNER_SOURCE}.csv Source {PARTNER_SOURCE} Received ")
     assert "hemtavlingen" not in client.get(PATH).text
 
