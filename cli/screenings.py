@@ -147,7 +147,8 @@ def _codes(row: dict[str, object]) -> list[str]:
 @refusals
 def list_(after: str | None, limit: int, as_json: bool) -> None:
     """List the screenings, the newest first: how far each has come, and what was answered."""
-    from dnc.screenings.lists import ListedScreening, screening_page
+    from dnc.screenings.lists import screening_page
+    from dnc.screenings.reports import ListedScreening
     from dnc.screenings.schemas import listed_document
 
     def page_after(cursor: str | None, most: int) -> Page[ListedScreening]:

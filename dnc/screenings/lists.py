@@ -1,42 +1,16 @@
 """Screenings as a list, the newest first: what was screened, and how far each has come."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.newest import newest, page_of
-from dnc.decision import Verdict
 from dnc.models import Campaign
-from dnc.screenings.counts import Summary
 from dnc.screenings.models import Screening
-from dnc.screenings.terms import ScreeningState, Subject
-
-
-@dataclass(frozen=True, slots=True)
-class ListedScreening:
-    """A screening in a list. ``verdicts`` counts its rows on record; ``result``: a file is kept."""
-
-    id: str
-    campaign: str
-    subject: Subject
-    file_name: str | None
-    sha256: str | None
-    next_hour: bool
-    asked_at: datetime
-    asked_by: str
-    state: ScreeningState
-    failure: str | None
-    progress: float
-    rows: int
-    verdicts: Mapping[str, int]
-    ended_at: datetime | None
-    result: bool
-    kept_until: datetime | None
+from dnc.screenings.reports import ListedScreening, listed_screening
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +49,4 @@ def _listed(session: Session, ids: Sequence[str]) -> list[ListedScreening]:
         .where(Screening.id.in_(ids))
         .order_by(Screening.id.desc())
     )
-    return [
-        ListedScreening(
-            id=row.id,
-            campaign=campaign,
-            subject=Subject(row.subject),
-            file_name=row.file_name,
-            sha256=row.sha256,
-            next_hour=row.next_hour,
-            asked_at=row.asked_at,
-            asked_by=row.asked_by,
-            state=ScreeningState(row.state),
-            failure=row.failure,
-            progress=round(row.progress, 4),
-            rows=row.rows,
-            verdicts=_verdicts(row.counts),
-            ended_at=row.ended_at,
-            result=row.result_kept is not None,
-            kept_until=row.kept_until if row.result_kept is not None else None,
-        )
-        for row, campaign in rows
-    ]
-
-
-def _verdicts(counts: str) -> dict[str, int]:
-    counted = Summary.of(json.loads(counts)).whole.verdicts
-    return {verdict.value: counted[verdict] for verdict in Verdict}
+    return [listed_screening(row, campaign) for row, campaign in rows]

@@ -24,11 +24,8 @@ NONE, LISTS = "-", "list"
 
 
 @dataclass(frozen=True, slots=True)
-class ScreeningReport:
-    """A screening as it stands. ``sources`` are counts by slug; of bought lists only one sum, unless one may see more.
-
-    ``registers`` names the versions asked, as nix:2026-11-15. ``result``: a file is kept, until ``kept_until``.
-    """
+class ListedScreening:
+    """A screening in a list. ``verdicts`` counts its rows on record; ``result``: a file is kept, to ``kept_until``."""
 
     id: str
     campaign: str
@@ -43,13 +40,22 @@ class ScreeningReport:
     progress: float
     rows: int
     verdicts: Mapping[str, int]
+    ended_at: datetime | None
+    result: bool
+    kept_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScreeningReport(ListedScreening):
+    """A screening as it stands. ``sources`` are counts by slug; of bought lists only one sum, unless one may see more.
+
+    ``registers`` names the versions asked, as nix:2026-11-15.
+    """
+
     reasons: Mapping[str, int]
     sources: Mapping[str, Mapping[str, object]]
     policies: tuple[str, ...]
     registers: tuple[str, ...]
-    ended_at: datetime | None
-    result: bool
-    kept_until: datetime | None
 
 
 def report_screening(session: Session, caller: Caller, screening_id: str) -> ScreeningReport:
@@ -60,10 +66,22 @@ def report_screening(session: Session, caller: Caller, screening_id: str) -> Scr
 def report_of(session: Session, caller: Caller, row: Screening) -> ScreeningReport:
     """Return a screening's row as it is told to the caller."""
     summary = Summary.of(json.loads(row.counts))
-    counts = summary.whole.record()
+    campaign = session.scalars(select(Campaign.slug).where(Campaign.id == row.campaign_id)).one()
+    listed = listed_screening(row, campaign)
     return ScreeningReport(
+        **{name: getattr(listed, name) for name in ListedScreening.__dataclass_fields__},
+        reasons=_counts(summary.whole.record()["reasons"]),
+        sources=sources_told(session, caller, row.seller_id, summary),
+        policies=tuple(json.loads(row.policies)),
+        registers=_registers(session, json.loads(row.registers)),
+    )
+
+
+def listed_screening(row: Screening, campaign: str) -> ListedScreening:
+    """Return a screening's row, for the campaign of this slug, as it is told in a list. Pure."""
+    return ListedScreening(
         id=row.id,
-        campaign=session.scalars(select(Campaign.slug).where(Campaign.id == row.campaign_id)).one(),
+        campaign=campaign,
         subject=Subject(row.subject),
         file_name=row.file_name,
         sha256=row.sha256,
@@ -74,11 +92,7 @@ def report_of(session: Session, caller: Caller, row: Screening) -> ScreeningRepo
         failure=row.failure,
         progress=round(row.progress, 4),
         rows=row.rows,
-        verdicts=_counts(counts["verdicts"]),
-        reasons=_counts(counts["reasons"]),
-        sources=sources_told(session, caller, row.seller_id, summary),
-        policies=tuple(json.loads(row.policies)),
-        registers=_registers(session, json.loads(row.registers)),
+        verdicts=_counts(Summary.of(json.loads(row.counts)).whole.record()["verdicts"]),
         ended_at=row.ended_at,
         result=row.result_kept is not None,
         kept_until=row.kept_until if row.result_kept is not None else None,

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dnc.screenings.lists import ListedScreening, ScreeningPage
-from dnc.screenings.reports import ScreeningReport
+from dnc.screenings.lists import ScreeningPage
+from dnc.screenings.reports import ListedScreening, ScreeningReport
 from dnc.screenings.terms import ScreeningState, Subject
 from web.endpoint import Document
 from web.fields import Id, Instant, RawNumber, Region, Slug
@@ -100,58 +100,27 @@ class ScreeningPageDocument(Document):
     next_cursor: str | None
 
 
-class ScreeningDocument(Document):
+class ScreeningDocument(ListedScreeningDocument):
     """A screening as it stands: no permission to call, each number is checked again before each call.
 
     ``progress`` is the share on record. ``sources`` counts rows by the source that the answer names, ``-`` where it
     names none, ``list`` for bought lists together. ``result``: a file can be downloaded, until ``kept_until``.
     """
 
-    id: str
-    campaign: str
-    subject: Subject
-    file_name: str | None
-    sha256: str | None
-    next_opening: bool
-    asked_at: Instant
-    asked_by: str
-    state: ScreeningState
-    failure: str | None
-    progress: float
-    rows: int
-    verdicts: dict[str, int]
     reasons: dict[str, int]
     sources: dict[str, CountsDocument]
     policies: list[str]
     registers: list[str]
-    ended_at: Instant | None
-    result: bool
-    kept_until: Instant | None
 
 
 def screening_document(report: ScreeningReport) -> ScreeningDocument:
     """Return a screening in its wire form."""
     return ScreeningDocument(
-        id=report.id,
-        campaign=report.campaign,
-        subject=report.subject,
-        file_name=report.file_name,
-        sha256=report.sha256,
-        next_opening=report.next_hour,
-        asked_at=report.asked_at,
-        asked_by=report.asked_by,
-        state=report.state,
-        failure=report.failure,
-        progress=report.progress,
-        rows=report.rows,
-        verdicts=dict(report.verdicts),
+        **dict(listed_document(report)),
         reasons=dict(report.reasons),
         sources={name: CountsDocument.model_validate(counts) for name, counts in report.sources.items()},
         policies=list(report.policies),
         registers=list(report.registers),
-        ended_at=report.ended_at,
-        result=report.result,
-        kept_until=report.kept_until,
     )
 
 
