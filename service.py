@@ -4,6 +4,8 @@ import base64
 import os
 import subprocess
 import sys
+import zlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +19,7 @@ from core.errors import Kind, ServiceError
 from core.installation import claim
 from core.secrets import Keyring, keyring
 from core.store import Store
+from core.turns import turn
 from leads.shelf import Shelf
 from migrations.revisions import current, head, require_known
 
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from dnc.registers.shelf import RegisterShelf
     from dnc.screenings.work import Screenings
 
+READERS = 2
+"""How many lead files the processes beside read at once: more would take the checks' share of the processor."""
 _started: list[subprocess.Popen[bytes]] = []
 """Processes beside that read lead files; each is waited for once it has ended."""
 
@@ -108,6 +113,17 @@ def screen_arrival(service: Service, lead_file_id: str) -> None:
     report_arrival(
         service.store, service.shelf.listed, operator("arrivals"), lead_file_id=lead_file_id, now=service.clock.now()
     )
+
+
+def turn_to_read(service: Service, lead_file_id: str) -> AbstractContextManager[None]:
+    """Wait until few enough other processes of this machine read lead files, and none this one.
+
+    SQLite has one writer at a time: several files at once would hold its lock for so long, one after the other, that
+    checks and opt-outs would be refused.
+    """
+    places = 1 if service.store.engine.dialect.name == "sqlite" else READERS
+    place = zlib.crc32(lead_file_id.encode()) % places
+    return turn(service.settings.data_dir / f"reading-{place}.lock")
 
 
 def read_beside(settings: Settings, lead_file_id: str) -> None:

@@ -18,11 +18,9 @@ from core.clock import SystemClock
 from core.config import Settings, load_settings
 from core.errors import Kind, ServiceError
 from leads.importer import read_lead_file
-from service import build_service, environment_for
+from service import READERS, build_service, environment_for, turn_to_read
 from web.observe import tell_failure
 
-AT_ONCE = 2
-"""How many processes read at once: more would take the checks' share of the processor."""
 TRY_AGAIN_SECONDS = 3600.0
 """After which a file that could not be read is tried again: a damaged one may have been restored."""
 CUT_OFF_SECONDS = 60.0
@@ -58,7 +56,7 @@ class Readers:
         are, or if it could not be read a while ago."""
         self._collect()
         is_early = self._monotonic() < self._not_before.get(lead_file_id, 0.0)
-        if is_early or lead_file_id in self._running or len(self._running) >= AT_ONCE:
+        if is_early or lead_file_id in self._running or len(self._running) >= READERS:
             return False
         self._running[lead_file_id] = subprocess.Popen(
             [sys.executable, "-m", "jobs.beside", lead_file_id],
@@ -115,7 +113,8 @@ def main(lead_file_id: str) -> int:
     with closing(build_service(load_settings(), SystemClock())) as service:
         try:
             service.require_schema()
-            read_lead_file(service.store, service.lead_files, operator("jobs"), lead_file_id)
+            with turn_to_read(service, lead_file_id):
+                read_lead_file(service.store, service.lead_files, operator("jobs"), lead_file_id)
         except ServiceError as error:
             if error.kind is not Kind.UNAVAILABLE:
                 print(json.dumps(asdict(Failure.of(error))))  # noqa: T201 - to whoever started this process
