@@ -27,9 +27,14 @@ if TYPE_CHECKING:
     from dnc.gate import Gate
     from dnc.registers.shelf import RegisterShelf
     from dnc.screenings.work import Screenings
+    from leads.reading import Pace
 
 READERS = 2
 """How many lead files the processes beside read at once: more would take the checks' share of the processor."""
+GENTLE_BATCH, GENTLE_REST = 20_000, 0.15
+"""Rows and seconds by which a process beside reads over SQLite, whose writers ask for its lock again at least every 0.1
+seconds: a batch is soon written, and then whoever waits gets the lock. Without a rest it is taken back before they ask.
+"""
 _started: list[subprocess.Popen[bytes]] = []
 """Processes beside that read lead files; each is waited for once it has ended."""
 
@@ -124,6 +129,14 @@ def turn_to_read(service: Service, lead_file_id: str) -> AbstractContextManager[
     places = 1 if service.store.engine.dialect.name == "sqlite" else READERS
     place = zlib.crc32(lead_file_id.encode()) % places
     return turn(service.settings.data_dir / f"reading-{place}.lock")
+
+
+def pace_beside(service: Service) -> "Pace":
+    """Return how a process beside is to read, so that checks and opt-outs need not wait for long."""
+    from leads.reading import Pace  # most commands start without what reads files
+
+    is_gentle = service.store.engine.dialect.name == "sqlite"
+    return Pace(batch=GENTLE_BATCH, rest=GENTLE_REST) if is_gentle else Pace()
 
 
 def read_beside(settings: Settings, lead_file_id: str) -> None:

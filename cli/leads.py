@@ -27,7 +27,7 @@ from leads.reports import LeadFileReport, Preview, lead_file_report, rejects_of,
 from leads.rows import LOCAL_TIME
 from leads.terms import FileState, RowState
 from leads.workbook_beside import WorkbookBeside
-from service import Service, screen_arrival, turn_to_read
+from service import Service, pace_beside, screen_arrival, turn_to_read
 
 SCREENED_AT_ONCE = 5_000
 """Rows of a file that is screened by the command that imports it."""
@@ -113,7 +113,7 @@ def read_file(lead_file_id: str, as_json: bool) -> None:
     """Go on reading a lead file that was received and not read to its end; the jobs do so by themselves."""
     with service() as built:
         with turn_to_read(built, lead_file_id):
-            report = read_lead_file(built.store, built.lead_files, caller(), lead_file_id)
+            report = read_lead_file(built.store, built.lead_files, caller(), lead_file_id, pace=pace_beside(built))
         _screen(built, report)
     answer(as_json, _document(report), _told(report))
 

@@ -18,7 +18,7 @@ from core.clock import SystemClock
 from core.config import Settings, load_settings
 from core.errors import Kind, ServiceError
 from leads.importer import read_lead_file
-from service import READERS, build_service, environment_for, turn_to_read
+from service import READERS, build_service, environment_for, pace_beside, turn_to_read
 from web.observe import tell_failure
 
 TRY_AGAIN_SECONDS = 3600.0
@@ -114,7 +114,8 @@ def main(lead_file_id: str) -> int:
         try:
             service.require_schema()
             with turn_to_read(service, lead_file_id):
-                read_lead_file(service.store, service.lead_files, operator("jobs"), lead_file_id)
+                pace = pace_beside(service)
+                read_lead_file(service.store, service.lead_files, operator("jobs"), lead_file_id, pace=pace)
         except ServiceError as error:
             if error.kind is not Kind.UNAVAILABLE:
                 print(json.dumps(asdict(Failure.of(error))))  # noqa: T201 - to whoever started this process

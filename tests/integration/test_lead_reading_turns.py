@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core.store import Store
 from core.turns import turn
-from jobs.beside import ROOT
+from jobs.beside import ROOT, main
 from leads.importer import receive_lead_file
 from leads.models import LeadFile
 from service import READERS, Service, environment_for
@@ -20,6 +20,8 @@ from tests.deliveries import OPERATOR, written
 from tests.inboxes import LINES
 
 SECONDS = 60.0
+LONGEST_POLL = 0.1
+"""Seconds after which whoever waits for SQLite's lock has asked for it again, at the latest."""
 
 
 @pytest.mark.parametrize("command", [("cli", "leads", "read"), ("jobs.beside",)])
@@ -42,6 +44,31 @@ def test_a_file_waits_for_its_turn_to_be_read(
 
     assert reader.wait(SECONDS) == 0
     assert _state(store) == ("finished", len(LINES) - 1)
+
+
+def test_over_sqlite_a_reader_leaves_the_database_to_others_after_each_batch(
+    service: Service, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "a.csv", LINES)
+    received = receive_lead_file(
+        store, service.lead_files, OPERATOR, path=path, file_name="a.csv", source_slug="tavling"
+    ).id
+    assert received is not None
+    rests: list[float] = []
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        with store.writing() as session:
+            session.execute(update(LeadFile).values(encoding="utf-8"))
+
+    monkeypatch.setattr("leads.importer.sleep", rest)
+    for name, value in environment_for(service.settings).items():
+        monkeypatch.setenv(name, value)
+
+    assert main(received) == 0
+
+    [seconds] = rests
+    assert (seconds > LONGEST_POLL) == (store.engine.dialect.name == "sqlite")
 
 
 def _state(store: Store) -> tuple[str, int]:
