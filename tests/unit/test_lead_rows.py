@@ -75,7 +75,7 @@ def test_a_partners_reference_that_is_a_personal_identity_number_is_not_kept_wit
 ) -> None:
     columns = read_headings(["tel", "referens", "personnr"])
 
-    row = settle(RawRow(1, ["070-174 06 05", reference, ""]), columns, RECEIVED)
+    row = Settler(columns, RECEIVED).settle(RawRow(1, ["070-174 06 05", reference, ""]))
 
     assert row.person is not None
     assert row.person.partner_reference == kept
