@@ -31,10 +31,8 @@ if TYPE_CHECKING:
 
 READERS = 2
 """How many lead files the processes beside read at once: more would take the checks' share of the processor."""
-GENTLE_BATCH, GENTLE_REST = 20_000, 0.15
-"""Rows and seconds by which a process beside reads over SQLite, whose writers ask for its lock again at least every 0.1
-seconds: a batch is soon written, and then whoever waits gets the lock. Without a rest it is taken back before they ask.
-"""
+GENTLE_BATCH = 20_000
+"""Rows that a process beside writes at once over SQLite: checks and opt-outs wait for as long."""
 _started: list[subprocess.Popen[bytes]] = []
 """Processes beside that read lead files; each is waited for once it has ended."""
 
@@ -136,7 +134,7 @@ def pace_beside(service: Service) -> "Pace":
     from leads.reading import Pace  # most commands start without what reads files
 
     is_gentle = service.store.engine.dialect.name == "sqlite"
-    return Pace(batch=GENTLE_BATCH, rest=GENTLE_REST) if is_gentle else Pace()
+    return Pace(batch=GENTLE_BATCH) if is_gentle else Pace()
 
 
 def read_beside(settings: Settings, lead_file_id: str) -> None:

@@ -6,7 +6,7 @@ Schema always comes from ``migrations``. Instants are aware UTC; a naive one is 
 import json
 import os
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,13 @@ from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
 
 from core.clock import from_microseconds, to_microseconds
 from core.errors import StorageUnavailable
+from core.turns import asking, let_others
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for another's lock before the request is refused, on both databases."""
+LONGEST_TURN = 1.0
+"""How many seconds a writer of SQLite that has more to write lets others go first."""
 LOST_AFTER_MS = 20_000
 KEEP_ALIVE = {
     "keepalives": 1,
@@ -247,13 +250,28 @@ def _open_sqlite(url: str, path: str | None, pool_size: int, patience_ms: int) -
         if mode != "AUTOCOMMIT":
             statement = f"BEGIN {mode}"
             try:
-                connection.connection.driver_connection.execute(statement)
+                with asking(_queue(path)) if path and mode == "IMMEDIATE" else nullcontext():
+                    connection.connection.driver_connection.execute(statement)
             except sqlite.Error as error:  # the driver's own, as nothing of SQLAlchemy's stands between
                 raise DBAPIError.instance(
                     statement, None, error, sqlite.Error, hide_parameters=True, dialect=connection.dialect
                 ) from error
 
     return engine
+
+
+def let_others_write(engine: Engine) -> None:
+    """Return once nobody waits to write to the SQLite database, or after a second; of PostgreSQL at once.
+
+    For whoever writes one long transaction after another: SQLite has no queue. Who waits asks for its lock every tenth
+    of a second, and would find it taken again each time until it gives up.
+    """
+    if engine.dialect.name == "sqlite" and engine.url.database is not None:
+        let_others(_queue(engine.url.database), LONGEST_TURN)
+
+
+def _queue(path: str) -> Path:
+    return Path(f"{path}-queue")
 
 
 def begin_writing(session: Session) -> None:

@@ -13,14 +13,13 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.database import lock_key, spare_memory
+from core.database import let_others_write, lock_key, spare_memory
 from core.ledger import Event, put_on_record
 from core.sellers import Seller
 from core.store import Store
@@ -223,7 +222,7 @@ def _read(
         )
         try:
             read = segments(reading, lead_file.size, beside)
-            _write(store, delivery, read, lead_file.size, progress, pace, is_alone=is_alone)
+            _write(store, delivery, read, lead_file.size, progress, pace.batch, is_alone=is_alone)
             with store.writing() as session:
                 lock_key(session, _source_key(source.id))
                 _finish(session, caller, source, lead_file.id)
@@ -277,13 +276,13 @@ def _write(
     read: Iterator[Segment],
     size: int,
     progress: Progress | None,
-    pace: Pace,
+    rows: int,
     *,
     is_alone: bool,
 ) -> None:
     """Write every segment that is new, some at a time."""
     with closing(read):  # type: ignore[type-var] # it is a generator
-        for some in _gathered(read, pace.batch):
+        for some in _gathered(read, rows):
             last = some[-1].mark
             with store.writing() as session:
                 lock_key(session, _source_key(delivery.source_id))
@@ -297,7 +296,7 @@ def _write(
                     _move(session, delivery, batch, counts, now)
             if progress is not None:
                 progress(min(last.end_position, size), size)
-            sleep(pace.rest)
+            let_others_write(store.engine)
 
 
 def _gathered(segments: Iterator[Segment], rows: int) -> Iterator[list[Segment]]:

@@ -106,15 +106,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a file is cut: bytes of text or rows in a segment, rows in a batch; the defaults are measured.
-
-    ``rest``: seconds for which the database is left to others after each batch.
-    """
+    """How a file is cut: bytes of text or rows in a segment, rows in a batch; the defaults are measured."""
 
     block: int = BLOCK
     rows: int = 20_000
     batch: int = BATCH_ROWS
-    rest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
