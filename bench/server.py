@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.serve import ARENAS
+
 ROOT = Path(__file__).parent.parent
 SCRIPT = Path(__file__).parent / "post.lua"
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
@@ -41,7 +43,8 @@ def free_port() -> int:
 def serving(data_dir: Path, database_url: str | None = None) -> Iterator[str]:
     """Give the address of a running service over ``data_dir``, with the no-op route beside the real ones."""
     port = free_port()
-    environment = environment_for(data_dir, database_url) | {"RINGKLAR_BIND": f"127.0.0.1:{port}"}
+    ours = {"RINGKLAR_BIND": f"127.0.0.1:{port}", "MALLOC_ARENA_MAX": ARENAS}  # as ``ringklar serve`` sets it
+    environment = environment_for(data_dir, database_url) | ours
     command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "deploy/gunicorn.conf.py"), "bench.noop:app"]
     with (data_dir / "server.log").open("wb") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
