@@ -127,7 +127,10 @@ VALID: dict[str, tuple[Role, Json]] = {
         Role.LEAD_MANAGER,
         {"campaign": CAMPAIGN, "sources": [PARTNER_SOURCE], "next_opening": True},
     ),
-    f"/v1/screenings/{NOBODYS_ID}/answers": (Role.LEAD_MANAGER, {"number": NUMBER, "region": "SE"}),
+    f"/v1/screenings/{NOBODYS_ID}/answers": (
+        Role.LEAD_MANAGER,
+        {"number": NUMBER, "region": "SE", "cursor": 0, "limit": 10},
+    ),
     "/v1/canaries/sightings": (
         Role.COMPLIANCE,
         {"number": NUMBER, "region": "SE", "seen_at": NOW, "how": MARKER},
