@@ -15,7 +15,7 @@ from consent.terms import Channel, delivering_file, product_type, written_channe
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
 from core.clock import CLOCK_SLACK, utc
-from core.database import lock_key
+from core.database import lock_key, number_lock
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
 from core.ledger import Event, payload_digest, put_on_record
@@ -26,7 +26,7 @@ from core.sellers import Seller
 
 TEXT_VERSION, VIA, REFERENCE, REASON, NOTE, EVIDENCE = 100, 40, 100, 500, 2_000, 20_000
 """How many characters of each are kept; a longer text is refused, never cut."""
-RELATION_LOCKS, LOCKS = 0x52494E47_020000, 509  # PostgreSQL advisory locks: the contracts on one number, one by one
+RELATION_LOCKS = 0x52494E47_020000  # PostgreSQL advisory locks: the contracts on one number, one by one
 
 
 def record_consent(
@@ -213,7 +213,7 @@ def record_relation(
     _require_seller(session, caller, seller_id)
     sold = product_type(product) or ""
     _refuse(_relation_mistakes(sold, reference, started_at, fulfilled_at, now))
-    lock_key(session, RELATION_LOCKS + number.value % LOCKS)
+    lock_key(session, number_lock(RELATION_LOCKS, number.value))
     known = _written_alike(session, seller_id, number, sold, reference.strip())
     if not known:
         fresh = CustomerRelation(

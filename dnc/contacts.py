@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.clock import CLOCK_SLACK, utc
-from core.database import lock_key
+from core.database import lock_key, number_lock
 from core.errors import InvalidInput, Kind, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
@@ -21,7 +21,7 @@ from dnc.permits import fault_of_check, fault_of_stops, stops_on
 from dnc.recorded import UnknownCheck
 from dnc.reservations import settle
 
-CONTACT_LOCKS, LOCKS = 0x52494E47_010000, 509  # PostgreSQL advisory locks: the calls on one number, one after the other
+CONTACT_LOCKS = 0x52494E47_010000  # PostgreSQL advisory locks: the calls on one number, one after the other
 
 
 class Outcome(StrEnum):
@@ -99,7 +99,7 @@ def log_contact(
         raise InvalidInput("the call ends before it starts")
     if started_at > now + CLOCK_SLACK:
         raise InvalidInput("started_at is in the future")
-    lock_key(session, CONTACT_LOCKS + check.number % LOCKS)
+    lock_key(session, number_lock(CONTACT_LOCKS, check.number))
     kept = session.scalar(select(Contact).where(Contact.logged_by == caller.actor, Contact.call_id == call_id))
     if kept is not None:
         is_same = (kept.started_at, kept.outcome) == (started_at, outcome.value)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from consent.terms import EVERY_CHANNEL
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
-from core.database import lock_key
+from core.database import lock_key, number_lock
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
@@ -20,7 +20,7 @@ from core.naming import trimmed
 from core.secrets import Keyring
 from dnc.models import Hold
 
-HOLD_LOCKS, LOCKS = 0x52494E47_030000, 509  # PostgreSQL advisory locks: the reports on one number, one after the other
+HOLD_LOCKS = 0x52494E47_030000  # PostgreSQL advisory locks: the reports on one number, one after the other
 
 
 class HoldClosed(ServiceError):
@@ -73,7 +73,7 @@ def report_objection(
     caller.require(Right.REPORT_OBJECTION)
     if caller.seller_id not in (None, seller_id):
         raise NotFound("there is no seller with that slug")
-    lock_key(session, HOLD_LOCKS + number % LOCKS)
+    lock_key(session, number_lock(HOLD_LOCKS, number))
     same = select(Hold).where(*_open(seller_id), Hold.number == number, Hold.contact_id.is_(None))
     known = session.scalars(same.where(Hold.made_by == caller.actor, Hold.note == note)).first()
     if known is not None:

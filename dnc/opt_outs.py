@@ -15,7 +15,7 @@ from consent.terms import Channel, read_channels, written_channels
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
 from core.clock import CLOCK_SLACK, utc
-from core.database import lock_key
+from core.database import lock_key, number_lock
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
@@ -26,7 +26,7 @@ from dnc.models import OptOut, OptOutRelease, OptOutRepeat
 
 ALL_CHANNELS = frozenset(Channel)
 VIA_LENGTH, VERIFIED_BY_LENGTH = 40, 200
-NUMBER_LOCKS, LOCKS = 0x52494E47_000000, 509  # PostgreSQL advisory locks: two adds of one number, one after the other
+OPT_OUT_LOCKS = 0x52494E47_000000  # PostgreSQL advisory locks: two adds of one number, one after the other
 
 
 class AlreadyReleased(ServiceError):
@@ -83,7 +83,7 @@ def add_opt_outs(
         raise InvalidInput("received_at is in the future")
     said_at = min(received_at or now, now)
     read = [read_number(raw, region=region) for raw in numbers]
-    for key in sorted({_lock_of(number.value) for number in read if isinstance(number, Number)}):
+    for key in sorted({number_lock(OPT_OUT_LOCKS, number.value) for number in read if isinstance(number, Number)}):
         lock_key(session, key)
     in_force = _in_force(session, [number.value for number in read if isinstance(number, Number)], seller_id, channels)
     results: list[OptOutResult] = []
@@ -116,11 +116,6 @@ def add_opt_outs(
         announce(session, NewChange(now, ChangeKind.OPT_OUT, number.value, seller_id, row.id, row.channels))
         results.append(OptOutResult(place, "added", row.id, number, None, now))
     return results
-
-
-def _lock_of(number: int) -> int:
-    """Return which of a few hundred locks guards the number: ten thousand would not fit a server's lock table."""
-    return NUMBER_LOCKS + number % LOCKS
 
 
 def _added(row: OptOut, caller: Caller, keyring: Keyring) -> Event:
@@ -216,7 +211,7 @@ def release_opt_out(
         raise InvalidInput(f"say in at most {VERIFIED_BY_LENGTH} characters how it was made sure that the person asked")
     if asked_by_person_at > now + CLOCK_SLACK:
         raise InvalidInput("asked_by_person_at is in the future")
-    lock_key(session, _lock_of(opt_out.number))
+    lock_key(session, number_lock(OPT_OUT_LOCKS, opt_out.number))
     if asked_by_person_at < _last_no(session, opt_out):
         raise InvalidInput("the person said no after that: an earlier wish does not end it")
     if session.get(OptOutRelease, opt_out_id) is not None:
