@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,10 +64,9 @@ def wait_until_live(server: "subprocess.Popen[bytes]", port: int, log: Path) -> 
     deadline = time.monotonic() + STARTED_WITHIN
     while server.poll() is None and time.monotonic() < deadline:
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/health/ready")
-            status = connection.getresponse().status
-            connection.close()
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+                connection.request("GET", "/health/ready")
+                status = connection.getresponse().status
         except OSError:
             time.sleep(0.05)
             continue
@@ -83,7 +82,7 @@ def test_a_check_is_answered_while_idle_connections_are_open(sqlite_url: str, tm
     with serving(sqlite_url, tmp_path) as port, ExitStack() as held:
         idle = [held.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(IDLE_CONNECTIONS)]
 
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWERED_WITHIN)
+        connection = held.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWERED_WITHIN)))
         connection.request(
             "POST",
             "/v1/checks",
@@ -92,7 +91,6 @@ def test_a_check_is_answered_while_idle_connections_are_open(sqlite_url: str, tm
         )
         response = connection.getresponse()
         check = json.loads(response.read())
-        connection.close()
 
         assert response.status == 201
         assert check["number"] == FROM_PARTNER

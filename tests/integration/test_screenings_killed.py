@@ -21,7 +21,9 @@ from tests.integration.seeds import verified
 from tests.seeding import CAMPAIGN, FROM_PARTNER, LISTED, OPERATOR, OPTED_OUT, Seeded
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS, PART_ROWS = 600, 20
+ROWS, PART_ROWS = 2_400, 20
+KILLED_WITHIN = 30
+"""It is killed within so many parts, far from the end: however slow the test is for a moment, it has not ended."""
 SCREEN = f"""
 import sys
 from pathlib import Path
@@ -50,7 +52,7 @@ def test_a_killed_screening_goes_on_where_its_record_ends(seeded: Seeded, tmp_pa
         start_new_session=True,
     )
     try:
-        wanted = random.randrange(1, ROWS // PART_ROWS - 3)
+        wanted = random.randrange(1, KILLED_WITHIN)
         while parts(seeded) < wanted and process.poll() is None:
             time.sleep(0.002)
     finally:
