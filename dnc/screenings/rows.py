@@ -6,11 +6,12 @@ cell; every other row keeps the cells that it came with.
 
 import csv
 import io
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
@@ -36,6 +37,7 @@ from leads.zips import buffered
 
 BLOCK = 2 << 20
 """Bytes of lines taken at once: as many as stay in the processor's cache while they are looked at."""
+BLOCKS_AT_ONCE = 2
 CELLS_AT_ONCE = 20_000
 """Rows of a workbook taken at once."""
 HEAD = 64 * 1024
@@ -135,20 +137,39 @@ def _nulls(count: int) -> pl.Series:
 
 def _of_text(stream: BinaryIO, codec: str, position: int, how: FileLayout) -> Iterator[Rows]:
     """Yield the rows of a CSV text: at once while each line is one, from the first quote on as lead files are read."""
+    blocks = _blocks(stream)
+    coming: deque[tuple[bytes, Future[Rows | None]]] = deque()
+    end = position
+    with ThreadPoolExecutor(BLOCKS_AT_ONCE) as beside:
+        while True:
+            for raw in islice(blocks, BLOCKS_AT_ONCE + 1 - len(coming)):
+                end += len(raw)
+                coming.append((raw, beside.submit(_simple_rows, raw, codec, end, how)))
+            if not coming:
+                return
+            rows = coming[0][1].result()
+            if rows is None:
+                break
+            coming.popleft()
+            position = rows.position
+            yield rows
+    rest = buffered(chain([raw for raw, _ in coming], blocks))
+    yield from _of_blocks(LineBlocks(rest, codec, position=position, size=BLOCK), how)
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the text in blocks of whole lines; one without a line's end is the last, or longer than any row."""
     waiting = b""
-    while True:
-        more = stream.read(BLOCK)
+    while more := stream.read(BLOCK):
         waiting += more
-        cut = waiting.rfind(b"\n") + 1 if more else len(waiting)
-        rows = _simple_rows(waiting[:cut], codec, position + cut, how) if cut else None
-        if rows is None:
-            break
-        position += cut
-        waiting = waiting[cut:]
-        yield rows
+        cut = waiting.rfind(b"\n") + 1
+        if not cut and len(waiting) > 2 * LINE_LIMIT:
+            cut = len(waiting)
+        if cut:
+            yield waiting[:cut]
+            waiting = waiting[cut:]
     if waiting:
-        rest = buffered(chain([waiting], iter(partial(stream.read, BLOCK), b"")))
-        yield from _of_blocks(LineBlocks(rest, codec, position=position, size=BLOCK), how)
+        yield waiting
 
 
 def _simple_rows(raw: bytes, codec: str, position: int, how: FileLayout) -> Rows | None:
