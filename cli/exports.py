@@ -1,5 +1,6 @@
 """``ringklar leads export``, ``recipient`` and ``canaries``: leads handed out, to whom, and where they showed up."""
 
+from dataclasses import asdict
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -7,10 +8,13 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from cli.pages import Page, after_id_option, after_name_option, cut, limit_option, read_on, tell_page
 from cli.tables import PLAIN_FILE, whole_file
 from cli.times import INSTANT
+from core.clock import utc
 from dnc.canaries import look_for_canaries, report_sighting, sightings
 from dnc.exports import make_export
+from dnc.handed_out import ListedExport, export_page, recipient_reports
 from dnc.lookups import readable
 from dnc.recipients import add_recipient
 
@@ -43,6 +47,45 @@ def add_one_recipient(slug: str, seller: str, name: str, contract: str, key_name
         )
         document = {"id": added.id, "slug": added.slug, "name": added.name, "contract": added.contract_reference}
     answer(as_json, document, f"recipient {slug} added")
+
+
+@recipient.command("list")
+@after_name_option
+@limit_option
+@json_option
+@refusals
+def list_recipients(after: str | None, limit: int, as_json: bool) -> None:
+    """List the recipients by slug."""
+    with service() as built, built.store.reading() as session:
+        found = recipient_reports(session, caller(), after=after or "", limit=limit + 1)
+    page, next_after = cut(found, limit, lambda one: one.slug)
+    documents = [asdict(one) | {"created_at": utc(one.created_at)} for one in page]
+    lines = [f"{one.slug}  {one.seller}  under {one.contract}  {one.name}" for one in page]
+    tell_page(as_json, "recipients", documents, lines, next_after, none="there is no recipient")
+
+
+@recipient.command("exports")
+@click.option("--to", "to", help="Those to this recipient alone, by slug.")
+@after_id_option
+@limit_option
+@json_option
+@refusals
+def list_exports(to: str | None, after: str | None, limit: int, as_json: bool) -> None:
+    """List what was handed to recipients, the newest first: how many leads, and under which contract."""
+
+    def page_after(cursor: str | None, count: int) -> Page[ListedExport]:
+        page = export_page(session, caller(), recipient=to, cursor=cursor, limit=count)
+        return page.exports, page.next_cursor
+
+    with service() as built, built.store.reading() as session:
+        found, after = read_on(page_after, after, limit)
+    documents = [asdict(one) | {"made_at": utc(one.made_at)} for one in found]
+    lines = [
+        f"{one.id}  {one.made_at:%Y-%m-%d}  {one.leads} leads for {one.campaign} "
+        f"to {one.recipient} under {one.contract}"
+        for one in found
+    ]
+    tell_page(as_json, "exports", documents, lines, after, none="nothing was handed out")
 
 
 @click.command("export")

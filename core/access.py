@@ -71,6 +71,7 @@ class Right(StrEnum):
     SEE_OTHER_NUMBERS = "see_other_numbers"
     READ_ARRIVALS = "read_arrivals"
     EXPORT_LEADS = "export_leads"
+    READ_EXPORTS = "read_exports"
     REPORT_CANARIES = "report_canaries"
     READ_CANARIES = "read_canaries"
     READ_AUDITS = "read_audits"
@@ -112,6 +113,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.SEE_OTHER_NUMBERS: frozenset({Role.COMPLIANCE}),
     Right.READ_ARRIVALS: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),
     Right.EXPORT_LEADS: frozenset({Role.LEAD_MANAGER}),
+    Right.READ_EXPORTS: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),
     Right.REPORT_CANARIES: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
     # Who makes exports does not see which canaries are in them, nor where they were seen.
     Right.READ_CANARIES: frozenset({Role.COMPLIANCE}),

@@ -1,6 +1,7 @@
-"""The API of exports and of the canaries in them."""
+"""The API of exports, of their recipients and of the canaries in them."""
 
 import io
+from dataclasses import asdict
 from typing import Annotated
 
 from pydantic import Field
@@ -13,10 +14,11 @@ from dnc.canaries import How, NoCanaryLeft, report_sighting, sightings
 from dnc.exports import CampaignNotOpen, ExportTooLarge, NothingToExport, make_export
 from dnc.gate import UnknownCampaign
 from dnc.gathering import Listed
+from dnc.handed_out import export_page, recipient_reports
 from dnc.lookups import readable
 from dnc.recipients import UnknownRecipient
 from web.endpoint import Api, Document
-from web.fields import Instant, Note, RawNumber, Region, Slug
+from web.fields import Id, Instant, Note, RawNumber, Region, Slug
 
 LEADS_AT_ONCE = 50_000
 
@@ -38,6 +40,59 @@ class ExportDocument(Document):
     leads: int
     made_at: Instant
     csv: str
+
+
+class RecipientsQuery(Document):
+    """Which recipients: those after a cursor, by slug."""
+
+    cursor: Slug | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class RecipientDocument(Document):
+    """A processor that leads are handed to, under a contract; ``key`` names the API key by which it asks."""
+
+    slug: str
+    name: str
+    seller: str
+    contract: str
+    key: str | None
+    created_at: Instant
+
+
+class RecipientPage(Document):
+    """Some recipients by slug; ``next_cursor`` is null on the last page."""
+
+    recipients: list[RecipientDocument]
+    next_cursor: str | None
+
+
+class ExportsQuery(Document):
+    """Which exports: those to a recipient, all without one; after a cursor."""
+
+    recipient: Slug | None = None
+    cursor: Id | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class ListedExportDocument(Document):
+    """An export: how many leads went to whom, under which contract; ``sha256`` is of the file as it was handed."""
+
+    id: str
+    campaign: str
+    recipient: str
+    contract: str
+    sha256: str
+    leads: int
+    made_at: Instant
+    made_by: str
+
+
+class ExportPageDocument(Document):
+    """Some exports, the newest first; ``next_cursor`` is null on the last page, whatever a page holds."""
+
+    exports: list[ListedExportDocument]
+    next_cursor: str | None
 
 
 class NewSighting(Document):
@@ -116,6 +171,24 @@ def exports_api(store: Store, listed: Listed) -> Api:
             leads=made.leads,
             made_at=made.made_at,
             csv=file.getvalue(),
+        )
+
+    @api.get("/v1/exports", right=Right.READ_EXPORTS, problems=[UnknownRecipient])
+    def list_exports(query: ExportsQuery, caller: Caller, session: Session) -> ExportPageDocument:
+        """List the exports, the newest first: how many leads went to whom, under which contract."""
+        page = export_page(session, caller, **dict(query))
+        return ExportPageDocument(
+            exports=[ListedExportDocument(**asdict(one)) for one in page.exports], next_cursor=page.next_cursor
+        )
+
+    @api.get("/v1/recipients", right=Right.READ_EXPORTS)
+    def list_recipients(query: RecipientsQuery, caller: Caller, session: Session) -> RecipientPage:
+        """List the processors that leads are handed to, by slug."""
+        found = recipient_reports(session, caller, after=query.cursor or "", limit=query.limit + 1)
+        page = found[: query.limit]
+        return RecipientPage(
+            recipients=[RecipientDocument(**asdict(one)) for one in page],
+            next_cursor=page[-1].slug if len(found) > len(page) else None,
         )
 
     @api.post("/v1/canaries/sightings", right=Right.REPORT_CANARIES, repeatable=True, problems=[InvalidInput])

@@ -68,13 +68,13 @@ def add_recipient(
     return recipient
 
 
-def recipient_of(session: Session, seller_id: str, slug: str) -> Recipient:
-    """Return the seller's recipient with that slug.
+def recipient_of(session: Session, seller_id: str | None, slug: str) -> Recipient:
+    """Return the seller's recipient with that slug; None: any seller's.
 
     Raises:
         UnknownRecipient: there is none, or it is another seller's; the two are not told apart.
     """
     recipient = session.scalar(select(Recipient).where(Recipient.slug == slug))
-    if recipient is None or recipient.seller_id != seller_id:
-        raise UnknownRecipient("there is no recipient with that slug for the campaign's seller")
+    if recipient is None or seller_id not in (None, recipient.seller_id):
+        raise UnknownRecipient("the seller has no recipient with that slug")
     return recipient

@@ -116,3 +116,62 @@ def test_a_number_that_cannot_be_read_is_refused_without_being_repeated(handing:
 
     refused(response, 422, "invalid-input")
     assert "hemligt" not in response.text
+
+
+def test_what_was_handed_to_whom_is_listed_the_newest_first(handing: Ringklar) -> None:
+    first, second = exported(handing)[0], exported(handing)[0]
+
+    page = answered(handing.get("/v1/exports", Role.LEAD_MANAGER), 200)
+
+    assert [one["id"] for one in page["exports"]] == [second["id"], first["id"]]
+    assert page["next_cursor"] is None
+    assert answered(handing.get("/v1/exports", Role.COMPLIANCE), 200) == page
+    newest = page["exports"][0]
+    assert newest.keys() == {"id", "campaign", "recipient", "contract", "sha256", "leads", "made_at", "made_by"}
+    assert {name: newest[name] for name in ("sha256", "leads", "made_at")} == {
+        name: second[name] for name in ("sha256", "leads", "made_at")
+    }
+    assert (newest["campaign"], newest["recipient"], newest["contract"]) == (CAMPAIGN, "operatoren", "PUB-1")
+    assert newest["made_by"].startswith("key:")
+    rest = answered(handing.get(f"/v1/exports?limit=1&cursor={second['id']}", Role.COMPLIANCE), 200)
+    assert [one["id"] for one in rest["exports"]] == [first["id"]]
+
+
+def test_exports_are_listed_for_one_recipient_and_never_another_sellers(handing: Ringklar) -> None:
+    made, _ = exported(handing)
+    theirs = handing.new_key(Role.LEAD_MANAGER, handing.seeded.other_seller_id)
+
+    def ids(query: str = "", key: str | None = None) -> list[str]:
+        return [
+            one["id"] for one in answered(handing.get(f"/v1/exports{query}", Role.LEAD_MANAGER, key), 200)["exports"]
+        ]
+
+    assert ids("?recipient=operatoren") == [made["id"]]
+    assert ids(key=theirs) == []
+    assert ids("?recipient=andras", theirs) == []
+    refused(handing.get("/v1/exports?recipient=operatoren", key=theirs), 404, "unknown-recipient")
+    assert answered(handing.get("/v1/exports?recipient=andras", Role.COMPLIANCE), 200)["exports"] == []
+
+
+def test_recipients_are_listed_by_slug_and_never_another_sellers(handing: Ringklar) -> None:
+    [ours] = answered(handing.get("/v1/recipients", Role.LEAD_MANAGER), 200)["recipients"]
+
+    now = handing.service.clock.now().isoformat().replace("+00:00", "Z")
+    assert ours == {
+        "slug": "operatoren",
+        "name": "Operatören AB",
+        "seller": SELLER,
+        "contract": "PUB-1",
+        "key": "dialer key",
+        "created_at": now,
+    }
+    page = answered(handing.get("/v1/recipients?limit=1", Role.COMPLIANCE), 200)
+    assert [(one["slug"], one["key"]) for one in page["recipients"]] == [("andras", None)]
+    rest = answered(handing.get(f"/v1/recipients?cursor={page['next_cursor']}", Role.COMPLIANCE), 200)
+    assert [one["slug"] for one in rest["recipients"]] == ["operatoren"]
+
+
+@pytest.mark.parametrize("path", ["/v1/exports", "/v1/recipients"])
+def test_who_calls_is_not_told_to_whom_leads_are_handed(handing: Ringklar, path: str) -> None:
+    for role in (Role.DIALER, Role.SALES, Role.CUSTOMER_SERVICE, Role.ADMIN):
+        refused(handing.get(path, role), 403, "forbidden")

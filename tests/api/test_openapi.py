@@ -329,6 +329,8 @@ def _try_exports(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json]) 
     handed = fits("POST /v1/exports", ringklar.post("/v1/exports", wanted, role))["csv"]
     seen = {"number": handed.splitlines()[-1].split(",")[0], "seen_at": now.isoformat(), "how": "annons"}
     fits("POST /v1/canaries/sightings", ringklar.post("/v1/canaries/sightings", seen, Role.COMPLIANCE))
+    fits("GET /v1/exports", ringklar.get("/v1/exports", role))
+    fits("GET /v1/recipients", ringklar.get("/v1/recipients", role))
     fits("GET /v1/canaries/sightings", ringklar.get("/v1/canaries/sightings", Role.COMPLIANCE))
     _try_screenings(ringklar, fits)
 

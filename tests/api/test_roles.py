@@ -62,6 +62,8 @@ EXPECTED: dict[str, set[Role]] = {
     "GET /v1/lead-files/{lead_file_id}/arrival": {L, O},
     "GET /v1/sources/{slug}/arrivals": {L, O},
     "POST /v1/exports": {L},
+    "GET /v1/exports": {L, O},
+    "GET /v1/recipients": {L, O},
     "POST /v1/screenings": {D, L, O},
     "POST /v1/screenings/leads": {L, O},
     "GET /v1/screenings": {D, L, O},

@@ -123,6 +123,29 @@ def test_users_are_listed_by_name_and_which_of_them_may_sign_in_but_never_a_pass
     assert ringklar("user", "list", "--after", "sales").stdout == "there is no user\n"
 
 
+def test_recipients_and_what_was_handed_to_them_are_listed(ringklar: Run, tmp_path: Path) -> None:
+    assert ringklar("recipient", "list").stdout == "there is no recipient\n"
+    assert ringklar("recipient", "exports").stdout == "nothing was handed out\n"
+    for slug in ("telefonisten", "anropet"):
+        named = ("--seller", SELLER, "--name", "Telefonisten AB", "--contract", "PUB-1")
+        assert ringklar("recipient", "add", slug, *named).exit_code == 0
+    out = tmp_path / "ut.csv"
+    made = told(ringklar("leads", "export", out, "--campaign", CAMPAIGN, "--to", "telefonisten", "--json"))
+
+    assert ringklar("recipient", "list", "--limit", "1").stdout.splitlines() == [
+        f"anropet  {SELLER}  under PUB-1  Telefonisten AB",
+        "there are more: --after anropet",
+    ]
+    [one] = told(ringklar("recipient", "exports", "--json"))["exports"]
+    assert (one["id"], one["sha256"], one["leads"]) == (made["id"], made["sha256"], made["leads"])
+    assert one["made_by"].startswith("operator:")
+    assert ringklar("recipient", "exports", "--to", "telefonisten").stdout == (
+        f"{made['id']}  {one['made_at'][:10]}  {made['leads']} leads for {CAMPAIGN} to telefonisten under PUB-1\n"
+    )
+    assert ringklar("recipient", "exports", "--to", "anropet").stdout == "nothing was handed out\n"
+    assert ringklar("recipient", "exports", "--to", "ingen").exit_code == USAGE
+
+
 def day(one: Json) -> str:
     """Return the day on which a key or user was made."""
     return str(one["created_at"][:10])
