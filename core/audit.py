@@ -19,7 +19,7 @@ from core.secrets import Keyring
 from core.sellers import Seller
 from core.verification import Erasures, Finding
 
-READ_AT_ONCE = 500
+READ_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,16 @@
 """Checks as they stand on record: read back one, or decide all of them again from their stored facts."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
+from core.audit import entries_of
 from core.clock import utc
 from core.errors import NotFound
 from core.ledger import LedgerEntry
@@ -20,7 +21,6 @@ from dnc.grounds import GroundKind
 from dnc.models import Check
 from dnc.policy import policy_named
 
-READ_AT_ONCE = 200
 UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 """What reading something raises that is not as this service writes it."""
 
@@ -86,7 +86,7 @@ def replay(session: Session) -> Replay:
     """
     checks = erased = 0
     differences: list[Difference] = []
-    for entry in _check_entries(session):
+    for entry in chain.from_iterable(entries_of(session, "checks")):
         if entry.payload is None:
             erased += 1
             continue
@@ -111,24 +111,6 @@ def _differences(entry: LedgerEntry, document: dict[str, Any]) -> Replay:
         Difference(entry.chain, entry.seq, tuple(ids.get(place, ())), what) for place, what in said if what is not None
     )
     return Replay(len(document["rows"]), 0, tuple(differing))
-
-
-def _check_entries(session: Session) -> Iterator[LedgerEntry]:
-    after = (0, -1)
-    while True:
-        chain, seq = after
-        rows = session.scalars(
-            select(LedgerEntry)
-            .where(LedgerEntry.kind == "checks")
-            .where((LedgerEntry.chain > chain) | ((LedgerEntry.chain == chain) & (LedgerEntry.seq > seq)))
-            .order_by(LedgerEntry.chain, LedgerEntry.seq)
-            .limit(READ_AT_ONCE)
-        ).all()
-        yield from rows
-        if len(rows) < READ_AT_ONCE:
-            return
-        after = (rows[-1].chain, rows[-1].seq)
-        session.expunge_all()
 
 
 def decided_otherwise(stored: dict[str, Any]) -> str | None:
