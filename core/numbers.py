@@ -27,7 +27,7 @@ from core.number_plan import (
 )
 from core.number_text import LONGEST_TEXT, value_in_text
 
-__all__ = ["Number", "NumberFault", "NumberKind", "metadata_version", "read_number", "read_valid_number", "spellings"]
+__all__ = ["Number", "NumberFault", "NumberKind", "metadata_version", "read_number", "read_valid_number"]
 
 _ENOUGH_TO_SHOW_TWO = 7  # of a shorter number, two digits are too much
 
@@ -111,19 +111,6 @@ def read_valid_number(raw: object, *, region: str = "SE") -> Number | NumberFaul
     """Return the one number that ``raw`` is a spelling of, if its country's plan has it, or why not; never raises."""
     number = read_number(raw, region=region)
     return number if isinstance(number, NumberFault) or _is_valid(number.value) else NumberFault.INVALID
-
-
-def spellings(number: Number) -> tuple[str, ...]:
-    """Return the spellings a dialer may hold a number by: 46…, 0…, without the zero, and +46….
-
-    For lists that match exactly. None of them is read here as another number; a few can be read in two ways
-    (046-8… against 08-…) and are kept, since a list that blocks too much is safer than one that misses.
-    """
-    digits = str(number.value)
-    if not digits.startswith("46"):
-        return digits, f"+{digits}"
-    forms = digits, f"0{digits[2:]}", digits[2:], f"+{digits}"
-    return tuple(form for form in forms if read_number(form) == number or isinstance(read_number(form), NumberFault))
 
 
 def metadata_version() -> str:

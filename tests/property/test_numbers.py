@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.number_plan import NumberKind, kind_by_library, swedish_kind, value_by_library
 from core.number_text import value_in_text
-from core.numbers import Number, NumberFault, read_number, read_valid_number, spellings
+from core.numbers import Number, NumberFault, read_number, read_valid_number
 
 CALLABLE = (NumberKind.FIXED_LINE, NumberKind.MOBILE, NumberKind.UAN, NumberKind.PERSONAL, NumberKind.SHARED_COST)
 
@@ -99,28 +99,6 @@ def test_a_number_that_a_spreadsheet_made_a_float_of_is_itself_or_openly_ambiguo
 @given(VALID)
 def test_a_number_as_we_show_it_is_read_back(number: Number) -> None:
     assert read_number(number.national) == number
-
-
-@settings(deadline=None)
-@given(VALID)
-def test_a_dialers_spellings_are_read_back_as_the_number_or_are_openly_ambiguous(number: Number) -> None:
-    held = spellings(number)
-
-    read = [read_number(form) for form in held]
-
-    assert set(read) <= {number, NumberFault.AMBIGUOUS}
-    assert number.e164 in held
-    assert f"0{number.e164[3:]}" in held
-    if len(number.e164) == 12:  # nine digits, as every mobile number: nothing else has that form
-        assert read == [number] * 4
-
-
-@settings(deadline=None)
-@given(POSSIBLE)
-def test_no_spelling_is_another_number(number: Number) -> None:
-    for form in spellings(number):
-        read = read_number(form)
-        assert read == number or isinstance(read, NumberFault)
 
 
 @given(st.data(), VALID, VALID, JOINERS)

@@ -15,7 +15,6 @@ from core.numbers import (
     metadata_version,
     read_number,
     read_valid_number,
-    spellings,
 )
 
 MOBILE = Number(46701740605)
@@ -277,11 +276,6 @@ def test_numbers_are_values_that_sort_and_cannot_be_changed() -> None:
     assert pickle.loads(pickle.dumps(MOBILE)) == MOBILE
     with pytest.raises(dataclasses.FrozenInstanceError):
         MOBILE.value = 1  # type: ignore[misc]  # the mistake that is tested
-
-
-def test_a_dialer_is_given_every_spelling_it_may_hold() -> None:
-    assert spellings(MOBILE) == ("46701740605", "0701740605", "701740605", "+46701740605")
-    assert spellings(BRITISH) == (f"{BRITISH.value}", f"+{BRITISH.value}")
 
 
 def test_the_version_on_record_is_the_librarys() -> None:
