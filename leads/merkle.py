@@ -130,35 +130,3 @@ class Frontier:
             beside = (self._watched >> height ^ 1) - start
             if 0 <= beside < len(nodes) // HASH_SIZE:
                 self._watched_path.append(nodes[beside * HASH_SIZE : (beside + 1) * HASH_SIZE])
-
-
-def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
-    """Return the hashes beside the way from leaf ``index`` up to the root over ``hashes``, lowest first.
-
-    Raises:
-        IndexError: there is no such leaf.
-    """
-    frontier = Frontier(watched=index)
-    frontier.append_hashes(hashes)
-    return frontier.path()
-
-
-def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Return whether ``proof`` shows that the leaf of hash ``leaf`` is number ``index`` of the ``size`` under ``root``.
-
-    RFC 9162 section 2.1.3.2. Total: nonsense gives False.
-    """
-    if not 0 <= index < size:
-        return False
-    place, last, reached = index, size - 1, leaf
-    for beside in proof:
-        if last == 0:
-            return False
-        if place % 2 or place == last:
-            reached = node_hash(beside, reached)
-            while place % 2 == 0 and place:
-                place, last = place >> 1, last >> 1
-        else:
-            reached = node_hash(reached, beside)
-        place, last = place >> 1, last >> 1
-    return last == 0 and reached == root
