@@ -17,7 +17,6 @@ from core.ledger import Event, put_on_record
 from core.sellers import Seller
 from leads.evidence import is_among, plain_name
 from leads.models import Source, SourceSeller, SourceTerms
-from leads.rows import LOCAL_TIME
 from leads.suppliers import source_of
 
 TEXT_LENGTH, URL_LENGTH, NAME_LENGTH = 100_000, 1000, 200
@@ -123,20 +122,6 @@ def terms_of(session: Session, source_id: str) -> Sequence[Terms]:
         select(SourceTerms).where(SourceTerms.source_id == source_id).order_by(SourceTerms.version.desc())
     ).all()
     return [terms for _, terms in _with_names(session, rows)]
-
-
-def terms_at(session: Session, source_id: str, moment: datetime) -> Terms | None:
-    """Return the terms that were shown at ``moment``, as they are known now, or None if that is not known.
-
-    Each version is shown from its first day until the next one's, or until its own last day if that is sooner. Of
-    two with the same first day the later version speaks.
-    """
-    day = moment.astimezone(LOCAL_TIME).date()
-    begun = [
-        terms for terms in terms_of(session, source_id) if terms.shown_from is not None and terms.shown_from <= day
-    ]
-    shown = max(begun, key=lambda terms: (terms.shown_from or date.min, terms.version), default=None)
-    return None if shown is None or (shown.shown_until is not None and shown.shown_until < day) else shown
 
 
 def newest_terms(session: Session, source_ids: Sequence[str]) -> Mapping[str, Terms]:

@@ -5,7 +5,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, date, datetime
+from datetime import date
 from threading import Thread
 from typing import Any
 
@@ -27,7 +27,7 @@ from leads.assessments import (
     open_document,
 )
 from leads.shelf import KeptFileDamaged, Shelf
-from leads.source_terms import Terms, add_terms, newest_terms, terms_at, terms_of
+from leads.source_terms import Terms, add_terms, newest_terms, terms_of
 from leads.sources import SourceReport, add_source, evidence_gaps, source_report, source_reports
 from leads.suppliers import source_of, supplier_report, supplier_reports
 from service import Service
@@ -159,26 +159,6 @@ def test_two_who_file_terms_at_once_make_two_versions(service: Service) -> None:
     with service.store.reading() as session:
         kept = terms_of(session, source_of(session, OPERATOR, "tavling").id)
     assert [terms.version for terms in kept] == [4, 3, 2, 1]
-
-
-def test_the_version_at_a_moment_is_the_one_shown_that_day_in_sweden(service: Service) -> None:
-    file_terms(service)
-    file_terms(service, shown_from=date(2026, 7, 15))
-    file_terms(service, shown_from=None)
-    file_terms(service, shown_from=date(2026, 7, 15), shown_until=date(2026, 8, 31))
-
-    with service.store.reading() as session:
-        source_id = source_of(session, OPERATOR, "tavling").id
-        for at, version in {
-            "2026-05-31T21:59:59": None,
-            "2026-05-31T22:00:00": 1,
-            "2026-07-14T21:59:59": 1,
-            "2026-07-14T22:00:00": 4,
-            "2026-08-31T21:59:59": 4,
-            "2026-08-31T22:00:00": None,
-        }.items():
-            found = terms_at(session, source_id, datetime.fromisoformat(at).replace(tzinfo=UTC))
-            assert (None if found is None else found.version) == version, at
 
 
 WRONG_TERMS: list[tuple[dict[str, Any], int]] = [  # Any: passed on as keywords
