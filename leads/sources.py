@@ -199,17 +199,6 @@ def _words(text: str) -> list[str]:
     )
 
 
-def evidence_gaps(session: Session, source: Source) -> tuple[EvidenceGap, ...]:
-    """Return what the source lacks, in the order of ``EvidenceGap``; empty if it can answer for itself.
-
-    No gap but ``no_basis`` and ``no_assessment`` denies a call by itself: where the basis is consent, each call rests
-    on a consent for its number on record, which has evidence of its own.
-    """
-    seller = session.get_one(Seller, source.seller_id)
-    terms = newest_terms(session, [source.id]).get(source.id)
-    return _gaps(source, seller, terms, assessment_documents(session, [source])[source.id])
-
-
 def source_report(session: Session, caller: Caller, slug: str) -> SourceReport:
     """Return the source with that slug; whoever may pause it may see it.
 
@@ -272,6 +261,11 @@ def _reports(session: Session, sources: Sequence[Source]) -> list[SourceReport]:
 
 
 def _gaps(source: Source, seller: Seller, terms: Terms | None, document: AssessmentDocument) -> tuple[EvidenceGap, ...]:
+    """Return what the source lacks, in the order of ``EvidenceGap``; empty if it can answer for itself.
+
+    No gap but ``no_basis`` and ``no_assessment`` denies a call by itself: where the basis is consent, each call rests
+    on a consent for its number on record, which has evidence of its own.
+    """
     rests_on_consent = source.basis == Basis.CONSENT
     weighs_interests = source.basis == Basis.LEGITIMATE_INTEREST
     shown = terms if rests_on_consent else None
