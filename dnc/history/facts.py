@@ -76,19 +76,6 @@ class Asked:
         return self.form >= FORM_OF_DELIVERIES
 
 
-def facts_at(
-    connection: Connection,
-    listed: Listed,
-    numbers: Sequence[Number],
-    campaign_id: str,
-    *,
-    at: datetime,
-    known_at: datetime,
-) -> list[CallFacts]:
-    """Return the facts of each number for the campaign (by id) ``at`` a moment, as on record ``known_at`` another."""
-    return facts_asked(connection, listed, [Asked(number, campaign_id, at, known_at) for number in numbers])
-
-
 def facts_asked(
     connection: Connection,
     listed: Listed,

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from consent.models import RelationVersion
 from dnc.decision import Verdict, decide
 from dnc.facts import CallFacts
-from dnc.history.facts import facts_asked, facts_at
+from dnc.history.facts import Asked, facts_asked
 from dnc.models import Campaign, RegisterVersion
 from dnc.policy import policy_for
 from dnc.reasons import ReasonCode
@@ -67,15 +67,8 @@ def asked_of(story: Story, written: str, at: datetime, known_at: datetime) -> Ca
     service = story.seeded.service
     with service.store.snapshot() as session:
         campaign_id = session.scalars(select(Campaign.id).where(Campaign.slug == CAMPAIGN)).one()
-        [facts] = facts_at(
-            session.connection(),
-            service.shelf.listed,
-            [number_of(written)],
-            campaign_id,
-            at=at,
-            known_at=known_at,
-        )
-    return facts
+        asked = Asked(number_of(written), campaign_id, at, known_at)
+        return facts_asked(session.connection(), service.shelf.listed, [asked])[0]
 
 
 @pytest.mark.parametrize("earlier", [timedelta(minutes=4), timedelta(hours=5), timedelta(days=60)])
