@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -12,7 +12,7 @@ from sqlalchemy.sql import Select
 
 from consent.terms import Basis
 from leads.models import Lead, LeadFile, Source, Supplier
-from leads.standing import lead_id as lead_id_column
+from leads.standing import lead_id
 from leads.terms import SourceKind
 
 
@@ -27,12 +27,9 @@ class LeadOrigin:
 
     lead_id: str
     seller_id: str
-    number: int
     source_id: str
-    source_slug: str | None
     source_name: str | None
     kind: SourceKind
-    supplier_slug: str | None
     supplier_name: str | None
     say: str
     say_en: str | None
@@ -43,7 +40,6 @@ class LeadOrigin:
     sha256: str | None
     row_no: int | None
     partner_reference: str | None
-    birth_date: date | None
     collected_at: datetime | None
     received_at: datetime | None
     expires_at: datetime | None
@@ -55,15 +51,6 @@ class LeadOrigin:
     def paused(self) -> bool:
         """Whether source, supplier or file is paused, which denies every call on this lead."""
         return self.source_paused or self.supplier_paused or self.file_paused
-
-
-def origin(session: Session, lead_id: str) -> LeadOrigin | None:
-    """Return where one lead came from, or None if there is no such lead (any more). Served by ix_leads_file_no."""
-    lead_file_id, _, row_no = lead_id.rpartition(":")
-    if not (row_no.isascii() and row_no.isdigit()):
-        return None
-    found = session.execute(_origins().where(LeadFile.id == lead_file_id, Lead.row_no == int(row_no))).one_or_none()
-    return None if found is None else _read(found)
 
 
 def leads_on(session: Session, number: int, seller_id: str | None = None) -> Sequence[LeadOrigin]:
@@ -86,9 +73,7 @@ def without_supplier(origin: LeadOrigin) -> LeadOrigin:
         return origin
     return replace(
         origin,
-        source_slug=None,
         source_name=None,
-        supplier_slug=None,
         supplier_name=None,
         assessment=None,
         file_name=None,
@@ -104,14 +89,11 @@ def without_supplier(origin: LeadOrigin) -> LeadOrigin:
 def _origins() -> Select[*tuple[Any, ...]]:  # Any: a column of each type
     return (
         select(
-            lead_id_column(),
+            lead_id(),
             Source.seller_id,
-            Lead.number,
             Source.id,
-            Source.slug,
             Source.name,
             Supplier.kind,
-            Supplier.slug,
             Supplier.name,
             Source.say,
             Source.say_en,
@@ -122,7 +104,6 @@ def _origins() -> Select[*tuple[Any, ...]]:  # Any: a column of each type
             LeadFile.sha256,
             Lead.row_no,
             Lead.person,
-            Lead.birth_date,
             Lead.collected_at,
             LeadFile.received_at,
             Lead.expires_at,
@@ -138,8 +119,8 @@ def _origins() -> Select[*tuple[Any, ...]]:  # Any: a column of each type
 
 def _read(found: Any) -> LeadOrigin:  # Any: a row of _origins, in the order of LeadOrigin
     *fields, source_paused_at, supplier_paused_at, file_paused_at = found
-    fields[6] = SourceKind(fields[6])
-    fields[11] = None if fields[11] is None else Basis(fields[11])
-    fields[17] = None if fields[17] is None else json.loads(fields[17]).get("partner_reference")
+    fields[4] = SourceKind(fields[4])
+    fields[8] = None if fields[8] is None else Basis(fields[8])
+    fields[14] = None if fields[14] is None else json.loads(fields[14]).get("partner_reference")
     paused = (moment is not None for moment in (source_paused_at, supplier_paused_at, file_paused_at))
     return LeadOrigin(*fields, *paused)

@@ -155,9 +155,9 @@ def test_a_number_is_walked_back_to_file_source_supplier_and_everybody_else_from
 
     found = walk(overseen)
 
-    assert [(lead.source_slug, lead.supplier_slug, lead.row_no) for lead in found.leads] == [
-        ("tavling", "kronan", 1),
-        ("lista", "fjallraven", 1),
+    assert [(lead.source_name, lead.row_no) for lead in found.leads] == [
+        ("Källan Tavling 2026", 1),
+        ("Källan Lista 2026", 1),
     ]
     assert [(one.source.slug, one.files, one.leads) for one in found.sources] == [("lista", 1, 2), ("tavling", 2, 20)]
     assert len(found.complaints) == 1
