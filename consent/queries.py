@@ -39,7 +39,6 @@ class RelationRecord:
     reference: str
     started_at: datetime
     fulfilled_at: datetime | None
-    recorded_at: datetime
 
 
 def consents_on(session: Session, number: int, seller_id: str | None, *, known_at: datetime) -> list[ConsentRecord]:
@@ -108,7 +107,6 @@ def relations_on(
                 reference=references[relation.id],
                 started_at=version.started_at,
                 fulfilled_at=version.fulfilled_at if is_fulfilled else None,
-                recorded_at=version.recorded_at,
             )
         )
     return sorted(records, key=lambda one: (one.started_at, one.id), reverse=True)

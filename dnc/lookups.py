@@ -68,21 +68,10 @@ class HoldRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class RestrictionRecord:
-    """A restriction in force at the moment asked about, as known then; ``seller_id`` None: for every seller."""
-
-    id: str
-    seller_id: str | None
-    kind: str
-    note: str
-    made_at: datetime
-    made_by: str
-
-
-@dataclass(frozen=True, slots=True)
 class NumberRecord:
     """What is on record on a number, newest first in each part but ``leads``, at most 200 checks and contacts.
 
+    ``restrictions`` are the kinds of those in force at the moment asked about, as known then.
     ``full`` is False for sales: then no part but ``leads`` (without the supplier of a list) and whether it is opted
     out or held is given.
     """
@@ -95,7 +84,7 @@ class NumberRecord:
     held: bool
     opt_outs: Sequence[OptOutRecord]
     holds: Sequence[HoldRecord]
-    restrictions: Sequence[RestrictionRecord]
+    restrictions: Sequence[str]
     leads: Sequence[LeadOrigin]
     consents: Sequence[ConsentRecord]
     relations: Sequence[RelationRecord]
@@ -235,21 +224,18 @@ def _holds(
 
 def _restrictions(
     session: Session, number: int, seller_id: str | None, as_of: datetime, known_at: datetime
-) -> list[RestrictionRecord]:
-    """Return the restrictions in force, newest first. By ix_restrictions_number."""
+) -> list[str]:
+    """Return the kinds of the restrictions in force, newest first. By ix_restrictions_number."""
     moment = min(as_of, known_at)
     query = (
-        select(Restriction)
+        select(Restriction.kind)
         .where(Restriction.number == number, Restriction.made_at <= moment)
         .where(Restriction.ended_at.is_(None) | (Restriction.ended_at > moment))
         .order_by(Restriction.made_at.desc())
     )
     if seller_id is not None:
         query = query.where(or_(Restriction.seller_id == seller_id, Restriction.seller_id.is_(None)))
-    return [
-        RestrictionRecord(row.id, row.seller_id, row.kind, row.note, row.made_at, row.made_by)
-        for row in session.scalars(query)
-    ]
+    return list(session.scalars(query))
 
 
 def _leads(

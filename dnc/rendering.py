@@ -121,7 +121,7 @@ def number_document(record: NumberRecord) -> NumberDocument:
             )
             for hold in record.holds
         ],
-        restrictions=[row.kind for row in record.restrictions],
+        restrictions=list(record.restrictions),
         leads=[lead_document(lead) for lead in record.leads],
         consents=[
             ConsentDocument(

@@ -14,8 +14,8 @@ from core.access import Caller
 from core.database import any_of, any_of_value
 from core.errors import NotFound
 from core.standing import NUMBERS
-from leads.models import Lead, LeadFile, LeadRow, Source, Supplier
-from leads.terms import FileState, RowState, SourceKind
+from leads.models import Lead, LeadFile, LeadRow, Source
+from leads.terms import FileState, RowState
 
 PAGE = 10_000
 StreamedLead = tuple[int, Any, Any, Any]  # Any: collected, expires and born, as the driver gives them
@@ -30,8 +30,6 @@ class ArrivedFile:
     state: FileState
     received_at: datetime
     source_id: str
-    source_no: int
-    source_slug: str
     seller_id: str
     accepted: int
     rejected: int
@@ -59,8 +57,6 @@ def arrived_file(session: Session, caller: Caller, lead_file_id: str) -> Arrived
         state=FileState(file.state),
         received_at=file.received_at,
         source_id=source.id,
-        source_no=source.no,
-        source_slug=source.slug,
         seller_id=source.seller_id,
         accepted=file.rows_accepted,
         rejected=file.rows_rejected,
@@ -131,9 +127,6 @@ def _streamed(
 class PersonOnLead:
     """Whom a lead is of, and what to say of where it came from; never who sold a list."""
 
-    number: int
-    source_id: str
-    kind: SourceKind
     name: str | None
     say: str
 
@@ -141,14 +134,12 @@ class PersonOnLead:
 def people_on(session: Session, numbers: Iterable[int], seller_id: str) -> dict[tuple[int, str], PersonOnLead]:
     """Return by number and source id whom the seller's leads on the numbers are of. Served by pk_leads."""
     query = (
-        select(Lead.number, Source.id, Supplier.kind, Lead.person, Source.say)
+        select(Lead.number, Source.id, Lead.person, Source.say)
         .join(Source, Source.no == Lead.source_no)
-        .join(Supplier, Supplier.id == Source.supplier_id)
         .where(any_of(Lead.number, NUMBERS), Source.seller_id == seller_id)
     )
     name = session.get_bind().dialect.name
     found = {}
-    for number, source_id, kind, person, say in session.execute(query, {"numbers": any_of_value(name, numbers)}):
-        said = json.loads(person).get("name") if person else None
-        found[number, source_id] = PersonOnLead(number, source_id, SourceKind(kind), said, say)
+    for number, source_id, person, say in session.execute(query, {"numbers": any_of_value(name, numbers)}):
+        found[number, source_id] = PersonOnLead(json.loads(person).get("name") if person else None, say)
     return found

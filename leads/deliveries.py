@@ -48,7 +48,6 @@ class OtherLead:
     row_no: int
     collected_at: datetime | None
     received_at: datetime
-    expires_at: datetime
 
 
 @dataclass(slots=True)
@@ -192,7 +191,6 @@ def leads_after(
             Lead.row_no,
             Lead.collected_at,
             LeadFile.received_at,
-            Lead.expires_at,
         )
         .join(LeadFile, LeadFile.no == Lead.file_no)
         .where(Lead.source_no.in_(nos), Lead.number != without)

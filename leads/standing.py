@@ -72,10 +72,8 @@ def beside_file(part: Select[Any], lead_file_id: ColumnElement[str | None]) -> S
 class SourceCard:
     """What is told of a source in the call. A source's wording is never edited: a new wording is a new source."""
 
-    id: str
     kind: str
     name: str
-    basis: str | None
     assessment: str | None
     say: str
     say_en: str | None
@@ -84,8 +82,8 @@ class SourceCard:
 def source_cards(connection: Connection, ids: Iterable[str]) -> dict[str, SourceCard]:
     """Return the cards of the sources by id."""
     rows = connection.execute(
-        select(Source.id, Supplier.kind, Source.name, Source.basis, Source.assessment, Source.say, Source.say_en)
+        select(Source.id, Supplier.kind, Source.name, Source.assessment, Source.say, Source.say_en)
         .join(Supplier, Supplier.id == Source.supplier_id)
         .where(Source.id.in_(list(ids)))
     )
-    return {row.id: SourceCard(*row) for row in rows}
+    return {row.id: SourceCard(row.kind, row.name, row.assessment, row.say, row.say_en) for row in rows}

@@ -211,7 +211,7 @@ def test_each_part_of_a_look_up_is_as_it_was_and_as_it_was_known(story: Story) -
     assert [lead.paused for lead in then(FROM_PARTNER, "resumed").leads] == [False, False]
     assert [lead.paused for lead in then(FROM_PARTNER, "supplier paused").leads] == [True, True]
     assert len(shown(story, FROM_PARTNER).leads) == 3
-    assert [one.kind for one in then(FROM_PARTNER, "restriction").restrictions] == ["vulnerable"]
+    assert then(FROM_PARTNER, "restriction").restrictions == ["vulnerable"]
     assert then(FROM_PARTNER, "end of restriction").restrictions == []
     assert shown(story, FROM_PARTNER, as_of=at["end of restriction"], known_at=at["restriction"]).restrictions != []
     assert [one.fulfilled_at is None for one in then(WITHOUT_SOURCE, "relation").relations] == [True]
