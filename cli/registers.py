@@ -10,17 +10,9 @@ from cli.context import FINDING, answer, caller, json_option, refusals, service
 from cli.register_changes import compare, rematch_
 from cli.register_layouts import layout, layout_json
 from dnc.registers.layouts import FileKind
-from dnc.registers.loading import (
-    LoadedVersion,
-    Standing,
-    State,
-    Version,
-    load_register,
-    of_concern,
-    standing,
-    validity_text,
-    versions,
-)
+from dnc.registers.loading import load_register
+from dnc.registers.outcomes import LoadedVersion
+from dnc.registers.standing import Standing, State, Version, of_concern, standing, validity_text, versions
 
 
 @click.group()

@@ -18,10 +18,10 @@ from core.store import Store
 from dnc.arrivals import screen_arrivals
 from dnc.canaries import look_for_canaries
 from dnc.oversight.pausing import oversee
-from dnc.registers.loading import of_concern, standing
 from dnc.registers.retractions import retract_joined
 from dnc.registers.shelf import RegisterShelf
 from dnc.registers.snapshots import sweep_unfinished
+from dnc.registers.standing import of_concern, standing
 from dnc.reservations import forget_reservations
 from dnc.screenings.kept import forget_screened_files
 from jobs.beside import Readers

@@ -10,7 +10,9 @@ from core.access import Caller, operator
 from core.clock import Clock, FixedClock
 from core.config import Settings
 from dnc.registers.layouts import FileKind
-from dnc.registers.loading import LoadedVersion, Standing, in_force, load_register
+from dnc.registers.loading import load_register
+from dnc.registers.outcomes import LoadedVersion
+from dnc.registers.standing import Standing, in_force
 
 if TYPE_CHECKING:
     from service import Service

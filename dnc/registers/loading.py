@@ -1,4 +1,4 @@
-"""Registers: how a delivered file becomes the version in force; how each stands; the shelf that checks ask.
+"""Registers: how a delivered file becomes the version in force.
 
 The file is read and written as a snapshot outside any transaction; replacing ``registers.version_id`` is the whole
 swap. Whatever is refused, fails or is killed on the way leaves the version in force as it was.
@@ -33,42 +33,15 @@ from dnc.registers.files import RegisterFile, file_sha256, read_register_file, r
 from dnc.registers.layouts import FileKind, Key, Layout, layout_text
 from dnc.registers.outcomes import Changed, LoadedVersion, LoadWarning, already_loaded, warnings_of
 from dnc.registers.saved_layouts import layout_given, layout_of
-from dnc.registers.shelf import RegisterShelf
 from dnc.registers.snapshots import SnapshotUnreadable, read_snapshot, sweep_unfinished, write_snapshot
 from dnc.registers.standing import (
     REGISTER_LOCK,
-    Standing,
-    State,
-    Version,
     VersionInForce,
     ensure_registers,
     in_force,
-    of_concern,
-    standing,
     state_of,
     valid_until,
-    validity_text,
-    versions,
 )
-
-__all__ = [
-    "LoadWarning",
-    "LoadedVersion",
-    "RegisterShelf",
-    "Standing",
-    "State",
-    "Version",
-    "VersionInForce",
-    "ensure_registers",
-    "in_force",
-    "load_register",
-    "of_concern",
-    "standing",
-    "state_of",
-    "valid_until",
-    "validity_text",
-    "versions",
-]
 
 MAX_SHRINK_SHARE = 0.10
 """Policy: by how large a share a register may shrink between two versions before the newer one is refused."""

@@ -35,7 +35,9 @@ from dnc.registers.errors import (
     UnknownRegister,
 )
 from dnc.registers.layouts import LONGEST_LAYOUT, FileKind
-from dnc.registers.loading import LoadWarning, State, load_register, standing, validity_text
+from dnc.registers.loading import load_register
+from dnc.registers.outcomes import LoadWarning
+from dnc.registers.standing import State, standing, validity_text
 from web.endpoint import Api, Document
 from web.uploads import Upload
 

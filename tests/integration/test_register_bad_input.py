@@ -19,7 +19,7 @@ from core.errors import InvalidInput, ServiceError
 from core.ledger import LedgerEntry
 from core.numbers import read_number
 from dnc.registers.errors import RegisterLinesRejected
-from dnc.registers.loading import LoadWarning
+from dnc.registers.outcomes import LoadWarning
 from service import Service
 from tests.registers import LISTED, in_force_id, load, written_file
 

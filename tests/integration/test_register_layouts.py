@@ -25,10 +25,10 @@ from dnc.registers.errors import (
     UnknownRegister,
 )
 from dnc.registers.layouts import FileKind
-from dnc.registers.loading import LoadedVersion, State, of_concern, standing
-from dnc.registers.outcomes import Changed
+from dnc.registers.outcomes import Changed, LoadedVersion
 from dnc.registers.saved_layouts import layout_of, set_layout
 from dnc.registers.snapshots import snapshot_path
+from dnc.registers.standing import State, of_concern, standing
 from service import Service
 from tests.registers import LISTED, NOON, OPERATOR, in_force_id, load, of_register, written_file
 

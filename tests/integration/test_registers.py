@@ -19,8 +19,10 @@ from core.errors import Forbidden, InvalidInput, ServiceError
 from core.ledger import LedgerEntry
 from dnc.models import RegisterVersion
 from dnc.registers.errors import RegisterOlder, RegisterShrunken, UnknownRegister
-from dnc.registers.loading import LoadWarning, State, load_register, standing, versions
+from dnc.registers.loading import load_register
+from dnc.registers.outcomes import LoadWarning
 from dnc.registers.snapshots import snapshot_path
+from dnc.registers.standing import State, standing, versions
 from service import Service
 from tests.registers import LISTED, NOON, OPERATOR, in_force_id, load, of_register, service_for, written_file
 

@@ -18,7 +18,7 @@ from dnc.contacts import Outcome
 from dnc.decision import Verdict
 from dnc.facts import RestrictionKind
 from dnc.reasons import ReasonCode
-from dnc.registers.loading import State
+from dnc.registers.standing import State
 from jobs.tasks import tasks_for
 from leads.headings import Field
 from leads.rows import RowReason
