@@ -41,7 +41,6 @@ class VersionCard:
 
     id: str
     register: str
-    country: str
     as_of: date
     count: int
     loaded_at: datetime
@@ -110,13 +109,23 @@ def version_cards(session: Session, name: str) -> list[VersionCard]:
     Raises:
         UnknownRegister: there is no register of that name.
     """
-    country = country_of(session, name)
+    country_of(session, name)  # see that there is one
     rows = session.scalars(
         select(RegisterVersion)
         .where(RegisterVersion.register == name)
         .order_by(RegisterVersion.loaded_at, RegisterVersion.id)
     )
-    return [_card(row, country) for row in rows]
+    return [
+        VersionCard(
+            id=row.id,
+            register=row.register,
+            as_of=row.as_of,
+            count=row.count,
+            loaded_at=row.loaded_at,
+            snapshot_sha256=row.snapshot_sha256,
+        )
+        for row in rows
+    ]
 
 
 def version_named(session: Session, name: str, named: str) -> VersionCard:
@@ -130,15 +139,3 @@ def version_named(session: Session, name: str, named: str) -> VersionCard:
         if named in (card.id, card.as_of.isoformat()):
             return card
     raise UnknownVersion("name a version by its id or its date, as ringklar register list shows them")
-
-
-def _card(row: RegisterVersion, country: str) -> VersionCard:
-    return VersionCard(
-        id=row.id,
-        register=row.register,
-        country=country,
-        as_of=row.as_of,
-        count=row.count,
-        loaded_at=row.loaded_at,
-        snapshot_sha256=row.snapshot_sha256,
-    )

@@ -174,7 +174,6 @@ def load_register(
         changed=changed,
         warnings=warnings,
         snapshot_sha256=snapshot.sha256,
-        file_sha256=read.sha256,
     )
 
 

@@ -61,7 +61,6 @@ class LoadedVersion:
     changed: Changed | None
     warnings: tuple[LoadWarning, ...]
     snapshot_sha256: str
-    file_sha256: str
 
 
 def already_loaded(version: VersionInForce, layout: Layout, now: datetime) -> LoadedVersion:
@@ -85,7 +84,6 @@ def already_loaded(version: VersionInForce, layout: Layout, now: datetime) -> Lo
         changed=None,
         warnings=(),
         snapshot_sha256=version.snapshot_sha256,
-        file_sha256=version.file_sha256,
     )
 
 

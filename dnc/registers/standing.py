@@ -64,7 +64,6 @@ class Standing:
     as_of: date | None
     count: int | None
     loaded_at: datetime | None
-    snapshot_sha256: str | None
     valid_until: datetime | None
     state: State
     validity: Validity | None
@@ -79,14 +78,11 @@ class Version:
     register: str
     as_of: date
     count: int
-    snapshot_sha256: str
     file_name: str
-    file_sha256: str
     rejected_lines: int
     loaded_at: datetime
     loaded_by: str
     kind: str
-    base_version_id: str | None
     covered: int | None
 
 
@@ -237,9 +233,7 @@ def _standing(
     layout = layout_stored(register)
     validity = validity_of(register.country, now, layout)
     if version is None:
-        return Standing(
-            register.name, register.country, None, None, None, None, None, None, State.MISSING, validity, None
-        )
+        return Standing(register.name, register.country, None, None, None, None, None, State.MISSING, validity, None)
     return Standing(
         register=register.name,
         country=register.country,
@@ -247,7 +241,6 @@ def _standing(
         as_of=version.as_of,
         count=version.count,
         loaded_at=version.loaded_at,
-        snapshot_sha256=version.snapshot_sha256,
         valid_until=valid_until(register.country, version.as_of, now, layout),
         state=state_of(register.country, version.as_of, now, layout)
         if is_readable(version.snapshot_sha256)
@@ -284,14 +277,11 @@ def versions(session: Session) -> list[Version]:
             register=row.register,
             as_of=row.as_of,
             count=row.count,
-            snapshot_sha256=row.snapshot_sha256,
             file_name=row.file_name,
-            file_sha256=row.file_sha256,
             rejected_lines=row.rejected_lines,
             loaded_at=row.loaded_at,
             loaded_by=row.loaded_by,
             kind=row.kind,
-            base_version_id=row.base_version_id,
             covered=row.covered,
         )
         for row in rows
