@@ -1,5 +1,6 @@
 """Call records at the command line: match a dialer's or carrier's log to the checks, and see what does not."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,9 +51,7 @@ list_option = click.option(
 @list_option
 @json_option
 @refusals
-@click.pass_context
 def match(
-    context: click.Context,
     file: Path,
     seller: str,
     campaign: str | None,
@@ -92,7 +91,7 @@ def match(
         report = match_call_records(
             built.store, caller(), path=file, file_name=file.name, seller=seller, campaign=campaign, how=how
         )
-        _show(context, built, report, out, as_json)
+        _show(built, report, out, as_json)
 
 
 @calls.command("show")
@@ -100,13 +99,12 @@ def match(
 @list_option
 @json_option
 @refusals
-@click.pass_context
-def show(context: click.Context, file_id: str, out: Path | None, as_json: bool) -> None:
+def show(file_id: str, out: Path | None, as_json: bool) -> None:
     """Show what came of a file of call records. Exit code as for match."""
     with service() as built:
         with built.store.reading() as session:
             report = call_records_report(session, caller(), file_id)
-        _show(context, built, report, out, as_json)
+        _show(built, report, out, as_json)
 
 
 @calls.command("list")
@@ -121,13 +119,13 @@ def list_(as_json: bool) -> None:
     answer(as_json, {"files": document}, "\n".join(lines) or "no call records")
 
 
-def _show(context: click.Context, built: Service, report: CallRecordsReport, out: Path | None, as_json: bool) -> None:
+def _show(built: Service, report: CallRecordsReport, out: Path | None, as_json: bool) -> None:
     if out is not None:
         write_table(out, LISTED, map(_cells, _rows(built, report.id)))
     answer(as_json, report_document(report).model_dump(mode="json"), _told(report))
     counts = dict(report.counts or {})
     if sum(counts.values()) - counts.get(CallState.MATCHED, 0) - counts.get(CallState.REPEATED, 0):
-        context.exit(FINDING)
+        sys.exit(FINDING)
 
 
 def _rows(built: Service, file_id: str) -> Iterator[CallRecordDocument]:

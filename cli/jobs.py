@@ -1,6 +1,7 @@
 """Jobs at the command line: run them until stopped, or once."""
 
 import math
+import sys
 
 import click
 
@@ -30,8 +31,7 @@ def _a_number(_context: click.Context, _option: click.Parameter, seconds: float)
 )
 @json_option
 @refusals
-@click.pass_context
-def jobs(context: click.Context, once: bool, settle: float, as_json: bool) -> None:
+def jobs(once: bool, settle: float, as_json: bool) -> None:
     """Run the scheduled work: inboxes, lead files, warnings, checkpoints. Of many such processes one leads."""
     from jobs.run import run_jobs, run_once
     from jobs.tasks import tasks_for
@@ -45,9 +45,9 @@ def jobs(context: click.Context, once: bool, settle: float, as_json: bool) -> No
         outcomes = run_once(built, settle_seconds=settle)
     if outcomes is None:
         answer(as_json, {"leads": False, "tasks": {}}, "another process runs the jobs")
-        context.exit(FINDING)
+        sys.exit(FINDING)
     failed = any(outcome.startswith("failed") for outcome in outcomes.values())
     lines = "\n".join(f"{name}: {outcome}" for name, outcome in outcomes.items())
     answer(as_json, {"leads": True, "tasks": dict(outcomes)}, lines)
     if failed:
-        context.exit(FINDING)
+        sys.exit(FINDING)

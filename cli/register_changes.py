@@ -1,5 +1,6 @@
 """How registers change, at the command line: compare two versions, hold past contacts against one."""
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -59,16 +60,7 @@ def _words(move: Move) -> str:
 )
 @json_option
 @refusals
-@click.pass_context
-def rematch_(
-    context: click.Context,
-    name: str,
-    since: datetime,
-    until: datetime,
-    version: str | None,
-    out: Path | None,
-    as_json: bool,
-) -> None:
+def rematch_(name: str, since: datetime, until: datetime, version: str | None, out: Path | None, as_json: bool) -> None:
     """Hold past contacts against the register NAME again: who was listed when called?
 
     Exit code 1 if somebody was and nothing lifted it.
@@ -81,7 +73,7 @@ def rematch_(
     answer(as_json, document, _rematched(found))
     assert found.when_called is not None  # noqa: S101 - it is the first page
     if found.when_called.whole.listed[Lifted.NOTHING]:
-        context.exit(FINDING)
+        sys.exit(FINDING)
 
 
 def _rematch(

@@ -1,5 +1,6 @@
 """Registers at the command line: load a version, see how each stands."""
 
+import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -82,8 +83,7 @@ def import_(
 @register.command("list")
 @json_option
 @refusals
-@click.pass_context
-def list_(context: click.Context, as_json: bool) -> None:
+def list_(as_json: bool) -> None:
     """Show how each register stands, and every version loaded.
 
     Exit code 1 if one that was loaded cannot be asked, or none was ever loaded.
@@ -113,7 +113,7 @@ def list_(context: click.Context, as_json: bool) -> None:
     lines += [_version_text(version) for version in loaded]
     answer(as_json, document, "\n".join(lines))
     if any(one.state is not State.AGEING for one in of_concern(stands)):
-        context.exit(FINDING)
+        sys.exit(FINDING)
 
 
 def standing_document(one: Standing) -> dict[str, object]:
