@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cli.context import FINDING, answer, caller, json_option, refusals, service
-from cli.tables import FILE_IN, write_table
+from cli.files import FILE_IN, write_table
 from dnc.call_records.importing import match_call_records
 from dnc.call_records.reports import CallRecordsReport, call_record_files, call_records_report, call_rows
 from dnc.call_records.rows import Column, HowToReadCalls

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from cli.files import PLAIN_FILE, whole_file
 from cli.pages import Page, after_id_option, after_name_option, cut, limit_option, read_on, tell_page
-from cli.tables import PLAIN_FILE, whole_file
 from cli.times import INSTANT
 from core.clock import utc
 from dnc.canaries import look_for_canaries, report_sighting, sightings

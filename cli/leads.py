@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from cli.files import FILE_IN, PLAIN_FILE, whole_file
 from cli.mappings import map_option, mapping_given
 from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
 from cli.pauses import add_pauses
 from cli.places import Places
-from cli.tables import FILE_IN, PLAIN_FILE, whole_file
 from leads.file_lists import ListedLeadFile, lead_file_page
 from leads.importer import import_lead_file, read_lead_file
 from leads.intake import DeliveryTerms, HowToRead

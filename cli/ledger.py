@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cli.context import FINDING, answer, json_option, refusals, service
-from cli.tables import PLAIN_FILE, whole_file
+from cli.files import PLAIN_FILE, whole_file
 from cli.times import INSTANT
 from core.checkpoints import make_checkpoint, public_key
 from core.exporting import export_ledger, ledger_lines, part_between, read_export

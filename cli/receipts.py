@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from cli.tables import PLAIN_FILE, whole_file
+from cli.files import PLAIN_FILE, whole_file
 from leads.kept_rows import kept_rows
 from leads.receipts import receipt_of
 from leads.row_proofs import proof_of

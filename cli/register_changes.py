@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cli.context import FINDING, answer, caller, json_option, refusals, service
-from cli.tables import write_table
+from cli.files import write_table
 from cli.times import INSTANT
 from core.numbers import Number
 from dnc.registers.change_schemas import changes_document, rematch_document

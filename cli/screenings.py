@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from cli.files import FILE_IN, PLAIN_FILE
 from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
 from cli.places import importing
-from cli.tables import FILE_IN, PLAIN_FILE
 from cli.times import INSTANT
 from dnc.screenings.ahead import begun
 from dnc.screenings.service import Wanted, cancel_screening

@@ -85,7 +85,7 @@ def test_a_disk_that_is_full_leaves_what_was_there(
     def full(path: Path, *how: int) -> int:
         return opened("/dev/full", os.O_WRONLY) if Path(path).name.startswith("out") else opened(path, *how)
 
-    monkeypatch.setattr("cli.tables.os.open", full)
+    monkeypatch.setattr("cli.files.os.open", full)
     done = ringklar(*(str(out) if word == "OUT" else word for word in words))
 
     assert done.exit_code == 1

@@ -1,4 +1,4 @@
-"""Files that a command writes beside its answer."""
+"""Files that a command reads, or writes beside its answer."""
 
 import csv
 import os
