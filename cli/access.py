@@ -1,14 +1,13 @@
 """``ringklar key`` and ``ringklar user``: who may do what."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.pages import after_name_option, cut, limit_option, tell_page
+from cli.times import written
 from core.access import Role, create_key, create_user, disable_user, revoke_key
 from core.access_lists import KeyReport, UserReport, key_reports, user_reports
 from core.sellers import seller_named
@@ -58,7 +57,7 @@ def list_keys(after: str | None, limit: int, as_json: bool) -> None:
         found = key_reports(session, after=after or "", limit=limit + 1)
     page, next_after = cut(found, limit, lambda one: one.name)
     lines = [_line(one, "revoked", one.revoked_at) for one in page]
-    tell_page(as_json, "keys", _documents(page), lines, next_after, none="there is no key")
+    tell_page(as_json, "keys", [written(one) for one in page], lines, next_after, none="there is no key")
 
 
 @click.group()
@@ -115,14 +114,7 @@ def list_users(after: str | None, limit: int, as_json: bool) -> None:
         found = user_reports(session, after=after or "", limit=limit + 1)
     page, next_after = cut(found, limit, lambda one: one.name)
     lines = [_line(one, "disabled", one.disabled_at) for one in page]
-    tell_page(as_json, "users", _documents(page), lines, next_after, none="there is no user")
-
-
-def _documents(page: Sequence[KeyReport | UserReport]) -> list[dict[str, object]]:
-    return [
-        {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(one).items()}
-        for one in page
-    ]
+    tell_page(as_json, "users", [written(one) for one in page], lines, next_after, none="there is no user")
 
 
 def _line(one: KeyReport | UserReport, ended: str, ended_at: datetime | None) -> str:

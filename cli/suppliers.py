@@ -1,7 +1,6 @@
 """``ringklar supplier`` and ``source``: who delivers leads, from which origins, and what shows for each."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import click
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.pauses import add_pauses
+from cli.times import written
 from consent.terms import Basis
 from leads.assessments import AssessmentDocument
 from leads.pauses import pause_source, pause_supplier, resume_source, resume_supplier
@@ -77,7 +77,7 @@ def list_suppliers(as_json: bool) -> None:
         found = supplier_reports(session, caller(), limit=None)
     answer(
         as_json,
-        {"suppliers": [_written(asdict(one)) for one in found]},
+        {"suppliers": [written(one) for one in found]},
         "\n".join(map(_supplier_line, found)) or "there is no supplier",
     )
 
@@ -179,7 +179,7 @@ def add_source_terms(
             now=built.clock.now(),
         )
         lacking = source_report(session, caller(), slug).evidence_gaps
-    document = {**_written(asdict(filed)), "evidence_gaps": list(lacking)}
+    document = {**written(filed), "evidence_gaps": list(lacking)}
     answer(as_json, document, f"terms of {slug}: version {filed.version}, sha256 {filed.sha256}")
 
 
@@ -192,7 +192,7 @@ def show_source(slug: str, as_json: bool) -> None:
     with service() as built, built.store.reading() as session:
         shown = source_report(session, caller(), slug)
         versions = terms_of(session, shown.id)
-    document = {**_source_document(shown), "terms": [_written(asdict(terms)) for terms in versions]}
+    document = {**_source_document(shown), "terms": [written(terms) for terms in versions]}
     answer(as_json, document, "\n".join(_source_lines(shown, versions)))
 
 
@@ -210,13 +210,8 @@ def list_sources(as_json: bool) -> None:
 add_pauses(source, "source", pause=pause_source, quarantine=quarantine_source, resume=resume_source)
 
 
-def _written(document: dict[str, Any]) -> dict[str, Any]:  # Any: whatever a report holds
-    """Return the document with its dates and moments as texts."""
-    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in document.items()}
-
-
 def _source_document(shown: SourceReport) -> dict[str, Any]:
-    document = _written(asdict(shown))
+    document = written(shown)
     del document["terms"]
     return document | {"terms_version": None if shown.terms is None else shown.terms.version}
 
