@@ -33,10 +33,11 @@ def optout() -> None:
 def add(number: str, seller: str, via: str, received_at: datetime | None, note: str, as_json: bool) -> None:
     """Put NUMBER, in any spelling, on the list; in force when the command has answered."""
     with service() as built:
-        results = _add(built, [number], seller, via, received_at, note)
-    document = _documents(results)[0]
-    answer(as_json, document, f"{document['result']}: {document['number'] or document['fault']}")
-    if results[0].result == "invalid":
+        [added] = _add(built, [number], seller, via, received_at, note)
+    read = None if added.number is None else added.number.e164
+    document = {"result": added.result, "id": added.id, "number": read, "fault": added.fault}
+    answer(as_json, document, f"{added.result}: {read or added.fault}")
+    if added.result == "invalid":
         sys.exit(FINDING)
 
 
@@ -107,15 +108,3 @@ def _add(
             note=note,
             now=built.clock.now(),
         )
-
-
-def _documents(results: list[OptOutResult]) -> list[dict[str, object]]:
-    return [
-        {
-            "result": result.result,
-            "id": result.id,
-            "number": result.number.e164 if result.number is not None else None,
-            "fault": result.fault,
-        }
-        for result in results
-    ]
