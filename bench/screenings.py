@@ -21,10 +21,9 @@ from bench import seeds
 from bench.figures import Figure, at_most, scaled
 from bench.lead_files import watched
 from bench.server import ROOT, compiling, environment_for
-from consent.terms import written_channels
+from consent.terms import EVERY_CHANNEL
 from core.ids import new_id
 from dnc.models import OptOut
-from dnc.opt_outs import ALL_CHANNELS
 from service import Service
 from tests.postgres import PostgresServer
 
@@ -74,7 +73,7 @@ def write_file(path: Path, count: int) -> None:
 
 def add_opt_outs(service: Service, count: int, *, salt: int) -> None:
     """Put opt-outs of every tenth number and of others in the tables; they are not asked for one by one."""
-    now, channels = service.clock.now(), written_channels(ALL_CHANNELS)
+    now = service.clock.now()
     numbers = [int(f"46{number[1:]}") for number in seeds.numbers(count * 10, salt=salt)][::10]
     with service.store.engine.begin() as connection:
         for start in range(0, count, 10_000):
@@ -85,7 +84,7 @@ def add_opt_outs(service: Service, count: int, *, salt: int) -> None:
                         "id": new_id(),
                         "seller_id": None,
                         "number": number,
-                        "channels": channels,
+                        "channels": EVERY_CHANNEL,
                         "via": "phone",
                         "note": "",
                         "received_at": now,

@@ -24,7 +24,6 @@ from core.numbers import Number, NumberFault, read_number
 from core.secrets import Keyring
 from dnc.models import OptOut, OptOutRelease, OptOutRepeat
 
-ALL_CHANNELS = frozenset(Channel)
 VIA_LENGTH, VERIFIED_BY_LENGTH = 40, 200
 OPT_OUT_LOCKS = 0x52494E47_000000  # PostgreSQL advisory locks: two adds of one number, one after the other
 

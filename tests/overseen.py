@@ -25,7 +25,7 @@ from core.store import Store
 from dnc.campaigns import add_campaign
 from dnc.gate import Gate, Question
 from dnc.models import Campaign, Check, Contact
-from dnc.opt_outs import ALL_CHANNELS, add_opt_outs
+from dnc.opt_outs import add_opt_outs
 from dnc.registers.loading import load_register
 from dnc.registers.shelf import RegisterShelf
 from leads.models import Lead, LeadFile, Source
@@ -173,7 +173,7 @@ class Overseen:
                 self.store.keyring,
                 numbers=[f"+{number}" for number in numbers],
                 seller_id=seller_id or self.seller_id,
-                channels=ALL_CHANNELS,
+                channels=frozenset(Channel),
                 via="phone",
                 received_at=at,
                 note="",

@@ -14,7 +14,7 @@ from core.clock import Clock, FixedClock
 from core.config import Settings
 from core.sellers import Seller, add_seller
 from dnc.campaigns import add_campaign
-from dnc.opt_outs import ALL_CHANNELS, add_opt_outs
+from dnc.opt_outs import add_opt_outs
 from dnc.registers.loading import load_register
 from leads.importer import import_lead_file
 from leads.sources import add_source
@@ -165,7 +165,7 @@ def opt_out(service: Service, number: str, seller_id: str | None) -> str:
             service.store.keyring,
             numbers=[number],
             seller_id=seller_id,
-            channels=ALL_CHANNELS,
+            channels=frozenset(Channel),
             via="phone",
             received_at=service.clock.now() - timedelta(hours=1),
             note="",

@@ -21,7 +21,7 @@ from dnc.gate import Question
 from dnc.history.facts import Asked
 from dnc.holds import close_hold
 from dnc.models import Campaign, Check
-from dnc.opt_outs import ALL_CHANNELS, add_opt_outs, release_opt_out
+from dnc.opt_outs import add_opt_outs, release_opt_out
 from dnc.restrictions import end_restriction, restrict
 from dnc.seller_rules.setting import set_rules
 from leads.importer import import_lead_file
@@ -110,7 +110,7 @@ class Story:
                 self.seeded.service.keyring,
                 numbers=[written],
                 seller_id=None if all_sellers else self.seeded.seller_id,
-                channels=ALL_CHANNELS,
+                channels=frozenset(Channel),
                 via="letter",
                 received_at=self.now - said_before,
                 note="",

@@ -12,6 +12,7 @@ from sqlalchemy import select, text, update
 
 import dnc.recorded
 from consent.grounds import record_consent
+from consent.terms import Channel
 from core.erasure import erase_payloads
 from core.ledger import LedgerEntry, Position
 from core.numbers import Number, NumberKind, read_number
@@ -22,7 +23,7 @@ from dnc.auditor.findings import Against
 from dnc.auditor.models import Audit
 from dnc.gate import Question
 from dnc.models import Check
-from dnc.opt_outs import ALL_CHANNELS, release_opt_out
+from dnc.opt_outs import release_opt_out
 from dnc.policy import SE_OPT_IN_PROPOSAL, Policy, Regime, policy_named
 from tests.integration.seeds import dialer_of, verified
 from tests.integration.tampering import unguard
@@ -71,7 +72,7 @@ def consented(seeded: Seeded, given_at: datetime, **evidence: object) -> str:
             OPERATOR,
             number=Number(int(LISTED[1:])),
             seller_id=seeded.seller_id,
-            channels=ALL_CHANNELS,
+            channels=frozenset(Channel),
             names_seller=True,
             text_version="v1",
             evidence={"form": "kept"} | evidence,

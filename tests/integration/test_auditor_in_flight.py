@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from consent.grounds import withdraw_consent
+from consent.terms import Channel
 from core.ledger import LedgerEntry
 from core.sellers import seller_of
 from dnc.answers import Answer
@@ -21,7 +22,7 @@ from dnc.facts import RestrictionKind
 from dnc.gate import Question
 from dnc.holds import close_hold, make_hold
 from dnc.models import Hold, OptOut
-from dnc.opt_outs import ALL_CHANNELS, add_opt_outs, release_opt_out
+from dnc.opt_outs import add_opt_outs, release_opt_out
 from dnc.restrictions import restrict
 from dnc.seller_rules.setting import set_rules
 from leads.pauses import pause_source, resume_source
@@ -41,7 +42,7 @@ def opted_out(seeded: Seeded, session: Session) -> None:
         seeded.service.keyring,
         numbers=[FROM_PARTNER],
         seller_id=seeded.seller_id,
-        channels=ALL_CHANNELS,
+        channels=frozenset(Channel),
         via="phone",
         received_at=seeded.clock.now(),
         note="",
