@@ -33,8 +33,8 @@ READERS = 2
 """How many lead files the processes beside read at once: more would take the checks' share of the processor."""
 GENTLE_BATCH = 20_000
 """Rows that a process beside writes at once over SQLite: checks and opt-outs wait for as long."""
-_started: list[subprocess.Popen[bytes]] = []
-"""Processes beside that read lead files; each is waited for once it has ended."""
+_begun: list[subprocess.Popen[bytes]] = []
+"""Processes beside that nobody here waits for; each is let go once it has ended."""
 
 
 class SchemaOutOfDate(ServiceError):
@@ -142,30 +142,30 @@ def read_beside(settings: Settings, lead_file_id: str) -> None:
 
     It costs the checks of this process nothing but a share of the processor.
     """
-    _started[:] = [one for one in _started if one.poll() is None]
-    started = subprocess.Popen(
-        [sys.executable, "-m", "cli", "leads", "read", lead_file_id],
-        cwd=Path(__file__).parent,
-        env=environment_for(settings),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    _started.append(started)
+    _begin_beside(settings, "cli", "leads", "read", lead_file_id)
 
 
 def screen_beside(settings: Settings, screening_id: str) -> None:
     """Have a screening worked through by a process of its own; if it is killed, the jobs go on with it."""
-    _started[:] = [one for one in _started if one.poll() is None]
-    _started.append(
-        subprocess.Popen(
-            [sys.executable, "-m", "jobs.screenings", screening_id],
-            cwd=Path(__file__).parent,
-            env=environment_for(settings),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    _begin_beside(settings, "jobs.screenings", screening_id)
+
+
+def _begin_beside(settings: Settings, *command: str) -> None:
+    _begun[:] = [one for one in _begun if one.poll() is None]
+    _begun.append(start_beside(settings, *command))
+
+
+def start_beside(
+    settings: Settings, *command: str, stdin: int = subprocess.DEVNULL, stdout: int | None = subprocess.DEVNULL
+) -> "subprocess.Popen[bytes]":
+    """Start a module of ours, given with its arguments, as a process of its own on the same installation."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=Path(__file__).parent,
+        env=environment_for(settings),
+        stdin=stdin,
+        stdout=stdout,
+        start_new_session=True,
     )
 
 

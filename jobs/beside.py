@@ -11,20 +11,18 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from core.access import operator
 from core.clock import SystemClock
 from core.config import Settings, load_settings
 from core.errors import Kind, ServiceError
 from leads.importer import read_lead_file
-from service import READERS, build_service, environment_for, pace_beside, turn_to_read
+from service import READERS, build_service, pace_beside, start_beside, turn_to_read
 from web.observe import tell_failure
 
 TRY_AGAIN_SECONDS = 3600.0
 """After which a file that could not be read is tried again: a damaged one may have been restored."""
 CUT_OFF_SECONDS = 60.0
-ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Readers:
     def __init__(self, settings: Settings, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._monotonic = monotonic
-        self._running: dict[str, subprocess.Popen[str]] = {}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, Failure] = {}
 
@@ -58,15 +56,8 @@ class Readers:
         is_early = self._monotonic() < self._not_before.get(lead_file_id, 0.0)
         if is_early or lead_file_id in self._running or len(self._running) >= READERS:
             return False
-        self._running[lead_file_id] = subprocess.Popen(
-            [sys.executable, "-m", "jobs.beside", lead_file_id],
-            cwd=ROOT,
-            env=environment_for(self._settings),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            text=True,
-        )
+        started = start_beside(self._settings, "jobs.beside", lead_file_id, stdout=subprocess.PIPE)
+        self._running[lead_file_id] = started
         return True
 
     def failure(self, lead_file_id: str) -> Failure | None:

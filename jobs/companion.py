@@ -5,16 +5,14 @@ even by ``kill -9``, the companion reads the end of the pipe, finishes the task 
 """
 
 import os
-import subprocess
 import sys
 import threading
 from contextlib import closing
 
 from core.clock import SystemClock
 from core.config import Settings, load_settings
-from jobs.beside import ROOT
 from jobs.run import run_jobs
-from service import build_service, environment_for
+from service import build_service, start_beside
 from web.observe import log_as_json, tell_failure
 
 
@@ -25,13 +23,7 @@ def start_companion(settings: Settings) -> int:
     """
     theirs, ours = os.pipe()
     os.set_inheritable(ours, True)
-    companion = subprocess.Popen(
-        [sys.executable, "-m", "jobs.companion"],
-        cwd=ROOT,
-        env=environment_for(settings),
-        stdin=theirs,
-        start_new_session=True,
-    )
+    companion = start_beside(settings, "jobs.companion", stdin=theirs, stdout=None)
     os.close(theirs)
     return companion.pid
 

@@ -12,8 +12,7 @@ from core.store import Store
 from dnc.screenings.kept import give_up_left, waiting_screenings
 from dnc.screenings.recording import move_on
 from dnc.screenings.work import work_on
-from jobs.beside import ROOT
-from service import build_service, environment_for
+from service import build_service, start_beside
 from web.observe import tell_failure
 
 
@@ -36,14 +35,7 @@ class ScreeningWork:
             if waiting and not is_busy:
                 move_on(session, waiting[0], ran_at=now)
         if waiting and not is_busy:
-            self._running = subprocess.Popen(
-                [sys.executable, "-m", "jobs.screenings", waiting[0]],
-                cwd=ROOT,
-                env=environment_for(self._settings),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            self._running = start_beside(self._settings, "jobs.screenings", waiting[0])
         return f"{len(waiting)} left alone, {left} given up"
 
 

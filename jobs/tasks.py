@@ -11,6 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from sqlalchemy import delete, select
 
 from core.access import WebSession, operator
+from core.clock import EPOCH
 from core.config import Settings
 from core.ledger import Event, put_on_record
 from core.secrets import keyring
@@ -57,8 +58,7 @@ class Task:
 
     def due_at(self, now: datetime) -> datetime:
         """Return the newest moment, ``now`` or before, at which the task was due: the same in every process."""
-        start = datetime(1970, 1, 1, tzinfo=UTC)
-        return now - (now - start) % self.every
+        return now - (now - EPOCH) % self.every
 
 
 def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> tuple[Task, ...]:

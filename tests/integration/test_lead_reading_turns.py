@@ -2,7 +2,6 @@
 
 import fcntl
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,10 +14,10 @@ from sqlalchemy import Engine, select, update
 from core.database import let_others_write
 from core.store import Store
 from core.turns import asking, let_others, turn
-from jobs.beside import ROOT, main
+from jobs.beside import main
 from leads.importer import receive_lead_file
 from leads.models import LeadFile
-from service import READERS, Service, environment_for
+from service import READERS, Service, environment_for, start_beside
 from tests.deliveries import OPERATOR, written
 from tests.inboxes import LINES
 
@@ -37,9 +36,7 @@ def test_a_file_waits_for_its_turn_to_be_read(
     with ExitStack() as others:
         for place in range(READERS):
             others.enter_context(turn(service.settings.data_dir / f"reading-{place}.lock"))
-        reader = subprocess.Popen(
-            [sys.executable, "-m", *command, received], cwd=ROOT, env=environment_for(service.settings)
-        )
+        reader = start_beside(service.settings, *command, received)
         assert _waits_for_a_lock(reader)
         assert _state(store) == ("reading", 0)
 

@@ -32,7 +32,7 @@ def test_a_screening_that_ends_its_process_each_time_keeps_no_other_waiting(
         begun.append(command[-1])
         return Ended()
 
-    monkeypatch.setattr("jobs.screenings.subprocess.Popen", begin)
+    monkeypatch.setattr("service.subprocess.Popen", begin)
     work = ScreeningWork(seeded.service.settings)
     said = [work.go_on(store, clock.now()) for _ in range(3)]
     assert begun == ids
@@ -56,7 +56,7 @@ def test_screenings_that_were_begun_by_a_clock_put_back_since_are_gone_on_with(
         begun.append(command[-1])
         return Ended()
 
-    monkeypatch.setattr("jobs.screenings.subprocess.Popen", begin)
+    monkeypatch.setattr("service.subprocess.Popen", begin)
     with store.writing() as session:
         assert resume_screening(session, OPERATOR, ids[0], now).ran_at == now
     ScreeningWork(seeded.service.settings).go_on(store, now)
