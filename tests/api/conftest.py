@@ -8,11 +8,15 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 
+from app import create_app
 from tests.api.calling import Ringklar, SeededTemplate, captured_log
 from tests.api.hostile import ECHOES, Watch
 from tests.databases import SqliteTemplate
 from tests.postgres import PostgresServer
+from tests.seeding import Seeded, seed
 
 MIGRATED, SEEDED = "migrated", "seeded_for_api"
 _numbers = count(1)
@@ -72,6 +76,26 @@ def on_sqlite(seeded_sqlite: SeededTemplate, tmp_path: Path) -> Iterator[Ringkla
     """Return the application over a seeded SQLite database of this test's own."""
     with seeded_sqlite.running(tmp_path) as application:
         yield application
+
+
+@pytest.fixture
+def seeded(sqlite_url: str, tmp_path: Path) -> Iterator[Seeded]:
+    """Return a seeded service, for the console: on SQLite, where one kind of database tells all."""
+    made = seed(sqlite_url, tmp_path)
+    yield made
+    made.service.close()
+
+
+@pytest.fixture
+def app(seeded: Seeded) -> Flask:
+    """Return the application of the seeded service."""
+    return create_app(seeded.service)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Return a browser that nobody has signed in with."""
+    return app.test_client()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -1,8 +1,6 @@
 """The console over HTTP: who sees what, and what every page is protected by."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -11,7 +9,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from app import create_app
 from cli.main import main
 from core.access import Role, operator
 from core.ledger import LedgerEntry
@@ -31,7 +28,6 @@ from tests.seeding import (
     OF_OTHER_SELLER,
     OTHER_CAMPAIGN,
     Seeded,
-    seed,
 )
 
 STAFF = [role for role in Role if role is not Role.DIALER]
@@ -57,23 +53,6 @@ TABLE: dict[tuple[str, str], set[Role]] = {
     ("POST", "/customer-service/holds/<hold_id>/opt-out"): {Role.CUSTOMER_SERVICE},
 }
 IN_AND_OUT = {("POST", "/sign-in"), ("POST", "/sign-out")}
-
-
-@pytest.fixture
-def seeded(sqlite_url: str, tmp_path: Path) -> Iterator[Seeded]:
-    found = seed(sqlite_url, tmp_path)
-    yield found
-    found.service.close()
-
-
-@pytest.fixture
-def app(seeded: Seeded) -> Flask:
-    return create_app(seeded.service)
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
 
 
 def routes(app: Flask) -> set[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,26 +12,17 @@ from babel.messages.pofile import read_po
 from flask.testing import FlaskClient
 
 import console
-from app import create_app
 from console.wording import FAULTS, OUTCOMES, ROLES, VERDICTS
 from core.access import Role
 from core.number_plan import NumberFault
 from dnc.contacts import Outcome
 from dnc.decision import Verdict
-from tests.seeding import seed
 
 CONSOLE = Path(console.__file__).parent
 SWEDISH = CONSOLE / "translations" / "sv" / "LC_MESSAGES"
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "gettext": None, "lazy_gettext": None}
 HOLES = re.compile(r"%\(\w+\)s")
-
-
-@pytest.fixture
-def client(sqlite_url: str, tmp_path: Path) -> Iterator[FlaskClient]:
-    found = seed(sqlite_url, tmp_path)
-    yield create_app(found.service).test_client()
-    found.service.close()
 
 
 def swedish() -> Catalog:

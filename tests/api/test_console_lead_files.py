@@ -1,34 +1,20 @@
 """The page of lead files: what became of each, for those who may know the sources, of their own seller alone."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
-from app import create_app
 from core.access import Role, operator
 from leads.importer import receive_lead_file
 from leads.pauses import pause_lead_file
 from leads.quarantines import quarantine_lead_file
 from tests.api.forms import sign_in
-from tests.seeding import LIST_SOURCE, PARTNER_SOURCE, Seeded, import_leads, seed
+from tests.seeding import LIST_SOURCE, PARTNER_SOURCE, Seeded, import_leads
 
 MANAGER = Role.LEAD_MANAGER
 PATH = "/lead-files"
-
-
-@pytest.fixture
-def seeded(sqlite_url: str, tmp_path: Path) -> Iterator[Seeded]:
-    found = seed(sqlite_url, tmp_path)
-    yield found
-    found.service.close()
-
-
-@pytest.fixture
-def client(seeded: Seeded) -> FlaskClient:
-    return create_app(seeded.service).test_client()
 
 
 def cards(client: FlaskClient, query: str = "") -> list[str]:

@@ -9,7 +9,6 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from app import create_app
 from console.instants import read_local
 from core.changes import Change
 from dnc.models import OptOut
@@ -29,9 +28,8 @@ def seeded(database_url: str, tmp_path: Path) -> Iterator[Seeded]:
 
 
 @pytest.fixture
-def client(seeded: Seeded) -> FlaskClient:
+def client(client: FlaskClient) -> FlaskClient:
     """Return the browser of somebody at customer service."""
-    client = create_app(seeded.service).test_client()
     sign_in(client, "customer_service")
     return client
 

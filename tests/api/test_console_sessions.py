@@ -1,7 +1,6 @@
 """Signing in to the console: what a session is, when it ends, and what guessing gets."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,23 +18,6 @@ from tests.seeding import PASSWORD, Seeded, seed
 
 WRONG = "fel lösenord helt"
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def seeded(sqlite_url: str, tmp_path: Path) -> Iterator[Seeded]:
-    found = seed(sqlite_url, tmp_path)
-    yield found
-    found.service.close()
-
-
-@pytest.fixture
-def app(seeded: Seeded) -> Flask:
-    return create_app(seeded.service)
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
 
 
 def sessions_kept(seeded: Seeded) -> int:

@@ -1,9 +1,8 @@
 """Suppliers and sources: added with care, and paused so that the very next check is denied."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,18 +41,9 @@ from tests.seeding import (
     PARTNER_SOURCE,
     PARTNER_SOURCE_NAME,
     Seeded,
-    seed,
 )
 
 PAUSERS = (Role.LEAD_MANAGER, Role.COMPLIANCE)
-
-
-@pytest.fixture
-def seeded(database_url: str, tmp_path: Path) -> Iterator[Seeded]:
-    """Return a service on a Tuesday at 10 in Stockholm, where the partner's and the list's numbers may be called."""
-    made = seed(database_url, tmp_path)
-    yield made
-    made.service.close()
 
 
 def role(name: Role, seller_id: str | None = None) -> Caller:

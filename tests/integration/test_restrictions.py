@@ -1,8 +1,6 @@
 """A number that must not be used, whatever else is known of it; and keys and users that are shut out."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,18 +10,10 @@ from core.ledger import LedgerEntry
 from dnc.facts import RestrictionKind
 from dnc.gate import Question
 from dnc.restrictions import RestrictionEnded, end_restriction, restrict
-from tests.seeding import Seeded, seed
+from tests.seeding import Seeded
 
 ME = operator("test")
 NUMBER = 46701740605
-
-
-@pytest.fixture
-def seeded(database_url: str, tmp_path: Path) -> Iterator[Seeded]:
-    """A service with a seller whose lead on NUMBER may be called."""
-    made = seed(database_url, tmp_path)
-    yield made
-    made.service.close()
 
 
 def reasons(seeded: Seeded) -> list[str]:
