@@ -4,8 +4,9 @@ from datetime import datetime
 
 from core.access import Caller, Role
 from dnc.answers import Answer
-from dnc.contacts import Outcome, log_contact
+from dnc.contacts import LoggedContact, Outcome, log_contact
 from dnc.gate import Question
+from service import Service
 from tests.seeding import CAMPAIGN, Seeded
 
 
@@ -28,21 +29,36 @@ def check(seeded: Seeded, number: str, at: datetime | None = None) -> Answer:
 def contact(seeded: Seeded, check_id: str, call_id: str, started_at: datetime | None = None) -> str:
     """Return the id of a contact logged against a check; nobody answered."""
     started_at = started_at or seeded.clock.at
-    with seeded.service.store.writing() as session:
-        logged = log_contact(
+    now = max(started_at, seeded.clock.at)
+    return log_call(seeded.service, dialer(seeded), check_id, call_id, started_at, now).contact.id
+
+
+def log_call(
+    service: Service,
+    caller: Caller,
+    check_id: str,
+    call_id: str,
+    started_at: datetime | None = None,
+    now: datetime | None = None,
+) -> LoggedContact:
+    """Return what a node says of a call that is logged there against a check; nobody answered.
+
+    ``started_at`` and ``now`` are by the node's clock if they are left out.
+    """
+    with service.store.writing() as session:
+        return log_contact(
             session,
-            dialer(seeded),
-            seeded.service.keyring,
+            caller,
+            service.keyring,
             check_id=check_id,
             call_id=call_id,
-            started_at=started_at,
+            started_at=started_at or service.clock.now(),
             ended_at=None,
             outcome=Outcome.NO_ANSWER,
             agent=None,
             source_disclosed=None,
-            now=max(started_at, seeded.clock.at),
+            now=now or service.clock.now(),
         )
-        return logged.contact.id
 
 
 def call(seeded: Seeded, number: str, call_id: str, at: datetime, started_at: datetime | None = None) -> str:

@@ -17,7 +17,6 @@ from dnc.arrivals import report_arrival
 from dnc.call_records.models import CallRecord, CallRecordFile
 from dnc.campaigns import close_campaign
 from dnc.canaries import CANARIES, How, Sighting, fiction, look_for_canaries, report_sighting, sightings
-from dnc.contacts import Outcome, log_contact
 from dnc.exports import COLUMNS, CampaignNotOpen, ExportTooLarge, MadeExport, NothingToExport, make_export
 from dnc.gate import Question, UnknownCampaign
 from dnc.models import Canary, Export, LeadArrival
@@ -25,6 +24,7 @@ from dnc.recipients import UnknownRecipient, add_recipient
 from dnc.screenings.models import Screening, ScreeningPart
 from leads.arriving import finished_files
 from leads.models import Source
+from tests.calls import log_call
 from tests.deliveries import deliver
 from tests.integration.seeds import dialer_of
 from tests.integration.tampering import tamper
@@ -357,25 +357,10 @@ def test_a_screening_from_before_the_export_or_without_a_canary_is_no_sighting(s
 def test_a_call_that_was_not_allowed_is_a_sighting_whoever_made_it(seeded: Seeded) -> None:
     handed, service = exported(seeded), seeded.service
     seeded.clock.at += timedelta(minutes=1)
-    now = seeded.clock.now()
     answer = service.gate.ask(handed.recipient, CAMPAIGN, Question(f"+{handed.canaries[2]}"))
-    with service.store.writing() as session:
-        logged = log_contact(
-            session,
-            handed.recipient,
-            service.keyring,
-            check_id=answer.id,
-            call_id="samtal-1",
-            started_at=now,
-            ended_at=None,
-            outcome=Outcome.NO_ANSWER,
-            agent=None,
-            source_disclosed=None,
-            now=now,
-        )
-        contact = logged.contact.id
+    contact = log_call(service, handed.recipient, answer.id, "samtal-1").contact.id
 
-    assert look_for_canaries(service.store, now) == 1
+    assert look_for_canaries(service.store, seeded.clock.now()) == 1
     assert [(one.how, one.subject) for one in seen(seeded)] == [(How.CONTACT, contact)]
 
 

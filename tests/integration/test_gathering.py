@@ -13,7 +13,6 @@ from consent.terms import Channel
 from core.ids import new_id
 from core.numbers import Number, read_number
 from dnc.campaigns import close_campaign
-from dnc.contacts import Outcome, log_contact
 from dnc.gate import Question
 from dnc.holds import close_hold, report_objection
 from dnc.models import Campaign, RegisterVersion, Restriction
@@ -29,6 +28,7 @@ from leads.pauses import (
     resume_supplier,
 )
 from service import Service
+from tests.calls import log_call
 from tests.integration.seeds import beside, dialer_of
 from tests.seeding import (
     CAMPAIGN,
@@ -260,20 +260,7 @@ def test_calls_that_were_made_count_at_the_next_check_of_their_campaign_alone(se
     for place in range(3):
         answer = seeded.service.gate.ask(dialer, CAMPAIGN, Question(FROM_PARTNER))
         assert answer.decision.may_call
-        with node.store.writing() as session:
-            log_contact(
-                session,
-                dialer,
-                node.keyring,
-                check_id=answer.id,
-                call_id=f"call-{place}",
-                started_at=seeded.clock.now(),
-                ended_at=None,
-                outcome=Outcome.NO_ANSWER,
-                agent=None,
-                source_disclosed=None,
-                now=seeded.clock.now(),
-            )
+        log_call(node, dialer, answer.id, f"call-{place}")
         assert ReasonCode.ATTEMPTS_GAP in codes(seeded, FROM_PARTNER)
         assert codes(seeded, FROM_PARTNER, "other") == set()
         seeded.clock.at += timedelta(hours=4)

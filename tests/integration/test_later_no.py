@@ -9,10 +9,10 @@ from consent.terms import Channel
 from core.access import operator
 from core.errors import InvalidInput
 from core.ids import new_id
-from dnc.contacts import LoggedContact, Outcome, log_contact
 from dnc.gate import Question
 from dnc.models import OptOut
 from dnc.opt_outs import add_opt_outs, release_opt_out
+from tests.calls import log_call
 from tests.seeding import CAMPAIGN, FROM_PARTNER, Seeded
 
 ME = operator("test")
@@ -72,25 +72,6 @@ def test_a_wish_from_before_the_last_no_does_not_end_it(seeded: Seeded) -> None:
     assert verdict(seeded) == "allow"
 
 
-def call(seeded: Seeded, check_id: str, call_id: str, started_at: datetime) -> LoggedContact:
-    """Log a call on the check."""
-    caller = replace(ME, seller_id=seeded.seller_id)
-    with seeded.service.store.writing() as session:
-        return log_contact(
-            session,
-            caller,
-            seeded.service.keyring,
-            check_id=check_id,
-            call_id=call_id,
-            started_at=started_at,
-            ended_at=None,
-            outcome=Outcome.NO_ANSWER,
-            agent=None,
-            source_disclosed=None,
-            now=seeded.clock.now(),
-        )
-
-
 def test_a_call_after_a_no_came_in_was_not_permitted_whatever_its_check_said(seeded: Seeded) -> None:
     caller = replace(ME, seller_id=seeded.seller_id)
     answer = seeded.service.gate.ask(caller, CAMPAIGN, Question(NUMBER))
@@ -99,7 +80,7 @@ def test_a_call_after_a_no_came_in_was_not_permitted_whatever_its_check_said(see
     say_no(seeded, seeded.clock.now())
     seeded.clock.at += timedelta(minutes=1)
 
-    assert not call(seeded, answer.id, "after", seeded.clock.now()).permitted
+    assert not log_call(seeded.service, caller, answer.id, "after").permitted
 
 
 def test_a_no_that_names_no_channel_is_a_no_to_all_of_them(seeded: Seeded) -> None:
@@ -121,7 +102,7 @@ def test_a_no_that_names_no_channel_is_a_no_to_all_of_them(seeded: Seeded) -> No
     seeded.clock.at += timedelta(minutes=1)
 
     assert verdict(seeded) == "deny"
-    assert not call(seeded, answer.id, "after", seeded.clock.now()).permitted
+    assert not log_call(seeded.service, caller, answer.id, "after").permitted
 
 
 def test_a_check_permits_one_call(seeded: Seeded) -> None:
@@ -129,7 +110,7 @@ def test_a_check_permits_one_call(seeded: Seeded) -> None:
     answer = seeded.service.gate.ask(caller, CAMPAIGN, Question(NUMBER))
     seeded.clock.at += timedelta(minutes=1)
 
-    assert call(seeded, answer.id, "one", seeded.clock.now()).permitted
-    assert not call(seeded, answer.id, "two", seeded.clock.now()).permitted
-    assert call(seeded, answer.id, "one", seeded.clock.now()).permitted
-    assert not call(seeded, answer.id, "two", seeded.clock.now()).permitted
+    assert log_call(seeded.service, caller, answer.id, "one").permitted
+    assert not log_call(seeded.service, caller, answer.id, "two").permitted
+    assert log_call(seeded.service, caller, answer.id, "one").permitted
+    assert not log_call(seeded.service, caller, answer.id, "two").permitted

@@ -11,11 +11,11 @@ from core.erasure import erase_payloads
 from core.errors import Forbidden, InvalidInput, NotFound
 from core.ledger import LedgerEntry, Position
 from dnc import replays
-from dnc.contacts import Outcome, log_contact
 from dnc.gate import Question
 from dnc.models import Check
 from dnc.policy import Policy, Regime, policy_named
 from dnc.replays import By, PeriodReplay, TooMuchToReplay, replay_period
+from tests.calls import contact
 from tests.integration.seeds import beside, dialer_of
 from tests.integration.tampering import tamper
 from tests.seeding import (
@@ -44,24 +44,6 @@ def ask(seeded: Seeded, *numbers: str) -> list[str]:
     ]
 
 
-def call(seeded: Seeded, check_id: str) -> None:
-    now = seeded.clock.now()
-    with seeded.service.store.writing() as session:
-        log_contact(
-            session,
-            dialer_of(seeded),
-            seeded.service.keyring,
-            check_id=check_id,
-            call_id=f"call-{check_id}",
-            started_at=now,
-            ended_at=None,
-            outcome=Outcome.NO_ANSWER,
-            agent=None,
-            source_disclosed=True,
-            now=now,
-        )
-
-
 def replayed(
     seeded: Seeded,
     policy: Policy | str | None = PROPOSED,
@@ -82,7 +64,7 @@ def replayed(
 def test_what_another_law_would_have_denied_is_told_by_source(seeded: Seeded) -> None:
     ids = ask(seeded, FROM_PARTNER, FROM_LIST, LISTED, OPTED_OUT)
     for id_ in ids[:2]:
-        call(seeded, id_)
+        contact(seeded, id_, f"call-{id_}")
 
     done = replayed(seeded)
     everything = done.all
@@ -126,7 +108,7 @@ def test_by_campaign_and_for_one_campaign_alone(on_sqlite: Seeded) -> None:
 
 def test_who_acts_for_one_seller_replays_that_sellers_alone(on_sqlite: Seeded) -> None:
     [id_] = ask(on_sqlite, FROM_PARTNER)
-    call(on_sqlite, id_)
+    contact(on_sqlite, id_, f"call-{id_}")
     other = Caller("c", "c", "key", Role.COMPLIANCE, on_sqlite.other_seller_id)
 
     done = replayed(on_sqlite, caller=other)
@@ -163,7 +145,7 @@ def test_large_batches_are_counted_by_their_rows_and_calls_by_their_own(
     seeded.clock.at += timedelta(hours=5)
     ids += ask(seeded, FROM_LIST)
     for place in (0, 1, 2, 1399, 1400):
-        call(seeded, ids[place])
+        contact(seeded, ids[place], f"call-{ids[place]}")
 
     done = replayed(seeded)
     assert done.all.checks.total == 1401
@@ -228,7 +210,7 @@ def test_what_is_erased_is_counted_for_its_own_period_and_seller_alone(on_sqlite
 )
 def test_an_entry_that_cannot_be_read_is_counted_and_is_not_the_end(seeded: Seeded, payload: str) -> None:
     [id_] = ask(seeded, FROM_PARTNER)
-    call(seeded, id_)
+    contact(seeded, id_, f"call-{id_}")
     tamper(
         seeded.service,
         text("UPDATE ledger_entries SET payload = :to WHERE kind = 'checks'").bindparams(to=payload),

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from core.access import Caller
 from dnc.answers import Answer
-from dnc.contacts import LoggedContact, Outcome, log_contact
 from dnc.gate import Question
 from dnc.models import Contact
 from dnc.recorded import replay
 from dnc.reservations import Reservation, forget_reservations
 from leads.pauses import pause_source
 from service import Service
+from tests.calls import log_call
 from tests.integration.seeds import beside, dialer_of, verified
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPERATOR, PARTNER_SOURCE, Seeded
 
@@ -41,23 +41,6 @@ def codes(answer: Answer) -> list[str]:
     return [reason.code.value for reason in answer.decision.reasons]
 
 
-def log(service: Service, caller: Caller, answer: Answer, call_id: str, started_at: datetime) -> LoggedContact:
-    with service.store.writing() as session:
-        return log_contact(
-            session,
-            caller,
-            service.keyring,
-            check_id=answer.id,
-            call_id=call_id,
-            started_at=started_at,
-            ended_at=None,
-            outcome=Outcome.NO_ANSWER,
-            agent=None,
-            source_disclosed=None,
-            now=service.clock.now(),
-        )
-
-
 def test_while_one_dialer_holds_the_attempt_no_other_is_allowed_it_on_any_node(seeded: Seeded, node: Service) -> None:
     one, other = dialers(seeded)
     held = ask(seeded.service, one)
@@ -80,8 +63,8 @@ def test_whoever_holds_the_attempt_may_ask_again_and_the_newest_check_alone_perm
     assert second.decision.may_call
     assert refused.decision.retry_at == second.decision.valid_until
     now = seeded.clock.now()
-    assert not log(node, one, first, "on the first", now).permitted
-    assert log(node, one, second, "on the second", now).permitted
+    assert not log_call(node, one, first.id, "on the first", now).permitted
+    assert log_call(node, one, second.id, "on the second", now).permitted
 
 
 def test_a_call_made_before_the_newer_check_was_permitted_by_the_older(seeded: Seeded) -> None:
@@ -90,7 +73,7 @@ def test_a_call_made_before_the_newer_check_was_permitted_by_the_older(seeded: S
     seeded.clock.at += timedelta(minutes=2)
     ask(seeded.service, one)
 
-    assert log(seeded.service, one, first, "logged late", started_at).permitted
+    assert log_call(seeded.service, one, first.id, "logged late", started_at).permitted
 
 
 @pytest.mark.parametrize(("minutes", "permitted"), [(1, True), (2, False), (3, False)])
@@ -108,7 +91,7 @@ def test_a_later_no_to_the_same_asker_takes_the_permission_back_and_one_to_anoth
     assert codes(ask(node, one)) == ["source_paused"]
 
     seeded.clock.at = asked_at + timedelta(minutes=4)
-    logged = log(node, one, first, "call-1", asked_at + timedelta(minutes=minutes))
+    logged = log_call(node, one, first.id, "call-1", asked_at + timedelta(minutes=minutes))
 
     assert logged.permitted is permitted
 
@@ -124,13 +107,13 @@ def test_an_attempt_that_is_not_used_is_free_when_the_answer_ends(seeded: Seeded
     taken = ask(node, other)
     assert taken.decision.may_call
     assert codes(ask(seeded.service, one)) == ["attempts_gap"]
-    assert log(node, other, taken, "of the other", seeded.clock.now()).permitted
+    assert log_call(node, other, taken.id, "of the other", seeded.clock.now()).permitted
 
 
 def test_a_contact_settles_the_attempt_and_the_call_itself_counts_from_then_on(seeded: Seeded, node: Service) -> None:
     one, other = dialers(seeded)
     held = ask(seeded.service, one)
-    assert log(seeded.service, one, held, "the call", seeded.clock.now()).permitted
+    assert log_call(seeded.service, one, held.id, "the call", seeded.clock.now()).permitted
     refused = ask(node, other)
 
     assert codes(refused) == ["attempts_gap"]
@@ -143,7 +126,7 @@ def test_a_call_dated_before_its_check_counts_from_its_check(seeded: Seeded, nod
     one, other = dialers(seeded)
     held = ask(seeded.service, one)
     checked_at = seeded.clock.now()
-    log(seeded.service, one, held, "the call", checked_at - earlier)
+    log_call(seeded.service, one, held.id, "the call", checked_at - earlier)
     seeded.clock.at += timedelta(minutes=1)
 
     for refused in (ask(seeded.service, one), ask(node, other)):
@@ -156,7 +139,7 @@ def test_a_contact_on_an_older_check_leaves_the_newer_ones_attempt_held(seeded: 
     first = ask(seeded.service, one)
     seeded.clock.at += timedelta(minutes=1)
     second = ask(seeded.service, one)
-    log(seeded.service, one, first, "on the older", seeded.clock.now())
+    log_call(seeded.service, one, first.id, "on the older", seeded.clock.now())
 
     with seeded.service.store.reading() as session:
         row = session.scalars(select(Reservation)).one()
@@ -166,7 +149,7 @@ def test_a_contact_on_an_older_check_leaves_the_newer_ones_attempt_held(seeded: 
 def test_the_held_attempt_counts_towards_the_day(seeded: Seeded, node: Service) -> None:
     one, other = dialers(seeded)
     for place in range(2):
-        log(seeded.service, one, ask(seeded.service, one), f"call {place}", seeded.clock.now())
+        log_call(seeded.service, one, ask(seeded.service, one).id, f"call {place}", seeded.clock.now())
         seeded.clock.at += timedelta(hours=4)
     assert ask(seeded.service, one).decision.may_call
     assert codes(ask(node, other)) == ["attempts_day", "attempts_gap"]
@@ -203,8 +186,8 @@ def test_a_batch_holds_its_attempts_too_and_of_a_number_asked_twice_the_later_ch
     assert [answer.decision.may_call for answer in answers] == [True, False, True, True]
     assert [codes(answer) for answer in refused] == [["attempts_gap"], ["on_register"], *[["attempts_gap"]] * 2]
     now = seeded.clock.now()
-    assert not log(node, one, answers[0], "the earlier", now).permitted
-    assert log(node, one, answers[3], "the later", now).permitted
+    assert not log_call(node, one, answers[0].id, "the earlier", now).permitted
+    assert log_call(node, one, answers[3].id, "the later", now).permitted
 
 
 def test_what_others_held_is_on_record_and_is_decided_the_same_again(seeded: Seeded, node: Service) -> None:
@@ -221,7 +204,7 @@ def test_what_others_held_is_on_record_and_is_decided_the_same_again(seeded: See
 def test_an_attempt_held_for_another_campaign_or_by_a_settled_row_is_nobodys_obstacle(seeded: Seeded) -> None:
     one, other = dialers(seeded)
     held = ask(seeded.service, one)
-    log(seeded.service, one, held, "the call", seeded.clock.now())
+    log_call(seeded.service, one, held.id, "the call", seeded.clock.now())
     seeded.clock.at += timedelta(hours=4)
 
     assert ask(seeded.service, other).decision.may_call

@@ -20,12 +20,12 @@ from core.access import Caller, Role
 from core.clock import FixedClock
 from core.config import Settings
 from dnc import lane
-from dnc.contacts import Outcome, log_contact
 from dnc.gate import Question
 from dnc.gathering import read_standing
 from dnc.recorded import replay
 from dnc.reservations import Reservation
-from service import Service, build_service
+from service import build_service
+from tests.calls import log_call
 from tests.integration.seeds import beside, dialer_of, verified
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, TUESDAY_AT_TEN, Seeded, import_leads
 
@@ -118,7 +118,7 @@ def test_a_call_checked_made_and_logged_between_anothers_reading_and_writing_is_
         assert has_read.wait(30)
         answer = node.gate.ask(one, CAMPAIGN, Question(FROM_PARTNER))
         assert answer.decision.may_call
-        _log(node, one, answer.id)
+        assert log_call(node, one, answer.id, "in between").permitted
         go_on.set()
         refused = slow.result(30)
 
@@ -126,24 +126,6 @@ def test_a_call_checked_made_and_logged_between_anothers_reading_and_writing_is_
     assert refused.decision.retry_at == seeded.clock.now() + timedelta(hours=4)
     assert node.gate.ask(other, CAMPAIGN, Question(FROM_LIST)).decision.may_call
     node.close()
-
-
-def _log(service: Service, caller: Caller, check_id: str) -> None:
-    with service.store.writing() as session:
-        logged = log_contact(
-            session,
-            caller,
-            service.keyring,
-            check_id=check_id,
-            call_id="in between",
-            started_at=service.clock.now(),
-            ended_at=None,
-            outcome=Outcome.NO_ANSWER,
-            agent=None,
-            source_disclosed=None,
-            now=service.clock.now(),
-        )
-        assert logged.permitted
 
 
 def test_threads_of_one_process_with_keys_of_their_own_share_no_attempt(seeded: Seeded) -> None:
