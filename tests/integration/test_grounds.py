@@ -1,11 +1,9 @@
 """Consents, their withdrawal and customer relations, as they are put on record."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 from threading import Barrier, BrokenBarrierError
 from typing import Any
 
@@ -28,17 +26,9 @@ from dnc.campaigns import add_campaign
 from service import Service
 from tests.commands import run_command
 from tests.deliveries import FIRST, OPERATOR, add_origins, lead_manager
-from tests.registers import NOON, service_for
+from tests.registers import NOON
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
-    """Return a service at noon on 20 November 2026."""
-    service = service_for(database_url, tmp_path / "var")
-    yield service
-    service.close()
 
 
 @pytest.fixture
