@@ -22,6 +22,7 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    select,
     text,
 )
 from sqlalchemy.engine import make_url
@@ -303,8 +304,6 @@ def number_lock(locks: int, number: int) -> int:
 
 def select_lock(key: int) -> Any:  # Any: a select of a void function
     """Return the statement that takes PostgreSQL's transaction-level advisory lock on ``key``."""
-    from sqlalchemy import select
-
     return select(func.pg_advisory_xact_lock(key))
 
 
