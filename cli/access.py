@@ -1,7 +1,7 @@
 """``ringklar key`` and ``ringklar user``: who may do what."""
 
 import sys
-from datetime import datetime
+from collections.abc import Sequence
 
 import click
 
@@ -9,7 +9,7 @@ from cli.context import answer, caller, json_option, refusals, service
 from cli.pages import after_name_option, cut, limit_option, tell_page
 from cli.times import written
 from core.access import Role, create_key, create_user, disable_user, revoke_key
-from core.access_lists import KeyReport, UserReport, key_reports, user_reports
+from core.access_lists import AccessReport, key_reports, user_reports
 from core.sellers import seller_named
 
 ROLES = click.Choice([role.value for role in Role])
@@ -55,9 +55,7 @@ def list_keys(after: str | None, limit: int, as_json: bool) -> None:
     """List the keys by name: what each may do, for whom, and which were revoked. No key can be read again."""
     with service() as built, built.store.reading() as session:
         found = key_reports(session, after=after or "", limit=limit + 1)
-    page, next_after = cut(found, limit, lambda one: one.name)
-    lines = [_line(one, "revoked", one.revoked_at) for one in page]
-    tell_page(as_json, "keys", [written(one) for one in page], lines, next_after, none="there is no key")
+    _tell(as_json, "key", "revoked", found, limit)
 
 
 @click.group()
@@ -112,11 +110,17 @@ def list_users(after: str | None, limit: int, as_json: bool) -> None:
     """List the users by name: what each may do, for whom, and which were disabled."""
     with service() as built, built.store.reading() as session:
         found = user_reports(session, after=after or "", limit=limit + 1)
+    _tell(as_json, "user", "disabled", found, limit)
+
+
+def _tell(as_json: bool, what: str, ended: str, found: Sequence[AccessReport], limit: int) -> None:
+    """Print a page of keys or of users; ``ended`` says what they are that open nothing any more."""
     page, next_after = cut(found, limit, lambda one: one.name)
-    lines = [_line(one, "disabled", one.disabled_at) for one in page]
-    tell_page(as_json, "users", [written(one) for one in page], lines, next_after, none="there is no user")
-
-
-def _line(one: KeyReport | UserReport, ended: str, ended_at: datetime | None) -> str:
-    state = "" if ended_at is None else f"  {ended} {ended_at.date()}"
-    return f"{one.name}  {one.role}  {one.seller or 'every seller'}  since {one.created_at.date()}{state}"
+    documents, lines = [], []
+    for one in page:
+        document = written(one)
+        document[f"{ended}_at"] = document.pop("ended_at")
+        documents.append(document)
+        state = "" if one.ended_at is None else f"  {ended} {one.ended_at.date()}"
+        lines.append(f"{one.name}  {one.role}  {one.seller or 'every seller'}  since {one.created_at.date()}{state}")
+    tell_page(as_json, f"{what}s", documents, lines, next_after, none=f"there is no {what}")

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core.access import ApiKey, Role, User
 from core.sellers import Seller
 
 
 @dataclass(frozen=True, slots=True)
-class KeyReport:
-    """A key as it stands. ``seller`` is a slug, None: every seller's; ``revoked_at`` None: it opens what its role may.
+class AccessReport:
+    """A key or a user as it stands; the ledger and answers name it ``key:`` or ``user:`` and its ``id``.
 
-    The ledger and answers name it ``key:`` and its ``id``.
+    ``seller`` is a slug, None: every seller's. ``ended_at``: when the key was revoked or the user disabled, None: it
+    opens what its role may.
     """
 
     id: str
@@ -23,49 +24,34 @@ class KeyReport:
     role: Role
     seller: str | None
     created_at: datetime
-    revoked_at: datetime | None
+    ended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class UserReport:
-    """A user as it stands. ``seller`` is a slug, None: every seller's; ``disabled_at`` None: who may sign in.
-
-    The ledger and answers name it ``user:`` and its ``id``.
-    """
-
-    id: str
-    name: str
-    role: Role
-    seller: str | None
-    created_at: datetime
-    disabled_at: datetime | None
-
-
-def key_reports(session: Session, *, after: str = "", limit: int) -> Sequence[KeyReport]:
+def key_reports(session: Session, *, after: str, limit: int) -> Sequence[AccessReport]:
     """Return at most ``limit`` keys by name, after ``after``, those that were revoked too. By uq_api_keys_name."""
-    keys = (
-        select(ApiKey.id, ApiKey.name, ApiKey.role, Seller.slug, ApiKey.created_at, ApiKey.revoked_at)
-        .outerjoin(Seller, Seller.id == ApiKey.seller_id)
-        .where(ApiKey.name > after)
-        .order_by(ApiKey.name)
-        .limit(limit)
-    )
-    return [
-        KeyReport(id_, name, Role(role), seller, created_at, revoked_at)
-        for id_, name, role, seller, created_at, revoked_at in session.execute(keys)
-    ]
+    return _reports(session, ApiKey, ApiKey.revoked_at, after, limit)
 
 
-def user_reports(session: Session, *, after: str = "", limit: int) -> Sequence[UserReport]:
+def user_reports(session: Session, *, after: str, limit: int) -> Sequence[AccessReport]:
     """Return at most ``limit`` users by name, after ``after``, those who were disabled too. By uq_users_name."""
-    users = (
-        select(User.id, User.name, User.role, Seller.slug, User.created_at, User.disabled_at)
-        .outerjoin(Seller, Seller.id == User.seller_id)
-        .where(User.name > after)
-        .order_by(User.name)
+    return _reports(session, User, User.disabled_at, after, limit)
+
+
+def _reports(
+    session: Session,
+    table: type[ApiKey] | type[User],
+    ended_at: InstrumentedAttribute[datetime | None],
+    after: str,
+    limit: int,
+) -> Sequence[AccessReport]:
+    found = (
+        select(table.id, table.name, table.role, Seller.slug, table.created_at, ended_at)
+        .outerjoin(Seller, Seller.id == table.seller_id)
+        .where(table.name > after)
+        .order_by(table.name)
         .limit(limit)
     )
     return [
-        UserReport(id_, name, Role(role), seller, created_at, disabled_at)
-        for id_, name, role, seller, created_at, disabled_at in session.execute(users)
+        AccessReport(id_, name, Role(role), seller, created_at, ended)
+        for id_, name, role, seller, created_at, ended in session.execute(found)
     ]
