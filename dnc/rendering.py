@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from core.changes import Change
 from core.numbers import Number
@@ -88,16 +89,7 @@ def change_page(changes: Sequence[Change], cursor: int) -> ChangePage:
 
 def campaign_document(report: CampaignReport) -> CampaignDocument:
     """Return a campaign in its wire form."""
-    return CampaignDocument(
-        slug=report.slug,
-        name=report.name,
-        seller=report.seller,
-        product=report.product,
-        channel=report.channel,
-        opens_weekends=report.opens_weekends,
-        created_at=report.created_at,
-        closed_at=report.closed_at,
-    )
+    return CampaignDocument(**asdict(report))
 
 
 def number_document(record: NumberRecord) -> NumberDocument:

@@ -88,8 +88,7 @@ def receipts_api(store: Store, shelf: Shelf) -> Api:
         """Prove that one row stood in a lead file, without showing another; the kept file is read again for it."""
         if not _ROW_NO.fullmatch(row_no):
             raise NotFound("there is no such row in this lead file")
-        proof = proof_of(session, caller, lead_file_id, int(row_no), kept_rows(shelf))
-        return RowProofDocument(**{**asdict(proof), "path": list(proof.path)})
+        return RowProofDocument(**asdict(proof_of(session, caller, lead_file_id, int(row_no), kept_rows(shelf))))
 
     return api
 

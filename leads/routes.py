@@ -213,15 +213,7 @@ def lead_files_api(
         )
         page = rows[: query.limit]
         return LeadRowPage(
-            rows=[
-                LeadRowDocument(
-                    row_no=row.row_no,
-                    state=row.state,
-                    reasons=list(row.reasons),
-                    cells=None if row.cells is None else list(row.cells),
-                )
-                for row in page
-            ],
+            rows=[LeadRowDocument(**asdict(row)) for row in page],
             next_cursor=str(page[-1].row_no) if len(rows) > query.limit else None,
         )
 
@@ -259,39 +251,4 @@ def _terms(form: LeadFileForm) -> DeliveryTerms:
 
 
 def _document(report: LeadFileReport) -> LeadFileDocument:
-    return LeadFileDocument(
-        id=report.id,
-        source=report.source,
-        file_name=report.file_name,
-        sha256=report.sha256,
-        size=report.size,
-        format=report.format,
-        wrapping=report.wrapping,
-        encoding=report.encoding,
-        delimiter=report.delimiter,
-        mapping=dict(report.mapping),
-        unread=list(report.unread),
-        warnings=list(report.warnings),
-        preview=[
-            PreviewDocument(
-                row_no=row.row_no,
-                number=row.number,
-                birth_date=row.birth_date,
-                collected_at=row.collected_at,
-                person=dict(row.person),
-            )
-            for row in report.preview
-        ],
-        state=report.state,
-        progress=report.progress,
-        rows=report.rows,
-        accepted=report.accepted,
-        rejected=report.rejected,
-        duplicate=report.duplicate,
-        ambiguous=report.ambiguous,
-        reasons=dict(report.reasons),
-        merkle_root=report.merkle_root,
-        received_at=report.received_at,
-        repeated=report.repeated,
-        dry_run=report.dry_run,
-    )
+    return LeadFileDocument(**asdict(report))

@@ -1,5 +1,6 @@
 """The bodies of the API's requests and answers about audits and replays."""
 
+from dataclasses import asdict
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -122,21 +123,12 @@ class ReplayDocument(Document):
 
 def audit_document(report: AuditReport) -> AuditDocument:
     """Return an audit in its wire form."""
-    counts = {name: getattr(report.counts, name) for name in CountsDocument.model_fields}
-    return AuditDocument(
-        id=report.id,
-        scope=report.scope,
-        since=report.since,
-        begun_at=report.begun_at,
-        begun_by=report.begun_by,
-        finished_at=report.finished_at,
-        counts=CountsDocument(**counts),
-    )
+    return AuditDocument(**asdict(report))
 
 
 def difference_document(one: Difference) -> DifferenceDocument:
     """Return a difference in its wire form."""
-    return DifferenceDocument(check_id=one.check_id, chain=one.chain, seq=one.seq, against=one.against, what=one.what)
+    return DifferenceDocument(**asdict(one))
 
 
 def replay_document(done: PeriodReplay) -> ReplayDocument:

@@ -1,5 +1,6 @@
 """The bodies of the API's requests and answers about call records."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -144,9 +145,7 @@ class MissingContactPage(Document):
 
 def report_document(report: CallRecordsReport) -> CallRecordsDocument:
     """Return a report in its wire form."""
-    told = {name: getattr(report, name) for name in CallRecordsDocument.model_fields if name != "counts"}
-    counts = None if report.counts is None else {CallState(state): count for state, count in report.counts.items()}
-    return CallRecordsDocument(counts=counts, **told)
+    return CallRecordsDocument(**asdict(report))
 
 
 def row_document(row: CallRecord) -> CallRecordDocument:

@@ -1,5 +1,7 @@
 """From a number's past to what the API and the command send."""
 
+from dataclasses import asdict
+
 from dnc.decision import Decision
 from dnc.history.schemas import (
     CampaignStandingDocument,
@@ -41,16 +43,7 @@ def look_up_document(record: NumberRecord, past: Timeline) -> LookUpDocument:
             )
             for event in past.history
         ],
-        differences=[
-            DifferenceDocument(
-                kind=one.kind,
-                campaign=one.campaign,
-                true_at=one.true_at,
-                recorded_at=one.recorded_at,
-                text=one.text,
-            )
-            for one in past.differences
-        ],
+        differences=[DifferenceDocument(**asdict(one)) for one in past.differences],
     )
 
 
