@@ -242,7 +242,10 @@ def _checks_of(session: Session, canary: CanaryOut, key_id: str | None) -> Itera
 
 
 def _contacts_of(session: Session, canary: CanaryOut) -> Iterable[tuple[How, str, datetime]]:
-    """Return the calls to a canary that its check did not allow, not on record. By ix_contacts_number_…started_at."""
+    """Return the calls to a canary that its check did not allow, not on record.
+
+    By ix_contacts_number_contacts_started_at.
+    """
     query = (
         select(Contact.id, Contact.started_at)
         .join(Check, Check.id == Contact.check_id)
@@ -257,7 +260,7 @@ def _contacts_of(session: Session, canary: CanaryOut) -> Iterable[tuple[How, str
 def _call_records_of(session: Session, canary: CanaryOut) -> Iterable[tuple[How, str, datetime]]:
     """Return the logs with calls to a canary that no check permitted and that are no contact, not on record.
 
-    By ix_call_records_number_started_at.
+    By ix_call_records_number_call_records_started_at.
     """
     query = (
         select(CallRecord.file_id, func.min(CallRecord.started_at))

@@ -159,7 +159,7 @@ def _was_permitted(session: Session, check: Check, started_at: datetime, own_id:
     """Return whether the check permitted a call at ``started_at``; ``own_id`` is the contact's own, if on record."""
     if check.number is None or fault_of_check(check, started_at) is not None:
         return False
-    # No index has the check: a check's calls are found among those to its number, by ix_contacts_number_started_at.
+    # No index has the check: a check's calls are found among those to its number.
     earlier = select(Contact.id).where(Contact.number == check.number, Contact.check_id == check.id)
     if own_id is not None:
         earlier = earlier.where(Contact.id < own_id)

@@ -29,7 +29,7 @@ def histories(
 
     Kept are those of the file ``file_id``, which has this ``sha256``, and of other files; not those of another reading
     of the same one, which are these very calls.
-    By ix_checks_number, ix_contacts_number_started_at and ix_call_records_number_started_at.
+    By ix_checks_number, ix_contacts_number_contacts_started_at and ix_call_records_number_call_records_started_at.
     """
     found: dict[int, NumberHistory] = defaultdict(NumberHistory)
     values = {"numbers": any_of_value(session.get_bind().dialect.name, numbers)}
@@ -104,7 +104,7 @@ def contacts_in(
 ) -> tuple[int, int]:
     """Return how many contacts were logged of calls from ``since`` to ``until``, and how many have no call record.
 
-    One pass over the contacts, and a probe of ix_call_records_number_started_at for each of the period's.
+    One pass over the contacts, and a probe of ix_call_records_number_call_records_started_at for each of the period's.
     """
     query = select(func.count()).select_from(Contact).where(_logged(seller_id, campaign_id, since, until))
     missing = query.where(without_record())

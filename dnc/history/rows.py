@@ -290,7 +290,7 @@ def past_of(
     Of checks, those that allowed a call until after ``permissions_since``.
 
     Each part is one statement however many numbers there are: by ix_opt_outs_number, ix_holds_number,
-    ix_restrictions_number, ix_contacts_number_started_at, ix_checks_number, and those of ``leads.past`` and
+    ix_restrictions_number, ix_contacts_number_contacts_started_at, ix_checks_number, and those of ``leads.past`` and
     ``consent.past``.
     """
     name = connection.dialect.name
