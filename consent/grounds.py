@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from consent.models import Consent, ConsentWithdrawal, CustomerRelation, RelationVersion
@@ -15,7 +14,7 @@ from consent.terms import Channel, delivering_file, product_type, written_channe
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
 from core.clock import CLOCK_SLACK, utc
-from core.database import lock_key, number_lock
+from core.database import inserted, lock_key, number_lock
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
 from core.ledger import Event, payload_digest, put_on_record
@@ -147,11 +146,7 @@ def withdraw_consent(
         recorded_at=now,
         recorded_by=caller.actor,
     )
-    try:
-        with session.begin_nested():
-            session.add(withdrawal)
-            session.flush()
-    except IntegrityError:  # withdrawn by another request since it was looked for
+    if not inserted(session, withdrawal):  # withdrawn by another request since it was looked for
         return session.get_one(ConsentWithdrawal, consent.id)
     payload = {
         "number": keyring.number_hash(consent.number),

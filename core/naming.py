@@ -2,10 +2,9 @@
 
 import re
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from core.database import Base
+from core.database import Base, inserted
 from core.errors import AlreadyExists, InvalidInput
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
@@ -46,9 +45,5 @@ def insert_named(session: Session, row: Base, taken: str) -> None:
     Raises:
         AlreadyExists: a unique constraint says otherwise; ``taken`` is the detail shown.
     """
-    try:
-        with session.begin_nested():
-            session.add(row)
-            session.flush()
-    except IntegrityError as error:
-        raise AlreadyExists(taken) from error
+    if not inserted(session, row):
+        raise AlreadyExists(taken)

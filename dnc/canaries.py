@@ -12,12 +12,12 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import exists, func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
 from core.access import Caller, Right, operator
 from core.clock import CLOCK_SLACK, utc
+from core.database import inserted
 from core.errors import InvalidInput, Kind, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
@@ -327,11 +327,7 @@ def _see(
         recorded_at=now,
         recorded_by=actor,
     )
-    try:
-        with session.begin_nested():
-            session.add(row)
-            session.flush()
-    except IntegrityError:  # seen by another process since it was looked for
+    if not inserted(session, row):  # seen by another process since it was looked for
         return False
     payload = {
         "export": canary.export_id,

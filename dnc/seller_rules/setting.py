@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
+from core.database import inserted
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, canonical, put_on_record
@@ -84,12 +84,8 @@ def set_rules(
         set_at=now,
         set_by=caller.actor,
     )
-    try:
-        with session.begin_nested():
-            session.add(row)
-            session.flush()
-    except IntegrityError as error:
-        raise RulesChanged("another version was set; look at it and set yours again") from error
+    if not inserted(session, row):
+        raise RulesChanged("another version was set; look at it and set yours again")
     payload = {"version": version, "rules": record, "because": row.because}
     put_on_record(session, Event("seller_rules.set", row.id, caller.actor, seller.id, payload))
     return RulesSet(seller.slug, version, read, row.because, now, row.set_by)
