@@ -190,14 +190,14 @@ def layout_again(origin: Origin, lead_file: LeadFile, *, spool_dir: Path | None 
     if lead_file.format == FileFormat.XLSX and lead_file.headings is not None:
         columns = read_headings(json.loads(lead_file.headings), json.loads(lead_file.mapping))
         return Layout(FileFormat.XLSX, lead_file.wrapping, "", "", columns, has_headings=True, position=0)
-    how = HowToRead(mapping=json.loads(lead_file.mapping), has_headings=lead_file.headings is not None)
+    mapping = json.loads(lead_file.mapping)
     with origin.open() as file, open_content(file, spool_dir=spool_dir) as content:
         return find_layout(
             content,
             lead_file.encoding,
-            lambda _headings: how.mapping,
+            lambda _headings: mapping,
             delimiter=lead_file.delimiter or None,
-            has_headings=how.has_headings,
+            has_headings=lead_file.headings is not None,
         )
 
 
