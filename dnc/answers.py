@@ -8,10 +8,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from consent.terms import Basis
 from core.clock import utc
 from core.numbers import Number, NumberFault
 from dnc.decision import Decision, RegisterAnswer
-from dnc.facts import Basis, CallFacts, LeadFact
+from dnc.facts import CallFacts, LeadFact
 from dnc.gathering import CampaignCard
 from dnc.grounds import Ground, GroundKind
 from dnc.reasons import Reason, ReasonCode

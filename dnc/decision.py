@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
+from consent.terms import Basis
 from dnc.calendar import (
     EARLIEST,
     LATEST,
@@ -21,7 +22,7 @@ from dnc.calendar import (
     next_opening,
     register_ends,
 )
-from dnc.facts import Basis, CallFacts, RegisterFact
+from dnc.facts import CallFacts, RegisterFact
 from dnc.grounds import Ground, carrying, weigh
 from dnc.narrowing import NO_RULES, SELLER_RULE, narrowed
 from dnc.policies.terms import Policy, Regime

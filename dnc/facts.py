@@ -14,24 +14,6 @@ from consent.terms import Basis, Channel
 from dnc.narrowing import NO_RULES, SellerRules, rules_from_record, rules_to_record
 from leads.terms import SourceKind
 
-__all__ = [
-    "AttemptsFact",
-    "Basis",
-    "CallFacts",
-    "CampaignFact",
-    "Channel",
-    "ConsentFact",
-    "LeadFact",
-    "NumberFact",
-    "OptOutFact",
-    "RegisterFact",
-    "RelationFact",
-    "RestrictionKind",
-    "SourceKind",
-    "facts_from_record",
-    "facts_to_record",
-]
-
 RECORD_FORM = 4
 READABLE_FORMS = (1, 2, 3, 4)  # 1 knew no seller's rules and no held attempts: there were none
 FORM_OF_LATER_RULES = 3

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from consent.terms import Basis, Channel
 from dnc.calendar import LATEST, instant, instant_months_after
-from dnc.facts import Basis, CallFacts, Channel, ConsentFact, LeadFact, RelationFact
+from dnc.facts import CallFacts, ConsentFact, LeadFact, RelationFact
 from dnc.policies.terms import Policy, Regime
 from dnc.reasons import ReasonCode
 

@@ -6,12 +6,11 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from consent.terms import Basis, Channel
 from dnc.facts import (
     AttemptsFact,
-    Basis,
     CallFacts,
     CampaignFact,
-    Channel,
     ConsentFact,
     LeadFact,
     NumberFact,
@@ -19,10 +18,10 @@ from dnc.facts import (
     RegisterFact,
     RelationFact,
     RestrictionKind,
-    SourceKind,
 )
 from dnc.narrowing import Narrowing, SellerRules
 from dnc.policy import HYPOTHETICAL, POLICIES, SE_2026_1, Policy, Regime
+from leads.terms import SourceKind
 
 T = TypeVar("T")
 

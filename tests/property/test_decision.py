@@ -11,18 +11,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from consent.terms import Basis, Channel
 from dnc.calendar import instant
 from dnc.decision import Decision, Verdict, decide
-from dnc.facts import (
-    AttemptsFact,
-    Basis,
-    CallFacts,
-    Channel,
-    OptOutFact,
-    RestrictionKind,
-    facts_from_record,
-    facts_to_record,
-)
+from dnc.facts import AttemptsFact, CallFacts, OptOutFact, RestrictionKind, facts_from_record, facts_to_record
 from dnc.policy import POLICIES, SE_2026_1, Policy, policy_for
 from dnc.reasons import Category, ReasonCode
 from tests.property.strategies_facts import (

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from consent.terms import Basis
 from core.numbers import Number, NumberFault, read_number
 from dnc.calendar import LATEST, age_on
 from dnc.decision import Decision, decide
-from dnc.facts import Basis, CallFacts, LeadFact
+from dnc.facts import CallFacts, LeadFact
 from dnc.policy import POLICIES, Policy
 from dnc.screenings.added import ADDED, FORMULA, added_headings, harmless
 from dnc.screenings.numbers import fault_of, plans_of, read_cells

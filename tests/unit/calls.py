@@ -5,21 +5,20 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from consent.terms import Basis, Channel
 from dnc.decision import Decision, decide
 from dnc.facts import (
     AttemptsFact,
-    Basis,
     CallFacts,
     CampaignFact,
-    Channel,
     ConsentFact,
     LeadFact,
     NumberFact,
     RegisterFact,
     RelationFact,
-    SourceKind,
 )
 from dnc.policy import SE_2026_1, Policy
+from leads.terms import SourceKind
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 VOICE = frozenset({Channel.VOICE})

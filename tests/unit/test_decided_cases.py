@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from dnc.facts import Basis, NumberFact, OptOutFact, RegisterFact, RelationFact
+from consent.terms import Basis
+from dnc.facts import NumberFact, OptOutFact, RegisterFact, RelationFact
 from dnc.grounds import GroundKind
 from tests.unit.calls import BY_MACHINE, CAMPAIGN, CONSENT, LEAD, LISTED, VOICE, ask, at, called, codes
 

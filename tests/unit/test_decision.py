@@ -6,14 +6,9 @@ from typing import Any
 
 import pytest
 
+from consent.terms import Basis
 from dnc.decision import Verdict, decide
-from dnc.facts import (
-    Basis,
-    CallFacts,
-    NumberFact,
-    OptOutFact,
-    RestrictionKind,
-)
+from dnc.facts import CallFacts, NumberFact, OptOutFact, RestrictionKind
 from dnc.grounds import GroundKind
 from dnc.reasons import Category, ReasonCode
 from tests.unit.calls import (

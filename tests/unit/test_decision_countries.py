@@ -6,8 +6,9 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from consent.terms import Basis, Channel
 from dnc.decision import Decision, Verdict, decide
-from dnc.facts import Basis, CallFacts, Channel, NumberFact, RegisterFact
+from dnc.facts import CallFacts, NumberFact, RegisterFact
 from dnc.grounds import GroundKind
 from dnc.policies.denmark import EXCEPTED_PRODUCTS
 from dnc.policy import (

@@ -5,10 +5,8 @@ from typing import Any
 
 import pytest
 
+from consent.terms import Basis
 from dnc.decision import Verdict
-from dnc.facts import (
-    Basis,
-)
 from dnc.grounds import GroundKind
 from dnc.policy import SE_2026_1, Regime
 from tests.unit.calls import (

@@ -6,11 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from consent.terms import Basis
 from dnc.decision import Verdict
-from dnc.facts import (
-    AttemptsFact,
-    Basis,
-)
+from dnc.facts import AttemptsFact
 from dnc.policy import SE_2026_1, Regime
 from tests.unit.calls import (
     CAMPAIGN,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from consent.terms import Basis, Channel
 from dnc.decision import Decision, Verdict, _stricter
-from dnc.facts import Basis, Channel
 from dnc.narrowing import (
     NO_RULES,
     Narrowing,

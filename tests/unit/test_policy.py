@@ -7,8 +7,8 @@ import phonenumbers
 import pytest
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
+from consent.terms import Channel
 from core.numbers import Number, NumberKind, read_valid_number
-from dnc.facts import Channel
 from dnc.policy import (
     HYPOTHETICAL,
     POLICIES,
