@@ -17,11 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from core.checkpoints import SIGNED_WITHIN
 from core.clock import to_microseconds
-from core.exporting import FORM, Line, Part, ledger_lines, opened_after, read_export
+from core.exporting import FORM, Line, Part, opened_after
 from core.ledger import ERASED, GENESIS, NEVER_ERASED, Event, Position, entry_hash, payload_digest
 from core.timestamps import STAMPED
-
-__all__ = ["Erasures", "Finding", "Late", "Verified", "ledger_lines", "read_export", "verify"]
 
 ORDER = ("header", "checkpoint", "chain", "entry", "timestamp", "end")
 MEMBERS = {

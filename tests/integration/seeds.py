@@ -12,7 +12,8 @@ import pytest
 from core.access import Caller, Role
 from core.checkpoints import public_key
 from core.clock import Clock, FixedClock
-from core.verification import Verified, ledger_lines, verify
+from core.exporting import ledger_lines
+from core.verification import Verified, verify
 from migrations.run import upgrade
 from service import Service, build_service
 from tests.databases import PostgresTemplate, SqliteTemplate
