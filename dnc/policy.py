@@ -11,7 +11,7 @@ from dnc.policies.denmark import DK_2026_1
 from dnc.policies.finland import FI_2026_1, FI_2026_2
 from dnc.policies.norway import NO_2026_1, NO_2026_2
 from dnc.policies.sweden import SE_2026_1, SE_BAN_PROPOSAL, SE_OPT_IN_PROPOSAL
-from dnc.policies.terms import Hours, Policy, RedDays, Regime, Validity, Week, week
+from dnc.policies.terms import Policy
 from dnc.policies.united_kingdom import GB_2026_1
 
 __all__ = [
@@ -26,17 +26,11 @@ __all__ = [
     "SE_2026_1",
     "SE_BAN_PROPOSAL",
     "SE_OPT_IN_PROPOSAL",
-    "Hours",
     "Policy",
-    "RedDays",
-    "Regime",
     "UnknownPolicy",
-    "Validity",
-    "Week",
     "policy_asked_for",
     "policy_for",
     "policy_named",
-    "week",
 ]
 
 

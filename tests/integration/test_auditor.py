@@ -24,7 +24,8 @@ from dnc.auditor.models import Audit
 from dnc.gate import Question
 from dnc.models import Check
 from dnc.opt_outs import release_opt_out
-from dnc.policy import SE_OPT_IN_PROPOSAL, Policy, Regime, policy_named
+from dnc.policies.terms import Regime
+from dnc.policy import SE_OPT_IN_PROPOSAL, Policy, policy_named
 from tests.integration.seeds import dialer_of, verified
 from tests.integration.tampering import unguard
 from tests.screened import file_in, screened

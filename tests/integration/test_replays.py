@@ -13,7 +13,8 @@ from core.ledger import LedgerEntry, Position
 from dnc import replays
 from dnc.gate import Question
 from dnc.models import Check
-from dnc.policy import Policy, Regime, policy_named
+from dnc.policies.terms import Regime
+from dnc.policy import Policy, policy_named
 from dnc.replays import By, PeriodReplay, TooMuchToReplay, replay_period
 from tests.calls import contact
 from tests.integration.seeds import beside, dialer_of

@@ -20,7 +20,8 @@ from dnc.facts import (
     RestrictionKind,
 )
 from dnc.narrowing import Narrowing, SellerRules
-from dnc.policy import HYPOTHETICAL, POLICIES, SE_2026_1, Policy, Regime
+from dnc.policies.terms import Regime
+from dnc.policy import HYPOTHETICAL, POLICIES, SE_2026_1, Policy
 from leads.terms import SourceKind
 
 T = TypeVar("T")

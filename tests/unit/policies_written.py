@@ -4,7 +4,8 @@ from dataclasses import fields
 from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo
 
-from dnc.policy import Policy, RedDays, Validity
+from dnc.policies.terms import RedDays, Validity
+from dnc.policy import Policy
 
 NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LEFT_OUT = {"version", "country", "rules", "consent_rule"}

@@ -20,7 +20,8 @@ from dnc.calendar import (
     register_ends,
     validity_ends,
 )
-from dnc.policy import DK_2026_1, FI_2026_1, GB_2026_1, NO_2026_1, SE_2026_1, Policy, RedDays, Validity, week
+from dnc.policies.terms import RedDays, Validity, week
+from dnc.policy import DK_2026_1, FI_2026_1, GB_2026_1, NO_2026_1, SE_2026_1, Policy
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 DAY = (time(8), time(21))

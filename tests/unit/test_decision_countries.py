@@ -11,6 +11,7 @@ from dnc.decision import Decision, Verdict, decide
 from dnc.facts import CallFacts, NumberFact, RegisterFact
 from dnc.grounds import GroundKind
 from dnc.policies.denmark import EXCEPTED_PRODUCTS
+from dnc.policies.terms import Regime
 from dnc.policy import (
     DK_2026_1,
     FI_2026_1,
@@ -22,7 +23,6 @@ from dnc.policy import (
     SE_BAN_PROPOSAL,
     SE_OPT_IN_PROPOSAL,
     Policy,
-    Regime,
 )
 from tests.unit.calls import (
     BY_MACHINE,
