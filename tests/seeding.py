@@ -12,6 +12,7 @@ from consent.terms import Basis, Channel
 from core.access import Caller, Role, create_key, create_user, operator
 from core.clock import Clock, FixedClock
 from core.config import Settings
+from core.numbers import Number, read_number
 from core.sellers import Seller, add_seller
 from dnc.campaigns import add_campaign
 from dnc.opt_outs import add_opt_outs
@@ -42,6 +43,13 @@ LISTED: Final = "+46701740607"
 OPTED_OUT: Final = "+46701740608"
 WITHOUT_SOURCE: Final = "+46701740609"
 OF_OTHER_SELLER: Final = "+46701740610"
+
+
+def number_of(written: str) -> Number:
+    """Return the number that is written so."""
+    read = read_number(written)
+    assert isinstance(read, Number)
+    return read
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from datetime import timedelta
 from playwright.sync_api import Locator, Page, expect
 
 from core.access import Role, operator
-from core.numbers import Number, read_number
 from dnc.gate import Question
 from dnc.holds import report_objection
 from tests.browser.visits import Site, faults_of_access, sign_in
@@ -18,6 +17,7 @@ from tests.seeding import (
     OF_OTHER_SELLER,
     OPTED_OUT,
     OTHER_CAMPAIGN,
+    number_of,
 )
 
 SALES_ASKS = operator("sales")
@@ -39,14 +39,13 @@ def reasons(site: Site, number: str, campaign: str = CAMPAIGN) -> set[str]:
 
 def hold(site: Site, number: str) -> None:
     """Report an objection, as sales would."""
-    service, read = site.seeded.service, read_number(number)
-    assert isinstance(read, Number)
+    service = site.seeded.service
     with service.store.writing() as session:
         report_objection(
             session,
             SALES_ASKS,
             service.store.keyring,
-            number=read.value,
+            number=number_of(number).value,
             seller_id=site.seeded.seller_id,
             note="Vill inte bli störd",
             now=service.clock.now(),

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from consent.grounds import record_consent, record_relation, withdraw_consent
 from consent.terms import Channel
 from core.access import disable_user, revoke_key
-from core.numbers import Number, read_number
+from core.numbers import Number
 from core.sellers import seller_named
 from dnc.arrivals import screen_arrivals
 from dnc.call_records.importing import match_call_records
@@ -51,6 +51,7 @@ from tests.seeding import (
     PARTNER_SOURCE,
     SELLER,
     Seeded,
+    number_of,
     opt_out,
 )
 
@@ -58,8 +59,7 @@ from tests.seeding import (
 def fill(seeded: Seeded) -> None:
     """Put a row of each kind on record, in each of its states."""
     store, keyring, dialer, now = seeded.service.store, seeded.service.keyring, dialer_of(seeded), seeded.clock.now()
-    number = read_number(FROM_PARTNER)
-    assert isinstance(number, Number)
+    number = number_of(FROM_PARTNER)
     check = seeded.service.gate.ask(dialer, CAMPAIGN, Question(FROM_PARTNER, reference="r"))
     seeded.service.gate.ask_many(dialer, CAMPAIGN, [Question(FROM_LIST), Question("bad"), Question(FROM_LIST)])
     released = opt_out(seeded.service, FROM_LIST, None)

@@ -12,7 +12,7 @@ from consent.grounds import record_consent, record_relation, withdraw_consent
 from consent.terms import Channel
 from core.access import Caller, Role
 from core.ledger import LedgerEntry, Position
-from core.numbers import Number, read_number
+from core.numbers import Number
 from core.sellers import Seller
 from dnc.campaigns import close_campaign
 from dnc.contacts import Outcome, log_contact
@@ -51,6 +51,7 @@ from tests.seeding import (
     WITHOUT_SOURCE,
     Seeded,
     load_listed,
+    number_of,
 )
 
 EVERYONE = (FROM_PARTNER, FROM_LIST, LISTED, OPTED_OUT, WITHOUT_SOURCE, OF_OTHER_SELLER)
@@ -60,13 +61,6 @@ STEP = timedelta(minutes=1)
 def value_of(written: str) -> int:
     """Return the number as an integer."""
     return number_of(written).value
-
-
-def number_of(written: str) -> Number:
-    """Return the number."""
-    number = read_number(written)
-    assert isinstance(number, Number)
-    return number
 
 
 @dataclass

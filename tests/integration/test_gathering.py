@@ -11,7 +11,6 @@ from sqlalchemy import select, update
 from consent.grounds import record_consent, record_relation, withdraw_consent
 from consent.terms import Channel
 from core.ids import new_id
-from core.numbers import Number, read_number
 from dnc.campaigns import close_campaign
 from dnc.gate import Question
 from dnc.holds import close_hold, report_objection
@@ -42,6 +41,7 @@ from tests.seeding import (
     WITHOUT_SOURCE,
     Seeded,
     load_listed,
+    number_of,
     opt_out,
 )
 
@@ -57,12 +57,6 @@ def node(seeded: Seeded) -> Iterator[Service]:
 def codes(seeded: Seeded, number: str, campaign: str = CAMPAIGN) -> set[str]:
     answer = seeded.service.gate.ask(dialer_of(seeded), campaign, Question(number))
     return {reason.code.value for reason in answer.decision.reasons}
-
-
-def number_of(written: str) -> Number:
-    number = read_number(written)
-    assert isinstance(number, Number)
-    return number
 
 
 def test_an_opt_out_and_its_release_count_at_the_next_check(seeded: Seeded, node: Service) -> None:

@@ -16,7 +16,7 @@ from dnc.reasons import ReasonCode
 from leads.models import LeadBirthDate, LeadFile, PauseMark, Supplier
 from migrations.run import downgrade, upgrade
 from tests.calls import call
-from tests.integration.stories import Story, number_of, stored_checks
+from tests.integration.stories import Story, stored_checks
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -27,6 +27,7 @@ from tests.seeding import (
     WITHOUT_SOURCE,
     Seeded,
     load_listed,
+    number_of,
 )
 
 

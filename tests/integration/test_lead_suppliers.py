@@ -14,7 +14,6 @@ from core.access import Caller, Role
 from core.changes import changes_after
 from core.errors import AlreadyExists, Forbidden, InvalidInput, NotFound
 from core.ledger import LedgerEntry
-from core.numbers import Number, read_number
 from core.store import Store
 from dnc.gate import Question
 from leads.models import LeadFile, Source, Supplier
@@ -41,6 +40,7 @@ from tests.seeding import (
     PARTNER_SOURCE,
     PARTNER_SOURCE_NAME,
     Seeded,
+    number_of,
 )
 
 PAUSERS = (Role.LEAD_MANAGER, Role.COMPLIANCE)
@@ -253,10 +253,8 @@ def test_only_lead_managers_and_compliance_pause_and_only_with_a_reason(seeded: 
 
 def origins(seeded: Seeded, number: str) -> list[LeadOrigin]:
     """Return where the number came from, for every seller."""
-    read = read_number(number)
-    assert isinstance(read, Number)
     with seeded.service.store.reading() as session:
-        return list(leads_on(session, read.value))
+        return list(leads_on(session, number_of(number).value))
 
 
 def test_the_chain_of_origin_is_told_whole_by_number_and_by_seller(seeded: Seeded) -> None:

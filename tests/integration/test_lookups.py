@@ -6,17 +6,10 @@ import pytest
 
 from core.access import Caller, Role
 from core.errors import Forbidden
-from core.numbers import Number, read_number
 from dnc.holds import close_hold, report_objection
 from dnc.lookups import NumberRecord, look_up
 from tests.integration.seeds import dialer_of
-from tests.seeding import FROM_LIST, FROM_PARTNER, OPERATOR, OPTED_OUT, Seeded, opt_out
-
-
-def number_of(written: str) -> Number:
-    number = read_number(written)
-    assert isinstance(number, Number)
-    return number
+from tests.seeding import FROM_LIST, FROM_PARTNER, OPERATOR, OPTED_OUT, Seeded, number_of, opt_out
 
 
 def shown(

@@ -6,11 +6,10 @@ from pathlib import Path
 from consent.grounds import record_consent
 from consent.terms import Basis, Channel
 from core.access import Caller, Role
-from core.numbers import Number, read_number
 from dnc.gate import Question
 from leads.sources import add_source
 from tests.deliveries import OPERATOR
-from tests.seeding import CAMPAIGN, FROM_PARTNER, SELLER, Seeded, import_leads
+from tests.seeding import CAMPAIGN, FROM_PARTNER, SELLER, Seeded, import_leads, number_of
 
 NEW_NUMBER = "+46701740640"
 
@@ -64,8 +63,7 @@ def test_a_consent_on_record_carries_the_call_although_the_source_lacks_its_term
     seeded: Seeded, tmp_path: Path
 ) -> None:
     lead_from(seeded, tmp_path, "ny", NEW_NUMBER, Basis.CONSENT, None)
-    number = read_number(NEW_NUMBER)
-    assert isinstance(number, Number)
+    number = number_of(NEW_NUMBER)
     assert verdict(seeded, NEW_NUMBER) == ("deny", ["no_lawful_basis"])
 
     with seeded.service.store.writing() as session:

@@ -15,7 +15,7 @@ from dnc.history.events import EventKind
 from dnc.history.timeline import Timeline, timeline
 from dnc.lookups import NumberRecord, look_up
 from tests.integration.seeds import KINDS, dialer_of, seeded_service
-from tests.integration.stories import Story, number_of
+from tests.integration.stories import Story
 from tests.registers import load
 from tests.seeding import (
     CAMPAIGN,
@@ -28,6 +28,7 @@ from tests.seeding import (
     PARTNER_SOURCE_NAME,
     WITHOUT_SOURCE,
     import_leads,
+    number_of,
 )
 
 

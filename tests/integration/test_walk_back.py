@@ -11,7 +11,6 @@ from core.access import Caller, Role
 from core.changes import changes_after
 from core.errors import Forbidden, InvalidInput, NotFound
 from core.ledger import LedgerEntry
-from core.numbers import Number, read_number
 from dnc.oversight.complaints import ComplaintKind, RecordedComplaint, complaints_on, record_complaint
 from dnc.oversight.walk_back import Part, WalkBack, walk_back
 from leads.pauses import pause_source, resume_lead_file, resume_source, resume_supplier
@@ -22,6 +21,7 @@ from leads.quarantines import (
     quarantine_supplier,
 )
 from tests.overseen import FIRST, NOW, OPERATOR, Overseen, overseen_store
+from tests.seeding import number_of
 
 COMPLAINED, ELSEWHERE = FIRST, FIRST + 60
 
@@ -47,9 +47,7 @@ def complain(overseen: Overseen, caller: Caller = OPERATOR, **how: object) -> Re
 
 
 def walk(overseen: Overseen, caller: Caller = OPERATOR, number: int = COMPLAINED, **how: object) -> WalkBack:
-    read = read_number(f"+{number}")
-    assert isinstance(read, Number)
-    return walk_back(overseen.store, caller, number=read, **how)  # type: ignore[arg-type] # given by name
+    return walk_back(overseen.store, caller, number=number_of(f"+{number}"), **how)  # type: ignore[arg-type] # given by name
 
 
 def every_page(overseen: Overseen, part: Part, limit: int) -> list[object]:
