@@ -25,7 +25,7 @@ class SystemClock:
 
 
 class FixedClock:
-    """A clock that stands where it was set; for tests, demonstrations and questions about another moment."""
+    """A clock that stands where it was set; for tests."""
 
     def __init__(self, at: datetime) -> None:
         self.at = at
