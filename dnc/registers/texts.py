@@ -6,6 +6,7 @@ Blocks stay bytes because nearly every line is ASCII digits, which need no decod
 import codecs
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import NoReturn
 from xml.parsers import expat
 
@@ -68,7 +69,7 @@ def line_blocks(chunks: Iterator[bytes], layout: Layout, decoder: Decoder) -> It
         yield from _lines_of_xml(first, chunks, layout.markup, layout.delimiter or ",")
         return
     rest = b""
-    for chunk in _again(first, chunks):
+    for chunk in chain([first], chunks):
         block = rest + chunk
         end = max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1
         block, rest = block[:end], block[end:]
@@ -78,11 +79,6 @@ def line_blocks(chunks: Iterator[bytes], layout: Layout, decoder: Decoder) -> It
             yield _unix(block)
     if rest:
         yield _unix(rest) if rest.endswith(b"\r") else rest + b"\n"
-
-
-def _again(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from others
 
 
 def _unix(block: bytes) -> bytes:
@@ -105,7 +101,7 @@ def _texts(chunks: Iterator[bytes], decoder: Decoder) -> Iterator[bytes]:
 
 def _lines_of_xml(first: bytes, others: Iterator[bytes], markup: Markup, delimiter: str) -> Iterator[bytes]:
     reader = _XmlReader(markup, delimiter)
-    for chunk in _again(first, others):
+    for chunk in chain([first], others):
         for start in range(0, len(chunk), LONGEST_TOKEN):
             reader.feed(chunk[start : start + LONGEST_TOKEN])
             yield from reader.taken()
