@@ -90,13 +90,13 @@ def places_of(columns: Columns, kind: FileKind, headings: Sequence[str] = ()) ->
             found[name] = known.index(folded(place))
         else:
             raise RegisterColumnMissing(f"the column that the layout names for {name!r} is not there exactly once")
-    has_dates = kind is FileKind.CHANGES
+    is_changes = kind is FileKind.CHANGES
     return Places(
         number=found.get("number"),
         area=found.get("area"),
         local=found.get("local"),
-        mark=found.get("action") if kind is FileKind.CHANGES else found.get("result"),
-        date=found.get("date") if has_dates else None,
+        mark=found.get("action" if is_changes else "result"),
+        date=found.get("date") if is_changes else None,
         width=columns.width or (len(headings) if is_named(columns) else None),
     )
 
