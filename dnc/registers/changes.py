@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sqlalchemy import select
@@ -92,8 +91,7 @@ def sellers_of(session: Session, numbers: Iterable[int], seller_id: str | None =
     if seller_id is not None:
         query = query.where(leads.c.seller_id == seller_id)
     values = any_of_value(session.get_bind().dialect.name, map(int, numbers))
-    found: list[tuple[int, Any]] = [(number, id_) for number, id_ in session.execute(query, {"numbers": values})]
-    return sorted(found)
+    return sorted((number, id_) for number, id_ in session.execute(query, {"numbers": values}))
 
 
 def compare_versions(
