@@ -273,3 +273,16 @@ def link(chain: int, seq: int, head: str, at: datetime, events: Sequence[Event],
 def put_on_record(session: Session, event: Event) -> None:
     """Add ``event`` to what this unit of work writes to the ledger just before it commits."""
     session.info.setdefault("events", []).append(event)
+
+
+def first_from(session: Session, chain: int, last: int, moment: datetime) -> int:
+    """Return the number of the chain's first entry at ``moment`` or later, or the one after ``last`` if there is none.
+
+    By halving, as no index has the moments: by pk_ledger_entries.
+    """
+    low, high = 0, last + 1
+    while low < high:
+        middle = (low + high) // 2
+        at = session.scalar(select(LedgerEntry.at).where(LedgerEntry.chain == chain, LedgerEntry.seq == middle))
+        low, high = (middle + 1, high) if at is not None and at < moment else (low, middle)
+    return low

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
-from core.ledger import LedgerChain, LedgerEntry
+from core.ledger import LedgerChain, LedgerEntry, first_from
 from dnc.calendar import LATEST
 from dnc.decision import Decision, Verdict, decide
 from dnc.facts import facts_from_record
@@ -221,7 +221,7 @@ class _Replaying:
         since, until = self._done.since - CLOCK_STEP, min(self._done.until, LATEST) + CLOCK_STEP
         chains = select(LedgerChain.no, LedgerChain.seq).where(LedgerChain.opened_at < until).order_by(LedgerChain.no)
         for chain, last in self._session.execute(chains).all():
-            after = self._first(chain, last, since) - 1
+            after = first_from(self._session, chain, last, since) - 1
             while True:
                 chosen = select(LedgerEntry).where(LedgerEntry.chain == chain, LedgerEntry.seq > after)
                 chosen = chosen.where(LedgerEntry.kind == "checks")
@@ -233,20 +233,6 @@ class _Replaying:
                 if len(found) < READ_AT_ONCE or found[-1].at >= until:
                     break
                 after = found[-1].seq
-
-    def _first(self, chain: int, last: int, since: datetime) -> int:
-        """Return the number of the first entry written at ``since`` or later, by halving the chain."""
-        low, high = 0, last + 1
-        while low < high:
-            middle = (low + high) // 2
-            at = self._session.scalar(
-                select(LedgerEntry.at).where(LedgerEntry.chain == chain, LedgerEntry.seq == middle)
-            )
-            if at is not None and at < since:
-                low = middle + 1
-            else:
-                high = middle
-        return low
 
     def _read(self, places: set[tuple[int, int]]) -> None:
         """Have the tried rows of these entries in ``_kept``; those of the page before may go."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.ledger import LedgerChain, LedgerEntry
+from core.ledger import LedgerChain, LedgerEntry, first_from
 from dnc.history.campaigns import PastCampaign, campaigns_with
 from dnc.history.rows import Past, PastBlock
 from leads.past import Pauses
@@ -136,20 +136,10 @@ def _entries(session: Session, subjects: Collection[str], first: datetime, last:
 
 
 def _ranges(session: Session, first: datetime, last: datetime) -> Iterator[tuple[int, int, int]]:
-    """Yield each chain that has entries from between the moments, and about which: by halving, as no index has them."""
+    """Yield each chain that has entries from between the moments, and about which."""
     # Asked for each chain: joined, SQLite would read every entry there ever was and look up its chain.
     its_last = LedgerEntry.chain == LedgerChain.no, LedgerEntry.seq == LedgerChain.seq
     ended_at = select(LedgerEntry.at).where(*its_last).scalar_subquery()
     chains = select(LedgerChain.no, LedgerChain.seq).where(LedgerChain.opened_at <= last, ended_at >= first)
     for chain, end in session.execute(chains).all():
-        yield chain, _first_from(session, chain, end, first), _first_from(session, chain, end, last)
-
-
-def _first_from(session: Session, chain: int, end: int, moment: datetime) -> int:
-    """Return which entry of the chain is the first from the moment on; the last, if none is. By pk_ledger_entries."""
-    low, high = 0, end
-    while low < high:
-        middle = (low + high) // 2
-        at = session.scalar(select(LedgerEntry.at).where(LedgerEntry.chain == chain, LedgerEntry.seq == middle))
-        low, high = (low, middle) if at is not None and at >= moment else (middle + 1, high)
-    return low
+        yield chain, first_from(session, chain, end, first), first_from(session, chain, end, last)
