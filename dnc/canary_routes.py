@@ -163,15 +163,7 @@ def exports_api(store: Store, listed: Listed) -> Api:
             now=store.clock.now(),
             limit=LEADS_AT_ONCE,
         )
-        return ExportDocument(
-            id=made.id,
-            campaign=made.campaign,
-            recipient=made.recipient,
-            sha256=made.sha256,
-            leads=made.leads,
-            made_at=made.made_at,
-            csv=file.getvalue(),
-        )
+        return ExportDocument(**asdict(made), csv=file.getvalue())
 
     @api.get("/v1/exports", right=Right.READ_EXPORTS, problems=[UnknownRecipient])
     def list_exports(query: ExportsQuery, caller: Caller, session: Session) -> ExportPageDocument:
@@ -211,22 +203,7 @@ def exports_api(store: Store, listed: Listed) -> Api:
         found = sightings(session, caller, after=query.cursor, limit=query.limit + 1)
         page = found[: query.limit]
         return SightingPage(
-            sightings=[
-                SightingDocument(
-                    id=one.id,
-                    number=f"+{one.number}",
-                    export_id=one.export_id,
-                    recipient=one.recipient,
-                    recipient_name=one.recipient_name,
-                    how=one.how,
-                    subject=one.subject,
-                    note=one.note,
-                    seen_at=one.seen_at,
-                    recorded_at=one.recorded_at,
-                    recorded_by=one.recorded_by,
-                )
-                for one in page
-            ],
+            sightings=[SightingDocument(**asdict(one) | {"number": f"+{one.number}"}) for one in page],
             next_cursor=page[-1].id if len(found) > query.limit else None,
         )
 

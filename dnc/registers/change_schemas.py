@@ -1,5 +1,6 @@
 """The bodies of the API's requests and answers about how registers change, and contacts held against them again."""
 
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Self
 
@@ -154,14 +155,4 @@ def _answers(answers: Answers) -> AnswersDocument:
 
 
 def _contact(one: RematchedContact) -> RematchedContactDocument:
-    return RematchedContactDocument(
-        contact_id=one.contact_id,
-        number=Number(one.number).e164,
-        started_at=one.started_at,
-        campaign=one.campaign,
-        source=one.source,
-        version_id=one.version_id,
-        when_called=one.when_called,
-        named=one.named,
-        lifted=one.lifted,
-    )
+    return RematchedContactDocument(**asdict(one) | {"number": Number(one.number).e164})
