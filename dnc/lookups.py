@@ -72,14 +72,12 @@ class NumberRecord:
     """What is on record on a number, newest first in each part but ``leads``, at most 200 checks and contacts.
 
     ``restrictions`` are the kinds of those in force at the moment asked about, as known then.
-    ``full`` is False for sales: then no part but ``leads`` (without the supplier of a list) and whether it is opted
-    out or held is given.
+    Sales are given no part but ``leads`` (without the supplier of a list) and whether it is opted out or held.
     """
 
     number: Number
     as_of: datetime
     known_at: datetime
-    full: bool
     opted_out: bool
     held: bool
     opt_outs: Sequence[OptOutRecord]
@@ -127,7 +125,6 @@ def look_up(
         number=number,
         as_of=as_of or now,
         known_at=known_at or now,
-        full=full,
         opted_out=any(row.in_force for row in opt_outs),
         held=any(hold.is_open for hold in holds),
         opt_outs=opt_outs if full else (),
