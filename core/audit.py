@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, inspect, select
+from sqlalchemy import func, inspect, select, tuple_
 from sqlalchemy.orm import Session
 
 from core.access import ApiKey, User
@@ -71,7 +71,7 @@ def entries_of(session: Session, *kinds: str) -> Iterator[Sequence[LedgerEntry]]
         entries = session.scalars(
             select(LedgerEntry)
             .where(LedgerEntry.kind.in_(kinds))
-            .where((LedgerEntry.chain > chain) | ((LedgerEntry.chain == chain) & (LedgerEntry.seq > seq)))
+            .where(tuple_(LedgerEntry.chain, LedgerEntry.seq) > (chain, seq))
             .order_by(LedgerEntry.chain, LedgerEntry.seq)
             .limit(READ_AT_ONCE)
         ).all()

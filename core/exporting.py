@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
@@ -136,12 +136,12 @@ def _entries(
     session: Session, starts: dict[int, int], ends: dict[int, tuple[int, str]] | None
 ) -> Iterator[LedgerEntry]:
     """Yield entries in order of chain and number: each chain's after its start, and no further than its end."""
-    place, chain = (0, -1), LedgerEntry.chain
+    place = (0, -1)
     while True:
         found = session.scalars(
             select(LedgerEntry)
-            .where((chain > place[0]) | ((chain == place[0]) & (LedgerEntry.seq > place[1])))
-            .order_by(chain, LedgerEntry.seq)
+            .where(tuple_(LedgerEntry.chain, LedgerEntry.seq) > place)
+            .order_by(LedgerEntry.chain, LedgerEntry.seq)
             .limit(READ_AT_ONCE)
         ).all()
         session.expunge_all()

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Engine, event
 
 from core.access import Caller, Role
 from core.access_lists import key_reports, user_reports
+from core.audit import entries_of
+from core.exporting import ledger_lines
 from core.newest import LOOKED_THROUGH
 from core.sellers import sellers_by_slug
 from dnc.auditor.acknowledged import campaigns_as_acknowledged
@@ -116,6 +118,19 @@ def test_the_ends_of_chains_are_found_by_their_place(service: Service) -> None:
         explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
         steps = str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
     assert "(chain=? AND seq=?)" in steps or "Index Scan using pk_ledger_entries" in steps, steps
+
+
+def test_the_ledger_is_read_on_from_the_place_of_an_entry_and_no_earlier(service: Service) -> None:
+    with _asked_of(service.store.engine, "ledger_entries") as asked, service.store.reading() as session:
+        list(entries_of(session, "checks"))
+        list(ledger_lines(session, ""))
+
+    pages = [one for one in asked if "ORDER BY ledger_entries.chain" in one[0]]
+    assert len(pages) == 2
+    with service.store.engine.begin() as connection:
+        for statement, parameters in pages:
+            steps = _steps(connection, statement, parameters)
+            assert "((chain,seq)>(?,?))" in steps or "Index Cond: (ROW(chain, seq) > ROW(" in steps, steps
 
 
 def test_a_page_of_lead_files_is_found_by_their_key_and_looks_through_so_many_at_most(seeded: Seeded) -> None:
