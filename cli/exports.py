@@ -1,6 +1,5 @@
 """``ringklar leads export``, ``recipient`` and ``canaries``: leads handed out, to whom, and where they showed up."""
 
-from dataclasses import asdict
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -10,8 +9,7 @@ import click
 from cli.context import answer, caller, json_option, refusals, service
 from cli.files import PLAIN_FILE, whole_file
 from cli.pages import Page, after_id_option, after_name_option, cut, limit_option, read_on, tell_page
-from cli.times import INSTANT
-from core.clock import utc
+from cli.times import INSTANT, written
 from dnc.canaries import look_for_canaries, report_sighting, sightings
 from dnc.exports import make_export
 from dnc.handed_out import ListedExport, export_page, recipient_reports
@@ -59,7 +57,7 @@ def list_recipients(after: str | None, limit: int, as_json: bool) -> None:
     with service() as built, built.store.reading() as session:
         found = recipient_reports(session, caller(), after=after or "", limit=limit + 1)
     page, next_after = cut(found, limit, lambda one: one.slug)
-    documents = [asdict(one) | {"created_at": utc(one.created_at)} for one in page]
+    documents = [written(one) for one in page]
     lines = [f"{one.slug}  {one.seller}  under {one.contract}  {one.name}" for one in page]
     tell_page(as_json, "recipients", documents, lines, next_after, none="there is no recipient")
 
@@ -79,7 +77,7 @@ def list_exports(to: str | None, after: str | None, limit: int, as_json: bool) -
 
     with service() as built, built.store.reading() as session:
         found, after = read_on(page_after, after, limit)
-    documents = [asdict(one) | {"made_at": utc(one.made_at)} for one in found]
+    documents = [written(one) for one in found]
     lines = [
         f"{one.id}  {one.made_at:%Y-%m-%d}  {one.leads} leads for {one.campaign} "
         f"to {one.recipient} under {one.contract}"
