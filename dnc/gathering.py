@@ -341,7 +341,13 @@ def register_fact(found: Standing, country: str | None, listed: bool | None) -> 
     """Return what the country's register says of a number; ``listed`` is None if no version of it could be read."""
     card = found.registers.get(country or "")
     if card is None:
-        return None
+        return register_never_loaded(country)
     if card.snapshot is None:
         return RegisterFact(card.register, None, None, None)
     return RegisterFact(card.register, card.version_id, card.as_of, listed)
+
+
+def register_never_loaded(country: str | None) -> RegisterFact | None:
+    """Return what is known where no version of the country's register is on record: which it is, if a policy says."""
+    name = next((policy.register for policy in POLICIES if policy.country == country), None)
+    return None if name is None else RegisterFact(name, None, None, None)

@@ -239,6 +239,7 @@ class Rebuilding:
         have had none yet. Without a policy nothing is allowed, so no yes can hide there.
         """
         stored, moment = one.stored, one.stored.answered_for
+        facts = _as_never_loaded_was_told(stored.facts, facts)
         policy = policy_for(None if facts.number is None else facts.number.country, moment)
         if policy is not None and stored.answer.get("policy") is None:
             policy = policy if (one.entry.chain, policy.version) in self.policies else None
@@ -295,6 +296,15 @@ def _in(campaigns: Mapping[str, PastCampaign], asked: Asked, facts: CallFacts | 
     if facts is None or facts.campaign is None or campaign is None:
         return facts
     return replace(facts, campaign=campaign.fact_at(min(asked.at, asked.known_at)))
+
+
+def _as_never_loaded_was_told(told: CallFacts, facts: CallFacts) -> CallFacts:
+    """Return the facts with no register, if they know of no version of it and the answer's have none either. Pure.
+
+    Earlier versions told nothing of a register that was never loaded, and nothing lifted that.
+    """
+    is_never_loaded = facts.register is not None and facts.register.version_id is None
+    return replace(facts, register=None) if told.register is None and is_never_loaded else facts
 
 
 def _told(decision: Decision) -> dict[str, object]:

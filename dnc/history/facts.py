@@ -31,7 +31,7 @@ from dnc.facts import (
     RelationFact,
     RestrictionKind,
 )
-from dnc.gathering import LOOK_BACK, Listed
+from dnc.gathering import LOOK_BACK, Listed, register_never_loaded
 from dnc.history.campaigns import PastCampaign, campaigns_with
 from dnc.history.rows import (
     Past,
@@ -190,7 +190,7 @@ def version_at(versions: Sequence[PastRegisterVersion], at: datetime, known_at: 
 def _register(past: Past, number: int, country: str | None, asked: Asked, listed: Listed) -> RegisterFact | None:
     version = version_at(past.versions.get(country or "", ()), asked.at, asked.known_at)
     if version is None:
-        return None
+        return register_never_loaded(country)
     return RegisterFact(version.register, version.id, version.as_of, listed(version.snapshot, number))
 
 

@@ -1,12 +1,22 @@
 """A check is decided by the policy of the number's own country, and by its register."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from consent.grounds import record_consent
+from consent.terms import Channel
+from core.numbers import Number
+from dnc.auditor.auditing import Scope, audit
 from dnc.gate import Question
+from dnc.history.timeline import timeline
 from dnc.recorded import replay
 from dnc.registers.loading import load_register
+from dnc.registers.saved_layouts import set_layout
+from tests.calls import compliance
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPERATOR, REGISTER_AS_OF, Seeded
 
 BRITISH = "+442079460123"
@@ -37,6 +47,41 @@ def load(seeded: Seeded, name: str, folder: Path, text: str, layout: str | None 
         now=service.clock.now(),
         layout_json=layout,
     )
+
+
+def consented(seeded: Seeded, number: Number) -> None:
+    """Record a consent to calls, given to the seller by name a day ago."""
+    with seeded.service.store.writing() as session:
+        record_consent(
+            session,
+            OPERATOR,
+            keyring=seeded.service.keyring,
+            seller_id=seeded.seller_id,
+            number=number,
+            channels=frozenset({Channel.VOICE}),
+            names_seller=True,
+            text_version="2026-1",
+            evidence={"form": "web-7"},
+            given_at=seeded.clock.now() - timedelta(days=1),
+            expires_at=None,
+            now=seeded.clock.now(),
+        )
+
+
+def standing_verdicts(seeded: Seeded, number: Number) -> set[str]:
+    """What a look-up says of calling the number for the seller's campaign, as known then and as known now."""
+    service = seeded.service
+    with service.store.reading() as session:
+        past = timeline(
+            session,
+            compliance(seeded.seller_id),
+            service.shelf.listed,
+            number=number,
+            as_of=None,
+            known_at=None,
+            now=seeded.clock.now(),
+        )
+    return {side.verdict.value for one in past.standing for side in (one.as_known_then, one.as_known_now)}
 
 
 def test_a_number_is_answered_by_its_own_countrys_policy_whoever_the_seller_is(seeded: Seeded) -> None:
@@ -81,3 +126,37 @@ def test_answers_of_every_country_are_decided_again_the_same(seeded: Seeded) -> 
     with seeded.service.store.reading() as session:
         found = replay(session)
     assert (found.checks, found.differences) == (3, ())
+
+
+def test_a_consent_lifts_a_register_of_which_no_version_was_ever_loaded(seeded: Seeded) -> None:
+    """As it lifts one that is too old; whether a layout was set for its files changes nothing."""
+    number = Number(int(BRITISH[1:]))
+    consented(seeded, number)
+
+    before = checked(seeded, BRITISH)
+    with seeded.service.store.writing() as session:
+        set_layout(session, OPERATOR, name="tps", text="{}", now=seeded.clock.now())
+    after = checked(seeded, BRITISH)
+
+    assert [(one["verdict"], one["reasons"]) for one in (before, after)] == [("allow", [])] * 2
+    assert before["registers"] == after["registers"]
+    assert [(one["register"], one["lifted_by"]) for one in after["registers"]] == [("tps", "consent")]
+    seeded.clock.at += timedelta(minutes=1)
+    assert standing_verdicts(seeded, number) == {"allow"}
+    report = audit(seeded.service.store, seeded.service.shelf.listed, OPERATOR, now=seeded.clock.now(), scope=Scope.ALL)
+    assert (report.counts.tables, report.counts.differences, report.counts.unrebuilt) == (2, 0, 0)
+
+
+def test_an_answer_of_before_a_register_never_loaded_could_be_lifted_is_found_to_stand(
+    seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = Number(int(BRITISH[1:]))
+    consented(seeded, number)
+    with monkeypatch.context() as before:
+        before.setattr("dnc.gathering.register_never_loaded", lambda _country: None)
+        assert checked(seeded, BRITISH)["verdict"] == "unknown"
+    seeded.clock.at += timedelta(minutes=1)
+
+    report = audit(seeded.service.store, seeded.service.shelf.listed, OPERATOR, now=seeded.clock.now(), scope=Scope.ALL)
+
+    assert (report.counts.tables, report.counts.differences, report.counts.unrebuilt) == (1, 0, 0)

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from consent.models import RelationVersion
 from dnc.decision import Verdict, decide
-from dnc.facts import CallFacts
+from dnc.facts import CallFacts, RegisterFact
 from dnc.history.facts import Asked, facts_asked
 from dnc.models import Campaign, RegisterVersion
 from dnc.policy import policy_for
@@ -182,8 +182,10 @@ def test_a_register_that_was_never_loaded_by_then_is_missing(seeded: Seeded, tmp
             connection.exec_driver_sql("ALTER TABLE register_versions DISABLE TRIGGER register_versions_append_only")
         session.execute(update(RegisterVersion).values(loaded_at=loaded))
 
-    assert asked_of(story, FROM_PARTNER, seeded.clock.at, seeded.clock.at).register is None
-    assert asked_of(story, FROM_PARTNER, loaded, loaded).register is not None
+    before, after = (asked_of(story, FROM_PARTNER, at, at).register for at in (seeded.clock.at, loaded))
+    assert before == RegisterFact("nix", None, None, None)
+    assert after is not None
+    assert (after.version_id is None, after.listed) == (False, False)
 
 
 def test_whether_a_lead_was_there_while_its_file_was_read_is_not_known(seeded: Seeded, tmp_path: Path) -> None:
