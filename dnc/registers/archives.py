@@ -29,6 +29,8 @@ FREE_OF_RATIO = 1 << 20  # a small file may be as repetitive as it likes
 MAX_MEMBERS = 2_000
 BLOCK = 1 << 20
 _GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
+_END, _END_BYTES = _ZIP[1], 22 + 0xFFFF
+_COUNT, _COUNT_ELSEWHERE = slice(10, 12), 0xFFFF  # how many members the end of a zip says there are
 
 
 @contextmanager
@@ -145,8 +147,17 @@ def _of_zip(file: BufferedReader, layout: Layout) -> Iterator[Iterator[bytes]]:
             raise RegisterArchiveDamaged(damaged) from error
 
     with archive:
+        if _count_said(file) not in (len(archive.infolist()), _COUNT_ELSEWHERE):
+            raise RegisterArchiveDamaged("it names fewer or more files than it says that it holds")
         for member in _texts_in(archive, layout):
             yield content(member)
+
+
+def _count_said(file: BufferedReader) -> int:
+    """Return how many members the end of the zip speaks of: ``zipfile`` takes as many as it comes by, and no notice."""
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES))
+    end = file.read(_END_BYTES)
+    return int.from_bytes(end[end.rfind(_END) :][_COUNT], "little")
 
 
 def _texts_in(archive: zipfile.ZipFile, layout: Layout) -> list[zipfile.ZipInfo]:

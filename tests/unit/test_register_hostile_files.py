@@ -27,6 +27,12 @@ def zip_of(*members: tuple[str, str]) -> bytes:
     return file.getvalue()
 
 
+def swallowing(archive: bytes) -> bytes:
+    """Return a zip of two with one bit flipped: the first member's comment takes in the second one's name."""
+    place = archive.index(b"PK\x01\x02") + 33  # the high byte of the comment's length
+    return archive[:place] + bytes([archive[place] ^ 1]) + archive[place + 1 :]
+
+
 LINE = "416,5550142\n"
 REFUSED: dict[str, tuple[Layout, str | bytes, str]] = {
     "a billion laughs": (CA, LAUGHS, "register-xml-refused"),
@@ -51,6 +57,7 @@ REFUSED: dict[str, tuple[Layout, str | bytes, str]] = {
     "a zip of many bombs": (CA, zip_of(*((f"{n}.txt", LINE * 300_000) for n in range(2))), "register-file-too-large"),
     "a zip of thousands": (CA, zip_of(*((f"{n}.txt", "") for n in range(2_500))), "register-archive-members"),
     "a zip of folders": (CA, zip_of(("416/", ""), ("604/", "")), "register-archive-members"),
+    "a zip that lost a name": (CA, swallowing(zip_of(("1", LINE), ("2", LINE))), "register-archive-damaged"),
     "a column by another name": (NO, "telefon;sperret\n10000000;ja\n", "register-column-missing"),
     "no headings": (NO, "10000000;ja\n", "register-column-missing"),
     "another delimiter": (NO, "telefon,reservert\n10000000,ja\n", "register-column-missing"),
