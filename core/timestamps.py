@@ -22,6 +22,7 @@ from core.clock import utc
 from core.database import Base
 from core.errors import Kind, ServiceError
 from core.ledger import Event, LedgerCheckpoint, put_on_record
+from core.stamp_forms import in_order
 from core.store import Store
 
 STAMPED = "checkpoint.stamped"
@@ -202,7 +203,7 @@ class StampVerifier:
         from rfc3161_client import VerificationError, decode_timestamp_response
 
         try:
-            decoded = decode_timestamp_response(response)
+            decoded = decode_timestamp_response(in_order(response))
             if decoded.status != 0:
                 return f"the authority refused (status {decoded.status})"
             if decoded.tst_info.message_imprint.hash_algorithm.dotted_string != SHA256_OID:
@@ -226,5 +227,5 @@ def stamped_moment(response: bytes) -> datetime:
     """Return the moment that a verified stamp states."""
     from rfc3161_client import decode_timestamp_response
 
-    moment = decode_timestamp_response(response).tst_info.gen_time
+    moment = decode_timestamp_response(in_order(response)).tst_info.gen_time
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

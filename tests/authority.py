@@ -67,7 +67,10 @@ def values(encoded: bytes) -> list[tuple[int, bytes]]:
 
 @dataclass
 class Authority:
-    """An authority with a root and a certificate to stamp with; what it answers can be bent for a test."""
+    """An authority with a root and a certificate to stamp with; what it answers can be bent for a test.
+
+    ``sends_root``: its stamps carry the root too, and no order of the two that DER would ask for.
+    """
 
     root: x509.Certificate
     leaf: x509.Certificate
@@ -78,6 +81,7 @@ class Authority:
     status: int = 200
     granted: bool = True
     stamps_another: bool = False
+    sends_root: bool = False
     answers_another: bool = False
     bent: bytes | None = None
     silent: threading.Event | None = None
@@ -114,6 +118,7 @@ class Authority:
             told.append(der(INTEGER, nonce))
         info = der(SEQUENCE, *told)
         certificate = self.leaf.public_bytes(Encoding.DER)
+        sent = [certificate, self.root.public_bytes(Encoding.DER)] if self.sends_root else [certificate]
         attributes = b"".join(
             sorted(
                 [
@@ -144,7 +149,7 @@ class Authority:
             number(3),
             der(SET, algorithm(SHA256)),
             der(SEQUENCE, oid(TST_INFO), der(0xA0, der(OCTETS, info))),
-            der(0xA0, certificate),
+            der(0xA0, *sorted(sent, reverse=True)),
             der(SET, signer),
         )
         token = der(SEQUENCE, oid("1.2.840.113549.1.7.2"), der(0xA0, signed))

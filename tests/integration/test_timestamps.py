@@ -83,6 +83,22 @@ def test_the_newest_checkpoint_is_stamped_and_the_stamp_verifies(
     assert (done.findings, done.timestamps) == ((), 1)
 
 
+def test_a_stamp_verifies_in_whatever_order_its_certificates_stand(
+    sqlite_service: Service, stamper: local.Authority, tmp_path: Path
+) -> None:
+    stamper.sends_root = True
+    note(sqlite_service)
+    make_checkpoint(sqlite_service.store)
+
+    assert stamp_newest(sqlite_service.store, trusted(stamper, tmp_path), NOON) == 1
+
+    key = public_key(sqlite_service.keyring)
+    with sqlite_service.store.snapshot() as session:
+        lines = list(ledger_lines(session, key))
+    done = verify(lines, key, StampVerifier(stamper.pem).fault_of)
+    assert (done.findings, done.timestamps) == ((), 1)
+
+
 def test_at_most_one_stamp_an_hour_is_asked_for(service: Service, stamper: local.Authority, tmp_path: Path) -> None:
     asked, stamped = trusted(stamper, tmp_path), []
     for minutes in (0, 1, 59, 60, 61):
