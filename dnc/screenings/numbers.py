@@ -84,11 +84,14 @@ def _read_spelling(spelling: str, digits: npt.NDArray[np.uint8], shapes: _Shapes
 
 
 def read_cells(cells: pl.Series) -> Ints:
-    """Return what ``read_spans`` does of each cell. A null is empty."""
+    """Return what ``read_spans`` does of each cell. A null, of a row that cannot be read, is ambiguous."""
+    is_unread = cells.is_null().to_numpy()
     cells = cells.fill_null("")
     lengths = cells.str.len_bytes().cast(pl.Int64).to_numpy()
     stops = np.cumsum(lengths)
-    return read_spans("".join(cells).encode(), stops - lengths, stops)
+    found = read_spans("".join(cells).encode(), stops - lengths, stops)
+    found[is_unread] = -1 - FAULTS.index(NumberFault.AMBIGUOUS)
+    return found
 
 
 def _value(text: str) -> int:

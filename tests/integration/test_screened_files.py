@@ -79,3 +79,26 @@ def test_rows_that_cannot_be_told_apart_are_unknown_and_stay_in_their_place(on_s
     assert [row["verdict"] for row in rows] == ["unknown", "unknown", "unknown", "allow", "deny"]
     assert rows[0]["Kund"] == lines[1]
     assert rows[1]["Kund"] == lines[2]
+    assert [row["fault"] for row in rows] == ["ambiguous", "ambiguous", "empty", "", ""]
+
+
+def test_a_row_of_a_workbook_with_a_formula_is_not_said_to_have_no_number(on_sqlite: Seeded, tmp_path: Path) -> None:
+    import xlsxwriter
+
+    from leads.spreadsheets import SpreadsheetReader
+
+    source = tmp_path / "ring.xlsx"
+    with xlsxwriter.Workbook(str(source)) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["Telefon", "Belopp"])
+        sheet.write_row(1, 0, [FROM_PARTNER, 12])
+        sheet.write_string(2, 0, FROM_PARTNER)
+        sheet.write_formula(2, 1, "=6*2", value=12)
+
+    _, target = screened(on_sqlite, source)
+
+    rows = [list(row.cells[:5]) for row in SpreadsheetReader(target).rows()]
+    assert rows == [
+        [FROM_PARTNER, "12", "allow", "", ""],
+        [FROM_PARTNER, "12", "unknown", "invalid_number", "ambiguous"],
+    ]
