@@ -87,6 +87,10 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
     def screen(store: FencedStore, now: datetime) -> str:
         return f"{screen_arrivals(store, shelf.listed, now)} lead files"
 
+    def warn(store: FencedStore, now: datetime) -> str:
+        on_disk = RegisterShelf(settings.registers_dir)  # anew: what is in memory may outlive its file
+        return warn_of_registers(store, now, is_readable=on_disk.is_readable)
+
     def retract(store: FencedStore, now: datetime) -> str:
         return f"{retract_joined(store, settings.registers_dir, now)} retractions"
 
@@ -101,7 +105,7 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
         Task("lead_files.pick_up", timedelta(seconds=15), pick_up_leads, looks_twice=True),
         Task("lead_files.read", timedelta(seconds=15), LeadFileReading(readers).go_on),
         Task("lead_files.forget", timedelta(days=1), forget),
-        Task("registers.warn", timedelta(hours=1), warn_of_registers),
+        Task("registers.warn", timedelta(hours=1), warn),
         Task("registers.retract", timedelta(minutes=1), retract),
         Task("ledger.checkpoint", timedelta(minutes=1), checkpoint),
         Task("ledger.stamp", timedelta(minutes=5), stamping(settings)),
@@ -142,12 +146,17 @@ def _told(outcomes: Mapping[str, str]) -> str:
     return f"{len(outcomes)} files: {', '.join(sorted(set(outcomes.values())))}" if outcomes else "no file"
 
 
-def warn_of_registers(store: Store, now: datetime) -> str:
-    """Say once a day, in the log and on record, which registers are stale or soon will be, or if there is none."""
+def warn_of_registers(store: Store, now: datetime, *, is_readable: Callable[[str], bool]) -> str:
+    """Say once a day, in the log and on record, which registers are stale, soon will be or are damaged, or if none is.
+
+    ``is_readable`` says whether a snapshot is whole (``RegisterShelf.is_readable``); no write waits while it looks.
+    """
+    with store.reading() as session:
+        concerns = of_concern(standing(session, now, is_readable=is_readable))
     day = datetime.combine(now.date(), time(0), tzinfo=UTC)
     warned = []
     with store.writing() as session:
-        for one in of_concern(standing(session, now)):
+        for one in concerns:
             mark = f"warned.{one.register}.{one.state.value}"
             if session.scalar(select(JobRun.task).where(JobRun.task == mark, JobRun.due_at == day)):
                 continue

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from jobs.models import JobRun, LeaderLease
 from jobs.register_inbox import RegisterInbox
 from jobs.run import run_due, run_jobs
 from jobs.schedule import Schedule, enqueue
-from jobs.tasks import Task, tasks_for, warn_of_registers
+from jobs.tasks import Task, tasks_for
 from service import Service
 from tests.registers import LISTED, NOON, in_force_id, load, written_file
 
@@ -251,6 +251,17 @@ def test_every_task_of_an_installation_runs_well(service: Service, leadership: L
     assert not [outcome for outcome in outcomes.values() if outcome.startswith("failed")]
 
 
+def warned_at(service: Service, now: datetime) -> str:
+    """Return what the task that warns of registers says of the installation at ``now``."""
+    [task] = [task for task in tasks_for(service.settings) if task.name == "registers.warn"]
+    with closing(Election(service.store, service.settings.database_url)) as election:
+        term = election.campaign()
+        assert term is not None
+        told = task.run(term.store, now)
+        term.resign()
+    return told
+
+
 @pytest.mark.parametrize(
     ("now", "kind"),
     [
@@ -263,7 +274,7 @@ def test_a_register_near_its_end_is_warned_of_once_a_day(
 ) -> None:
     load(service, written_file(tmp_path / "a.txt"), date(2026, 11, 15))
     for hours in (0, 1, 24):
-        warn_of_registers(service.store, now + timedelta(hours=hours))
+        warned_at(service, now + timedelta(hours=hours))
 
     with service.store.reading() as session:
         count = session.scalar(select(func.count()).select_from(LedgerEntry).where(LedgerEntry.kind == kind))
@@ -272,8 +283,8 @@ def test_a_register_near_its_end_is_warned_of_once_a_day(
 
 
 def test_a_register_that_was_never_loaded_is_warned_of_on_record_without_a_date(service: Service) -> None:
-    assert warn_of_registers(service.store, NOON) == "1 warnings"
-    assert warn_of_registers(service.store, NOON + timedelta(hours=1)) == "0 warnings"
+    assert warned_at(service, NOON) == "1 warnings"
+    assert warned_at(service, NOON + timedelta(hours=1)) == "0 warnings"
 
     with service.store.reading() as session:
         kept = select(LedgerEntry.subject, LedgerEntry.payload).where(LedgerEntry.kind == "register.missing")
@@ -286,7 +297,7 @@ def test_a_register_that_goes_from_ageing_to_stale_is_warned_of_anew(service: Se
     load(service, written_file(tmp_path / "a.txt"), date(2026, 11, 15))
     ends = datetime(2027, 1, 15, tzinfo=UTC)
     for moment in (ends - timedelta(hours=13), ends + timedelta(hours=12)):
-        warn_of_registers(service.store, moment)
+        warned_at(service, moment)
 
     with service.store.reading() as session:
         kept = select(LedgerEntry.kind, LedgerEntry.payload).where(LedgerEntry.kind.in_(WARNINGS))
@@ -294,10 +305,23 @@ def test_a_register_that_goes_from_ageing_to_stale_is_warned_of_anew(service: Se
     assert warned == [("register.ageing", "ageing"), ("register.stale", "stale")]
 
 
+def test_a_register_whose_snapshot_is_damaged_is_warned_of_once_a_day(service: Service, tmp_path: Path) -> None:
+    load(service, written_file(tmp_path / "a.txt"), date(2026, 11, 15))
+    assert warned_at(service, NOON) == "0 warnings"
+    [snapshot] = service.settings.registers_dir.glob("*.snapshot")
+    snapshot.write_bytes(snapshot.read_bytes()[:-1])
+
+    assert [warned_at(service, NOON + timedelta(hours=hours)) for hours in (1, 2)] == ["1 warnings", "0 warnings"]
+
+    with service.store.reading() as session:
+        kinds = session.scalars(select(LedgerEntry.kind).where(LedgerEntry.subject == "nix")).all()
+    assert kinds[-1] == "register.unreadable"
+
+
 def test_a_fresh_register_is_not_warned_of(service: Service, tmp_path: Path) -> None:
     load(service, written_file(tmp_path / "a.txt"), date(2026, 11, 15))
 
-    assert warn_of_registers(service.store, NOON) == "0 warnings"
+    assert warned_at(service, NOON) == "0 warnings"
 
 
 def _inbox(service: Service, name: str = "nix-2026-11-15.txt") -> tuple[RegisterInbox, Path]:
