@@ -40,6 +40,7 @@ list_option = click.option(
 @click.option("--campaign", help="Match to checks of this campaign alone.")
 @click.option("--number-column", help="The column of the number called: a heading, or its place as #2.")
 @click.option("--started-column", help="The column of when the call began.")
+@click.option("--day-column", help="The column of the day, where that of when the call began holds the time alone.")
 @click.option("--duration-column", help="The column of how long it lasted.")
 @click.option("--call-id-column", help="The column of the call id.")
 @click.option("--agent-column", help="The column of who called.")
@@ -57,6 +58,7 @@ def match(
     campaign: str | None,
     number_column: str | None,
     started_column: str | None,
+    day_column: str | None,
     duration_column: str | None,
     call_id_column: str | None,
     agent_column: str | None,
@@ -75,6 +77,7 @@ def match(
     named = {
         Column.NUMBER: number_column,
         Column.STARTED_AT: started_column,
+        Column.DAY: day_column,
         Column.DURATION: duration_column,
         Column.CALL_ID: call_id_column,
         Column.AGENT: agent_column,

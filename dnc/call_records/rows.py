@@ -38,10 +38,15 @@ _SECONDS = re.compile(r"(\d{1,7})(?:[.,]\d+)?", re.ASCII)
 
 
 class Column(StrEnum):
-    """What a column may hold; the first two every file needs."""
+    """What a column may hold; the first two every file needs.
+
+    ``DAY``: the day of the call, where ``STARTED_AT`` holds the time alone. It is named, never guessed: a column headed
+    as a time may hold how long the call was.
+    """
 
     NUMBER = "number"
     STARTED_AT = "started_at"
+    DAY = "day"
     DURATION = "duration"
     CALL_ID = "call_id"
     AGENT = "agent"
@@ -49,9 +54,12 @@ class Column(StrEnum):
 
 _WORDS: Mapping[Column, str] = {
     Column.NUMBER: f"""{LEAD_WORDS["number"]} bnumber bnummer bnr calledparty callednumber called callee callednr
-        destination destinationnumber dst dialednumber dialled dialed to till uppringt uppringtnummer""",
+        destination destinationnumber dst dialednumber phonenumberdialed dialled dialed to till uppringt
+        uppringtnummer""",
     Column.STARTED_AT: """startedat started start starttime starttid startad startadtid callstart calltime callstarted
-        calldate datetime timestamp samtalsstart tid tidpunkt time setuptime datum startdate startdatetime""",
+        calldate datetime timestamp samtalsstart tid tidpunkt time setuptime datum startdate startdatetime
+        startstamp""",
+    Column.DAY: "",
     Column.DURATION: "duration durationseconds seconds billsec talktime samtalslangd langd sekunder varaktighet",
     Column.CALL_ID: "callid uniqueid calluuid uuid samtalsid recordid cdrid callreference",
     Column.AGENT: "agent agentid agentname handlaggare saljare user anvandare extension",
@@ -162,7 +170,7 @@ class CallFile:
             return CallRow(raw.row_no, None, None, CallState.UNREADABLE_ROW, None, None, None)
         cells = {column: raw.cells[place] if place < len(raw.cells) else "" for column, place in self.places.items()}
         number = read_number(cells[Column.NUMBER], region=self._how.region)
-        started_at = self._instant(cells[Column.STARTED_AT].strip())
+        started_at = self._instant(f"{cells.get(Column.DAY, '').strip()} {cells[Column.STARTED_AT].strip()}".strip())
         fault = None
         if isinstance(number, NumberFault):
             fault = CallState.UNREADABLE_NUMBER
@@ -256,7 +264,8 @@ def places_of(
         found = [place for place, heading in enumerate(headings) if plain_heading(heading) in SYNONYMS[column]]
         found = [place for place in found if place not in places.values()]
         if len(found) > 1 and column in needed:
-            raise UnreadableCallRecords(f"several columns may hold {column.value}: name one of them")
+            apart = ", and the one with the day if it stands apart" if column is Column.STARTED_AT else ""
+            raise UnreadableCallRecords(f"several columns may hold {column.value}: name one of them{apart}")
         if found:
             places[column] = found[0]
         elif column in needed:

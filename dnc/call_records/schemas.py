@@ -24,6 +24,7 @@ class NewCallRecords(Document):
     campaign: Slug | None = None
     number_column: Heading | None = None
     started_column: Heading | None = None
+    day_column: Heading | None = Field(None, description="the day, where started_column holds the time alone")
     duration_column: Heading | None = None
     call_id_column: Heading | None = None
     agent_column: Heading | None = None
@@ -38,6 +39,7 @@ class NewCallRecords(Document):
         named = {
             Column.NUMBER: self.number_column,
             Column.STARTED_AT: self.started_column,
+            Column.DAY: self.day_column,
             Column.DURATION: self.duration_column,
             Column.CALL_ID: self.call_id_column,
             Column.AGENT: self.agent_column,
