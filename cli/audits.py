@@ -41,7 +41,7 @@ def audit_command(since: datetime | None, everything: bool, as_json: bool) -> No
     if counts.erased:
         lines.append(f"  the facts of {counts.erased} entries are erased")
     if counts.unrebuilt:
-        lines.append(f"  {counts.unrebuilt} whose past can no longer be had whole from the tables")
+        lines.append(f"  {counts.unrebuilt} whose past cannot be had whole from the tables")
     if counts.in_flight:
         lines.append(f"  {counts.in_flight} that a change in the same moments explains")
         lines += [f"    {_place(one)}: {one.what}" for one in excused]

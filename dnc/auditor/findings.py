@@ -30,7 +30,7 @@ class Counts:
     """How much was tried.
 
     ``answers``: distinct stored decisions. ``screened``: rows of screenings. ``tables``: checks, and each screened
-    number once, decided again from the tables. ``unrebuilt``: those of them whose past cannot be had whole any more.
+    number once, decided again from the tables. ``unrebuilt``: those of them whose past cannot be had whole.
     ``in_flight``: those that another transaction's last moments excuse. Of some thousand screened numbers those that
     differ alike, or are excused alike, are one.
     """

@@ -336,12 +336,15 @@ def _held_as(doubted: _Doubted, around: CallFacts) -> CallFacts:
 def _filled(one: Given, facts: CallFacts) -> CallFacts:
     """Return the facts with what is not known of the past any more as the answer knew it, all else as rebuilt. Pure.
 
+    So is what a register said that could not be read where the answer was given: no table tells which machine had it.
     A campaign is never gone: an answer for one that did not exist yet stands against the tables.
     """
     stored = one.stored.facts
     names = [name for name in CallFacts.__dataclass_fields__ if name != "campaign" and getattr(facts, name) is None]
     filled = replace(facts, **{name: getattr(stored, name) for name in names})
-    register = filled.register
-    if register is not None and register.listed is None and stored.register is not None:
-        filled = replace(filled, register=replace(register, listed=stored.register.listed))
+    register, known = filled.register, stored.register
+    if register is not None and known is not None:
+        was_unread = known.listed is None and known.version_id == register.version_id
+        if register.listed is None or was_unread:
+            filled = replace(filled, register=replace(register, listed=known.listed))
     return filled

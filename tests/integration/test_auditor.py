@@ -21,11 +21,13 @@ from dnc.auditor import auditing, rebuilding, trying
 from dnc.auditor.auditing import AuditBusy, AuditReport, Scope, audit, audits, differences_of
 from dnc.auditor.findings import Against
 from dnc.auditor.models import Audit
-from dnc.gate import Question
+from dnc.gate import Gate, Question
 from dnc.models import Check
 from dnc.opt_outs import release_opt_out
 from dnc.policies.terms import Regime
 from dnc.policy import SE_OPT_IN_PROPOSAL, Policy, policy_named
+from dnc.reasons import ReasonCode
+from dnc.registers.shelf import RegisterShelf
 from tests.integration.seeds import dialer_of, verified
 from tests.integration.tampering import unguard
 from tests.screened import file_in, screened
@@ -300,6 +302,31 @@ def test_a_past_that_cannot_be_had_any_more_is_counted_and_is_no_difference(on_s
     report = audit(on_sqlite.service.store, lambda _snapshot, _number: None, OPERATOR, now=on_sqlite.clock.now())
 
     assert (report.counts.unrebuilt, report.counts.differences) == (1, 0)
+
+
+def ask_without_register(seeded: Seeded, number: str) -> str:
+    """Ask where the snapshot in force has not been copied to yet; return the check's id."""
+    nowhere = seeded.service.settings.data_dir / "nowhere"
+    gate = Gate(seeded.service.store, RegisterShelf(nowhere).listed)
+    [answer] = gate.ask_many(dialer_of(seeded), CAMPAIGN, [Question(number)])
+    assert ReasonCode.REGISTER_MISSING in {reason.code for reason in answer.decision.reasons}
+    return answer.id
+
+
+@pytest.mark.parametrize("number", [FROM_PARTNER, LISTED])
+def test_an_answer_from_a_node_that_could_not_read_the_register_is_no_difference(seeded: Seeded, number: str) -> None:
+    ask_without_register(seeded, number)
+
+    counts = audited(seeded).counts
+    assert (counts.unrebuilt, counts.differences) == (1, 0)
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM opt_outs", "UPDATE checks SET verdict = 'allow'"])
+def test_what_else_differs_of_such_an_answer_is_found(seeded: Seeded, change: str) -> None:
+    id_ = ask_without_register(seeded, OPTED_OUT)
+    tamper(seeded, change)
+
+    assert [one for _against, one in found(seeded, audited(seeded))] == [id_]
 
 
 def test_an_attempt_that_two_dialers_were_given_is_found_however_close_they_asked(seeded: Seeded) -> None:
