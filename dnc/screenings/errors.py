@@ -4,7 +4,7 @@ from core.errors import Kind, NotFound, ServiceError
 
 
 class UnknownScreening(NotFound):
-    """There is no such screening, or it is another seller's."""
+    """There is no such screening, or it is another seller's or, for a dialer, of another key."""
 
     code, title = "unknown-screening", "There is no such screening"
 

@@ -135,7 +135,8 @@ def screening_of(session: Session, caller: Caller, screening_id: str, *, to_chan
 
     Raises:
         Forbidden: the caller may not screen.
-        UnknownScreening: there is none for the caller's seller, or it is of leads, which the caller may not screen.
+        UnknownScreening: there is none for the caller's seller; or another asked for it, and the caller may not screen
+            leads: the name of the file may tell who sold a list, and its rows hold numbers.
     """
     caller.require(Right.SCREEN)
     query = select(Screening).where(Screening.id == screening_id)
@@ -143,7 +144,7 @@ def screening_of(session: Session, caller: Caller, screening_id: str, *, to_chan
     if (
         screening is None
         or caller.seller_id not in (None, screening.seller_id)
-        or (screening.subject == Subject.CAMPAIGN and not caller.may(Right.SCREEN_LEADS))
+        or (screening.asked_by != caller.actor and not caller.may(Right.SCREEN_LEADS))
     ):
         raise UnknownScreening("there is no such screening for your seller")
     return screening

@@ -7,7 +7,7 @@ import pytest
 
 import core.newest
 from core.access import Role
-from tests.api.calling import Json, Ringklar, answered, refused
+from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered, refused
 from tests.seeding import CAMPAIGN, FROM_PARTNER, LISTED, OTHER_CAMPAIGN
 
 DIALER, MANAGER = Role.DIALER, Role.LEAD_MANAGER
@@ -98,6 +98,22 @@ def test_a_dialer_learns_nothing_of_the_files_that_others_screened(ringklar: Rin
     assert ids(listed(ringklar)) == [own["id"]]
     assert "fjallraven" not in ringklar.get(PATH).text
     assert listed(ringklar, another) == []
+
+
+def test_a_dialer_that_has_heard_the_id_of_anothers_screening_can_do_nothing_with_it(ringklar: Ringklar) -> None:
+    theirs = screen(ringklar, "fjallraven-q4.csv", ringklar.seeded.keys[MANAGER])
+    own = screen(ringklar, "ring.csv")
+    another = ringklar.new_key(DIALER, ringklar.seeded.seller_id)
+
+    for id_, key in ((theirs["id"], ringklar.seeded.keys[DIALER]), (own["id"], another), (NOBODYS_ID, another)):
+        place = f"{PATH}/{id_}"
+        for part in ("", "/result"):
+            refused(ringklar.get(f"{place}{part}", key=key), 404, "unknown-screening")
+        for part in ("cancel", "resume"):
+            refused(ringklar.post(f"{place}/{part}", {}, key=key), 404, "unknown-screening")
+        refused(ringklar.post(f"{place}/answers", {"number": FROM_PARTNER}, key=key), 404, "unknown-screening")
+    for role, screening in ((DIALER, own), (MANAGER, own), (MANAGER, theirs), (Role.COMPLIANCE, theirs)):
+        assert answered(ringklar.get(f"{PATH}/{screening['id']}", role), 200) == screening
 
 
 def test_a_page_looks_through_so_many_and_no_more_and_the_next_goes_on(
