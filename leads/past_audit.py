@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from core.audit import entries_of, read_object
 from core.clock import utc
 from core.ledger import LedgerEntry
 from core.secrets import Keyring
 from core.verification import Finding
-from leads.models import Lead, LeadBirthDate, LeadFile, PauseMark
+from leads.models import Lead, LeadBirthDate, LeadFile, LeadRow, PauseMark, Source
 from leads.pauses import PAUSED, QUARANTINED, RESUMED
+from leads.standing import lead_id
 
 PAUSED_THINGS = ("supplier", "source", "lead_file")
 MARKED = tuple(f"{thing}.{became}" for thing in PAUSED_THINGS for became in (PAUSED, QUARANTINED, RESUMED))
@@ -76,7 +77,7 @@ def compare_birth_dates(session: Session, keyring: Keyring) -> list[Finding]:
     said: dict[str, list[LedgerEntry]] = defaultdict(list)
     for entries in entries_of(session, LEARNT):
         for entry in entries:
-            said[entry.subject].append(entry)
+            said[_lead_told_of(session, entry)].append(entry)
     kept = (
         select(LeadBirthDate.number, LeadBirthDate.replaced_at, LeadFile.id, Lead.row_no)
         .outerjoin(Lead, (Lead.number == LeadBirthDate.number) & (Lead.source_no == LeadBirthDate.source_no))
@@ -104,6 +105,27 @@ def compare_birth_dates(session: Session, keyring: Keyring) -> list[Finding]:
     return findings
 
 
+def _lead_told_of(session: Session, entry: LedgerEntry) -> str:
+    """Return the id, as leads have them now, of the lead that an entry of ``LEARNT`` speaks of.
+
+    The first version named a lead by an id of its own, which is gone: it is found by the row that told the birth date.
+    Where that tells none either, the id is given as it stands. Served by pk_lead_rows and pk_leads.
+    """
+    if ":" in entry.subject or entry.payload is None:
+        return entry.subject
+    told, telling = read_object(entry.payload), aliased(LeadFile)
+    lead = session.scalar(
+        select(lead_id())
+        .select_from(LeadRow)
+        .join(telling, telling.id == LeadRow.lead_file_id)
+        .join(Source, Source.id == telling.source_id)
+        .join(Lead, (Lead.number == LeadRow.number) & (Lead.source_no == Source.no))
+        .join(LeadFile, LeadFile.no == Lead.file_no)
+        .where(LeadRow.lead_file_id == told.get("lead_file"), LeadRow.row_no == told.get("row_no"))
+    )
+    return entry.subject if lead is None else lead
+
+
 def _of_leads_on_record(
     session: Session, said: dict[str, list[LedgerEntry]], told: set[tuple[int, int]]
 ) -> Iterator[LedgerEntry]:
@@ -113,6 +135,8 @@ def _of_leads_on_record(
         if not left:
             continue
         lead_file_id, _, row_no = subject.rpartition(":")
+        if not lead_file_id:
+            continue
         lead = (
             select(Lead.number)
             .join(LeadFile, LeadFile.no == Lead.file_no)

@@ -62,6 +62,10 @@ _births = sa.table(
     sa.column("birth_date"),
     sa.column("is_known"),
 )
+_leads = sa.table("leads", *(sa.column(name) for name in ("number", "source_no", "file_no", "row_no")))
+_files = sa.table("lead_files", *(sa.column(name) for name in ("id", "no", "source_id")))
+_rows = sa.table("lead_rows", *(sa.column(name) for name in ("lead_file_id", "row_no", "number")))
+_sources = sa.table("sources", *(sa.column(name) for name in ("id", "no")))
 
 
 def upgrade() -> None:
@@ -185,19 +189,10 @@ def _recall_relations() -> None:
 
 def _recall_birth_dates() -> None:
     """Say that a lead's birth date was another before, which nobody can tell any more."""
-    leads, files = (
-        sa.table("leads", *(sa.column(name) for name in ("number", "source_no", "file_no", "row_no"))),
-        sa.table("lead_files", sa.column("id"), sa.column("no")),
-    )
     found: dict[tuple[int, int, datetime], dict[str, object]] = {}
     for entry in _entries(["lead.birth_date_learnt"]):
-        lead_file_id, _, row_no = entry.subject.rpartition(":")
-        lead = op.get_bind().execute(
-            sa.select(leads.c.number, leads.c.source_no)
-            .join(files, files.c.no == leads.c.file_no)
-            .where(files.c.id == lead_file_id, leads.c.row_no == int(row_no))
-        )
-        for number, source_no in lead:
+        lead = _lead_of(entry)
+        for number, source_no in () if lead is None else op.get_bind().execute(lead):
             found[number, source_no, entry.at] = {
                 "number": number,
                 "source_no": source_no,
@@ -206,6 +201,28 @@ def _recall_birth_dates() -> None:
                 "is_known": False,
             }
     _insert(_births, list(found.values()))
+
+
+def _lead_of(entry: Any) -> sa.Select[Any] | None:  # Any: a row of the ledger
+    """Return the statement that finds the lead whose birth date was learnt, or None if nothing tells which it is.
+
+    The first version named a lead by an id of its own, which is gone; the row that told the birth date is kept.
+    """
+    lead_file_id, _, row_no = entry.subject.rpartition(":")
+    lead = sa.select(_leads.c.number, _leads.c.source_no)
+    if lead_file_id:
+        return lead.join(_files, _files.c.no == _leads.c.file_no).where(
+            _files.c.id == lead_file_id, _leads.c.row_no == int(row_no)
+        )
+    if entry.payload is None:
+        return None
+    told = json.loads(entry.payload)
+    return (
+        lead.join(_rows, _rows.c.number == _leads.c.number)
+        .join(_files, _files.c.id == _rows.c.lead_file_id)
+        .join(_sources, (_sources.c.id == _files.c.source_id) & (_sources.c.no == _leads.c.source_no))
+        .where(_rows.c.lead_file_id == told["lead_file"], _rows.c.row_no == told["row_no"])
+    )
 
 
 def _instant(written: str | None) -> datetime | None:

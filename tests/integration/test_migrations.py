@@ -11,8 +11,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, UniqueConstraint, inspect, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from core.database import open_engine
+from core.secrets import keyring
+from leads.past_audit import compare_birth_dates
 from migrations import run
 from migrations.revisions import current, head
 from migrations.run import downgrade, upgrade
@@ -303,4 +306,59 @@ def test_checks_that_were_there_stay_when_their_foreign_keys_go_and_come_back(da
         assert connection.execute(text("SELECT id FROM checks ORDER BY id")).scalars().all() == ["c1", "c2"]
     with pytest.raises(DBAPIError), engine.begin() as connection:
         connection.execute(text(check), {"id": "c3", "campaign": "nowhere"})
+    engine.dispose()
+
+
+def test_birth_dates_that_the_first_version_learnt_are_recalled_by_the_rows_that_told_them(database_url: str) -> None:
+    """It named a lead by an id of its own, which is gone."""
+    downgrade(database_url, "0001_create_tables")
+    engine = open_engine(database_url, pool_size=1)
+    keys = keyring(bytes(range(32)))
+    at = "1767225600000000" if engine.dialect.name == "sqlite" else "'2026-01-01 00:00+00'"
+    statements = [
+        f"INSERT INTO sellers (id, slug, name, created_at) VALUES ('s1', 'norrsken', 'Norrsken', {at})",
+        f"INSERT INTO suppliers (id, slug, name, kind, created_at) VALUES ('p1', 'fjord', 'Fjord', 'partner', {at})",
+    ]
+    statements += [
+        "INSERT INTO sources (id, slug, supplier_id, seller_id, name, say, retention_days, created_at) "
+        f"VALUES ('{source}', '{source}', 'p1', 's1', 'T', 'Hej', 30, {at})"
+        for source in ("o1", "o2")
+    ]
+    statements += [
+        "INSERT INTO lead_files (id, source_id, sha256, filename, size, encoding, delimiter, mapping, state, "
+        "rows_read, rows_accepted, rows_rejected, rows_duplicate, rows_ambiguous, received_at, received_by) VALUES "
+        f"('{file}', '{source}', '{file}', 'f.c', 9, 'utf-8', ';', '{{}}', 'finished', 1, 1, 0, 0, 0, {at}, 'm')"
+        for file, source in (("f1", "o1"), ("f2", "o2"), ("f3", "o2"))
+    ]
+    statements += [
+        "INSERT INTO leads (id, seller_id, number, source_id, lead_file_id, row_no, birth_date, expires_at, "
+        f"created_at) VALUES ('{lead}', 's1', 46701740605, '{source}', '{file}', 1, '2012-01-01', {at}, {at})"
+        for lead, file, source in (("l1", "f1", "o1"), ("l2", "f2", "o2"))
+    ]
+    rows = [("f3", 1, 46701740605), ("f3", 2, 46701740606)]
+    statements += [f"INSERT INTO lead_rows VALUES ('{f}', {row}, 'duplicate', '', '[]', {n})" for f, row, n in rows]
+    learnt = [("l2", 1, 46701740605), ("l9", 2, 46701740606), ("l2", 7, 46701740605), ("l2", None, 46701740605)]
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+        for seq, (lead, row, number) in enumerate(learnt):
+            told = json.dumps({"lead_file": "f3", "number": keys.number_hash(number), "row_no": row})
+            connection.execute(
+                text(
+                    "INSERT INTO ledger_entries (chain, seq, at, kind, subject, actor, seller_id, payload, digest, "
+                    f"hash) VALUES (1, :seq, {at}, 'lead.birth_date_learnt', :lead, 'a', 's1', :payload, 'd', 'h')"
+                ),
+                {"seq": seq, "lead": lead, "payload": told if row is not None else None},
+            )
+    engine.dispose()
+
+    upgrade(database_url)
+
+    with engine.connect() as connection:
+        kept = connection.execute(
+            text("SELECT b.number, s.id, b.is_known FROM lead_birth_dates b JOIN sources s ON s.no = b.source_no")
+        ).all()
+    assert [(number, source, bool(known)) for number, source, known in kept] == [(46701740605, "o2", False)]
+    with Session(engine) as session:
+        assert compare_birth_dates(session, keys) == []
     engine.dispose()
