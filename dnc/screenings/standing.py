@@ -138,6 +138,8 @@ def _as_facts(found: Sequence[Found]) -> pl.DataFrame:
 
 def _places(numbers: Ints, asked: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
     """Return the place of each value among ``numbers``, and whether it is there at all."""
+    if not len(numbers):
+        return np.zeros(len(asked), dtype=np.int64), np.zeros(len(asked), dtype=np.bool_)
     if (asked[1:] < asked[:-1]).any():  # to look numbers up in order is faster, even if they are sorted for it
         order = np.argsort(asked)
         at = np.empty(len(asked), dtype=np.int64)

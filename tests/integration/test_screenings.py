@@ -16,6 +16,7 @@ from core.sellers import seller_named
 from dnc.audit import compare_records
 from dnc.gate import Question, UnknownCampaign
 from dnc.recorded import decided_otherwise
+from dnc.screenings import running
 from dnc.screenings.errors import (
     ScreeningDamaged,
     UnknownScreening,
@@ -111,6 +112,21 @@ def test_a_record_that_cannot_be_read_is_never_told(on_sqlite: Seeded, tmp_path:
 
     with on_sqlite.service.store.reading() as session, pytest.raises(ScreeningDamaged):
         list(answers_on(session, OPERATOR, screening_id, int(FROM_PARTNER)))
+
+
+@pytest.mark.parametrize("cells", [["Test Testsson", "12"], ["Test Testsson", "12", "", FROM_PARTNER]])
+def test_rows_without_a_readable_number_are_answered_where_the_tables_were_read_before(
+    seeded: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: list[str]
+) -> None:
+    for place in ("ahead", "tables"):  # as for a long file
+        monkeypatch.setattr(f"dnc.screenings.{place}.LOOKED_UP_AT_MOST", 0)
+    monkeypatch.setattr(running, "PARTS_AT_ONCE", 1)
+
+    screening_id, target = screened(seeded, file_in(tmp_path, cells))
+
+    verdicts = ["allow" if cell == FROM_PARTNER else "unknown" for cell in cells]
+    assert [row["verdict"] for row in rows_of(target)] == verdicts
+    assert report(seeded, screening_id).state is ScreeningState.DONE
 
 
 def test_what_if_answers_for_its_moment_and_records_nothing(on_sqlite: Seeded, tmp_path: Path) -> None:
