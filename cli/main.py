@@ -3,10 +3,14 @@
 import errno
 import logging
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import click
@@ -47,6 +51,7 @@ _COMMANDS = Places(
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 class _Main(click.Group):
@@ -56,7 +61,8 @@ class _Main(click.Group):
         """Run the command that is named; that its output is on a full disk is told in one line."""
         try:
             try:
-                return super().main(*args, **kwargs)
+                with _ended_in_order():
+                    return super().main(*args, **kwargs)
             finally:
                 sys.stdout.flush()
         except OSError as error:
@@ -93,6 +99,29 @@ def main() -> None:
         logging.lastResort.setFormatter(_Plainly())
     if isinstance(sys.stdout, TextIOWrapper):  # what was done is done, and is told on a terminal of any character set
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as an exit does: what is half-written is removed, it may be of persons.
+
+    The same signal again ends the process at once. One that is ignored, as under ``nohup``, stays so.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()  # elsewhere no handler can be set
+    ours = [number for number in _ENDING if in_main_thread and signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            if signal.getsignal(number) is _end:
+                signal.signal(number, signal.SIG_DFL)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    sys.exit(128 + number)
 
 
 class _Plainly(logging.Formatter):

@@ -1,6 +1,7 @@
 """What a command reads from and writes to, where it is no file and no terminal: a pipe, or a disk that is full."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from tests.commands import run_command
 from tests.integration.serving import environment_of
+from tests.screened import file_in
 from tests.seeding import CAMPAIGN, PARTNER_SOURCE, SELLER, Seeded
 
 
@@ -45,3 +47,49 @@ def test_a_pipe_is_refused_and_not_waited_for(on_sqlite: Seeded, tmp_path: Path,
 
     assert done.exit_code == 2
     assert "it is a pipe, which can be read but once" in done.stderr
+
+
+HELD = """
+import signal, sys
+import dnc.screenings.work as work
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def held(*_given, **_named):
+    print("writing", flush=True)
+    while True:
+        signal.pause()
+    yield
+work.run_parts = held
+from cli.main import main
+main(sys.argv[1:], prog_name="ringklar")
+"""
+"""The command, which heeds signals whatever the tests were started with, and stands still where it writes rows."""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_command_that_is_told_to_stop_leaves_nothing_half_written(
+    on_sqlite: Seeded, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """What it had written so far names persons and their numbers."""
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    source = file_in(folder)
+    words = ["screen", str(source), str(folder / "ut.csv"), "--campaign", CAMPAIGN, "--column", "Telefon"]
+    stopped = subprocess.Popen(
+        [sys.executable, "-c", HELD, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment_of(on_sqlite, tmp_path, workers=1),
+        text=True,
+    )
+    assert stopped.stdout is not None
+    assert stopped.stdout.readline() == "writing\n"
+    assert len(list(folder.iterdir())) == 2
+
+    stopped.send_signal(number)
+
+    _, told = stopped.communicate(timeout=60)
+    assert stopped.returncode == code
+    assert "Traceback" not in told
+    assert list(folder.iterdir()) == [source]
