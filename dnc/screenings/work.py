@@ -248,6 +248,8 @@ def _campaign_parts(screenings: Screenings, screening: Screening) -> Iterator[Pa
 def _appearing(target: Path) -> Iterator[BinaryIO]:
     """Give a file that takes its place as ``target``, durable, when the block ends well; else nothing is left.
 
+    Its owner alone may read it: its rows name persons and their numbers.
+
     Raises:
         InvalidInput: its folder takes no file; the block is not begun.
         StorageUnavailable: the disk did not take the rest.
@@ -255,8 +257,10 @@ def _appearing(target: Path) -> Iterator[BinaryIO]:
     if not target.name:
         raise InvalidInput("the result cannot be written (it has no name)")
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
+    with suppress(OSError):  # one that cannot be removed cannot be made either
+        unfinished.unlink()
     try:
-        opened = unfinished.open("wb")
+        opened = os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
     except OSError as error:
         raise InvalidInput(f"the result cannot be written ({error.strerror})") from error
     try:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.screened import rows_of, screened
+from tests.screened import file_in, rows_of, screened
 from tests.seeding import (
     FROM_PARTNER,
     LISTED,
@@ -102,3 +102,12 @@ def test_a_row_of_a_workbook_with_a_formula_is_not_said_to_have_no_number(on_sql
         [FROM_PARTNER, "12", "allow", "", ""],
         [FROM_PARTNER, "12", "unknown", "invalid_number", "ambiguous"],
     ]
+
+
+def test_a_screened_file_is_for_its_owner_alone(on_sqlite: Seeded, tmp_path: Path) -> None:
+    source = file_in(tmp_path)
+    source.with_name("ut.csv").touch(0o644)
+
+    _, target = screened(on_sqlite, source)
+
+    assert target.stat().st_mode & 0o777 == 0o600

@@ -1,10 +1,11 @@
 """A screening that was cut off, cancelled or left gives the same file when it goes on, or an honest end."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -87,12 +88,12 @@ def _cut_off(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
 def test_a_screening_whose_result_the_disk_does_not_take_leaves_none(
     on_sqlite: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, target, ids, real = file_in(tmp_path), tmp_path / "ut.csv", list[str](), Path.open
+    source, target, ids, real = file_in(tmp_path), tmp_path / "ut.csv", list[str](), os.open
 
-    def full(path: Path, mode: str = "r", **how: Any) -> IO[Any]:
-        return real(Path("/dev/full"), mode, **how) if path.suffix == ".part" else real(path, mode, **how)
+    def full(path: Any, flags: int, *how: Any, **named: Any) -> int:
+        return real("/dev/full", os.O_WRONLY) if str(path).endswith(".part") else real(path, flags, *how, **named)
 
-    monkeypatch.setattr(Path, "open", full)
+    monkeypatch.setattr(os, "open", full)
     with pytest.raises(StorageUnavailable, match="could not be written"):
         screen_into(screenings(on_sqlite), OPERATOR, Wanted(CAMPAIGN), source=source, target=target, asked=ids.append)
 
