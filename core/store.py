@@ -123,6 +123,12 @@ def _is_unreached(error: OperationalError) -> bool:
     return is_ours and not is_asked and getattr(error.orig, "sqlstate", None) is None
 
 
+def _code(error: OperationalError) -> str:
+    """Return the database's own code for its trouble, in brackets: ``SQLITE_FULL``, an SQLSTATE. No value is in it."""
+    code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None)
+    return f" ({code})" if code else ""
+
+
 @contextmanager
 def storage_faults() -> Iterator[None]:
     """Turn what a database does when it cannot serve into one honest refusal; programming errors pass through."""
@@ -133,7 +139,7 @@ def storage_faults() -> Iterator[None]:
     except OperationalError as error:
         if _is_unreached(error):
             raise StorageUnavailable("the database cannot be reached, or does not let this account in") from error
-        raise StorageUnavailable("the database did not carry out the request; try again") from error
+        raise StorageUnavailable(f"the database did not carry out the request{_code(error)}; try again") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise StorageUnavailable("the connection to the database was lost; try again") from error

@@ -29,6 +29,15 @@ def test_a_database_that_cannot_be_reached_is_told_as_that(ringklar: Run) -> Non
     assert "hidden" not in done.output
 
 
+def test_what_the_database_calls_its_trouble_is_told(ringklar: Run, tmp_path: Path) -> None:
+    """A disk that is full, read-only or gone is not one that has time for it a moment later."""
+    done = ringklar("migrate", RINGKLAR_DATABASE_URL=f"sqlite:///{tmp_path}")
+
+    assert done.exit_code == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "SQLITE_CANTOPEN" in done.stderr
+
+
 def test_another_installations_secret_is_refused(ringklar: Run) -> None:
     done = ringklar("replay", RINGKLAR_SECRET=b64encode(bytes(32)).decode())
     assert (done.exit_code, "secret" in done.stderr) == (1, True)
