@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
@@ -116,7 +116,7 @@ def _commit(session: Session) -> None:
         raise
 
 
-def _is_unreached(error: OperationalError) -> bool:
+def _is_unreached(error: DBAPIError) -> bool:
     """Return whether PostgreSQL gave no connection: nothing was asked yet, and no server gave the error a code."""
     is_ours = type(error.orig).__module__.startswith("psycopg")
     is_asked = error.statement is not None or error.connection_invalidated
@@ -145,4 +145,6 @@ def storage_faults() -> Iterator[None]:
             raise StorageUnavailable("the connection to the database was lost; try again") from error
         if getattr(error.orig, "sqlite_errorname", "").startswith(DAMAGED):
             raise DatabaseDamaged("stop the service and restore it from a backup") from error
+        if isinstance(error, ProgrammingError) and _is_unreached(error):
+            raise StorageUnavailable("RINGKLAR_DATABASE_URL has an option that there is none of") from error
         raise

@@ -29,6 +29,15 @@ def test_a_database_that_cannot_be_reached_is_told_as_that(ringklar: Run) -> Non
     assert "hidden" not in done.output
 
 
+def test_an_option_of_the_address_that_there_is_none_of_is_told_as_that(ringklar: Run) -> None:
+    done = ringklar("migrate", RINGKLAR_DATABASE_URL="postgresql://a:hidden@127.0.0.1:1/ringklar?ssl_mode=require")
+
+    assert done.exit_code == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "RINGKLAR_DATABASE_URL" in done.stderr
+    assert "hidden" not in done.output
+
+
 def test_what_the_database_calls_its_trouble_is_told(ringklar: Run, tmp_path: Path) -> None:
     """A disk that is full, read-only or gone is not one that has time for it a moment later."""
     done = ringklar("migrate", RINGKLAR_DATABASE_URL=f"sqlite:///{tmp_path}")
