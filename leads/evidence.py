@@ -46,6 +46,11 @@ _AROUND = " \t\r\n\u00a0'\"“”’[]()"
 _NO_ANSWER = re.compile(r"^[-\u2010\u2011_:]|[-\u2010\u2011_:]$|__|\.\.")
 """Around a word: what may say no to it (``-telefon``), or where an answer was to stand (``telefon:``, ``tel __``)."""
 _EMPTY_BOX = re.compile(r"[\[(][\s_.:-]*[\])]")
+_FIRST_WORD = re.compile(r"\W*([^\W_]+)")
+_BEGINS_NO = NO - {"n", "f", "0"}
+"""What says no whatever follows it; of a single sign, more words after it may make another thing."""
+_NUMBERED = re.compile(r"no\.? *[0-9].*", re.DOTALL)
+_CROSSES = frozenset("\u2610\u2717\u2718\u274c\u274e\u2716")
 _HOST_FIRST = re.compile(r"[a-z0-9](?:[a-z0-9-]*\.)+[a-z]{2,}(?::[0-9]+)?(?:[/?#].*)?", re.ASCII | re.IGNORECASE)
 
 
@@ -131,9 +136,24 @@ def plain_name(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 
+def says_no(text: str) -> bool:
+    """Return whether a cell that may tell of a consent says that there is none.
+
+    It does so in one word of ``NO``, in words that begin with one (``Nej tack``, ``Ej godkänt``), by an empty box or a
+    cross, or as a JSON object in which something is false. ``No. 3`` is a version.
+    """
+    plain = plain_heading(text)
+    if plain in NO or _EMPTY_BOX.search(text) is not None or not _CROSSES.isdisjoint(text):
+        return True
+    if text.lstrip().startswith("{") and re.search(r"\bfalse\b", text) is not None:
+        return True
+    first = _FIRST_WORD.match(text)
+    return first is not None and plain_heading(first[1]) in _BEGINS_NO and not _NUMBERED.fullmatch(text.casefold())
+
+
 def read_text_version(text: str) -> str | None:
     """Return the version of the consent text, or None if it is longer than is kept, or says that nobody consented."""
-    return text if len(text) <= TEXT_VERSION and plain_heading(text) not in NO else None
+    return text if len(text) <= TEXT_VERSION and not says_no(text) else None
 
 
 @lru_cache(maxsize=8192)

@@ -13,10 +13,9 @@ from zoneinfo import ZoneInfo
 
 from core.clock import CLOCK_SLACK
 from core.numbers import Number, NumberFault, read_valid_number
-from leads.evidence import Evidence, read_channels, read_ip, read_sellers, read_text_version, read_url
-from leads.headings import Columns, Field, plain_heading
+from leads.evidence import Evidence, read_channels, read_ip, read_sellers, read_text_version, read_url, says_no
+from leads.headings import Columns, Field
 from leads.identities import EARLIEST_BIRTH, Identity, read_identity, without_slipped_identities
-from leads.synonyms import NO
 from leads.terms import RowState
 
 LOCAL_TIME = ZoneInfo("Europe/Stockholm")
@@ -169,7 +168,7 @@ class Settler:
             return SettledRow(row, RowState.REJECTED, tuple(reasons), None, None)
         number = _number(row.cells[self._number], reasons)
         person = self._person(row.cells, reasons)
-        has_refused = any(plain_heading(row.cells[place]) in NO for place in self._consent)
+        has_refused = any(says_no(row.cells[place]) for place in self._consent)
         if has_refused and RowReason.INVALID_EVIDENCE not in reasons:
             reasons.append(RowReason.INVALID_EVIDENCE)
         if not reasons:

@@ -79,9 +79,19 @@ SAYS_NOTHING = frozenset(
 """What may stand in brackets after such a word without making it another: a kind, a form, or that it must be there."""
 
 CONSENT = re.compile(
-    r"(?:samtyck(?:e|er|t)|samtykk(?:e|er|et)|consent(?:ed)?|optin)(?:till?|to|for)?"
-    r"(?:telefon|tlf|phone|telephone|voice|(?:telefon)?samtal|(?:phone)?calls?|(?:telefon)?opkald)?"
+    r"(?:jag|i|har(?:du)?)?(?:gdpr|marketing|marknadsforings|telefon|tel|tlf|phone|calls?|samtals)?"
+    r"(?:samtyck(?:e|er|t)|samtykk(?:e|er|et)|consent(?:ed)?|optin)(?:s?status|du|given|givet|lamnat)?(?:till?|to|for)?"
+    r"(?:telefon|tel|tlf|phone|telephone|voice|(?:telefon)?samtal|(?:phone)?calls?|(?:telefon)?opkald"
+    r"|marketing|marknadsforing|markedsforing)?"
 )
-"""Headings of consent alone, or of consent to calls."""
-NO = frozenset(("nej", "nei", "no", "n", "false", "falsk", "falskt", "usann", "usant", "0", "ingen", "inget", "none"))
-"""What a cell under such a heading says where nobody consented."""
+"""Headings of consent alone, or of consent to calls or to marketing of any kind."""
+NO = frozenset(
+    (
+        *("nej", "nei", "no", "n", "false", "falsk", "falskt", "f", "usann", "usant", "0", "off", "unchecked"),
+        *("ingen", "inget", "ingenting", "none", "never", "aldrig", "aldri", "ej", "inte", "ikke", "ikkje", "not"),
+        *("avbojt", "avbojd", "avslaget", "avslagen", "nekar", "nekat", "nekad", "avslatt", "afvist"),
+        *("declined", "denied", "refused", "rejected", "withdrawn", "revoked", "optedout", "optout"),
+        *("aterkallat", "aterkallad", "trukket", "tilbakekalt", "tilbagekaldt"),
+    )
+)
+"""What a cell under such a heading says, or begins with, where nobody consented."""

@@ -254,7 +254,7 @@ def test_what_is_taken_here_is_taken_where_consents_are_recorded() -> None:
     assert read_text_version("v" * (TEXT_VERSION + 1)) is None
 
 
-@pytest.mark.parametrize("text", ["Nej", "nei.", "NO", "false", "0"])
+@pytest.mark.parametrize("text", ["Nej", "nei.", "NO", "false", "0", "Nej tack", "Ej samtycke", "Avböjt"])
 def test_a_text_version_that_is_a_no_is_none(text: str) -> None:
     """Whoever maps a column of yes and no to the text version has not told of a consent."""
     assert read_text_version(text) is None

@@ -127,9 +127,21 @@ def test_a_number_that_says_its_country_or_can_be_of_one_alone_is_read(cell: str
 
 
 @pytest.mark.parametrize(
-    "heading", ["Samtycke", "SAMTYKKE *", "Consent", "Opt-in", "Samtycke till telefon", "Samtycke (telefonsamtal)"]
+    "heading",
+    [
+        *("Samtycke", "SAMTYKKE *", "Consent", "Opt-in", "Samtycke till telefon", "Samtycke (telefonsamtal)"),
+        *("Jag samtycker", "Samtycker du?", "Har du samtyckt", "Telefonsamtycke", "samtycke_tel", "Consent status"),
+        *("GDPR-samtycke", "marketing_consent", "Samtycke marknadsföring"),
+    ],
 )
-@pytest.mark.parametrize("cell", ["Nej", " NO ", "nei.", "false", "FALSKT", "0"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("Nej", " NO ", "nei.", "false", "FALSKT", "0", "Nej tack", "Nej, inte nu", "ej", "Ej godkänt", "inte", "f"),
+        *("No thanks", "not given", "Avböjt", "Declined", "Återkallat 2026-11-01", "Opted out", "off", "☐", "✗", "[ ]"),
+        *('{"phone":false}', '{"telefon": false, "sms": true}'),
+    ],
+)
 def test_a_row_that_says_that_nobody_consented_is_no_lead(heading: str, cell: str) -> None:
     columns = read_headings(["tel", heading, "consent_ip"])
 
@@ -143,6 +155,8 @@ def test_a_row_that_says_that_nobody_consented_is_no_lead(heading: str, cell: st
     ("heading", "cell"),
     [
         *(("Samtycke", "Ja"), ("Samtycke", "2026-11-01"), ("Samtycke", ""), ("Samtycke", "Nejlikans vänner")),
+        *(("Samtycke", "✓"), ("Samtycke", "Ja, men inte SMS"), ("Samtycke", "No. 3"), ("Samtycke", '{"phone":true}')),
+        *(("SMS consent", "Nej"), ("Consent e-mail", "Nej"), ("Samtyckestyp", "Ingen")),
         *(("Samtycke SMS", "Nej"), ("E-post samtycke", "Nej"), ("Nyhetsbrev", "Nej")),
     ],
 )
