@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from consent.terms import LEAD_FILE, Channel
 from core.clock import utc
 from leads.headings import plain_heading
-from leads.synonyms import NO
+from leads.synonyms import NO, NOT_MARKED
 
 TEXT_VERSION, URL, SELLER, SELLERS = 100, 2_000, 200, 50
 """Characters of a version, an address and a seller's name, and how many sellers; more is refused, never cut."""
@@ -51,6 +51,8 @@ _BEGINS_NO = NO - {"n", "f", "0"}
 """What says no whatever follows it; of a single sign, more words after it may make another thing."""
 _NUMBERED = re.compile(r"no\.? *[0-9].*", re.DOTALL)
 _CROSSES = frozenset("\u2610\u2717\u2718\u274c\u274e\u2716")
+_UNMARKED = frozenset("-\u2010\u2011\u2013\u2014._/()[]\u2610\ufeff")
+"""Signs that stand where nothing was said."""
 _HOST_FIRST = re.compile(r"[a-z0-9](?:[a-z0-9-]*\.)+[a-z]{2,}(?::[0-9]+)?(?:[/?#].*)?", re.ASCII | re.IGNORECASE)
 
 
@@ -149,6 +151,17 @@ def says_no(text: str) -> bool:
         return True
     first = _FIRST_WORD.match(text)
     return first is not None and plain_heading(first[1]) in _BEGINS_NO and not _NUMBERED.fullmatch(text.casefold())
+
+
+def asks_for_no_calls(text: str) -> bool:
+    """Return whether a cell under a heading such as ``Ring ej`` marks the person: all that is no clear no does.
+
+    An empty cell, a dash and an empty box mark nobody; a yes, a cross, a date or a name does.
+    """
+    plain = plain_heading(text)
+    if not plain:
+        return any(not letter.isspace() and letter not in _UNMARKED for letter in text)
+    return plain not in NOT_MARKED
 
 
 def read_text_version(text: str) -> str | None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from leads.errors import UnclearHeadings
 from leads.identities import HIDDEN, without_identities, without_slipped_identities
-from leads.synonyms import CONSENT, IDENTITY_IN_HEADINGS, OTHER_IDENTITIES, OTHERS_IN_HEADINGS, SAYS_NOTHING
+from leads.synonyms import CONSENT, IDENTITY_IN_HEADINGS, NO_CALLS, OTHER_IDENTITIES, OTHERS_IN_HEADINGS, SAYS_NOTHING
 from leads.synonyms import SYNONYMS as FIELD_WORDS
 
 
@@ -79,12 +79,12 @@ class Columns:
     @property
     def consent_places(self) -> tuple[int, ...]:
         """Where a row may say that the person consented to calls or did not, and no field is read from it."""
-        known = set(self.places.values())
-        return tuple(
-            place
-            for place, heading in enumerate(self.headings)
-            if place not in known and CONSENT.fullmatch(plain_heading(heading))
-        )
+        return self._unread_of(CONSENT)
+
+    @property
+    def no_call_places(self) -> tuple[int, ...]:
+        """Where a row may mark the person as one who must not be called, and no field is read from it."""
+        return self._unread_of(NO_CALLS)
 
     def blanked(self, cells: Sequence[str]) -> list[str]:
         """Return the cells of a row as they may be kept: personal identity numbers are hidden.
@@ -102,6 +102,14 @@ class Columns:
         if born is not None:
             kept[born] = without_identities(kept[born])
         return kept
+
+    def _unread_of(self, meaning: re.Pattern[str]) -> tuple[int, ...]:
+        known = set(self.places.values())
+        return tuple(
+            place
+            for place, heading in enumerate(self.headings)
+            if place not in known and meaning.fullmatch(plain_heading(heading))
+        )
 
     def _without_identities(self, text: str) -> str:
         return without_identities(text, of_others=any(map(_is_of_others, self.headings)))

@@ -13,7 +13,16 @@ from zoneinfo import ZoneInfo
 
 from core.clock import CLOCK_SLACK
 from core.numbers import Number, NumberFault, read_valid_number
-from leads.evidence import Evidence, read_channels, read_ip, read_sellers, read_text_version, read_url, says_no
+from leads.evidence import (
+    Evidence,
+    asks_for_no_calls,
+    read_channels,
+    read_ip,
+    read_sellers,
+    read_text_version,
+    read_url,
+    says_no,
+)
 from leads.headings import Columns, Field
 from leads.identities import EARLIEST_BIRTH, Identity, read_identity, without_slipped_identities
 from leads.terms import RowState
@@ -61,6 +70,7 @@ class RowReason(StrEnum):
     INVALID_IDENTITY = "invalid_identity"
     IDENTITY_MISMATCH = "identity_mismatch"
     INVALID_EVIDENCE = "invalid_evidence"
+    DO_NOT_CALL = "do_not_call"
     DUPLICATE_IN_FILE = "duplicate_in_file"
     DUPLICATE_IN_SOURCE = "duplicate_in_source"
 
@@ -158,7 +168,7 @@ class Settler:
         self._identity = places.get(Field.IDENTITY) if identity else None
         self._may_slip = bool(columns.identity_places)
         self._evidence = _EvidenceCells(places, received_at) if _EVIDENCE & places.keys() else None
-        self._consent = columns.consent_places
+        self._consent, self._no_calls = columns.consent_places, columns.no_call_places
         self._latest_birth, self._latest_collection = received_at.date(), received_at + COLLECTED_AHEAD
 
     def settle(self, row: RawRow) -> SettledRow:
@@ -171,6 +181,8 @@ class Settler:
         has_refused = any(says_no(row.cells[place]) for place in self._consent)
         if has_refused and RowReason.INVALID_EVIDENCE not in reasons:
             reasons.append(RowReason.INVALID_EVIDENCE)
+        if any(asks_for_no_calls(row.cells[place]) for place in self._no_calls):
+            reasons.append(RowReason.DO_NOT_CALL)
         if not reasons:
             return SettledRow(row, RowState.ACCEPTED, (), number, person)
         alone = reasons == [RowReason.AMBIGUOUS_NUMBER]

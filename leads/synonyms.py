@@ -83,8 +83,10 @@ CONSENT = re.compile(
     r"(?:samtyck(?:e|er|t)|samtykk(?:e|er|et)|consent(?:ed)?|optin)(?:s?status|du|given|givet|lamnat)?(?:till?|to|for)?"
     r"(?:telefon|tel|tlf|phone|telephone|voice|(?:telefon)?samtal|(?:phone)?calls?|(?:telefon)?opkald"
     r"|marketing|marknadsforing|markedsforing)?"
+    r"|(?:far|kan|okatt|okejatt|accepterar|godkanner|ma)(?:ringa|ringas|ringes|kontaktas|kontaktes|telefon|samtal)"
+    r"|(?:may|can|allow|accepts?|ok)(?:to|be)*(?:phone)?(?:call(?:s|ed)?|contact(?:ed)?)"
 )
-"""Headings of consent alone, or of consent to calls or to marketing of any kind."""
+"""Headings of consent alone, or of consent to calls or to marketing of any kind, and of leave to call."""
 NO = frozenset(
     (
         *("nej", "nei", "no", "n", "false", "falsk", "falskt", "f", "usann", "usant", "0", "off", "unchecked"),
@@ -95,3 +97,20 @@ NO = frozenset(
     )
 )
 """What a cell under such a heading says, or begins with, where nobody consented."""
+
+NO_CALLS = re.compile(
+    r"(?:has)?(?:do|does|did)?(?:not?)(?:allow|want)?(?:to)?(?:be)?(?:call(?:s|ed)?|phone(?:calls?|d)?|contact(?:ed)?)"
+    r"|dnc|(?:has)?(?:phone|calls?|telephone|telefon)?(?:optout|optedout)(?:of(?:phone)?calls?)?"
+    r"|(?:far|vill|ska|skall|ma)?(?:ej|inte|ikke|ikkje)(?:bli|blive)?(?:upp)?(?:ring(?:as?|d|es|t)?|kontakt(?:as?|ad|es))"
+    r"|(?:far)?(?:ring(?:as?|es)?|kontakt(?:as?|es))(?:ej|inte|ikke|ikkje)"
+    r"|(?:telefon|samtals)?sparr(?:ad|at)?(?:for)?(?:telefon|samtal)?"
+    r"|reserver(?:t|et|ad)(?:mot|imod)(?:telefon|telemarketing).*"
+)
+"""Headings under which a person is marked as one who must not be called: by the supplier or its customer system."""
+NOT_MARKED = frozenset(
+    (
+        *("nej", "nei", "no", "n", "false", "falsk", "falskt", "f", "usann", "usant", "0", "off", "unchecked"),
+        *("ingen", "inget", "none", "allow", "allowed"),
+    )
+)
+"""What a cell under such a heading says of a person who is not marked; whatever else it says marks them."""

@@ -36,6 +36,7 @@ HEADINGS = (
     ("Telefon",),
     ("Telefon", "Född", "Skostorlek"),
     ("Telefon", "Namn", "Samtycke"),
+    ("Telefon", "Namn", "Ring ej"),
 )
 SPELLINGS = ("{0}", "+{0}", "00{0}", "0{1}", "0{2}-{3}", "0{2} {3}", " 0{1}", "(0{2}) {3}", "46 {1}", "0{1}.0", "{0}x")
 SPACES = " \u00a0\u2007\u3000\u0085\u200b\ufeff"

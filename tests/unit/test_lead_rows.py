@@ -131,7 +131,8 @@ def test_a_number_that_says_its_country_or_can_be_of_one_alone_is_read(cell: str
     [
         *("Samtycke", "SAMTYKKE *", "Consent", "Opt-in", "Samtycke till telefon", "Samtycke (telefonsamtal)"),
         *("Jag samtycker", "Samtycker du?", "Har du samtyckt", "Telefonsamtycke", "samtycke_tel", "Consent status"),
-        *("GDPR-samtycke", "marketing_consent", "Samtycke marknadsföring"),
+        *("GDPR-samtycke", "marketing_consent", "Samtycke marknadsföring", "Får ringas", "OK att ringa"),
+        *("Godkänner samtal", "Allow calls", "May be contacted"),
     ],
 )
 @pytest.mark.parametrize(
@@ -161,6 +162,36 @@ def test_a_row_that_says_that_nobody_consented_is_no_lead(heading: str, cell: st
     ],
 )
 def test_a_no_to_something_else_than_calls_leaves_the_row_a_lead(heading: str, cell: str) -> None:
+    row = Settler(read_headings(["tel", heading]), RECEIVED).settle(RawRow(1, ["070-174 06 05", cell]))
+
+    assert row.state is RowState.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *("Do Not Call", "DoNotPhone", "do_not_contact", "Do not allow Phone Calls", "DNC", "Opt-out", "Phone opt-out"),
+        *("HasOptedOutOfCalls", "Ring ej", "Ring inte", "Får ej ringas", "Vill inte bli uppringd", "Kontakta ej"),
+        *("Telefonspärr", "Spärrad", "Ikke ring", "Må ikke kontaktes", "Reservert mot telefonsalg"),
+    ],
+)
+@pytest.mark.parametrize("cell", ["Ja", "TRUE", "1", "x", "✓", "2026-11-01", "Never", "Do Not Allow", "vet ej"])
+def test_a_row_that_the_supplier_marks_as_one_not_to_be_called_is_no_lead(heading: str, cell: str) -> None:
+    row = Settler(read_headings(["tel", heading]), RECEIVED).settle(RawRow(1, ["070-174 06 05", cell]))
+
+    assert (row.state, row.reasons) == (RowState.REJECTED, (RowReason.DO_NOT_CALL,))
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell"),
+    [
+        *(("Ring ej", cell) for cell in ("", " ", "-", "Nej", "false", "0", "N", "☐", "[ ]")),
+        *(("Do not allow Phone Calls", "Allow"), ("Email Opt Out", "1"), ("HasOptedOutOfEmail", "true")),
+        *(("Unsubscribed", "ja"), ("Noteringar", "ring ej"), ("Reklamspärr", "Ja"), ("NIX-tvättad", "Ja")),
+        *(("Ring", "Ja"), ("Opt-in", "Ja"), ("Spärrdatum", "2020-01-01"), ("Reserverad", "Ja")),
+    ],
+)
+def test_a_row_that_is_not_marked_so_stays_a_lead(heading: str, cell: str) -> None:
     row = Settler(read_headings(["tel", heading]), RECEIVED).settle(RawRow(1, ["070-174 06 05", cell]))
 
     assert row.state is RowState.ACCEPTED
