@@ -17,6 +17,7 @@ from leads.zips import buffered
 
 CHUNK = 1 << 20
 UTF_8, UTF_8_MARKED, UTF_16, WINDOWS = "utf-8", "utf-8-sig", "utf-16", "cp1252"
+UTF_16_LE, UTF_16_BE = "utf-16-le", "utf-16-be"
 MARKED = (UTF_8_MARKED, UTF_16)
 """What a byte order mark says, whatever else is said: no other text begins with those bytes."""
 _MARKS = (
@@ -53,6 +54,16 @@ class EncodingFinder:
                 return name
         fits = self._fits and self._decodes(b"", final=True)
         return UTF_8 if fits or self._has_letters else WINDOWS
+
+    def told(self, wanted: str | None) -> str:
+        """Return the character set of a text whose sender says that it is in ``wanted``, after any mark that it has.
+
+        UTF-16 without a mark begins with its high byte or its low one: the zero of its first character tells.
+        """
+        found = self.encoding
+        if wanted is None or found in MARKED:
+            return found
+        return wanted if wanted != UTF_16 else UTF_16_BE if self._start.startswith(b"\0") else UTF_16_LE
 
     def _decodes(self, chunk: bytes, *, final: bool) -> bool:
         text, fits = "", True

@@ -18,7 +18,7 @@ from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.store import Store
 from leads.archives import Content, open_content
-from leads.encodings import MARKED, EncodingFinder
+from leads.encodings import EncodingFinder
 from leads.errors import UnreadableLeadFile
 from leads.headings import Columns, Field, read_headings
 from leads.kept_files import KEPT_FOR
@@ -178,8 +178,7 @@ def layout_of(
         with open_content(file, spool_dir=spool_dir) as content:
             if content.kind == "text":
                 given = finder if not content.wrapping else None
-                found = given.encoding if given is not None else _encoding_of(content)
-                encoding = found if found in MARKED else wanted or found
+                encoding = (given or _finder_of(content)).told(wanted)
         with open_content(file, spool_dir=spool_dir) as content:
             delimiter = how.delimiter or (saved.delimiter if saved is not None and how.mapping is None else None)
             return find_layout(content, encoding, mapped, delimiter=delimiter, has_headings=has_headings, opened=opened)
@@ -229,12 +228,12 @@ def plain_at(path: Path) -> PlainFile:
         raise InvalidInput(f"the file cannot be opened ({type(error).__name__})") from error
 
 
-def _encoding_of(content: Content) -> str:
+def _finder_of(content: Content) -> EncodingFinder:
     """Read it to its end: what is damaged in an archive is met before a row is kept."""
     finder = EncodingFinder()
     while chunk := content.stream.read(CHUNK):
         finder.take(chunk)
-    return finder.encoding
+    return finder
 
 
 def known_file(session: Session, source: Source, digest: str) -> LeadFile | None:

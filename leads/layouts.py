@@ -89,7 +89,9 @@ def find_layout(
         told = first[4]
         first, position, after = _first_line(head, after, codec)
     if "\x00" in first:
-        raise UnreadableLeadFile("it is not a text file: the first line holds NUL bytes")
+        raise UnreadableLeadFile(
+            "it is not a text file: the first line holds NUL bytes; if it is UTF-16 without a byte order mark, say so"
+        )
     found, cells = _delimited(first, told, mapped)
     columns, headed = _columns(cells, mapped, has_headings)
     return Layout(FileFormat.CSV, wrapping, encoding, found, columns, headed, after if headed else position)

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 
 from consent.models import Consent
 from core.store import Store
-from leads.errors import UnclearHeadings
+from leads.errors import UnclearHeadings, UnreadableLeadFile
 from leads.identities import identity_index, open_identity
 from leads.intake import HowToRead
 from leads.mappings import SAVED, LeadMapping, save_mapping
@@ -344,6 +344,29 @@ def test_a_byte_order_mark_tells_the_character_set_whatever_the_sender_says(
     assert (report.encoding, report.mapping) == (mark, {"name": "Namn", "number": "Telefon"})
     with store.reading() as session:
         assert session.scalars(select(Lead.person)).all() == ['{"name":"Åsa"}']
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_utf_16_without_a_mark_is_read_where_the_sender_says_so(
+    store: Store, tmp_path: Path, order: str, pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(pack("Namn;Telefon\r\nÅsa;0701740605\r\nÖ;x\r\n".encode(order)))
+    how = HowToRead(encoding="utf-16")
+    with pytest.raises(UnreadableLeadFile, match="UTF-16"):
+        deliver(store, path)
+
+    tried, report = deliver(store, path, how=how, dry_run=True), deliver(store, path, how=how)
+
+    assert (
+        (tried.encoding, tried.rows, tried.accepted) == (report.encoding, report.rows, report.accepted) == (order, 2, 1)
+    )
+    with store.reading() as session:
+        assert session.scalars(select(Lead.person)).all() == ['{"name":"Åsa"}']
+        rejects = io.BytesIO()
+        rejects_of(session, shelf_beside(store, path), OPERATOR, report.id or "", rejects)
+    assert rejects.getvalue().decode(order) == "Namn;Telefon;reasons\r\nÖ;x;invalid_number\r\n"
 
 
 def test_a_key_or_a_file_name_that_is_no_text_is_kept_as_it_can_be_shown(store: Store, tmp_path: Path) -> None:

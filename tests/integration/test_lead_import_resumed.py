@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from core.store import Store
+from leads.encodings import EncodingFinder
 from leads.errors import UnreadableLeadFile
 from leads.importer import read_lead_file, receive_lead_file, waiting_files
 from leads.intake import HowToRead
@@ -235,7 +236,7 @@ def test_a_file_that_is_damaged_further_in_keeps_its_rows_before_that_and_says_w
 ) -> None:
     monkeypatch.setattr("leads.reading.BESIDE_FROM", 0 if beside else 1 << 30)
     path = tmp_path / "a.csv.gz"
-    monkeypatch.setattr("leads.intake._encoding_of", lambda _content: "utf-8")  # a damage that comes after receipt
+    monkeypatch.setattr("leads.intake._finder_of", lambda _content: EncodingFinder())  # damage that comes after receipt
     text = "\n".join(mixed_lines(60_000, seed=8)).encode()
     path.write_bytes(gzip.compress(text, 1)[:-9])
 
