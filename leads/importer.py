@@ -98,7 +98,8 @@ def import_lead_file(
         report, opened = _received(store, shelf, caller, path, file_name, source_slug, how, terms, workbook)
         if report.repeated or report.id is None:
             return report
-        return _read(store, shelf, caller, report.id, progress, pace, opened, beside or workbook)
+        read = _read(store, shelf, caller, report.id, progress, pace, opened, beside or workbook)
+        return replace(read, warnings=report.warnings)
 
 
 def receive_lead_file(

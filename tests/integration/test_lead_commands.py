@@ -15,6 +15,7 @@ from cli.main import main
 from jobs.leader import Election
 from leads.terms import RowState
 from tests.registers import service_for, written_file
+from tests.workbooks import workbook
 
 ROWS = """Telefon;Namn;Född
 0701740621;Åsa;1980-01-02
@@ -120,6 +121,27 @@ def test_a_dry_run_shows_the_columns_and_a_count_for_each_reason_and_keeps_nothi
     ]
     real = told(origins("leads", "import", lead_file, "--source", "lista", "--json"))
     assert (real["repeated"], real["accepted"]) == (False, 1)
+
+
+def test_what_surprises_in_a_workbook_is_told_by_an_import_as_by_its_dry_run(origins: Run, tmp_path: Path) -> None:
+    def write(book: Any) -> None:  # Any: a workbook of the library that writes it
+        page = book.add_worksheet()
+        page.write_row(0, 0, ["Telefon", "Namn"])
+        page.write_row(1, 0, [46701740605, "Anna"])
+        page.merge_range("A3:A4", "0701740606")
+        hidden = book.add_worksheet()
+        hidden.write(0, 0, "0701740607")
+        hidden.hide()
+
+    path = tmp_path / "leads.xlsx"
+    path.write_bytes(workbook(write))
+
+    tried = origins("leads", "import", path, "--source", "lista", "--dry-run").stdout
+    read = origins("leads", "import", path, "--source", "lista").stdout
+
+    noted = [line for line in tried.splitlines() if line.startswith("note: ")]
+    assert len(noted) == 3
+    assert [line for line in read.splitlines() if line.startswith("note: ")] == noted
 
 
 def test_every_row_that_was_not_accepted_is_listed_with_its_reasons(origins: Run, lead_file: Path) -> None:
