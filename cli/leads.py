@@ -31,6 +31,8 @@ from service import Service, pace_beside, screen_arrival, turn_to_read
 
 SCREENED_AT_ONCE = 5_000
 """Rows of a file that is screened by the command that imports it."""
+BAR = 36
+"""Signs of the bar that shows how far reading has come."""
 
 
 _ELSEWHERE = Places(
@@ -87,7 +89,7 @@ def import_file(
         wash_register=register,
         wash_version=version,
     )
-    with service() as built, _progress(file.stat().st_size) as progress:
+    with service() as built, _progress() as progress:
         report = import_lead_file(
             built.store,
             built.lead_files,
@@ -224,13 +226,21 @@ def _document(report: LeadFileReport) -> dict[str, object]:
 
 
 @contextmanager
-def _progress(size: int) -> Iterator[Progress | None]:
-    """Show a bar on standard error if it is a terminal."""
+def _progress() -> Iterator[Progress | None]:
+    """Show on standard error how many rows are read, with a bar where their share is known, if it is a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
-    with click.progressbar(length=size, label="reading", file=sys.stderr) as bar:
-        yield lambda done, _of: bar.update(done - bar.pos)
+
+    def told(rows: int, share: float | None) -> None:
+        bar = "" if share is None else f"[{'#' * round(BAR * share):-<{BAR}}] {share:>4.0%}  "
+        click.echo(f"\rreading  {bar}{rows:,} rows", err=True, nl=False)
+
+    click.echo("reading", err=True, nl=False)
+    try:
+        yield told
+    finally:
+        click.echo(err=True)
 
 
 def _line(file: ListedLeadFile) -> str:

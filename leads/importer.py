@@ -8,10 +8,11 @@ sources do not.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,12 @@ from leads.intake import (
     sound,
     source_for,
 )
+from leads.layouts import share_read
 from leads.merkle import Frontier
 from leads.models import LeadFile, LeadSegment, Source
 from leads.reading import Beside, KeptFile, Pace, Progress, Reading, beside_for, segments
 from leads.reports import LeadFileReport, report_of
-from leads.segments import Segment, Start
+from leads.segments import Mark, Segment, Start
 from leads.shelf import Shelf
 from leads.spreadsheets import SpreadsheetReader
 from leads.suppliers import lead_file_of
@@ -71,8 +73,8 @@ def import_lead_file(
 
     A file is known by its SHA-256 within its source: a repeat gives the first report, and one that was cut off goes on
     where it stopped, by its first layout. ``dry_run`` writes nothing and counts what a real run would give.
-    ``progress`` is called after each batch that is taken, with bytes of text read and the file's size. ``workbook``
-    is what the caller has started to open, if the file may be a workbook.
+    ``progress`` is called after each batch that is taken. ``workbook`` is what the caller has started to open, if the
+    file may be a workbook.
 
     Raises:
         NotFound: there is no such source for this caller.
@@ -223,7 +225,7 @@ def _read(
         )
         try:
             read = segments(reading, lead_file.size, beside)
-            _write(store, delivery, read, lead_file.size, progress, pace.batch, is_alone=is_alone)
+            _write(store, delivery, read, pace.batch, partial(_tell, progress, lead_file), is_alone=is_alone)
             with store.writing() as session:
                 lock_key(session, _source_key(source.id))
                 _finish(session, caller, source, lead_file.id)
@@ -275,13 +277,12 @@ def _write(
     store: Store,
     delivery: Delivery,
     read: Iterator[Segment],
-    size: int,
-    progress: Progress | None,
     rows: int,
+    each: Callable[[Mark], None],
     *,
     is_alone: bool,
 ) -> None:
-    """Write every segment that is new, some at a time."""
+    """Write every segment that is new, some at a time; ``each`` is given the last of those."""
     with closing(read):  # type: ignore[type-var] # it is a generator
         for some in _gathered(read, rows):
             last = some[-1].mark
@@ -295,9 +296,14 @@ def _write(
                     now = store.clock.now()
                     counts = write_batch(session, delivery, batch, now, is_alone=is_alone)
                     _move(session, delivery, batch, counts, now)
-            if progress is not None:
-                progress(min(last.end_position, size), size)
+            each(last)
             let_others_write(store.engine)
+
+
+def _tell(progress: Progress | None, file: LeadFile, last: Mark) -> None:
+    if progress is not None:
+        share = share_read(file.format, file.wrapping, file.encoding, last.end_position, file.size)
+        progress(last.rows_before + last.rows, share)
 
 
 def _gathered(segments: Iterator[Segment], rows: int) -> Iterator[list[Segment]]:

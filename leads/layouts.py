@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from leads.archives import Content
 from leads.csv_rows import DELIMITERS
-from leads.encodings import line_text
+from leads.encodings import UTF_16, line_text
 from leads.errors import UnreadableLeadFile
 from leads.headings import Columns, columns_by_place, field_named, maps_by_place, read_headings
 from leads.json_lines import JsonLinesReader, looks_like_json_lines
@@ -44,6 +44,15 @@ class Layout:
     position: int
     warnings: tuple[str, ...] = ()
     workbook: SpreadsheetReader | None = field(default=None, compare=False, repr=False)
+
+
+def share_read(form: str, wrapping: str, encoding: str, position: int, size: int) -> float | None:
+    """Return the share that is read of a file of ``size`` bytes, whose text is read up to ``position``.
+
+    None where the text is not the file, byte for byte: of a workbook, JSON Lines, what is packed, and UTF-16.
+    """
+    is_text = form == FileFormat.CSV and wrapping == "none" and not encoding.startswith(UTF_16)
+    return min(position / size, 1.0) if is_text else None
 
 
 def find_layout(

@@ -100,8 +100,8 @@ class PlainFile:
         return file
 
 
-Progress = Callable[[int, int], None]
-"""Is told the bytes of text that are read, and those of the file."""
+Progress = Callable[[int, float | None], None]
+"""Is told how many rows are read, and the share of the file that they are; None where that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from core.access import Caller, Right
 from core.clock import from_microseconds
 from leads.headings import maps_by_place
 from leads.intake import layout_again
+from leads.layouts import share_read
 from leads.models import LeadFile, LeadRow, LeadSegment, Source
 from leads.reading import KeptFile, Reading, raw_rows_of
 from leads.rejects import write_rejects
@@ -159,23 +160,22 @@ def report_of(
 
 
 def shares_read(session: Session, lead_files: Sequence[LeadFile]) -> dict[str, float | None]:
-    """Return by id the share of each file that is read; None where its text is longer than the file, or has no places.
+    """Return by id the share of each file that is read; None where ``share_read`` cannot tell.
 
     One statement, by pk_lead_segments, if any of them is being read.
     """
     shares: dict[str, float | None] = {
         file.id: 1.0 if file.state == FileState.FINISHED else None for file in lead_files
     }
-    sizes = {
-        file.id: file.size
-        for file in lead_files
-        if file.state != FileState.FINISHED and file.format == FileFormat.CSV and file.wrapping == "none"
-    }
-    if sizes:
+    reading = {file.id: file for file in lead_files if file.state != FileState.FINISHED}
+    if reading:
         ends = select(LeadSegment.lead_file_id, func.max(LeadSegment.end_position))
-        ends = ends.where(LeadSegment.lead_file_id.in_(sizes)).group_by(LeadSegment.lead_file_id)
+        ends = ends.where(LeadSegment.lead_file_id.in_(reading)).group_by(LeadSegment.lead_file_id)
         reached = {row[0]: row[1] for row in session.execute(ends)}
-        shares |= {file_id: min(reached.get(file_id, 0) / size, 1.0) for file_id, size in sizes.items()}
+        shares |= {
+            file.id: share_read(file.format, file.wrapping, file.encoding, reached.get(file.id, 0), file.size)
+            for file in reading.values()
+        }
     return shares
 
 

@@ -22,6 +22,7 @@ from leads.intake import (
     sound,
     source_for,
 )
+from leads.layouts import share_read
 from leads.reading import Pace, Progress, Reading, segments
 from leads.reports import LeadFileReport, Preview, report_of
 from leads.rows import RowReason
@@ -81,7 +82,9 @@ def try_lead_file(
                 reasons.update(refused.reasons)
             preview.extend(_previews(segment, PREVIEWED - len(preview)))
             if progress is not None:
-                progress(min(segment.mark.end_position, delivered.size), delivered.size)
+                end = segment.mark.end_position
+                share = share_read(layout.format, layout.wrapping, layout.encoding, end, delivered.size)
+                progress(states.total(), share)
     return LeadFileReport(
         id=None,
         source=source.slug,

@@ -20,6 +20,7 @@ from leads.identities import identity_index, open_identity
 from leads.intake import HowToRead
 from leads.mappings import SAVED, LeadMapping, save_mapping
 from leads.models import Lead, LeadFile, LeadIdentity, LeadRow, Source
+from leads.reading import Pace
 from leads.reports import rejects_of
 from leads.spreadsheets import SpreadsheetReader
 from tests.deliveries import FIRST, OPERATOR, deliver, shelf_beside, table_counts, written
@@ -159,6 +160,33 @@ def test_a_workbook_is_opened_once_to_be_looked_at_and_read(
 
     assert (report.rows, report.accepted) == (len(ROWS), 3)
     assert len(opened) == 1
+
+
+@pytest.mark.parametrize("form", ["csv", "gzip", "xlsx", "json lines", "csv in utf-16 with a mark"])
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_how_far_an_import_has_come_is_told_in_rows_and_as_a_share_where_the_file_is_its_text(
+    store: Store, tmp_path: Path, form: str, dry_run: bool
+) -> None:
+    """Of what is packed the place in the text says nothing of the file: it would be read to its end at once."""
+    path = tmp_path / "delivered"
+    path.write_bytes(FORMS[form]())
+    told: list[tuple[int, float | None]] = []
+
+    deliver(
+        store,
+        path,
+        dry_run=dry_run,
+        pace=Pace(block=60, rows=2, batch=1),
+        progress=lambda rows, share: told.append((rows, share)),
+    )
+
+    rows, shares = [row for row, _ in told], [share for _, share in told]
+    assert (rows, rows[-1]) == (sorted(rows), len(ROWS))
+    if form == "csv":
+        assert (shares, shares[-1]) == (sorted(shares), 1.0)  # type: ignore[type-var] # each is a share
+        assert len(set(shares)) > 1
+    else:
+        assert set(shares) == {None}
 
 
 def test_a_file_without_headings_is_read_by_an_explicit_mapping(store: Store, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from leads import reading
 from tests.deliveries import deliver
 from tests.registers import service_for
 
-def tell(done, of):
+def tell(rows, share):
     print("batch", flush=True)
 
 reading.BESIDE_FROM = int(sys.argv[4])

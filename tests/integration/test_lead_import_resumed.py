@@ -59,9 +59,9 @@ class CutOff:
     def __init__(self, after: int) -> None:
         self._left = after
 
-    def __call__(self, done: int, of: int) -> None:
+    def __call__(self, _rows: int, share: float | None) -> None:
         """Count one batch."""
-        assert 0 <= done <= of
+        assert share is None or 0 <= share <= 1
         self._left -= 1
         if self._left == 0:
             raise KeyboardInterrupt
@@ -119,7 +119,7 @@ def test_two_that_read_one_file_at_once_in_pieces_of_their_own_share_the_work(
     shelf = shelf_beside(store, path)
     received = receive_lead_file(store, shelf, OPERATOR, path=path, file_name="a.csv", source_slug="tavling")
 
-    def read_on(done: int, of: int) -> None:
+    def read_on(_rows: int, _share: float | None) -> None:
         with suppress(KeyboardInterrupt):  # unless it was read to its end before
             read_lead_file(store, shelf, OPERATOR, received.id or "", pace=then, progress=CutOff(taken))
 
@@ -137,7 +137,7 @@ def test_the_last_rows_of_a_file_count_towards_its_root_whoever_takes_them(store
 
     once = iter([Pace(block=10, rows=1, batch=1)])
 
-    def overtake(done: int, of: int) -> None:
+    def overtake(_rows: int, _share: float | None) -> None:
         for one in once:
             with pytest.raises(KeyboardInterrupt):
                 read_lead_file(store, shelf, OPERATOR, received.id or "", pace=one, progress=CutOff(18))
@@ -181,7 +181,7 @@ def test_a_source_that_gets_its_first_leads_while_a_file_is_read_has_none_twice(
     received = receive_lead_file(store, shelf, OPERATOR, path=slow, file_name="slow.csv", source_slug="tavling")
     in_between: list[LeadFileReport] = []
 
-    def come_in(done: int, of: int) -> None:
+    def come_in(_rows: int, _share: float | None) -> None:
         if not in_between:
             in_between.append(deliver(store, fast))
 

@@ -165,7 +165,7 @@ def test_an_import_that_was_cut_off_goes_on_with_what_is_opened_beside(store: St
     class CutOff(Exception):
         pass
 
-    def cut(_done: int, _of: int) -> None:
+    def cut(_rows: int, _share: float | None) -> None:
         raise CutOff
 
     path = tmp_path / "a.xlsx"
