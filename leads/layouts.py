@@ -20,6 +20,8 @@ from leads.workbook_beside import Opened
 
 HEAD = 4 * (LINE_LIMIT + 1)
 BLANK_LINES_FIRST = 50
+HEADING_LINES = 10
+"""Lines that the headings may take together, where a quoted one goes on in the next line."""
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\n|\r|\Z)")
 _JSON_ARRAY = re.compile(r"\s*\[\s*(?:\{|\Z)")
 Mapped = Callable[[Sequence[str]], Mapping[str, str] | None]
@@ -101,6 +103,7 @@ def find_layout(
         raise UnreadableLeadFile(
             "it is not a text file: the first line holds NUL bytes; if it is UTF-16 without a byte order mark, say so"
         )
+    first, after = _whole(head, first, after, codec)
     found, cells = _delimited(first, told, mapped)
     columns, headed = _columns(cells, mapped, has_headings)
     return Layout(FileFormat.CSV, wrapping, encoding, found, columns, headed, after if headed else position)
@@ -127,13 +130,31 @@ def _first_line(head: bytes, start: int, codec: str) -> tuple[str, int, int]:
     raise UnreadableLeadFile("the file has no line of headings")
 
 
+def _whole(head: bytes, line: str, after: int, codec: str) -> tuple[str, int]:
+    """Return the line with those after it that a quote in it reaches into, and where the next one begins.
+
+    A quote that does not close within some lines reaches nowhere: the line stays alone.
+    """
+    longer, end = line, after
+    for _ in range(HEADING_LINES):
+        if longer.count('"') % 2 == 0:
+            return longer, end
+        found = _LINE.match(head, end)
+        if found is None or found.end() == end or len(longer) > LINE_LIMIT:
+            break
+        longer, end = f"{longer}\n{found[1].decode(codec, errors='replace')}", found.end()
+    return line, after
+
+
 def _delimited(line: str, told: str | None, mapped: Mapped) -> tuple[str, list[str]]:
-    """Return the delimiter that makes most sense of the line, and its cells."""
+    """Return the delimiter that makes most sense of the headings' line or lines, and its cells."""
     best: tuple[tuple[int, int], str, list[str]] | None = None
     for delimiter in [told] if told else DELIMITERS:
         try:
             cells = next(csv.reader([line], delimiter=delimiter, strict=True), [])
         except csv.Error:
+            continue
+        if any("\n" in cell and delimiter in cell for cell in cells):  # rows, up to a quote in one of them
             continue
         wanted = {heading.strip().casefold() for heading in (mapped(cells) or {}).values()}
         known = sum(field_named(cell) is not None or cell.strip().casefold() in wanted for cell in cells)

@@ -31,6 +31,32 @@ def test_the_line_that_tells_excel_the_delimiter_is_obeyed() -> None:
     assert rows[0].cells == ["1", "2"]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mapping", [None, {"number": "Mobil nummer"}])
+def test_a_heading_with_a_line_break_in_its_quotes_is_one_heading(end: str, mapping: dict[str, str] | None) -> None:
+    """So spreadsheets write a cell that somebody broke for the eye."""
+    content = end.join(['Namn;"Mobil', 'nummer";"Född', '(ÅÅÅÅ-MM-DD)"', "Åsa;0701740605;", "Bo;0701740606;", ""])
+
+    layout, rows = read_text(content.encode("cp1252"), mapping)
+
+    assert layout.columns.headings == ("Namn", "Mobil\nnummer", "Född\n(ÅÅÅÅ-MM-DD)")
+    assert [row.cells for row in rows] == [["Åsa", "0701740605", ""], ["Bo", "0701740606", ""]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'Tel;"Namn\n0701740605;"Anna"\n0701740606;Bo\n',
+        b'Tel;"Namn\n0701740605;Anna\n0701740606;Bo"\n',
+        b'Tel;"Namn\n0701740605;Anna"\n',
+        b'Tel;"Namn\n' + b"0701740605;Anna\n" * 20 + b'0701740606;"\n',
+    ],
+)
+def test_a_quote_in_the_headings_swallows_no_row(content: bytes) -> None:
+    with pytest.raises((UnreadableLeadFile, UnclearHeadings)):
+        read_text(content)
+
+
 def test_a_file_of_headings_alone_has_no_rows() -> None:
     assert read_text(b"tel,namn")[1] == []
 
