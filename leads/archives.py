@@ -35,6 +35,13 @@ _NOT_READ = (
 )
 _GZIP, _ZIP, _EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 _CONTENT_TYPES, _WORKBOOK = "[Content_Types].xml", "xl/workbook.xml"
+_DOCUMENTS = {
+    "META-INF/manifest.xml": "an OpenDocument file",
+    "word/document.xml": "a Word document",
+    "ppt/presentation.xml": "a presentation",
+    "Index/Document.iwa": "a document of Numbers or Pages",
+}
+"""Archives that are documents, by a part that each has."""
 _MACROS = ("vbaproject.bin", "macrosheets/")
 
 
@@ -130,6 +137,9 @@ def _refuse_large_workbook(size: int) -> None:
 
 
 def _only_file(members: Members) -> str:
+    for part, kind in _DOCUMENTS.items():
+        if part in members.entries:
+            raise UnreadableLeadFile(f"it is {kind}: save it as XLSX or CSV")
     names = [name for name in members.entries if not name.endswith("/") and not _is_clutter(name)]
     if len(names) != 1:
         raise UnreadableLeadFile(f"the zip archive holds {len(names)} files: send each file by itself")

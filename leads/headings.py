@@ -263,4 +263,7 @@ def _numbered(heading: str, width: int) -> int | None:
 def _no_number(headings: Sequence[str]) -> str:
     if any(sum(letter.isdigit() for letter in heading) >= 7 for heading in headings):  # noqa: PLR2004 - a number's length
         return "the first line looks like a row: a lead file begins with a line of headings"
-    return "no heading means a phone number: name the column with a mapping for number"
+    return (
+        "no heading means a phone number: name the column with a mapping for number, or remove what stands above the "
+        "headings"
+    )

@@ -23,6 +23,8 @@ BLANK_LINES_FIRST = 50
 HEADING_LINES = 10
 """Lines that the headings may take together, where a quoted one goes on in the next line."""
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\n|\r|\Z)")
+_MARKUP = re.compile(r"\s*<(?:!--|!doctype|\?xml|html|head|meta|style|table|workbook|ss:)", re.IGNORECASE)
+_SPREAD_JSON = re.compile(r"\s*\{\s*\Z")
 _JSON_ARRAY = re.compile(r"\s*\[\s*(?:\{|\Z)")
 Mapped = Callable[[Sequence[str]], Mapping[str, str] | None]
 """What gives the mapping for a file with these headings."""
@@ -95,6 +97,10 @@ def find_layout(
         return Layout(FileFormat.JSONL, wrapping, encoding, "", columns, True, 0)
     if _JSON_ARRAY.match(first):
         raise UnreadableLeadFile("it is a JSON array: send JSON Lines, an object a line")
+    if _SPREAD_JSON.match(first):
+        raise UnreadableLeadFile("it is a JSON object over several lines: send JSON Lines, an object a line")
+    if _MARKUP.match(first):
+        raise UnreadableLeadFile("it is a web page or XML, whatever its name says: save it as XLSX or CSV")
     told = delimiter
     if first.casefold().startswith("sep=") and len(first) == len("sep=") + 1 and first[4] in DELIMITERS:
         told = first[4]
