@@ -39,6 +39,7 @@ from leads.intake import (
     receive,
     sound,
     source_for,
+    terms_not_kept,
 )
 from leads.layouts import share_read
 from leads.merkle import Frontier
@@ -143,7 +144,8 @@ def _received(
     with store.reading() as session:
         known = known_file(session, source, received.sha256)
         if known is not None and known.state == FileState.FINISHED:
-            return report_of(session, known, source, repeated=True, dry_run=False), None
+            warnings = terms_not_kept(known, terms)
+            return report_of(session, known, source, repeated=True, dry_run=False, warnings=warnings), None
         session.expunge_all()
     kept = KeptFile(*shelf.located(received.place))
     try:
@@ -161,7 +163,8 @@ def _received(
             if receive(shelf, file).sha256 != received.sha256:
                 raise LeadFileChanged("import it again once it is complete")
     with store.reading() as session:
-        report = report_of(session, lead_file, source, repeated=False, dry_run=False, warnings=layout.warnings)
+        warnings = (*layout.warnings, *terms_not_kept(lead_file, terms))
+        report = report_of(session, lead_file, source, repeated=False, dry_run=False, warnings=warnings)
     return report, layout.workbook
 
 

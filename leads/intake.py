@@ -294,6 +294,23 @@ def _mapping_again(columns: Columns) -> dict[str, str]:
     }
 
 
+def terms_not_kept(known: LeadFile, terms: DeliveryTerms) -> tuple[str, ...]:
+    """Return a warning if something is said of a known file's delivery that is not what was said the first time.
+
+    What a file was delivered under is on record with its receipt, and stays as it was.
+    """
+    said = {
+        "contract": (terms.contract_reference, known.contract_reference),
+        "invoice": (terms.invoice_reference, known.invoice_reference),
+        "order": (terms.order_reference, known.order_reference),
+        "washed": ((terms.wash_register, terms.wash_version), (known.wash_register, known.wash_version)),
+    }
+    others = [name for name, (now, first) in said.items() if now not in (None, (None, None), first)]
+    if not others:
+        return ()
+    return (f"what was said of {', '.join(others)} now is not kept: the first delivery of the file stands",)
+
+
 def terms_on_record(lead_file: LeadFile) -> dict[str, object]:
     """Return under what a file was delivered, as the ledger has it: only what was said."""
     said = {

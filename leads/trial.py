@@ -21,6 +21,7 @@ from leads.intake import (
     plain_at,
     sound,
     source_for,
+    terms_not_kept,
 )
 from leads.layouts import share_read
 from leads.reading import Pace, Progress, Reading, segments
@@ -48,14 +49,15 @@ def try_lead_file(
     """Count what a real run would give, from the first row, and write nothing. Raises as ``import_lead_file``."""
     pace = pace or Pace()
     source, saved = source_for(store, caller, source_slug)
-    sound(terms)
+    terms = sound(terms)
     plain = plain_at(path)
     with plain.open() as file:
         delivered = identify(file)
     with store.reading() as session:
         known = known_file(session, source, delivered.sha256)
         if known is not None and known.state == FileState.FINISHED:
-            return report_of(session, known, source, repeated=True, dry_run=True)
+            warnings = terms_not_kept(known, terms)
+            return report_of(session, known, source, repeated=True, dry_run=True, warnings=warnings)
         session.expunge_all()
     layout = layout_for(plain, known, how or HowToRead(), saved)
     own = known.no if known is not None else 0

@@ -1,6 +1,7 @@
 """A lead file becomes leads: every row accounted for, once, on record."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from core.errors import Forbidden, NotFound
 from core.ledger import LedgerEntry
 from core.store import Store
 from leads.errors import UnclearHeadings, UnreadableLeadFile
-from leads.intake import HowToRead
+from leads.intake import DeliveryTerms, HowToRead
 from leads.kept_files import KEPT_FOR, forget_kept_files
 from leads.models import Lead, LeadFile, LeadIdentity, LeadRow, Source
 from leads.reading import Pace
@@ -95,6 +96,25 @@ def test_a_file_delivered_again_gives_the_first_report_and_changes_nothing(store
         assert session.scalar(select(func.count()).select_from(Lead)) == 2
         kinds = session.scalars(select(LedgerEntry.kind).where(LedgerEntry.subject == first.id)).all()
     assert kinds == ["lead_file.received", "lead_file.finished"]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_a_known_file_is_said_to_come_under_the_second_time_is_not_kept_and_that_is_told(
+    store: Store, tmp_path: Path, dry_run: bool
+) -> None:
+    path = written(tmp_path / "a.csv", CONTENT)
+    first = DeliveryTerms(order_reference="PO-7", wash_register="nix", wash_version=date(2026, 11, 1))
+    assert deliver(store, path, terms=first).warnings == ()
+
+    same = deliver(store, path, terms=first, dry_run=dry_run)
+    silent = deliver(store, path, dry_run=dry_run)
+    other = deliver(store, path, terms=replace(first, order_reference="PO-8", invoice_reference="F-1"), dry_run=dry_run)
+
+    assert same.warnings == silent.warnings == ()
+    assert other.warnings == ("what was said of invoice, order now is not kept: the first delivery of the file stands",)
+    with store.reading() as session:
+        kept = session.execute(select(LeadFile.order_reference, LeadFile.invoice_reference)).one()
+    assert tuple(kept) == ("PO-7", None)
 
 
 def test_a_number_that_two_sources_deliver_is_two_leads(store: Store, tmp_path: Path) -> None:
