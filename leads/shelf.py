@@ -6,6 +6,7 @@ number is its nonce, and the last seal binds the header to the place: so no chun
 in any other, and a file that is cut short, lengthened or renamed is not opened.
 """
 
+import errno
 import fcntl
 import hashlib
 import io
@@ -262,7 +263,7 @@ class _Kept(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
         if base + offset < 0:
-            raise ValueError("before the beginning of the file")
+            raise OSError(errno.EINVAL, "before the beginning of the file")
         self._at = base + offset
         return self._at
 

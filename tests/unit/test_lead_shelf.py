@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import StorageUnavailable
+from leads.archives import open_content
+from leads.errors import UnreadableLeadFile
 from leads.shelf import CHUNK, FileTooLarge, KeptFileDamaged, Shelf
+from tests.workbooks import zipped
 
 KEY = b"k" * 32
 SEALED_CHUNK = CHUNK + 16
@@ -60,6 +63,14 @@ def test_it_is_read_from_any_byte_on(shelf: Shelf) -> None:
         assert file.seek(-5, os.SEEK_END) == len(THREE_CHUNKS) - 5
         assert file.read() == THREE_CHUNKS[-5:]
         assert file.read() == b""
+
+
+def test_a_kept_archive_with_nothing_in_it_is_refused_as_it_was_before_it_was_kept(shelf: Shelf) -> None:
+    content = zipped({})
+
+    for file in (io.BytesIO(content), shelf.open(keep(shelf, content))):
+        with file, pytest.raises(UnreadableLeadFile, match="holds 0 files"):
+            open_content(file)
 
 
 def test_a_source_that_gives_a_little_at_a_time_gives_the_same(shelf: Shelf) -> None:
