@@ -61,7 +61,9 @@ OTHER_IDENTITIES = frozenset(
 """Personal identity numbers of other countries: no field is read from them, and their cells are hidden."""
 
 IDENTITY_IN_HEADINGS = (
-    *("personnummer", "personnr", "persnr", "samordningsn", "personalidentity"),
+    *("personnummer", "personnumer", "personnr", "persnr", "samordningsn", "personbeteckning", "fodelsenum"),
+    *("personalidentity", "personalidn", "identitetsn", "civicregistration", "civicnumber"),
+    *("nationalidentification", "nationalidentity"),
     *("mmddxxxx", "mmddnnnn"),
 )
 OTHERS_IN_HEADINGS = ("fodselsnummer", "fodselsnr", "cprnummer", "cprnr", "henkilotunnus", "kennitala")

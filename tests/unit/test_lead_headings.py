@@ -155,6 +155,20 @@ def test_a_file_without_headings_is_read_by_column_numbers_alone() -> None:
     assert columns_by_place(4, columns.mapping) == columns
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *("Identitetsnummer", "Identitetsnr.", "Personnumer", "Personbeteckning", "Födelsenummer", "Civic number"),
+        *("Civic registration number", "National Identification Number", "National identity no", "Personal ID number"),
+    ],
+)
+def test_an_identity_number_is_hidden_under_whatever_name_it_goes(heading: str) -> None:
+    columns = read_headings(["Tel", heading, "Personal-ID"])
+
+    assert columns.places == {Field.NUMBER: 0}
+    assert columns.blanked(["0701740605", "199006022397", "kim"]) == ["0701740605", "[personnummer]", "kim"]
+
+
 def test_the_identity_column_of_a_file_without_headings_is_hidden_too() -> None:
     columns = columns_by_place(2, {"number": "#1", "identity": "#2"})
 
