@@ -45,9 +45,9 @@ class Turn:
         self._lock = threading.Lock()
         self._lock.acquire()
 
-    def wait(self) -> None:
-        """Return when it was given."""
-        self._lock.acquire()
+    def wait(self, seconds: float) -> bool:
+        """Return True when it was given, False if that took longer; with no time at all, at once."""
+        return self._lock.acquire(timeout=seconds)
 
     def give(self) -> None:
         """Let the one who waits go on.

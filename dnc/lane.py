@@ -8,6 +8,7 @@ import threading
 from collections import Counter as Tally
 from collections import deque
 from datetime import datetime
+from time import monotonic
 
 from prometheus_client import Counter
 from sqlalchemy import Connection
@@ -28,7 +29,10 @@ from dnc.reservations import Attempts
 
 GROUP_LIMIT = 1_000  # questions a transaction: a batch is answered in parts, so that no lone check waits for all of it
 WAITING_LIMIT = 512
+PATIENCE = 10.0
+"""Seconds for which a group may keep others waiting: twice as long as a writer of SQLite waits for its turn."""
 TRIES = 20  # each time some other process got ahead; then what it took is a fact
+STANDS_STILL = f"the database has not answered for {PATIENCE:.0f} seconds; try again"
 ANSWERED = Counter("ringklar_checks_total", "Checks on record", ["verdict"])
 
 
@@ -42,6 +46,7 @@ class Lane:
         self._lock = threading.Lock()
         self._waiting: deque[Request] = deque()
         self._busy = False
+        self._began = 0.0  # when the turn of whoever leads now began
         self._connection: Connection | None = None
         store.when_closing(self._give_back)
 
@@ -53,17 +58,36 @@ class Lane:
         with self._lock:
             if len(self._waiting) >= WAITING_LIMIT:
                 raise Overloaded("too many checks wait; try again in a moment")
-            self._waiting.append(request)
             leads = not self._busy
-            self._busy = True
-        if not leads:
-            request.turn.wait()
+            if leads:
+                self._begin()
+            elif monotonic() - self._began > PATIENCE:
+                raise StorageUnavailable(STANDS_STILL)
+            self._waiting.append(request)
+        if not leads and not request.turn.wait(PATIENCE):
+            self._give_up(request)
         if request.answers is None and request.error is None:
             self._lead()
         if request.error is not None:
             raise request.error
         assert request.answers is not None  # noqa: S101 - set by whoever led this request's group
         return request.answers
+
+    def _begin(self) -> None:
+        self._busy, self._began = True, monotonic()
+
+    def _give_up(self, request: Request) -> None:
+        """Let the request go that has waited for too long, unless its turn came just now.
+
+        Raises:
+            StorageUnavailable: it was let go. If it is in the group that takes so long, it may come to stand on record.
+        """
+        with self._lock:
+            if request.turn.wait(0):
+                return
+            if request in self._waiting:
+                self._waiting.remove(request)
+        raise StorageUnavailable(STANDS_STILL)
 
     def _lead(self) -> None:
         """Answer everything that waits now, this thread's own request first, then hand the lead on."""
@@ -82,6 +106,7 @@ class Lane:
         finally:
             with self._lock:
                 if self._waiting:
+                    self._begin()
                     self._waiting[0].turn.give()
                 else:
                     self._busy = False

@@ -18,13 +18,11 @@ from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from core.access import Caller, operator
-from core.errors import InvalidInput, Overloaded, StorageUnavailable
+from core.errors import InvalidInput, StorageUnavailable
 from core.ledger import LedgerEntry
 from dnc import lane
 from dnc.answers import Answer
 from dnc.gate import BATCH_LIMIT, Question, UnknownCampaign
-from dnc.gathering import read_standing
-from dnc.lane import WAITING_LIMIT
 from dnc.models import Check
 from dnc.reasons import ReasonCode
 from dnc.recording import put_on_record
@@ -247,33 +245,6 @@ def test_a_connection_that_was_lost_while_idle_is_replaced_unseen(
         other.close()
         assert ask(seeded, FROM_PARTNER).decision.may_call
         assert verified(seeded.service).findings == ()
-
-
-def test_beyond_the_limit_of_waiters_the_gate_says_that_it_is_busy(
-    seeded: Seeded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first asker is held inside its group; as many as the limit wait behind it, and one more is refused."""
-    inside, go_on = threading.Event(), threading.Event()
-
-    def held(*args: Any, **kw: Any) -> Any:
-        inside.set()
-        assert go_on.wait(30)
-        return read_standing(*args, **kw)
-
-    monkeypatch.setattr(lane, "WAITING_LIMIT", 4)
-    monkeypatch.setattr(lane, "read_standing", held)
-    assert WAITING_LIMIT > 100
-    with ThreadPoolExecutor(5) as pool:
-        first = pool.submit(ask, seeded, FROM_PARTNER)
-        assert inside.wait(30)
-        waiting = [pool.submit(ask, seeded, FROM_PARTNER) for _ in range(4)]
-        while len(seeded.service.gate.lanes[0]._waiting) < 4:
-            threading.Event().wait(0.001)
-        with pytest.raises(Overloaded):
-            ask(seeded, FROM_PARTNER)
-        go_on.set()
-        assert all(future.result(30).decision.may_call for future in [first, *waiting])
-    assert ask(seeded, FROM_PARTNER).decision.may_call
 
 
 FIRST_CHECK = """
