@@ -29,7 +29,7 @@ from leads.routes import lead_files_api
 from leads.supplier_routes import suppliers_api
 from migrations.revisions import current, head
 from service import Service, read_beside, screen_arrival, screen_beside
-from web.auth import Auth, install_auth, register
+from web.auth import Auth, KnownKeys, install_auth, register
 from web.direct import DirectWay
 from web.endpoint import Api, Operation
 from web.observe import install_observation, metrics
@@ -43,7 +43,8 @@ def create_app(service: Service) -> Flask:
     app = Flask("ringklar", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=64 * 1024, MAX_FORM_MEMORY_SIZE=64 * 1024)
     install_observation(app)
-    install_auth(app, service.store)
+    known = KnownKeys(service.store)
+    install_auth(app, service.store, known)
     install_problems(app)
     install_uploads(app, service.settings.data_dir / "uploads")
     apis = all_apis(service)
@@ -56,7 +57,7 @@ def create_app(service: Service) -> Flask:
     register(app, pages, Auth.SESSION, session_check(service.store, service.settings))
     register(app, static_blueprint(service.settings), Auth.PUBLIC)
     direct = [view for api in apis for view in api.direct]
-    app.wsgi_app = DirectWay(app.wsgi_app, direct, service.store)  # type: ignore[method-assign] # Flask's own way
+    app.wsgi_app = DirectWay(app.wsgi_app, direct, known)  # type: ignore[method-assign] # Flask's own way
     if service.settings.trusted_proxies:
         hops = service.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

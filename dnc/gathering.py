@@ -140,7 +140,10 @@ def _restrictions() -> Select[Any]:
 
 
 def _attempts() -> Select[Any]:
-    """Calls that count since ``since``: a campaign, t1 when. By ix_contacts_number_contacts_started_at and pk_checks."""
+    """Calls that count since ``since``: a campaign, t1 when.
+
+    By ix_contacts_number_contacts_started_at and pk_checks.
+    """
     return (
         standing(
             "attempt",

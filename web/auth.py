@@ -31,11 +31,10 @@ class Auth(Enum):
 SessionCheck = Callable[[], Caller | None]
 
 
-def install_auth(app: Flask, store: Store) -> None:
+def install_auth(app: Flask, store: Store, known: "KnownKeys") -> None:
     """Deny every request whose blueprint chose no authentication, and authenticate the others before their view."""
     chosen: dict[str | None, tuple[Auth, SessionCheck | None]] = {}
     app.extensions[EXTENSION] = chosen
-    known = KnownKeys(store)
 
     @app.before_request
     def authenticate() -> Response | None:

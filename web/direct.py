@@ -11,7 +11,6 @@ from http import HTTPStatus
 from io import BytesIO
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from core.store import Store
 from web.auth import KnownKeys, bearer
 from web.endpoint import FAILED, DirectView, json_value, render
 from web.observe import answered, request_id_for
@@ -25,10 +24,10 @@ _HOST = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){0,9}[A-Za-z0-9-]{1,63}(?::[0-9]{1,
 class DirectWay:
     """A WSGI application in front of Flask's: answers plain requests to ``views``, and hands on all others."""
 
-    def __init__(self, flask: WSGIApplication, views: Sequence[DirectView], store: Store) -> None:
+    def __init__(self, flask: WSGIApplication, views: Sequence[DirectView], known: KnownKeys) -> None:
         self._flask = flask
         self._views = {(view.operation.method, view.operation.path): view for view in views}
-        self._known = KnownKeys(store)
+        self._known = known
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer the request."""

@@ -138,6 +138,25 @@ def test_a_check_that_fails_is_not_tried_again(
     assert "070-174" not in log.getvalue()
 
 
+@pytest.mark.parametrize("error", [Overloaded("too many wait"), StorageUnavailable("the database stands still")])
+def test_who_cannot_be_answered_now_is_told_so_without_another_look_into_the_database(
+    on_sqlite: Ringklar, monkeypatch: pytest.MonkeyPatch, error: ServiceError
+) -> None:
+    assert send(on_sqlite, PLAIN).status_code == 201
+    read: list[object] = []
+
+    def fail(*_given: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(on_sqlite.service.gate, "ask", fail)
+    monkeypatch.setattr("web.auth.caller_with_key", lambda *given: read.append(given))
+
+    for content_type in (PLAIN, BY_FLASK):
+        told = send(on_sqlite, content_type)
+        assert (told.status_code, told.headers["Retry-After"]) == (503, "1")
+    assert read == []
+
+
 @pytest.mark.parametrize("error", [RuntimeError("it failed"), StorageUnavailable("the database does not answer")])
 def test_both_ways_fail_alike_when_the_key_cannot_be_read(
     on_sqlite: Ringklar, monkeypatch: pytest.MonkeyPatch, error: Exception
