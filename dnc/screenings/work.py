@@ -81,7 +81,7 @@ def screen_file(
         how = file_layout(plain, wanted.number_column)
         delivered = identity.result()
     file = AskedFile(source.name, delivered.sha256, delivered.size, wanted.number_column)
-    with _appearing(target) as result:
+    with _appearing(target, source) as result:
         with screenings.store.writing() as session:
             screening = ask_screening(
                 session, caller, campaign=wanted.campaign, file=file, next_hour=wanted.next_hour, now=state.now
@@ -112,7 +112,7 @@ def resume_file(
     """
     plain = plain_at(source)
     delivered = _identified(plain)
-    with _appearing(target) as file:
+    with _appearing(target, source) as file:
         with screenings.store.writing() as session:
             screening = resume_screening(session, caller, screening_id, screenings.store.clock.now(), has_file=True)
             if screening.sha256 != delivered.sha256:
@@ -141,7 +141,7 @@ def what_if(
     engine = Engine(store, screenings.listed_of, campaign, next_hour=wanted.next_hour)
     how = file_layout(plain, wanted.number_column)
     summary = Summary()
-    with _appearing(target) as file, opened_rows(plain, how) as rows:
+    with _appearing(target, source) as file, opened_rows(plain, how) as rows:
         output = output_for(file, how)
         parts = parts_of_rows(rows, plain.size, is_workbook=how.is_workbook, part_rows=screenings.part_rows)
         for told, places in run_parts(engine, parts, output, screening=None, at=at, progress=progress):
@@ -245,17 +245,19 @@ def _campaign_parts(screenings: Screenings, screening: Screening) -> Iterator[Pa
 
 
 @contextmanager
-def _appearing(target: Path) -> Iterator[BinaryIO]:
+def _appearing(target: Path, source: Path) -> Iterator[BinaryIO]:
     """Give a file that takes its place as ``target``, durable, when the block ends well; else nothing is left.
 
     Its owner alone may read it: its rows name persons and their numbers.
 
     Raises:
-        InvalidInput: its folder takes no file; the block is not begun.
+        InvalidInput: its folder takes no file, or it is ``source`` itself; the block is not begun.
         StorageUnavailable: the disk did not take the rest.
     """
     if not target.name:
         raise InvalidInput("the result cannot be written (it has no name)")
+    if target.exists() and target.samefile(source):
+        raise InvalidInput("the result cannot be written (it would take the place of the file that is screened)")
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
     with suppress(OSError):  # one that cannot be removed cannot be made either
         unfinished.unlink()

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.screened import file_in, rows_of, screened
-from tests.seeding import (
-    FROM_PARTNER,
-    LISTED,
-    Seeded,
-)
+from core.errors import InvalidInput
+from dnc.screenings.service import Wanted
+from dnc.screenings.work import Screenings
+from tests.screened import file_in, rows_of, screen_into, screened
+from tests.seeding import CAMPAIGN, FROM_PARTNER, LISTED, OPERATOR, Seeded
 
 
 def test_a_workbook_comes_back_as_a_workbook_of_texts(on_sqlite: Seeded, tmp_path: Path) -> None:
@@ -102,6 +101,20 @@ def test_a_row_of_a_workbook_with_a_formula_is_not_said_to_have_no_number(on_sql
         [FROM_PARTNER, "12", "allow", "", ""],
         [FROM_PARTNER, "12", "unknown", "invalid_number", "ambiguous"],
     ]
+
+
+def test_a_result_never_takes_the_place_of_the_file_that_is_screened(on_sqlite: Seeded, tmp_path: Path) -> None:
+    source = file_in(tmp_path)
+    content = source.read_bytes()
+    (tmp_path / "also.csv").hardlink_to(source)
+    made = Screenings(on_sqlite.service.store, on_sqlite.service.shelf.listed_of)
+
+    for target in (source, tmp_path / "." / source.name, tmp_path / "also.csv"):
+        with pytest.raises(InvalidInput, match="take the place of the file"):
+            screen_into(made, OPERATOR, Wanted(CAMPAIGN), source=source, target=target)
+
+    assert source.read_bytes() == content
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".csv") == ["also.csv", source.name]
 
 
 def test_a_screened_file_is_for_its_owner_alone(on_sqlite: Seeded, tmp_path: Path) -> None:
