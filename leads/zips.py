@@ -49,9 +49,7 @@ class Members:
     def __init__(self, file: BinaryIO, *, limit: int) -> None:
         self._file, self._limit = file, limit
         try:
-            _refuse_large_directory(file)
-            with zipfile.ZipFile(file) as archive:
-                entries = archive.infolist()
+            entries = _entries_of(file)
         except (zipfile.BadZipFile, RuntimeError, struct.error, ValueError, OverflowError, OSError) as error:
             raise UnreadableLeadFile("the zip archive is damaged or cut off") from error
         for entry in entries:
@@ -186,8 +184,23 @@ def buffered(pieces: Iterator[bytes]) -> io.BufferedReader:
     return cast("io.BufferedReader", io.BufferedReader(_Chunks(pieces), CHUNK))
 
 
-def _refuse_large_directory(file: BinaryIO) -> None:
-    """Look at the end of the archive as ``zipfile`` does, before it makes an object of each member."""
+def _entries_of(file: BinaryIO) -> list[zipfile.ZipInfo]:
+    """Return the members, as many as the archive says: ``zipfile`` takes those that it comes by, and a file is lost."""
+    count = _count_in_directory(file)
+    with zipfile.ZipFile(file) as archive:
+        entries = archive.infolist()
+    if len(entries) != count:
+        raise zipfile.BadZipFile
+    return entries
+
+
+def _count_in_directory(file: BinaryIO) -> int:
+    """Return how many members the end of the archive speaks of, before ``zipfile`` makes an object of each.
+
+    Raises:
+        UnreadableLeadFile: too many.
+        BadZipFile: their list is not where it says.
+    """
     size = file.seek(0, io.SEEK_END)
     reach = min(size, _END_SIZE + 0xFFFF + _LOCATOR_SIZE + _END64_SIZE)
     file.seek(size - reach)
@@ -197,16 +210,17 @@ def _refuse_large_directory(file: BinaryIO) -> None:
         at = tail.rfind(_END)
     if at < 0 or len(tail) - at < _END_SIZE:
         raise zipfile.BadZipFile
-    length, offset = struct.unpack_from("<II", tail, at + 12)
+    count, length, offset = struct.unpack_from("<HII", tail, at + 10)
     end = size - reach + at
     if at >= _LOCATOR_SIZE + _END64_SIZE and tail.startswith(_END64_LOCATOR, at - _LOCATOR_SIZE):
         at -= _LOCATOR_SIZE + _END64_SIZE
         end -= _LOCATOR_SIZE + _END64_SIZE
         (told,) = struct.unpack_from("<Q", tail, at + _END64_SIZE + 8)
-        length, offset = struct.unpack_from("<QQ", tail, at + 40)
+        count, length, offset = struct.unpack_from("<QQQ", tail, at + 32)
         if told != end:
             raise zipfile.BadZipFile
     if length > DIRECTORY_LIMIT:
         raise UnreadableLeadFile("the zip archive holds too many files")
     if offset + length != end:
         raise zipfile.BadZipFile
+    return int(count)

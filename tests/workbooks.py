@@ -62,6 +62,12 @@ def zipped(members: Mapping[str, str | bytes]) -> bytes:
     return target.getvalue()
 
 
+def swallowing(archive: bytes) -> bytes:
+    """Return a zip of two with one bit flipped: the first member's comment takes in the second one's name."""
+    place = archive.index(b"PK\x01\x02") + 33  # the high byte of the comment's length
+    return archive[:place] + bytes([archive[place] ^ 1]) + archive[place + 1 :]
+
+
 def lying_zip(name: str, content: bytes, *, declared: int) -> bytes:
     """Return a zip archive that declares another size, with the checksum of so much of ``content``."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)

@@ -13,7 +13,7 @@ import pytest
 from leads import archives
 from leads.archives import open_content
 from leads.errors import UnreadableLeadFile
-from tests.workbooks import by_hand, lying_zip, sheet, zipped
+from tests.workbooks import by_hand, lying_zip, sheet, swallowing, zipped
 
 CSV = "tel;namn\r\n0701740605;Åsa\r\n".encode()
 MIB = 1 << 20
@@ -121,6 +121,7 @@ def test_a_workbook_is_known_as_one_wherever_it_lies_and_nothing_of_it_stays_beh
         (gzipped(CSV) + b"more", "damaged"),
         (zipped({"a.csv": CSV})[:-5], "damaged"),
         (zipped({"a.csv": CSV})[:60], "damaged"),
+        (swallowing(zipped({"a.csv": CSV, "b.csv": CSV})), "damaged"),
         (lying_zip("a.csv", CSV * 9, declared=len(CSV)), "more than it declares"),
         (lying_zip("a.csv", CSV, declared=len(CSV) + 1), "checksum"),
         (b"PK\x03\x04 a text that begins so", "damaged"),

@@ -9,6 +9,7 @@ import pytest
 from core.errors import ServiceError
 from dnc.registers.files import read_register_file
 from dnc.registers.layouts import NIX, SHIPPED, Layout
+from tests.workbooks import swallowing
 
 US, CA, NO, BE = SHIPPED["US"], SHIPPED["CA"], SHIPPED["NO"], SHIPPED["BE"]
 LAUGHS = """<?xml version="1.0"?><!DOCTYPE list [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>
@@ -25,12 +26,6 @@ def zip_of(*members: tuple[str, str]) -> bytes:
         for name, content in members:
             archive.writestr(name, content)
     return file.getvalue()
-
-
-def swallowing(archive: bytes) -> bytes:
-    """Return a zip of two with one bit flipped: the first member's comment takes in the second one's name."""
-    place = archive.index(b"PK\x01\x02") + 33  # the high byte of the comment's length
-    return archive[:place] + bytes([archive[place] ^ 1]) + archive[place + 1 :]
 
 
 LINE = "416,5550142\n"
