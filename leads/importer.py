@@ -163,7 +163,8 @@ def _received(
             if receive(shelf, file).sha256 != received.sha256:
                 raise LeadFileChanged("import it again once it is complete")
     with store.reading() as session:
-        warnings = (*layout.warnings, *terms_not_kept(lead_file, terms))
+        surprises = layout.warnings if opened is None else opened.warnings
+        warnings = (*surprises, *terms_not_kept(lead_file, terms))
         report = report_of(session, lead_file, source, repeated=False, dry_run=False, warnings=warnings)
     return report, layout.workbook
 
