@@ -4,21 +4,25 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from consent.grounds import record_consent
+from consent.terms import Channel
 from core.access import Caller, Role
 from core.checkpoints import public_key
 from core.clock import Clock, FixedClock
 from core.exporting import ledger_lines
+from core.numbers import Number
 from core.verification import Verified, verify
 from migrations.run import upgrade
 from service import Service, build_service
 from tests.databases import PostgresTemplate, SqliteTemplate
 from tests.postgres import PostgresServer, postgres_server
-from tests.seeding import Seeded, seed, settings_for_tests
+from tests.seeding import OPERATOR, Seeded, seed, settings_for_tests
 
 KINDS = ["sqlite", "postgresql"]
 _numbers = count(1)
@@ -129,3 +133,22 @@ def verified(service: Service) -> Verified:
     key = public_key(service.keyring)
     with service.store.snapshot() as session:
         return verify(ledger_lines(session, key), key)
+
+
+def consented(seeded: Seeded, number: Number) -> None:
+    """Record a consent to calls, given to the seller by name a day ago."""
+    with seeded.service.store.writing() as session:
+        record_consent(
+            session,
+            OPERATOR,
+            keyring=seeded.service.keyring,
+            seller_id=seeded.seller_id,
+            number=number,
+            channels=frozenset({Channel.VOICE}),
+            names_seller=True,
+            text_version="2026-1",
+            evidence={"form": "web-7"},
+            given_at=seeded.clock.now() - timedelta(days=1),
+            expires_at=None,
+            now=seeded.clock.now(),
+        )

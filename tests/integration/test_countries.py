@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from consent.grounds import record_consent
-from consent.terms import Channel
 from core.numbers import Number
 from dnc.auditor.auditing import Scope, audit
 from dnc.gate import Question
@@ -17,6 +15,7 @@ from dnc.recorded import replay
 from dnc.registers.loading import load_register
 from dnc.registers.saved_layouts import set_layout
 from tests.calls import compliance
+from tests.integration.seeds import consented
 from tests.seeding import CAMPAIGN, FROM_LIST, FROM_PARTNER, LISTED, OPERATOR, REGISTER_AS_OF, Seeded
 
 BRITISH = "+442079460123"
@@ -47,25 +46,6 @@ def load(seeded: Seeded, name: str, folder: Path, text: str, layout: str | None 
         now=service.clock.now(),
         layout_json=layout,
     )
-
-
-def consented(seeded: Seeded, number: Number) -> None:
-    """Record a consent to calls, given to the seller by name a day ago."""
-    with seeded.service.store.writing() as session:
-        record_consent(
-            session,
-            OPERATOR,
-            keyring=seeded.service.keyring,
-            seller_id=seeded.seller_id,
-            number=number,
-            channels=frozenset({Channel.VOICE}),
-            names_seller=True,
-            text_version="2026-1",
-            evidence={"form": "web-7"},
-            given_at=seeded.clock.now() - timedelta(days=1),
-            expires_at=None,
-            now=seeded.clock.now(),
-        )
 
 
 def standing_verdicts(seeded: Seeded, number: Number) -> set[str]:

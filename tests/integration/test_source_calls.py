@@ -1,14 +1,13 @@
 """What a source's lawful basis needs before a lead of it carries a call."""
 
-from datetime import timedelta
 from pathlib import Path
 
-from consent.grounds import record_consent
-from consent.terms import Basis, Channel
+from consent.terms import Basis
 from core.access import Caller, Role
 from dnc.gate import Question
 from leads.sources import add_source
 from tests.deliveries import OPERATOR
+from tests.integration.seeds import consented
 from tests.seeding import CAMPAIGN, FROM_PARTNER, SELLER, Seeded, import_leads, number_of
 
 NEW_NUMBER = "+46701740640"
@@ -63,23 +62,8 @@ def test_a_consent_on_record_carries_the_call_although_the_source_lacks_its_term
     seeded: Seeded, tmp_path: Path
 ) -> None:
     lead_from(seeded, tmp_path, "ny", NEW_NUMBER, Basis.CONSENT, None)
-    number = number_of(NEW_NUMBER)
     assert verdict(seeded, NEW_NUMBER) == ("deny", ["no_lawful_basis"])
 
-    with seeded.service.store.writing() as session:
-        record_consent(
-            session,
-            OPERATOR,
-            keyring=seeded.service.keyring,
-            seller_id=seeded.seller_id,
-            number=number,
-            channels=frozenset({Channel.VOICE}),
-            names_seller=True,
-            text_version="2026-1",
-            evidence={"form": "web-7"},
-            given_at=seeded.clock.now() - timedelta(days=1),
-            expires_at=None,
-            now=seeded.clock.now(),
-        )
+    consented(seeded, number_of(NEW_NUMBER))
 
     assert verdict(seeded, NEW_NUMBER) == ("allow", [])
