@@ -14,7 +14,7 @@ from core.database import is_ready
 from dnc.arrival_routes import arrivals_api
 from dnc.auditor.routes import auditor_api
 from dnc.call_records.routes import call_records_api
-from dnc.canary_routes import exports_api
+from dnc.export_routes import exports_api
 from dnc.history.routes import lookups_api
 from dnc.oversight.routes import oversight_api
 from dnc.registers.change_routes import register_changes_api
