@@ -4,12 +4,13 @@ Every function takes and returns aware instants (UTC out). No instant makes one 
 ``EARLIEST``–``LATEST`` is moved to the nearer end, where no rule is near.
 """
 
+import sys
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
 from zoneinfo import ZoneInfo
-
-import holidays
 
 from dnc.policies.terms import Hours, Policy, RedDays, Validity
 
@@ -28,6 +29,21 @@ def instant(moment: datetime) -> datetime:
     return min(moment, LATEST)
 
 
+@cache
+def _holidays() -> ModuleType:
+    """Return ``holidays``, which loads a country when it is asked for.
+
+    Its package of countries would load all 250 along with the first one: a tenth of a second, and 8 MB in each process.
+    So that package stays empty, and is where its modules are found.
+    """
+    import holidays
+
+    of_countries = find_spec("holidays.countries")
+    assert of_countries is not None  # noqa: S101 - it is a part of the package
+    sys.modules.setdefault(of_countries.name, module_from_spec(of_countries))
+    return holidays
+
+
 @lru_cache(maxsize=512)
 def red_days(kept: RedDays, year: int) -> frozenset[date]:
     """Return the year's days that are kept as holidays, without ordinary Sundays.
@@ -35,7 +51,8 @@ def red_days(kept: RedDays, year: int) -> frozenset[date]:
     A country whose holidays are not known here has its eves alone; its policy then closes by weekday.
     """
     eves = {date(year, month, day) for month, day in kept.eves}
-    if kept.country not in holidays.list_supported_countries():
+    holidays = _holidays()
+    if kept.country not in holidays.EntityLoader.get_country_codes():
         return frozenset(eves)
     parts = [
         holidays.country_holidays(kept.country, subdiv=part, years=year, categories=kept.categories)

@@ -1,5 +1,7 @@
 """Local time as the law counts it: red days and eves, the calling window, and calendar months."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -65,6 +67,21 @@ def test_sweden_has_thirteen_red_days_and_three_eves_in_2026() -> None:
 
 def test_an_ordinary_sunday_is_no_red_day() -> None:
     assert date(2026, 11, 22) not in red_days(SE_2026_1.red_days, 2026)
+
+
+SWEDEN_ALONE = """
+import sys
+from dnc.calendar import red_days
+from dnc.policy import SE_2026_1
+
+assert red_days(SE_2026_1.red_days, 2026)
+print(*sorted(name for name in sys.modules if name.startswith("holidays.countries.")))
+"""
+
+
+def test_the_red_days_of_one_country_load_no_other() -> None:
+    done = subprocess.run([sys.executable, "-c", SWEDEN_ALONE], capture_output=True, text=True, check=True)
+    assert done.stdout == "holidays.countries.sweden\n"
 
 
 def test_a_neighbours_red_days_are_its_own() -> None:
