@@ -1,6 +1,8 @@
 """The command ``ringklar``."""
 
+import atexit
 import errno
+import gc
 import logging
 import os
 import signal
@@ -95,6 +97,7 @@ def main() -> None:
     Settings are RINGKLAR_* variables; see docs/configuration.md. Exit codes: 0 ok, 1 a finding, 2 wrong usage.
     """
     sys.excepthook = _tell
+    atexit.register(gc.freeze)  # to look for garbage among what ends anyway would take a tenth of a second
     if logging.lastResort is not None:  # where there is no log, what would be in it goes to standard error
         logging.lastResort.setFormatter(_Plainly())
     if isinstance(sys.stdout, TextIOWrapper):  # what was done is done, and is told on a terminal of any character set
