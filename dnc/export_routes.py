@@ -11,8 +11,8 @@ from core.access import Caller, Right
 from core.errors import InvalidInput
 from core.store import Store
 from dnc.canaries import How, NoCanaryLeft, report_sighting, sightings
+from dnc.drafts import UnknownCampaign
 from dnc.exports import CampaignNotOpen, ExportTooLarge, NothingToExport, make_export
-from dnc.gate import UnknownCampaign
 from dnc.gathering import Listed
 from dnc.handed_out import export_page, recipient_reports
 from dnc.lookups import readable

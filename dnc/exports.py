@@ -24,7 +24,7 @@ from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.store import Store
 from dnc.canaries import chosen, fiction, keyed, sets_out
-from dnc.gate import UnknownCampaign
+from dnc.drafts import UnknownCampaign
 from dnc.gathering import CampaignCard, Listed, read_standing
 from dnc.models import Canary, Export
 from dnc.recipients import recipient_of

@@ -13,12 +13,12 @@ from dnc.answers import Answer
 from dnc.calendar import next_opening
 from dnc.deciding import Decider, Kept, readable_or_none
 from dnc.decision import Decision
-from dnc.drafts import Question, Request, UnknownCampaign, campaign_of
+from dnc.drafts import Question, Request, campaign_of
 from dnc.gathering import Listed, read_standing
 from dnc.lane import GROUP_LIMIT, Lane
 from dnc.policy import POLICIES, policy_asked_for, policy_for
 
-__all__ = ["BATCH_LIMIT", "Gate", "Question", "Simulated", "UnknownCampaign"]
+__all__ = ["BATCH_LIMIT", "Gate", "Question", "Simulated"]
 
 BATCH_LIMIT = 10_000
 LANES = {"postgresql": 2}

@@ -9,7 +9,8 @@ from core.sellers import seller_of
 from core.store import Store
 from dnc.campaigns import campaign_reports
 from dnc.contacts import CallIdTaken, LoggedContact, log_contact
-from dnc.gate import Gate, Question, UnknownCampaign
+from dnc.drafts import UnknownCampaign
+from dnc.gate import Gate, Question
 from dnc.opt_outs import AlreadyReleased, add_opt_outs, release_opt_out
 from dnc.recorded import CheckErased, UnknownCheck, check_on_record
 from dnc.rendering import (

@@ -27,7 +27,7 @@ from dnc.call_records.models import CallRecord, CallRecordFile
 from dnc.call_records.reports import CallRecordsReport, report_of
 from dnc.call_records.rows import CallFile, CallRow, HowToReadCalls
 from dnc.call_records.states import PLACE_OF, PLACES, CallState
-from dnc.gate import UnknownCampaign
+from dnc.drafts import UnknownCampaign
 from dnc.models import Campaign
 from leads.shelf import FILE_NAME_LENGTH
 

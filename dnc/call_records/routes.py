@@ -23,7 +23,7 @@ from dnc.call_records.schemas import (
     report_document,
     row_document,
 )
-from dnc.gate import UnknownCampaign
+from dnc.drafts import UnknownCampaign
 from leads.errors import LeadFileChanged
 from web.endpoint import Api
 from web.uploads import Upload

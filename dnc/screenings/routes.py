@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.errors import InvalidInput, NotFound
-from dnc.gate import UnknownCampaign
+from dnc.drafts import UnknownCampaign
 from dnc.lookups import readable
 from dnc.screenings.errors import (
     ScreenedFileForgotten,

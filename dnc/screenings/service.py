@@ -12,7 +12,7 @@ from core.access import Caller, Right
 from core.errors import InvalidInput
 from core.ids import new_id
 from core.ledger import Event, put_on_record
-from dnc.gate import UnknownCampaign
+from dnc.drafts import UnknownCampaign
 from dnc.gathering import CampaignCard, read_standing
 from dnc.models import Campaign
 from dnc.screenings.errors import ScreenedFileForgotten, ScreeningBusy, ScreeningNotRunning, UnknownScreening

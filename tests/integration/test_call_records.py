@@ -26,7 +26,7 @@ from dnc.call_records.reports import (
 from dnc.call_records.rows import Column, HowToReadCalls
 from dnc.call_records.states import CallState
 from dnc.campaigns import close_campaign
-from dnc.gate import UnknownCampaign
+from dnc.drafts import UnknownCampaign
 from dnc.holds import close_hold, report_objection
 from tests.calls import call, check, compliance, contact, dialer
 from tests.integration.seeds import verified

@@ -17,8 +17,9 @@ from dnc.arrivals import report_arrival
 from dnc.call_records.models import CallRecord, CallRecordFile
 from dnc.campaigns import close_campaign
 from dnc.canaries import CANARIES, How, Sighting, fiction, look_for_canaries, report_sighting, sightings
+from dnc.drafts import UnknownCampaign
 from dnc.exports import COLUMNS, CampaignNotOpen, ExportTooLarge, MadeExport, NothingToExport, make_export
-from dnc.gate import Question, UnknownCampaign
+from dnc.gate import Question
 from dnc.models import Canary, Export, LeadArrival
 from dnc.recipients import UnknownRecipient, add_recipient
 from dnc.screenings.models import Screening, ScreeningPart

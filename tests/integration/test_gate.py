@@ -22,7 +22,8 @@ from core.errors import InvalidInput, StorageUnavailable
 from core.ledger import LedgerEntry
 from dnc import lane
 from dnc.answers import Answer
-from dnc.gate import BATCH_LIMIT, Question, UnknownCampaign
+from dnc.drafts import UnknownCampaign
+from dnc.gate import BATCH_LIMIT, Question
 from dnc.models import Check
 from dnc.reasons import ReasonCode
 from dnc.recording import put_on_record

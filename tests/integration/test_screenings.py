@@ -14,7 +14,8 @@ from core.errors import Forbidden, NotFound
 from core.ledger import LedgerEntry
 from core.sellers import seller_named
 from dnc.audit import compare_records
-from dnc.gate import Question, UnknownCampaign
+from dnc.drafts import UnknownCampaign
+from dnc.gate import Question
 from dnc.recorded import decided_otherwise
 from dnc.screenings import running
 from dnc.screenings.errors import (

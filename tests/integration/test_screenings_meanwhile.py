@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from core.sellers import seller_named
 from dnc.campaigns import close_campaign
-from dnc.gate import UnknownCampaign
+from dnc.drafts import UnknownCampaign
 from dnc.screenings import running
 from dnc.screenings.ahead import begun
 from dnc.screenings.models import Screening
