@@ -28,6 +28,8 @@ ERASED = "ledger.erased"
 """The kind of the entry that says which payloads were erased, and why."""
 NEVER_ERASED = frozenset({ERASED, "chain.opened"})
 """Kinds of entry whose payload verification itself rests on."""
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What reading a payload raises that is not as this service writes it."""
 OPEN_LOCK = 0x52494E47_4C4544  # PostgreSQL advisory lock held while a chain is opened
 
 

@@ -16,7 +16,7 @@ from core.audit import SWITCHED as SWITCHED_IN_CORE
 from core.audit import Recorded, Switched, compare, entries_of, read_object, silently_erased, unaccounted
 from core.clock import utc
 from core.errors import NotFound
-from core.ledger import LedgerEntry
+from core.ledger import UNREADABLE, LedgerEntry
 from core.secrets import Keyring
 from core.verification import Finding
 from dnc.call_records.audit import compare_files
@@ -39,7 +39,6 @@ from dnc.models import (
     Restriction,
 )
 from dnc.oversight.complaints import origins_of, written
-from dnc.recorded import UNREADABLE
 from dnc.registers.audit import RECORDED as OF_REGISTERS
 from dnc.registers.audit import compare_registers
 from dnc.screenings.audit import RECORDED as OF_SCREENINGS

@@ -13,16 +13,13 @@ from core.access import Caller, Right
 from core.audit import entries_of
 from core.clock import utc
 from core.errors import NotFound
-from core.ledger import LedgerEntry
+from core.ledger import UNREADABLE, LedgerEntry
 from dnc.answers import ARTICLES, lead_behind
 from dnc.decision import Decision, decide
 from dnc.facts import CallFacts, facts_from_record
 from dnc.grounds import GroundKind
 from dnc.models import Check
 from dnc.policy import policy_named
-
-UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
-"""What reading something raises that is not as this service writes it."""
 
 
 class UnknownCheck(NotFound):

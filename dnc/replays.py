@@ -18,13 +18,12 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
-from core.ledger import LedgerChain, LedgerEntry, first_from
+from core.ledger import UNREADABLE, LedgerChain, LedgerEntry, first_from
 from dnc.calendar import LATEST
 from dnc.decision import Decision, Verdict, decide
 from dnc.facts import facts_from_record
 from dnc.models import Campaign, Check, Contact
 from dnc.policy import Policy, policy_asked_for, policy_named
-from dnc.recorded import UNREADABLE
 from leads.lead_texts import sources_of_seller
 
 READ_AT_ONCE = 40

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.clock import utc
-from core.ledger import Position
+from core.ledger import UNREADABLE, Position
 from core.numbers import Number, metadata_version, read_number
 from dnc.auditor.acknowledged import as_acknowledged, campaigns_as_acknowledged
 from dnc.auditor.findings import Against, Findings
@@ -23,7 +23,6 @@ from dnc.history.facts import Asked, changes_near, facts_asked
 from dnc.history.rows import Past
 from dnc.models import Check
 from dnc.policy import policy_for
-from dnc.recorded import UNREADABLE
 
 CLOCKS = timedelta(seconds=5)
 """How far two nodes' clocks may be apart, with what it takes to commit."""

@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 
 from core.clock import utc
 from core.columns import places_of
-from core.ledger import LedgerEntry, Position
+from core.ledger import UNREADABLE, LedgerEntry, Position
 from core.secrets import Keyring
 from dnc.auditor.findings import Against, Findings
 from dnc.auditor.rebuilding import Given, Rebuilding, Stored
 from dnc.gathering import Listed
 from dnc.models import Check
 from dnc.policy import policy_for
-from dnc.recorded import UNREADABLE, decided_otherwise
+from dnc.recorded import decided_otherwise
 from dnc.screenings.models import Screening, ScreeningPart
 from dnc.screenings.numbers import Ints
 from dnc.screenings.packing import unpack_rows

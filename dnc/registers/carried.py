@@ -11,12 +11,11 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from core.database import any_of, any_of_value
-from core.ledger import LedgerEntry
+from core.ledger import UNREADABLE, LedgerEntry
 from dnc.facts import facts_from_record
 from dnc.grounds import GroundKind, carrying, weigh
 from dnc.narrowing import policy_under
 from dnc.policy import policy_named
-from dnc.recorded import UNREADABLE
 
 KEPT_ENTRIES = 2_000
 Place = tuple[int, int, int]

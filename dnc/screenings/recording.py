@@ -14,11 +14,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from core.clock import utc
-from core.ledger import Event, LedgerEntry
+from core.ledger import UNREADABLE, Event, LedgerEntry
 from core.numbers import metadata_version
 from core.store import Store, storage_faults
 from dnc.deciding import Decided, encode
-from dnc.recorded import UNREADABLE
 from dnc.screenings.added import added_cells, answer_of, shared, source_of
 from dnc.screenings.counts import Summary
 from dnc.screenings.errors import ScreeningBusy, ScreeningDamaged, ScreeningErased, ScreeningNotRunning
