@@ -5,6 +5,7 @@
 """
 
 import os
+from codecs import BOM_UTF8
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -68,7 +69,7 @@ def read_sidecars(path: Path) -> tuple[HowToRead, DeliveryTerms]:
 
 
 def _content(path: Path, suffix: str) -> bytes | None:
-    """Return what lies beside the file under its name and ``suffix``."""
+    """Return what lies beside the file under its name and ``suffix``, without the mark that editors begin it with."""
     beside = path.with_name(path.name + suffix)
     if not os.path.lexists(beside):
         return None
@@ -79,4 +80,4 @@ def _content(path: Path, suffix: str) -> bytes | None:
         raise InvalidInput(f"what lies beside the file as {suffix} cannot be opened") from error
     if len(content) > LIMIT:
         raise InvalidInput(f"what lies beside the file as {suffix} has at most {LIMIT} bytes")
-    return content
+    return content.removeprefix(BOM_UTF8)

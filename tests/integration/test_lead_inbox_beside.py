@@ -12,13 +12,14 @@ from tests.inboxes import LINES, files_of, looked_twice, names_in
 from tests.registers import NOON
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_what_lies_beside_a_delivery_says_how_to_read_it_and_what_it_comes_under(
-    service: Service, inbox: LeadInbox
+    service: Service, inbox: LeadInbox, encoding: str
 ) -> None:
     folder = inbox.directory / "tavling"
     said = {"contract": "K-1", "invoice": "F-2", "order": "B-3", "washed": "nix:2026-11-15", "encoding": "cp1252"}
-    (folder / "a.csv.delivery.json").write_text(json.dumps(said), "utf-8")
-    (folder / "a.csv.mapping.json").write_text('{"number": "Kontakt"}', "utf-8")
+    (folder / "a.csv.delivery.json").write_text(json.dumps(said), encoding)
+    (folder / "a.csv.mapping.json").write_text('{"number": "Kontakt"}', encoding)
     written(folder / "a.csv", ["Kontakt;Namn", "070-174 06 05;Åsa"], "cp1252")
 
     assert looked_twice(inbox, service) == {"tavling/a.csv": "done"}
