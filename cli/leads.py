@@ -39,6 +39,7 @@ _ELSEWHERE = Places(
     {
         "arrival": "cli.arrivals:arrival",
         "export": "cli.exports:export",
+        "original": "cli.originals:original",
         "proof": "cli.receipts:proof",
         "receipt": "cli.receipts:receipt",
     }

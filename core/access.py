@@ -63,6 +63,7 @@ class Right(StrEnum):
     READ_REGISTERS = "read_registers"
     LOAD_REGISTERS = "load_registers"
     LOAD_LEADS = "load_leads"
+    TAKE_ORIGINALS = "take_originals"
     PAUSE_SOURCES = "pause_sources"
     QUARANTINE = "quarantine"
     READ_LEAGUE = "read_league"
@@ -104,6 +105,8 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.READ_REGISTERS: _EVERYONE,
     Right.LOAD_REGISTERS: frozenset({Role.COMPLIANCE}),
     Right.LOAD_LEADS: frozenset({Role.LEAD_MANAGER}),
+    # All that a supplier sent of everybody, personal identity numbers too: more than who loads files is shown of them.
+    Right.TAKE_ORIGINALS: frozenset({Role.COMPLIANCE}),
     Right.PAUSE_SOURCES: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),
     Right.QUARANTINE: frozenset({Role.COMPLIANCE}),
     Right.READ_LEAGUE: frozenset({Role.LEAD_MANAGER, Role.COMPLIANCE}),

@@ -11,7 +11,7 @@ from core.store import Store
 from leads.kept_rows import kept_rows
 from leads.receipts import ISSUED_BY, LeadFileUnfinished, SignedReceipt, receipt_of
 from leads.row_proofs import RowNotProvable, proof_of
-from leads.shelf import KeptFileDamaged, Shelf
+from leads.shelf import KeptFileDamaged, KeptUnderAnotherSecret, Shelf
 from web.endpoint import Api, Document
 
 _ROW_NO = re.compile(r"[1-9][0-9]{0,8}")
@@ -82,7 +82,7 @@ def receipts_api(store: Store, shelf: Shelf) -> Api:
     @api.get(
         "/v1/lead-files/<lead_file_id>/rows/<row_no>/proof",
         right=ISSUED_BY,
-        problems=[NotFound, RowNotProvable, KeptFileDamaged],
+        problems=[NotFound, RowNotProvable, KeptFileDamaged, KeptUnderAnotherSecret],
     )
     def read_row_proof(lead_file_id: str, row_no: str, caller: Caller, session: Session) -> RowProofDocument:
         """Prove that one row stood in a lead file, without showing another; the kept file is read again for it."""

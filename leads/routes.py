@@ -15,8 +15,9 @@ from leads import importer
 from leads.errors import LeadFileChanged, UnclearHeadings, UnreadableLeadFile
 from leads.file_lists import lead_file_page
 from leads.intake import FILE_LIMIT, DeliveryTerms, HowToRead
+from leads.originals import LeadFileNotKept, take_original
 from leads.reports import LeadFileReport, lead_file_report, rejects_of, reported_rows
-from leads.shelf import FileTooLarge, Shelf
+from leads.shelf import FileTooLarge, KeptFileDamaged, KeptUnderAnotherSecret, Shelf
 from leads.terms import FileFormat, FileState, RowState
 from leads.trial import try_lead_file
 from web.endpoint import Api, Document, Download
@@ -231,6 +232,16 @@ def lead_files_api(
             file.close()
             raise
         return Download(file, name)
+
+    @api.get(
+        "/v1/lead-files/<lead_file_id>/original",
+        right=Right.TAKE_ORIGINALS,
+        problems=[NotFound, LeadFileNotKept, KeptFileDamaged, KeptUnderAnotherSecret],
+    )
+    def download_original(lead_file_id: str, caller: Caller) -> Download:
+        """Download a lead file as it was received, byte for byte; that it was taken is on record before that."""
+        original = take_original(store, shelf, caller, lead_file_id)
+        return Download(original.content, original.name)
 
     return api
 

@@ -46,9 +46,15 @@ _PLACE = re.compile(r"[0-9a-f]{64}")
 
 
 class KeptFileDamaged(ServiceError):
-    """A kept file is gone, was changed, or was sealed under another secret; nothing of what is wrong was read."""
+    """A kept file is gone or was changed; nothing of what is wrong was read."""
 
     kind, code, title = Kind.CONFLICT, "kept-file-damaged", "The kept file is damaged"
+
+
+class KeptUnderAnotherSecret(KeptFileDamaged):
+    """A kept file was sealed under another secret than the one that is used; nothing of it was read."""
+
+    code, title = "kept-under-another-secret", "The kept file cannot be opened with this secret"
 
 
 class FileTooLarge(ServiceError):
@@ -210,7 +216,7 @@ class Shelf:
         if len(header) != _HEADER or not header.startswith(FORM):
             raise KeptFileDamaged(f"the kept file {place[:12]}… is not one of ours")
         if header[len(FORM) : len(FORM) + _ID] != self._key_id:
-            raise KeptFileDamaged(f"the kept file {place[:12]}… was sealed under another secret")
+            raise KeptUnderAnotherSecret(f"the kept file {place[:12]}… was sealed under another secret")
         return header
 
     def _size(self, file: io.FileIO, header: bytes, place: str) -> int:

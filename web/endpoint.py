@@ -26,6 +26,7 @@ import hashlib
 import inspect
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -74,8 +75,10 @@ class Download:
 
     def response(self) -> Response:
         """Return the answer that sends it; it is not to be stored on the way."""
+        size = self.file.seek(0, os.SEEK_END)
         self.file.seek(0)
         sent = send_file(self.file, mimetype="application/octet-stream", as_attachment=True, download_name=self.name)
+        sent.content_length = size  # so that who takes it knows one that was cut off
         sent.headers["Cache-Control"] = "no-store"
         return sent
 
@@ -202,14 +205,10 @@ def _runner(
                 if form_model is not None:
                     arguments["form"] = form_model.model_validate(upload.fields)
             if not wants_session:
-                return _response(render(view(**arguments)), operation.status)
+                return _answered(view(**arguments), operation.status)
             if operation.method == "GET":
                 with store.reading() as session:
-                    answer = view(session=session, **arguments)
-                    if isinstance(answer, Download):
-                        return answer.response()
-                    text = render(answer)
-                return _response(text, operation.status)
+                    return _answered(view(session=session, **arguments), operation.status)
             return _write(store, operation, caller, view, arguments)
 
     run.__name__ = operation.name
@@ -261,6 +260,10 @@ def _content(arguments: dict[str, Any]) -> bytes:
 def render(answer: BaseModel | Rendered) -> str:
     """Return the JSON text of a view's answer."""
     return answer.json if isinstance(answer, Rendered) else answer.model_dump_json()
+
+
+def _answered(answer: BaseModel | Rendered | Download, status: int) -> Response:
+    return answer.response() if isinstance(answer, Download) else _response(render(answer), status)
 
 
 def _response(text: str, status: int) -> Response:

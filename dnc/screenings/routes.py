@@ -45,7 +45,7 @@ from dnc.screenings.terms import ScreeningState
 from dnc.screenings.work import Screenings, work_on
 from leads.errors import UnclearHeadings, UnreadableLeadFile
 from leads.intake import FILE_LIMIT, plain_at, receive
-from leads.shelf import FileTooLarge, KeptFileDamaged, Shelf
+from leads.shelf import FileTooLarge, KeptFileDamaged, KeptUnderAnotherSecret, Shelf
 from web.endpoint import Api, Download
 from web.uploads import Upload
 
@@ -121,7 +121,7 @@ def screenings_api(screenings: Screenings, shelf: Shelf, work_beside: Callable[[
     @api.get(
         "/v1/screenings/<screening_id>/result",
         right=Right.SCREEN,
-        problems=[UnknownScreening, ScreeningUnfinished, KeptFileDamaged],
+        problems=[UnknownScreening, ScreeningUnfinished, KeptFileDamaged, KeptUnderAnotherSecret],
     )
     def download_screening(screening_id: str, caller: Caller, session: Session) -> Download:
         """Download the screened file: the rows as they came, each with its answer; kept for a week."""

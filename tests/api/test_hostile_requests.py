@@ -251,6 +251,7 @@ def test_an_id_of_nothing_is_not_found_however_it_is_written(watch: Watch, id_: 
         ("lead file", send(watch, f"/v1/lead-files/{id_}", Role.LEAD_MANAGER, method="GET")),
         ("rows", send(watch, f"/v1/lead-files/{id_}/rows", Role.LEAD_MANAGER, method="GET")),
         ("rejects", send(watch, f"/v1/lead-files/{id_}/rejects", Role.LEAD_MANAGER, method="GET")),
+        ("original", send(watch, f"/v1/lead-files/{id_}/original", Role.COMPLIANCE, method="GET")),
         ("receipt", send(watch, f"/v1/lead-files/{id_}/receipt", Role.LEAD_MANAGER, method="GET")),
         ("proof", send(watch, f"/v1/lead-files/{NOBODYS_ID}/rows/{id_}/proof", Role.LEAD_MANAGER, method="GET")),
         ("arrival", send(watch, f"/v1/lead-files/{id_}/arrival", Role.LEAD_MANAGER, method="GET")),

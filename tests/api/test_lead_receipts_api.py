@@ -1,17 +1,20 @@
 """A supplier's receipt over HTTP: what was sent in is what the receipt and the proof of a row vouch for."""
 
 import hashlib
+import io
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import select
 
 from core.access import Caller, Role
 from core.checkpoints import public_key
-from core.ledger import canonical
+from core.ledger import LedgerEntry, canonical
 from leads.importer import import_lead_file
 from leads.merkle import Frontier, leaf_hashes
 from leads.receipts import SIGNED_AS
+from leads.shelf import Shelf
 from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered, refused
 from tests.seeding import PARTNER_SOURCE
 
@@ -80,3 +83,36 @@ def test_a_kept_file_that_was_changed_proves_nothing_and_the_receipt_still_stand
 
     refused(ringklar.get(f"{path}/rows/1/proof", Role.LEAD_MANAGER), 409, "kept-file-damaged")
     answered(ringklar.get(f"{path}/receipt", Role.LEAD_MANAGER), 200)
+
+
+def test_compliance_downloads_what_was_delivered_and_that_is_on_record(ringklar: Ringklar, delivered: Json) -> None:
+    response = ringklar.get(f"/v1/lead-files/{delivered['id']}/original", Role.COMPLIANCE)
+
+    with response:
+        assert (response.status_code, response.data) == (200, CONTENT)
+    assert response.headers["Content-Length"] == str(len(CONTENT))
+    assert response.headers["Content-Disposition"] == f"attachment; filename=original-{delivered['id']}.csv"
+    assert response.headers["Cache-Control"] == "no-store"
+    with ringklar.service.store.reading() as session:
+        [entry] = session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "lead_file.original_taken"))
+        assert (entry.subject, entry.actor.partition(":")[0]) == (delivered["id"], "key")
+        assert entry.seller_id == ringklar.seeded.seller_id
+
+
+def test_a_delivery_that_is_damaged_or_under_another_secret_or_another_sellers_is_not_downloaded(
+    ringklar: Ringklar, delivered: Json
+) -> None:
+    path = f"/v1/lead-files/{delivered['id']}/original"
+    theirs = ringklar.new_key(Role.COMPLIANCE, ringklar.seeded.other_seller_id)
+    kept = ringklar.service.settings.lead_files_dir / f"{delivered['sha256']}.kept"
+    sound = kept.read_bytes()
+
+    refused(ringklar.get(path, key=theirs), 404, "not-found")
+    kept.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    refused(ringklar.get(path, Role.COMPLIANCE), 409, "kept-file-damaged")
+    kept.unlink()
+    Shelf(kept.parent, bytes(32)).receive(io.BytesIO(CONTENT))
+    refused(ringklar.get(path, Role.COMPLIANCE), 409, "kept-under-another-secret")
+    with ringklar.service.store.reading() as session:
+        kinds = set(session.scalars(select(LedgerEntry.kind)))
+    assert "lead_file.original_taken" not in kinds

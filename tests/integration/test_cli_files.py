@@ -40,6 +40,7 @@ def ringklar(on_sqlite: Seeded, tmp_path: Path) -> Run:
         ("leads", "receipt", "LEAD FILE", "--out", "OUT"),
         ("leads", "proof", "LEAD FILE", "1", "--out", "OUT"),
         ("leads", "rejects", "LEAD FILE", "OUT"),
+        ("leads", "original", "LEAD FILE", "OUT"),
         ("leads", "export", "OUT", "--campaign", CAMPAIGN, "--to", "processor"),
         ("screen", "NUMBERS", "OUT", "--campaign", CAMPAIGN),
         ("screening", "resume", "SCREENING", "NUMBERS", "OUT"),

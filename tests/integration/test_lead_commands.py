@@ -311,12 +311,13 @@ def test_settings_that_cannot_be_used_are_all_told_with_exit_code_2(
     assert len(result.stderr.splitlines()) == 2
 
 
-@pytest.mark.parametrize("command", ["rejects", "receipt", "proof", "export"])
+@pytest.mark.parametrize("command", ["rejects", "original", "receipt", "proof", "export"])
 def test_a_file_that_cannot_be_made_is_a_mistake_of_use(origins: Run, lead_file: Path, command: str) -> None:
     out = lead_file.parent / "nowhere" / "out"
     lead_file_id = told(origins("leads", "import", lead_file, "--source", "lista", "--json"))["id"]
     arguments = {
         "rejects": [lead_file_id, out],
+        "original": [lead_file_id, out],
         "receipt": [lead_file_id, "--out", out],
         "proof": [lead_file_id, 1, "--out", out],
         "export": [out, "--campaign", "vinterel", "--to", "ringhuset"],
