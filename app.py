@@ -25,6 +25,7 @@ from dnc.seller_rules.routes import seller_rules_api
 from dnc.tokens import CheckTokens
 from leads.mapping_routes import mappings_api
 from leads.receipt_routes import receipts_api
+from leads.reference_routes import references_api
 from leads.routes import lead_files_api
 from leads.supplier_routes import suppliers_api
 from migrations.revisions import current, head
@@ -77,6 +78,7 @@ def all_apis(service: Service) -> list[Api]:
             store, service.lead_files, partial(read_beside, service.settings), partial(screen_arrival, service)
         ),
         receipts_api(store, service.lead_files),
+        references_api(store),
         mappings_api(store),
         suppliers_api(store),
         grounds_api(store),

@@ -16,6 +16,7 @@ from cli.mappings import map_option, mapping_given
 from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
 from cli.pauses import add_pauses
 from cli.places import Places
+from cli.references import reference_lines
 from leads.file_lists import ListedLeadFile, lead_file_page
 from leads.importer import import_lead_file, read_lead_file
 from leads.intake import DeliveryTerms, HowToRead
@@ -42,6 +43,7 @@ _ELSEWHERE = Places(
         "original": "cli.originals:original",
         "proof": "cli.receipts:proof",
         "receipt": "cli.receipts:receipt",
+        "reference": "cli.references:reference",
     }
 )
 
@@ -268,6 +270,7 @@ def _told(report: LeadFileReport) -> str:
     if report.unread:
         lines.append("kept with the row, not read: " + ", ".join(f"“{heading}”" for heading in report.unread))
     lines += [f"note: {warning}" for warning in report.warnings]
+    lines += reference_lines(report.references)
     lines += [f"  row {row.row_no}: {_previewed(row)}" for row in report.preview]
     lines.append(_counts(report))
     lines += [f"  {reason}: {count}" for reason, count in report.reasons.items()]

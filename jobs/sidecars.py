@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.errors import InvalidInput
 from jobs.inbox import open_plain
-from leads.intake import REFERENCE_LENGTH, DeliveryTerms, HowToRead
+from leads.intake import DeliveryTerms, HowToRead
+from leads.references import REFERENCE_LENGTH
 
 DELIVERY, MAPPING = SIDECARS = (".delivery.json", ".mapping.json")
 LIMIT = 64 * 1024

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session, object_session
 from core.audit import Recorded, Switched, entries_of, read_object
 from core.verification import Finding
 from leads.intake import terms_on_record
-from leads.models import Assessment, LeadFile, Source, SourceSeller, SourceTerms, Supplier
+from leads.models import Assessment, LeadFile, LeadFileReference, Source, SourceSeller, SourceTerms, Supplier
+from leads.references import reference_on_record
 from leads.source_terms import text_sha256
 from leads.terms import FileState
 
@@ -68,6 +69,9 @@ RECORDED = (
             **terms_on_record(row),
         },
         "received_by",
+    ),
+    Recorded(
+        "lead_file.referenced", LeadFileReference, "id", lambda row, _keyring: reference_on_record(row), "added_by"
     ),
     Recorded(
         "source.terms_added",

@@ -144,7 +144,7 @@ def _received(
     with store.reading() as session:
         known = known_file(session, source, received.sha256)
         if known is not None and known.state == FileState.FINISHED:
-            warnings = terms_not_kept(known, terms)
+            warnings = terms_not_kept(session, known, terms)
             return report_of(session, known, source, repeated=True, dry_run=False, warnings=warnings), None
         session.expunge_all()
     kept = KeptFile(*shelf.located(received.place))
@@ -164,7 +164,7 @@ def _received(
                 raise LeadFileChanged("import it again once it is complete")
     with store.reading() as session:
         surprises = layout.warnings if opened is None else opened.warnings
-        warnings = (*surprises, *terms_not_kept(lead_file, terms))
+        warnings = (*surprises, *terms_not_kept(session, lead_file, terms))
         report = report_of(session, lead_file, source, repeated=False, dry_run=False, warnings=warnings)
     return report, layout.workbook
 

@@ -26,12 +26,13 @@ from leads.layouts import Layout, find_layout
 from leads.mappings import ENCODINGS, SavedMapping, remember_mapping, saved_mapping
 from leads.models import LeadFile, Source
 from leads.reading import Origin, PlainFile
+from leads.references import AT_DELIVERY, REFERENCE_LENGTH, standing_of
 from leads.shelf import FileTooLarge, Received, Shelf, kept_name
 from leads.suppliers import source_of
 from leads.terms import FileFormat, FileState
 from leads.workbook_beside import Opened
 
-REFERENCE_LENGTH, REGISTER_LENGTH = 100, 40
+REGISTER_LENGTH = 40
 FILE_LIMIT = 2 * 1024**3
 """Bytes of a delivery as it is sent."""
 CHUNK = 1 << 20
@@ -294,21 +295,24 @@ def _mapping_again(columns: Columns) -> dict[str, str]:
     }
 
 
-def terms_not_kept(known: LeadFile, terms: DeliveryTerms) -> tuple[str, ...]:
-    """Return a warning if something is said of a known file's delivery that is not what was said the first time.
+def terms_not_kept(session: Session, known: LeadFile, terms: DeliveryTerms) -> tuple[str, ...]:
+    """Return a warning if something is said of a known file's delivery that is not what was said before.
 
     What a file was delivered under is on record with its receipt, and stays as it was.
     """
-    said = {
-        "contract": (terms.contract_reference, known.contract_reference),
-        "invoice": (terms.invoice_reference, known.invoice_reference),
-        "order": (terms.order_reference, known.order_reference),
-        "washed": ((terms.wash_register, terms.wash_version), (known.wash_register, known.wash_version)),
-    }
-    others = [name for name, (now, first) in said.items() if now not in (None, (None, None), first)]
+    standing = standing_of(session, known)
+    others = [
+        kind.value
+        for kind, column in AT_DELIVERY
+        if getattr(terms, column) not in (None, getattr(known, column), standing.get(kind))
+    ]
+    can_be_added = "; references can be added to it" if others else ""
+    if (terms.wash_register, terms.wash_version) not in ((None, None), (known.wash_register, known.wash_version)):
+        others.append("washed")
     if not others:
         return ()
-    return (f"what was said of {', '.join(others)} now is not kept: the first delivery of the file stands",)
+    named = ", ".join(others)
+    return (f"what was said of {named} now is not kept: the first delivery of the file stands{can_be_added}",)
 
 
 def terms_on_record(lead_file: LeadFile) -> dict[str, object]:

@@ -105,6 +105,24 @@ class LeadFile(Base):
     resumed_at: Mapped[datetime | None]
 
 
+class LeadFileReference(Base):
+    """A contract, invoice or order that a file was said to come under after its delivery; append-only.
+
+    ``no`` counts those of one file from 1: the last of its kind stands.
+    """
+
+    __tablename__ = "lead_file_references"
+    __table_args__ = (UniqueConstraint("lead_file_id", "no"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    lead_file_id: Mapped[str] = mapped_column(ForeignKey("lead_files.id"))
+    no: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(10))
+    reference: Mapped[str] = mapped_column(String(100))
+    added_at: Mapped[datetime]
+    added_by: Mapped[str] = mapped_column(String(120))
+
+
 class LeadRow(Base):
     """One row of a lead file that did not become a lead: its cells as delivered, and every reason why.
 

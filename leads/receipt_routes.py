@@ -17,6 +17,15 @@ from web.endpoint import Api, Document
 _ROW_NO = re.compile(r"[1-9][0-9]{0,8}")
 
 
+class AddedReferenceDocument(Document):
+    """A contract, invoice or order that was named after the delivery; ``added_by`` is what kind of caller did."""
+
+    kind: str
+    reference: str
+    added_at: str
+    added_by: str
+
+
 class ReceiptDocument(Document):
     """What was received. All is exactly as it was signed, moments (ISO 8601) too."""
 
@@ -49,6 +58,7 @@ class ReceiptDocument(Document):
     wash_register: str | None
     wash_version: str | None
     kept_until: str | None
+    references_added: list[AddedReferenceDocument]
 
 
 class SignedReceiptDocument(Document):

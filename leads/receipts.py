@@ -17,6 +17,7 @@ from core.ledger import canonical
 from core.secrets import Keyring
 from core.sellers import Seller
 from leads.models import LeadFile, Source, Supplier
+from leads.references import added_to
 from leads.suppliers import lead_file_of
 from leads.terms import FileState
 
@@ -42,6 +43,8 @@ class SignedReceipt:
 def receipt_of(session: Session, caller: Caller, lead_file_id: str, keyring: Keyring, now: datetime) -> SignedReceipt:
     """Return the receipt of a lead file that is read to its end. It names no person and no number.
 
+    What was said with the delivery stays as it was in every receipt of it; references that were added stand apart.
+
     Raises:
         NotFound: there is no such file for this caller.
         LeadFileUnfinished: its rows are still being read, or its import was cut off.
@@ -57,6 +60,7 @@ def receipt_of(session: Session, caller: Caller, lead_file_id: str, keyring: Key
         "supplier": session.get_one(Supplier, source.supplier_id).slug,
         "seller": session.get_one(Seller, source.seller_id).slug,
         **_delivery(lead_file, source),
+        "references_added": added_to(session, lead_file),
     }
     signature = keyring.ledger_key.sign(SIGNED_AS + canonical(receipt).encode()).hex()
     return SignedReceipt(receipt, signature)

@@ -19,6 +19,7 @@ from leads.intake import layout_again
 from leads.layouts import share_read
 from leads.models import LeadFile, LeadRow, LeadSegment, Source
 from leads.reading import KeptFile, Reading, raw_rows_of
+from leads.references import Reference, references_of
 from leads.rejects import write_rejects
 from leads.segments import Start
 from leads.shelf import Shelf
@@ -58,9 +59,10 @@ class LeadFileReport:
     """A lead file and the count of its rows in each state; ``rows`` is the sum of the four.
 
     ``reasons`` counts each reason over the rows that were not accepted. ``mapping`` is the heading that each field was
-    read from, ``unread`` the headings that none was. ``id`` and ``state`` are None for a dry run, which kept nothing
-    and gives a ``preview`` instead. ``progress`` is the share of the file that is read, None where it cannot be told
-    before the end. ``repeated``: the source had delivered this very file before; this is the first delivery's report.
+    read from, ``unread`` the headings that none was; ``references`` are all that it came under, in the order of saying.
+    ``id`` and ``state`` are None for a dry run, which kept nothing and gives a ``preview`` instead. ``progress`` is the
+    share of the file that is read, None where it cannot be told before the end. ``repeated``: the source had delivered
+    this very file before; this is the first delivery's report.
     """
 
     id: str | None
@@ -75,6 +77,7 @@ class LeadFileReport:
     mapping: Mapping[str, str]
     unread: Sequence[str]
     warnings: Sequence[str]
+    references: Sequence[Reference]
     preview: Sequence[Preview]
     state: FileState | None
     progress: float | None
@@ -143,6 +146,7 @@ def report_of(
         mapping=mapping,
         unread=[heading for heading in headings if heading and heading not in mapping.values()],
         warnings=warnings,
+        references=references_of(session, lead_file),
         preview=(),
         state=FileState(lead_file.state),
         progress=shares_read(session, [lead_file])[lead_file.id],

@@ -16,6 +16,7 @@ from leads.errors import LeadFileChanged, UnclearHeadings, UnreadableLeadFile
 from leads.file_lists import lead_file_page
 from leads.intake import FILE_LIMIT, DeliveryTerms, HowToRead
 from leads.originals import LeadFileNotKept, take_original
+from leads.reference_routes import ReferenceDocument
 from leads.reports import LeadFileReport, lead_file_report, rejects_of, reported_rows
 from leads.shelf import FileTooLarge, KeptFileDamaged, KeptUnderAnotherSecret, Shelf
 from leads.terms import FileFormat, FileState, RowState
@@ -61,7 +62,8 @@ class PreviewDocument(Document):
 class LeadFileDocument(Document):
     """A lead file and what became of its rows; ``id`` and ``state`` are null for a dry run.
 
-    ``progress`` is the share that is read, null where it cannot be told. ``preview`` is of a dry run's first rows.
+    ``references`` are all that it came under, in the order of saying. ``progress`` is the share that is read, null
+    where it cannot be told. ``preview`` is of a dry run's first rows.
     """
 
     id: str | None
@@ -76,6 +78,7 @@ class LeadFileDocument(Document):
     mapping: dict[str, str]
     unread: list[str]
     warnings: list[str]
+    references: list[ReferenceDocument]
     preview: list[PreviewDocument]
     state: FileState | None
     progress: float | None

@@ -32,3 +32,11 @@ class RowState(StrEnum):
     REJECTED = "rejected"
     DUPLICATE = "duplicate"
     AMBIGUOUS = "ambiguous"
+
+
+class ReferenceKind(StrEnum):
+    """What a delivery can come under."""
+
+    CONTRACT = "contract"
+    INVOICE = "invoice"
+    ORDER = "order"

@@ -56,7 +56,7 @@ def try_lead_file(
     with store.reading() as session:
         known = known_file(session, source, delivered.sha256)
         if known is not None and known.state == FileState.FINISHED:
-            warnings = terms_not_kept(known, terms)
+            warnings = terms_not_kept(session, known, terms)
             return report_of(session, known, source, repeated=True, dry_run=True, warnings=warnings)
         session.expunge_all()
     layout = layout_for(plain, known, how or HowToRead(), saved)
@@ -100,6 +100,7 @@ def try_lead_file(
         mapping=layout.columns.mapping,
         unread=layout.columns.unknown if layout.has_headings else (),
         warnings=layout.warnings,
+        references=(),
         preview=tuple(preview),
         state=None,
         progress=1.0,

@@ -257,6 +257,9 @@ def _try_custody(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json], 
     """Ask for what proves a delivery, and for the rows that were refused."""
     role, file = Role.LEAD_MANAGER, f"/v1/lead-files/{file_id}"
     fits("GET /v1/lead-files/{lead_file_id}/rejects", ringklar.get(f"{file}/rejects", role))
+    added = ringklar.post(f"{file}/references", {"invoice": "F-1"}, role)
+    fits("POST /v1/lead-files/{lead_file_id}/references", added)
+    fits("GET /v1/lead-files/{lead_file_id}/references", ringklar.get(f"{file}/references", role))
     fits("GET /v1/lead-files/{lead_file_id}/original", ringklar.get(f"{file}/original", Role.COMPLIANCE))
     fits("GET /v1/lead-files/{lead_file_id}/receipt", ringklar.get(f"{file}/receipt", role))
     fits("GET /v1/lead-files/{lead_file_id}/rows/{row_no}/proof", ringklar.get(f"{file}/rows/1/proof", role))

@@ -43,6 +43,8 @@ EXPECTED: dict[str, set[Role]] = {
     "GET /v1/lead-files/{lead_file_id}/rejects": {L},
     "GET /v1/lead-files/{lead_file_id}/original": {O},
     "GET /v1/lead-files/{lead_file_id}/receipt": {L, O},
+    "GET /v1/lead-files/{lead_file_id}/references": {L, O},
+    "POST /v1/lead-files/{lead_file_id}/references": {L},
     "GET /v1/lead-files/{lead_file_id}/rows/{row_no}/proof": {L, O},
     "POST /v1/lead-files/{lead_file_id}/pause": {L, O},
     "POST /v1/lead-files/{lead_file_id}/resume": {L, O},

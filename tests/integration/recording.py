@@ -26,6 +26,7 @@ from dnc.restrictions import end_restriction, restrict
 from dnc.seller_rules.setting import set_rules
 from leads.assessments import add_assessment
 from leads.importer import import_lead_file
+from leads.intake import DeliveryTerms
 from leads.models import LeadFile
 from leads.pauses import (
     pause_lead_file,
@@ -36,8 +37,10 @@ from leads.pauses import (
     resume_supplier,
 )
 from leads.quarantines import quarantine_lead_file, quarantine_source, quarantine_supplier
+from leads.references import add_references
 from leads.shelf import Shelf
 from leads.source_terms import add_terms
+from leads.terms import ReferenceKind
 from tests.integration.seeds import dialer_of
 from tests.seeding import (
     CAMPAIGN,
@@ -244,9 +247,18 @@ def _fill_what_was_before(seeded: Seeded) -> None:
     service, now, folder = seeded.service, seeded.clock.now(), seeded.service.settings.data_dir
     younger = folder / "younger.csv"
     younger.write_text(f"Telefon;Född\n{FROM_PARTNER};1980-01-02\n", encoding="utf-8")
-    import_lead_file(
-        service.store, service.lead_files, OPERATOR, path=younger, file_name=younger.name, source_slug=PARTNER_SOURCE
+    report = import_lead_file(
+        service.store,
+        service.lead_files,
+        OPERATOR,
+        path=younger,
+        file_name=younger.name,
+        source_slug=PARTNER_SOURCE,
+        terms=DeliveryTerms(contract_reference="A-1", wash_register="nix", wash_version=date(2026, 11, 1)),
     )
+    with service.store.writing() as session:
+        invoice = {ReferenceKind.INVOICE: "F-1"}
+        add_references(session, OPERATOR, report.id or "", invoice, now)
     calls = folder / "calls.csv"
     calls.write_text(
         f"started_at;b_number\n{now.isoformat()};{FROM_PARTNER}\n{now.isoformat()};fel\n", encoding="utf-8"

@@ -27,6 +27,7 @@ GUARDED = (
     "contacts",
     "exports",
     "lead_arrivals",
+    "lead_file_references",
     "ledger_checkpoints",
     "opt_out_releases",
     "opt_out_repeats",
@@ -96,6 +97,9 @@ ROWS = {
         "(id, lead_file_id, source_id, seller_id, screened_at, screened_by, asked_for, counts, wash) "
         "VALUES ('l', 'f', 'q', 's', {at}, 'a', {at}, '{{}}', '{{}}')"
     ),
+    "lead_file_references": (
+        "(id, lead_file_id, no, kind, reference, added_at, added_by) VALUES ('fr', 'f', 1, 'invoice', 'F', {at}, 'a')"
+    ),
     "lead_files": (
         "(id, source_id, sha256, filename, size, encoding, delimiter, mapping, state, rows_read, rows_accepted, "
         "rows_rejected, rows_duplicate, rows_ambiguous, received_at, received_by) "
@@ -164,6 +168,7 @@ CHANGED = {
     "checkpoint_timestamps": "authority = 'other'",
     "exports": "leads = 2",
     "lead_arrivals": "counts = '[]'",
+    "lead_file_references": "reference = 'other'",
     "ledger_checkpoints": "signature = '01'",
     "opt_outs": "channels = 'automated_voice'",
     "opt_out_releases": "note = 'changed'",
@@ -188,6 +193,7 @@ PARENTS = {
     "contacts": ("checks",),
     "exports": ("recipients",),
     "lead_arrivals": FILED,
+    "lead_file_references": FILED,
     "opt_out_releases": ("opt_outs",),
     "opt_out_repeats": ("opt_outs",),
     "relation_versions": ("customer_relations",),

@@ -131,6 +131,7 @@ COLUMNS = {
         "lead_file_id source_id seller_id screened_by asked_for register register_version_id register_as_of counts "
         "wash_register wash_version wash"
     ),
+    "lead_file_references": "lead_file_id no kind reference added_at added_by",
     "lead_files": (
         "source_id sha256 filename size received_by state rows_read rows_accepted rows_rejected rows_duplicate "
         "rows_ambiguous merkle_root paused_at quarantined_at"

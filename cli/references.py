@@ -1,0 +1,34 @@
+"""``ringklar leads reference``: what a delivery comes under, said once it is known."""
+
+from collections.abc import Sequence
+
+import click
+
+from cli.context import answer, caller, json_option, refusals, service
+from cli.times import written
+from leads.references import Reference, add_references
+from leads.terms import ReferenceKind
+
+
+@click.command()
+@click.argument("lead_file_id")
+@click.option("--contract", help="Reference of the contract that the file comes under.")
+@click.option("--invoice", help="Reference of the invoice.")
+@click.option("--order", help="Reference of the order.")
+@json_option
+@refusals
+def reference(lead_file_id: str, contract: str | None, invoice: str | None, order: str | None, as_json: bool) -> None:
+    """Say what a file that was delivered before comes under. What was said before stays on record."""
+    said = {ReferenceKind.CONTRACT: contract, ReferenceKind.INVOICE: invoice, ReferenceKind.ORDER: order}
+    given = {kind: one for kind, one in said.items() if one is not None}
+    with service() as built, built.store.writing() as session:
+        found = add_references(session, caller(), lead_file_id, given, built.clock.now())
+    answer(as_json, {"references": [written(one) for one in found]}, "\n".join(reference_lines(found)))
+
+
+def reference_lines(references: Sequence[Reference]) -> list[str]:
+    """Return a line for each reference: what it is, when and by whom it was said, and whether it stands."""
+    return [
+        f"{one.kind} {one.reference}, said {one.said_at.date()} by {one.said_by}{'' if one.stands else ', replaced'}"
+        for one in references
+    ]

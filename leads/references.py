@@ -1,0 +1,144 @@
+"""The references a delivery comes under: its contract, invoices and orders, said with it or added when they are known.
+
+None is ever changed or taken away: the newest of a kind stands, and those before it stay with who said them and when.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.access import Caller, Right
+from core.clock import utc
+from core.errors import InvalidInput
+from core.ids import new_id
+from core.ledger import Event, put_on_record
+from core.naming import trimmed
+from leads.models import LeadFile, LeadFileReference
+from leads.suppliers import lead_file_of
+from leads.terms import ReferenceKind
+
+REFERENCE_LENGTH = 100
+AT_DELIVERY = tuple((kind, f"{kind}_reference") for kind in ReferenceKind)
+"""Each kind, with the column that holds the one which was said with the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a file came under, by whom and when that was said; ``stands`` unless another of its kind was said later."""
+
+    kind: ReferenceKind
+    reference: str
+    said_at: datetime
+    said_by: str
+    stands: bool
+
+
+def add_references(
+    session: Session, caller: Caller, lead_file_id: str, given: Mapping[ReferenceKind, str], now: datetime
+) -> Sequence[Reference]:
+    """Return every reference of the file, with those ``given``; one that stands already is not added once more.
+
+    Raises:
+        NotFound: there is no such file for this caller.
+        InvalidInput: none is given, or one is empty or too long; ``errors`` lists every mistake.
+    """
+    caller.require(Right.LOAD_LEADS)
+    lead_file, source = lead_file_of(session, caller, lead_file_id)
+    wanted = _sound(given)
+    session.refresh(lead_file, [column for _, column in AT_DELIVERY], with_for_update=True)  # one adds at a time
+    standing = standing_of(session, lead_file)
+    said = len(_added(session, lead_file))
+    for kind, reference in wanted.items():
+        if standing.get(kind) == reference:
+            continue
+        said += 1
+        row = LeadFileReference(
+            id=new_id(),
+            lead_file_id=lead_file.id,
+            no=said,
+            kind=kind.value,
+            reference=reference,
+            added_at=now,
+            added_by=caller.actor,
+        )
+        session.add(row)
+        put_on_record(
+            session, Event("lead_file.referenced", row.id, caller.actor, source.seller_id, reference_on_record(row))
+        )
+    session.flush()
+    return references_of(session, lead_file)
+
+
+def lead_file_references(session: Session, caller: Caller, lead_file_id: str) -> Sequence[Reference]:
+    """Return every reference of the file, in the order in which they were said.
+
+    Raises:
+        NotFound: there is no such file for this caller.
+    """
+    caller.require(Right.PAUSE_SOURCES)
+    lead_file, _ = lead_file_of(session, caller, lead_file_id)
+    return references_of(session, lead_file)
+
+
+def references_of(session: Session, lead_file: LeadFile) -> Sequence[Reference]:
+    """Return what was said with the file, then what was added: by uq_lead_file_references_lead_file_id_no."""
+    said = [
+        (kind, reference, lead_file.received_at, lead_file.received_by)
+        for kind, column in AT_DELIVERY
+        if (reference := getattr(lead_file, column)) is not None
+    ]
+    said += [(ReferenceKind(row.kind), row.reference, row.added_at, row.added_by) for row in _added(session, lead_file)]
+    newest = {kind: place for place, (kind, *_) in enumerate(said)}
+    return [Reference(*one, stands=newest[one[0]] == place) for place, one in enumerate(said)]
+
+
+def added_to(session: Session, lead_file: LeadFile) -> Sequence[Mapping[str, str]]:
+    """Return the references that were added later as a receipt tells them: of who did, the kind of caller alone."""
+    return [
+        {
+            "kind": row.kind,
+            "reference": row.reference,
+            "added_at": row.added_at.isoformat(),
+            "added_by": row.added_by.partition(":")[0],
+        }
+        for row in _added(session, lead_file)
+    ]
+
+
+def standing_of(session: Session, lead_file: LeadFile) -> Mapping[ReferenceKind, str]:
+    """Return the reference that stands of each kind that there is any of."""
+    return {one.kind: one.reference for one in references_of(session, lead_file) if one.stands}
+
+
+def reference_on_record(row: LeadFileReference) -> dict[str, object]:
+    """Return what the ledger says of a reference that was added."""
+    return {
+        "lead_file": row.lead_file_id,
+        "no": row.no,
+        "kind": row.kind,
+        "reference": row.reference,
+        "added_at": utc(row.added_at),
+    }
+
+
+def _added(session: Session, lead_file: LeadFile) -> Sequence[LeadFileReference]:
+    return session.scalars(
+        select(LeadFileReference).where(LeadFileReference.lead_file_id == lead_file.id).order_by(LeadFileReference.no)
+    ).all()
+
+
+def _sound(given: Mapping[ReferenceKind, str]) -> Mapping[ReferenceKind, str]:
+    wanted = {kind: trimmed(reference) for kind, reference in given.items()}
+    mistakes = [
+        f"the {kind} reference has 1 to {REFERENCE_LENGTH} printable characters"
+        for kind, reference in wanted.items()
+        if not (1 <= len(reference) <= REFERENCE_LENGTH and reference.isprintable())
+    ]
+    if not wanted:
+        mistakes.append("give the reference of a contract, an invoice or an order")
+    if mistakes:
+        raise InvalidInput("; ".join(mistakes), extra={"errors": mistakes})
+    return wanted
