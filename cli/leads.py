@@ -251,7 +251,8 @@ def _line(file: ListedLeadFile) -> str:
     if file.state is FileState.READING and file.progress is not None:
         state = f"{state} ({file.progress:.0%})"
     paused = "" if file.paused_at is None else "  paused" if file.quarantined_at is None else "  quarantined"
-    return f"{file.id}  {file.received_at.date()}  {file.source}  {state}, {_counts(file)}{paused}  {file.file_name}"
+    counts = _counts(file) + (f", {count} note{'s' * (count > 1)}" if (count := len(file.warnings or ())) else "")
+    return f"{file.id}  {file.received_at.date()}  {file.source}  {state}, {counts}{paused}  {file.file_name}"
 
 
 def _counts(file: LeadFileReport | ListedLeadFile) -> str:
@@ -269,7 +270,7 @@ def _told(report: LeadFileReport) -> str:
     lines = [opening, f"columns: {columns}"]
     if report.unread:
         lines.append("kept with the row, not read: " + ", ".join(f"“{heading}”" for heading in report.unread))
-    lines += [f"note: {warning}" for warning in report.warnings]
+    lines += [f"note: {warning}" for warning in _notes(report)]
     lines += reference_lines(report.references)
     lines += [f"  row {row.row_no}: {_previewed(row)}" for row in report.preview]
     lines.append(_counts(report))
@@ -277,6 +278,12 @@ def _told(report: LeadFileReport) -> str:
     if report.state is FileState.READING:
         lines.append("not read to its end yet")
     return "\n".join(lines)
+
+
+def _notes(file: LeadFileReport) -> Sequence[str]:
+    if file.warnings is None:
+        return ["it was received before what surprises in a file was kept with it"]
+    return file.warnings
 
 
 def _previewed(row: Preview) -> str:

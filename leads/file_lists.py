@@ -10,6 +10,7 @@ from sqlalchemy.sql import Subquery
 
 from core.access import Caller, Right
 from core.newest import newest, page_of
+from leads.intake import kept_warnings
 from leads.models import LeadFile, Source
 from leads.reports import shares_read
 from leads.suppliers import source_of
@@ -20,7 +21,8 @@ from leads.terms import FileFormat, FileState
 class ListedLeadFile:
     """A lead file in a list: what was delivered, and the count of its rows in each state, ``rows`` in all.
 
-    ``progress`` is the share that is read, None where it cannot be told before the end. A quarantine is a pause that
+    ``progress`` is the share that is read, None where it cannot be told before the end; ``warnings`` say what surprised
+    in it, None if it was received before that was kept. A quarantine is a pause that
     only compliance may end.
     """
 
@@ -37,6 +39,7 @@ class ListedLeadFile:
     rejected: int
     duplicate: int
     ambiguous: int
+    warnings: Sequence[str] | None
     received_at: datetime
     received_by: str
     paused_at: datetime | None
@@ -110,6 +113,7 @@ def _listed(session: Session, ids: Sequence[str]) -> list[ListedLeadFile]:
             rejected=file.rows_rejected,
             duplicate=file.rows_duplicate,
             ambiguous=file.rows_ambiguous,
+            warnings=kept_warnings(file),
             received_at=file.received_at,
             received_by=file.received_by,
             paused_at=file.paused_at,

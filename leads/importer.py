@@ -32,6 +32,7 @@ from leads.intake import (
     DeliveryTerms,
     HowToRead,
     enter,
+    kept_warnings,
     known_file,
     layout_again,
     layout_for,
@@ -157,14 +158,15 @@ def _received(
         _forget_unless_known(store, shelf, received.place)
         raise
     mapping = how.mapping if how is not None else None
-    lead_file = enter(store, caller, source, received, layout, file_name, terms, mapping)
+    surprises = layout.warnings if opened is None else opened.warnings
+    lead_file = enter(store, caller, source, received, layout, file_name, terms, mapping, surprises)
     if not shelf.holds(received.place):  # refused for another source meanwhile, and forgotten: from now on it is known
         with plain.open() as file:
             if receive(shelf, file).sha256 != received.sha256:
                 raise LeadFileChanged("import it again once it is complete")
     with store.reading() as session:
-        surprises = layout.warnings if opened is None else opened.warnings
-        warnings = (*surprises, *terms_not_kept(session, lead_file, terms))
+        untold = surprises if kept_warnings(lead_file) is None else ()
+        warnings = (*untold, *terms_not_kept(session, lead_file, terms))
         report = report_of(session, lead_file, source, repeated=False, dry_run=False, warnings=warnings)
     return report, layout.workbook
 

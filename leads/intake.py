@@ -251,10 +251,12 @@ def enter(
     file_name: str,
     terms: DeliveryTerms,
     mapping: Mapping[str, str] | None = None,
+    warnings: Sequence[str] = (),
 ) -> LeadFile:
     """Return the lead file's row, made now if this delivery is new; it says that the file is kept.
 
     ``mapping`` is the one that the sender gave: it is remembered for the supplier's next file with these headings.
+    ``warnings`` say what surprises in the file: they are kept with a row that is made now.
     """
     with store.writing() as session:
         lock_key(session, NUMBERING)
@@ -265,6 +267,7 @@ def enter(
             known.kept_until = known.kept_until or now + KEPT_FOR
             return known
         lead_file = _new_file(session, caller, source, received, layout, file_name, terms, now)
+        lead_file.warnings = json.dumps(list(warnings), ensure_ascii=False)
         session.add(lead_file)
         payload = {
             "source": source.slug,
@@ -272,6 +275,7 @@ def enter(
             "size": received.size,
             "file_name": lead_file.filename,
             **terms_on_record(lead_file),
+            **warnings_on_record(lead_file),
         }
         put_on_record(session, Event("lead_file.received", lead_file.id, caller.actor, source.seller_id, payload))
         if layout.has_headings:
@@ -325,6 +329,18 @@ def terms_on_record(lead_file: LeadFile) -> dict[str, object]:
         "wash_version": lead_file.wash_version and lead_file.wash_version.isoformat(),
     }
     return {name: value for name, value in said.items() if value is not None}
+
+
+def kept_warnings(lead_file: LeadFile) -> tuple[str, ...] | None:
+    """Return what surprised in the file when it was received; None if that was before it was kept."""
+    return None if lead_file.warnings is None else tuple(json.loads(lead_file.warnings))
+
+
+def warnings_on_record(lead_file: LeadFile) -> dict[str, object]:
+    """Return how the ledger vouches for the warnings, if there are any: they may name a heading, so by their digest."""
+    if lead_file.warnings in (None, "[]"):
+        return {}
+    return {"warnings_sha256": sha256((lead_file.warnings or "").encode()).hexdigest()}
 
 
 def _new_file(

@@ -62,8 +62,9 @@ class LeadFile(Base):
 
     ``format`` is csv, xlsx or jsonl, ``wrapping`` the archive it came in: gzip, zip or none. ``headings`` is a JSON
     array of its own headings, or null if its first line is a row. ``wash_register`` and ``wash_version`` are the
-    supplier's own claim of a wash. ``merkle_root`` is that of all its rows, once they are read; ``kept``: the file as
-    received lies on the shelf, until ``kept_until``. ``read_at``: when rows of it were taken last. ``no`` stands for
+    supplier's own claim of a wash. ``warnings`` is a JSON array of what surprised in it when it was received, or null
+    if that was before they were kept. ``merkle_root`` is that of all its rows, once they are read; ``kept``: the file
+    as received lies on the shelf, until ``kept_until``. ``read_at``: when rows of it were taken last. ``no`` stands for
     the file in the tables that grow.
     """
 
@@ -81,6 +82,7 @@ class LeadFile(Base):
     encoding: Mapped[str] = mapped_column(String(20))
     delimiter: Mapped[str] = mapped_column(String(1))
     headings: Mapped[str | None] = mapped_column(Text)
+    warnings: Mapped[str | None] = mapped_column(Text)
     mapping: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(20))
     rows_read: Mapped[int]

@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.access import Caller, Right
 from core.clock import from_microseconds
 from leads.headings import maps_by_place
-from leads.intake import layout_again
+from leads.intake import kept_warnings, layout_again
 from leads.layouts import share_read
 from leads.models import LeadFile, LeadRow, LeadSegment, Source
 from leads.reading import KeptFile, Reading, raw_rows_of
@@ -60,9 +60,10 @@ class LeadFileReport:
 
     ``reasons`` counts each reason over the rows that were not accepted. ``mapping`` is the heading that each field was
     read from, ``unread`` the headings that none was; ``references`` are all that it came under, in the order of saying.
-    ``id`` and ``state`` are None for a dry run, which kept nothing and gives a ``preview`` instead. ``progress`` is the
-    share of the file that is read, None where it cannot be told before the end. ``repeated``: the source had delivered
-    this very file before; this is the first delivery's report.
+    ``warnings`` say what surprised in it, None if it was received before that was kept. ``id`` and ``state`` are None
+    for a dry run, which kept nothing and gives a ``preview`` instead. ``progress`` is the share of the file that is
+    read, None where it cannot be told before the end. ``repeated``: the source had delivered this very file before;
+    this is the first delivery's report.
     """
 
     id: str | None
@@ -76,7 +77,7 @@ class LeadFileReport:
     delimiter: str
     mapping: Mapping[str, str]
     unread: Sequence[str]
-    warnings: Sequence[str]
+    warnings: Sequence[str] | None
     references: Sequence[Reference]
     preview: Sequence[Preview]
     state: FileState | None
@@ -123,7 +124,11 @@ def report_of(
     dry_run: bool,
     warnings: Sequence[str] = (),
 ) -> LeadFileReport:
-    """Return the report of a lead file's row. Its reasons are counted from its rows: one scan of this file's part."""
+    """Return the report of a lead file's row; ``warnings`` are told beside those that were kept with it.
+
+    Its reasons are counted from its rows: one scan of this file's part.
+    """
+    kept = kept_warnings(lead_file)
     reasons: Counter[str] = Counter()
     for written, count in session.execute(
         select(LeadRow.reasons, func.count())
@@ -145,7 +150,7 @@ def report_of(
         delimiter=lead_file.delimiter,
         mapping=mapping,
         unread=[heading for heading in headings if heading and heading not in mapping.values()],
-        warnings=warnings,
+        warnings=None if kept is None and not warnings else (*(kept or ()), *warnings),
         references=references_of(session, lead_file),
         preview=(),
         state=FileState(lead_file.state),

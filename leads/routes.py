@@ -62,6 +62,7 @@ class PreviewDocument(Document):
 class LeadFileDocument(Document):
     """A lead file and what became of its rows; ``id`` and ``state`` are null for a dry run.
 
+    ``warnings`` say what surprised in it, null if it was received by a version that did not keep them.
     ``references`` are all that it came under, in the order of saying. ``progress`` is the share that is read, null
     where it cannot be told. ``preview`` is of a dry run's first rows.
     """
@@ -77,7 +78,7 @@ class LeadFileDocument(Document):
     delimiter: str
     mapping: dict[str, str]
     unread: list[str]
-    warnings: list[str]
+    warnings: list[str] | None
     references: list[ReferenceDocument]
     preview: list[PreviewDocument]
     state: FileState | None
@@ -104,7 +105,10 @@ class LeadFilesQuery(Document):
 
 
 class ListedLeadFileDocument(Document):
-    """A lead file in a list; ``progress`` is the share that is read, null where it cannot be told."""
+    """A lead file in a list; ``progress`` is the share that is read, null where it cannot be told.
+
+    ``warnings`` say what surprised in it, null if it was received by a version that did not keep them.
+    """
 
     id: str
     source: str
@@ -119,6 +123,7 @@ class ListedLeadFileDocument(Document):
     rejected: int
     duplicate: int
     ambiguous: int
+    warnings: list[str] | None
     received_at: datetime
     received_by: str
     paused_at: datetime | None

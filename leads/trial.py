@@ -16,6 +16,7 @@ from leads.intake import (
     DeliveryTerms,
     HowToRead,
     identify,
+    kept_warnings,
     known_file,
     layout_for,
     plain_at,
@@ -60,6 +61,7 @@ def try_lead_file(
             return report_of(session, known, source, repeated=True, dry_run=True, warnings=warnings)
         session.expunge_all()
     layout = layout_for(plain, known, how or HowToRead(), saved)
+    surprises = kept_warnings(known) if known is not None else None
     own = known.no if known is not None else 0
     received_at = known.received_at if known is not None else store.clock.now()
     retention = timedelta(days=source.retention_days)
@@ -99,7 +101,7 @@ def try_lead_file(
         delimiter=layout.delimiter,
         mapping=layout.columns.mapping,
         unread=layout.columns.unknown if layout.has_headings else (),
-        warnings=layout.warnings,
+        warnings=layout.warnings if surprises is None else surprises,
         references=(),
         preview=tuple(preview),
         state=None,

@@ -1,4 +1,4 @@
-"""Keep the references that are added to a lead file after its delivery."""
+"""Keep what surprised in a lead file, and the references that are added to it after its delivery."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the table, and guard it."""
+    """Add the column, empty for the files that are there; create the table, and guard it."""
+    op.add_column("lead_files", sa.Column("warnings", sa.Text(), nullable=True))
     op.create_table(
         "lead_file_references",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -31,5 +32,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the table: what was said after the deliveries is in the ledger alone."""
+    """Drop both: what was said after the deliveries is in the ledger alone, what surprised in them is not known."""
     op.drop_table("lead_file_references")
+    op.drop_column("lead_files", "warnings")

@@ -134,7 +134,7 @@ COLUMNS = {
     "lead_file_references": "lead_file_id no kind reference added_at added_by",
     "lead_files": (
         "source_id sha256 filename size received_by state rows_read rows_accepted rows_rejected rows_duplicate "
-        "rows_ambiguous merkle_root paused_at quarantined_at"
+        "rows_ambiguous merkle_root paused_at quarantined_at warnings"
     ),
     "opt_outs": "seller_id number channels via received_at recorded_at recorded_by",
     "opt_out_repeats": "opt_out_id via received_at recorded_by",

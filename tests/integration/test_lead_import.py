@@ -111,7 +111,7 @@ def test_what_a_known_file_is_said_to_come_under_the_second_time_is_not_kept_and
     other = deliver(store, path, terms=replace(first, order_reference="PO-8", invoice_reference="F-1"), dry_run=dry_run)
 
     assert same.warnings == silent.warnings == ()
-    [warning] = other.warnings
+    [warning] = other.warnings or ()
     assert warning.startswith("what was said of invoice, order now is not kept: the first delivery of the file stands")
     assert warning.endswith("; references can be added to it")
     with store.reading() as session:

@@ -1,18 +1,19 @@
 """A workbook that a process beside opened is imported as if it had been opened here, or is not used at all."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from cli.main import main
 from core.store import Store
 from leads import workbook_beside as module
 from leads.errors import UnreadableLeadFile
-from leads.importer import import_lead_file
+from leads.importer import import_lead_file, receive_lead_file
 from leads.models import Lead, LeadFile, LeadRow
 from leads.reading import Pace
 from leads.reports import LeadFileReport
@@ -62,6 +63,7 @@ def left_by(store: Store, report: LeadFileReport) -> list[object]:
     """Return what an import left, but for ids and times of receipt."""
     with store.reading() as session:
         file = session.get_one(LeadFile, report.id)
+        assert json.loads(str(file.warnings)) == list(report.warnings or ())
         leads = session.execute(
             select(Lead.number, Lead.row_no, Lead.person, Lead.birth_date, Lead.collected_at)
             .where(Lead.file_no == file.no)
@@ -85,6 +87,24 @@ def test_it_leaves_what_a_workbook_that_is_opened_here_leaves(store: Store, tmp_
 
     assert beside.accepted > 0
     assert left_by(store, beside) == left_by(store, here)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept with it", "received before they were kept"])
+def test_what_surprises_is_told_once_where_an_import_goes_on(store: Store, tmp_path: Path, kept: bool) -> None:
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(sheet([["Telefon", "Kundnr"], [f"+{FIRST}", 1234567]]))
+    shelf = shelf_beside(store, path)
+    first = receive_lead_file(store, shelf, OPERATOR, path=path, file_name="a.xlsx", source_slug="enkat")
+    if not kept:
+        with store.writing() as session:
+            session.execute(update(LeadFile).values(warnings=None))
+
+    with workbook_beside(path) as workbook:
+        again = deliver_opened(store, path, workbook)
+
+    told = ("“Kundnr” came as spreadsheet numbers: leading zeros are lost",)
+    assert (again.id, again.rows) == (first.id, 1)
+    assert first.warnings == again.warnings == told
 
 
 def test_what_was_another_file_when_it_was_opened_is_not_used(store: Store, tmp_path: Path) -> None:

@@ -309,6 +309,46 @@ def test_checks_that_were_there_stay_when_their_foreign_keys_go_and_come_back(da
     engine.dispose()
 
 
+def test_lead_files_that_were_there_have_unknown_warnings_and_take_references(database_url: str) -> None:
+    downgrade(database_url, "0018_index_what_waits")
+    engine = open_engine(database_url, pool_size=1)
+    at = "1767225600000000" if engine.dialect.name == "sqlite" else "'2026-01-01 00:00+00'"
+    with engine.begin() as connection:
+        for statement in (
+            f"INSERT INTO sellers (id, slug, name, created_at) VALUES ('s1', 'n', 'N', {at})",
+            f"INSERT INTO suppliers (id, slug, name, kind, created_at) VALUES ('p1', 'f', 'F', 'partner', {at})",
+            (
+                "INSERT INTO sources (id, slug, supplier_id, seller_id, name, say, retention_days, created_at) "
+                f"VALUES ('o1', 'o1', 'p1', 's1', 'T', 'Hej', 30, {at})"
+            ),
+            (
+                "INSERT INTO lead_files (id, source_id, sha256, filename, size, encoding, delimiter, mapping, state, "
+                "rows_read, rows_accepted, rows_rejected, rows_duplicate, rows_ambiguous, received_at, received_by, "
+                "invoice_reference) VALUES "
+                f"('f1', 'o1', 'a', 'f.c', 9, 'utf-8', ';', '{{}}', 'finished', 0, 0, 0, 0, 0, {at}, 'm', 'F-1')"
+            ),
+        ):
+            connection.execute(text(statement))
+    engine.dispose()
+
+    upgrade(database_url)
+
+    add = (
+        "INSERT INTO lead_file_references (id, lead_file_id, no, kind, reference, added_at, added_by) "
+        f"VALUES (:id, 'f1', 1, 'invoice', 'F-2', {at}, 'm')"
+    )
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT warnings, invoice_reference FROM lead_files")).one() == (None, "F-1")
+        connection.execute(text(add), {"id": "r1"})
+    with pytest.raises(DBAPIError), engine.begin() as connection:
+        connection.execute(text(add), {"id": "r2"})
+    engine.dispose()
+    downgrade(database_url, "0018_index_what_waits")
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT invoice_reference FROM lead_files")).scalars().all() == ["F-1"]
+    engine.dispose()
+
+
 def test_birth_dates_that_the_first_version_learnt_are_recalled_by_the_rows_that_told_them(database_url: str) -> None:
     """It named a lead by an id of its own, which is gone."""
     downgrade(database_url, "0001_create_tables")
