@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, object_session
 
 from core.audit import Recorded, Switched, entries_of, read_object
 from core.verification import Finding
-from leads.intake import terms_on_record, warnings_on_record
+from leads.intake import TERMS, terms_on_record, warnings_on_record
 from leads.models import Assessment, LeadFile, LeadFileReference, Source, SourceSeller, SourceTerms, Supplier
 from leads.references import reference_on_record
 from leads.source_terms import text_sha256
@@ -66,6 +66,7 @@ RECORDED = (
             "sha256": row.sha256,
             "size": row.size,
             "file_name": row.filename,
+            **dict.fromkeys(TERMS),
             **terms_on_record(row),
             "warnings_sha256": warnings_on_record(row).get("warnings_sha256"),
         },

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -64,6 +64,9 @@ class DeliveryTerms:
         if len(self.wash_register or "") > REGISTER_LENGTH:
             found.append(f"a register's name has at most {REGISTER_LENGTH} characters")
         return found
+
+
+TERMS = tuple(field.name for field in fields(DeliveryTerms))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

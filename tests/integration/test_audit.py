@@ -79,6 +79,8 @@ CHANGED = {
     "how many rows of a lead file were accepted": "UPDATE lead_files SET rows_accepted = rows_accepted + 1",
     "the root over a lead file's rows": "UPDATE lead_files SET merkle_root = sha256",
     "a lead file that was opened again": "UPDATE lead_files SET state = 'reading'",
+    "a contract that a lead file came under, taken away": "UPDATE lead_files SET contract_reference = NULL",
+    "a wash that was claimed of a lead file, taken away": "UPDATE lead_files SET wash_register = NULL",
     "what a lead file was worth": "UPDATE lead_arrivals SET counts = '{}'",
     "what a supplier is said to have claimed": "UPDATE lead_arrivals SET wash_register = 'nix'",
     "under what contract leads are handed over": "UPDATE recipients SET contract_reference = 'other'",
@@ -134,7 +136,8 @@ COLUMNS = {
     "lead_file_references": "lead_file_id no kind reference added_at added_by",
     "lead_files": (
         "source_id sha256 filename size received_by state rows_read rows_accepted rows_rejected rows_duplicate "
-        "rows_ambiguous merkle_root paused_at quarantined_at warnings"
+        "rows_ambiguous merkle_root paused_at quarantined_at warnings contract_reference invoice_reference "
+        "order_reference wash_register wash_version"
     ),
     "opt_outs": "seller_id number channels via received_at recorded_at recorded_by",
     "opt_out_repeats": "opt_out_id via received_at recorded_by",
