@@ -2,12 +2,12 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.pages import after_name_option, cut, limit_option, tell_page
-from cli.times import written
 from core.access import Role, create_key, create_user, disable_user, revoke_key
 from core.access_lists import AccessReport, key_reports, user_reports
 from core.sellers import seller_named
@@ -118,7 +118,7 @@ def _tell(as_json: bool, what: str, ended: str, found: Sequence[AccessReport], l
     page, next_after = cut(found, limit, lambda one: one.name)
     documents, lines = [], []
     for one in page:
-        document = written(one)
+        document = asdict(one)
         document[f"{ended}_at"] = document.pop("ended_at")
         documents.append(document)
         state = "" if one.ended_at is None else f"  {ended} {one.ended_at.date()}"

@@ -1,13 +1,13 @@
 """``ringklar assessment``: balancing tests on file, each with its document."""
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from cli.times import written
 from leads.assessments import (
     add_assessment,
     assessment_report,
@@ -44,7 +44,7 @@ def add_one_assessment(reference: str, file: Path, seller: str, title: str, as_j
             file_name=file.name,
             now=built.clock.now(),
         )
-    answer(as_json, written(added), f"balancing test {added.reference} is on file: sha256 {added.sha256}")
+    answer(as_json, asdict(added), f"balancing test {added.reference} is on file: sha256 {added.sha256}")
 
 
 @assessment.command("list")
@@ -55,7 +55,7 @@ def list_assessments(as_json: bool) -> None:
     with service() as built, built.store.reading() as session:
         found = assessment_reports(session, caller())
     lines = [f"{one.reference}  {one.seller}  {one.title}" for one in found]
-    document = {"assessments": [written(one) for one in found]}
+    document = {"assessments": [asdict(one) for one in found]}
     answer(as_json, document, "\n".join(lines) or "no balancing test is on file")
 
 
@@ -77,7 +77,7 @@ def show_assessment(reference: str, to: Path | None, as_json: bool) -> None:
         f"{shown.file_name}, {shown.size} bytes, sha256 {shown.sha256}",
         *([] if to is None else [f"written to {to}"]),
     ]
-    answer(as_json, written(shown), "\n".join(lines))
+    answer(as_json, asdict(shown), "\n".join(lines))
 
 
 def _write(document: Any, to: Path) -> None:  # Any: a binary stream, as shutil takes it

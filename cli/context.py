@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from operator import methodcaller
 from typing import NoReturn, ParamSpec, TypeVar
 
 import click
@@ -89,9 +90,12 @@ def refuse(error: ServiceError) -> NoReturn:
 
 
 def answer(as_json: bool, document: object, text: str) -> None:
-    """Print ``document`` as JSON, or ``text``; whatever a supplier wrote in it, it commands no terminal."""
+    """Print ``document`` as JSON, its days and moments in ISO 8601, or ``text``.
+
+    Whatever a supplier wrote in it, it commands no terminal.
+    """
     if as_json:
-        written = json.dumps(document, ensure_ascii=False, indent=2)
+        written = json.dumps(document, ensure_ascii=False, indent=2, default=methodcaller("isoformat"))
         click.echo(_COMMANDS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", written))
     else:
         click.echo(_COMMANDS.sub("\ufffd", text))

@@ -1,5 +1,6 @@
 """``ringklar leads export``, ``recipient`` and ``canaries``: leads handed out, to whom, and where they showed up."""
 
+from dataclasses import asdict
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -9,7 +10,7 @@ import click
 from cli.context import answer, caller, json_option, refusals, service
 from cli.files import PLAIN_FILE, whole_file
 from cli.pages import Page, after_id_option, after_name_option, cut, limit_option, read_on, tell_page
-from cli.times import INSTANT, written
+from cli.times import INSTANT
 from dnc.canaries import look_for_canaries, report_sighting, sightings
 from dnc.exports import make_export
 from dnc.handed_out import ListedExport, export_page, recipient_reports
@@ -57,7 +58,7 @@ def list_recipients(after: str | None, limit: int, as_json: bool) -> None:
     with service() as built, built.store.reading() as session:
         found = recipient_reports(session, caller(), after=after or "", limit=limit + 1)
     page, next_after = cut(found, limit, lambda one: one.slug)
-    documents = [written(one) for one in page]
+    documents = [asdict(one) for one in page]
     lines = [f"{one.slug}  {one.seller}  under {one.contract}  {one.name}" for one in page]
     tell_page(as_json, "recipients", documents, lines, next_after, none="there is no recipient")
 
@@ -77,7 +78,7 @@ def list_exports(to: str | None, after: str | None, limit: int, as_json: bool) -
 
     with service() as built, built.store.reading() as session:
         found, after = read_on(page_after, after, limit)
-    documents = [written(one) for one in found]
+    documents = [asdict(one) for one in found]
     lines = [
         f"{one.id}  {one.made_at:%Y-%m-%d}  {one.leads} leads for {one.campaign} "
         f"to {one.recipient} under {one.contract}"
@@ -141,22 +142,7 @@ def list_sightings(look: bool, after: str, limit: int, as_json: bool) -> None:
             look_for_canaries(built.store, built.clock.now())
         with built.store.reading() as session:
             found = sightings(session, caller(), after=after, limit=limit)
-    documents = [
-        {
-            "id": one.id,
-            "number": f"+{one.number}",
-            "export_id": one.export_id,
-            "recipient": one.recipient,
-            "recipient_name": one.recipient_name,
-            "how": one.how.value,
-            "subject": one.subject,
-            "note": one.note,
-            "seen_at": one.seen_at.isoformat(),
-            "recorded_at": one.recorded_at.isoformat(),
-            "recorded_by": one.recorded_by,
-        }
-        for one in found
-    ]
+    documents = [asdict(one) | {"number": f"+{one.number}"} for one in found]
     lines = [f"{one.seen_at:%Y-%m-%d %H:%M}  {one.how}  given to {one.recipient} in {one.export_id}" for one in found]
     answer(as_json, {"sightings": documents}, "\n".join(lines) or "none was seen")
 

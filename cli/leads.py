@@ -1,6 +1,5 @@
 """``ringklar leads``: lead files, their rows, and what became of them."""
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -107,7 +106,7 @@ def import_file(
             workbook=workbook,
         )
         _screen(built, report)
-    answer(as_json, _document(report), _told(report))
+    answer(as_json, asdict(report), _told(report))
 
 
 @leads.command("read")
@@ -120,7 +119,7 @@ def read_file(lead_file_id: str, as_json: bool) -> None:
         with turn_to_read(built, lead_file_id):
             report = read_lead_file(built.store, built.lead_files, caller(), lead_file_id, pace=pace_beside(built))
         _screen(built, report)
-    answer(as_json, _document(report), _told(report))
+    answer(as_json, asdict(report), _told(report))
 
 
 @leads.command("show")
@@ -131,7 +130,7 @@ def show_file(lead_file_id: str, as_json: bool) -> None:
     """Show how far a lead file has come, and what became of its rows."""
     with service() as built, built.store.reading() as session:
         report = lead_file_report(session, caller(), lead_file_id)
-    answer(as_json, _document(report), _told(report))
+    answer(as_json, asdict(report), _told(report))
 
 
 @leads.command("list")
@@ -151,7 +150,7 @@ def list_files(source_slug: str | None, state: str | None, after: str | None, li
 
     with service() as built, built.store.reading() as session:
         found, after = read_on(page_after, after, limit)
-    documents = json.loads(json.dumps([asdict(one) for one in found], default=str))
+    documents = [asdict(one) for one in found]
     tell_page(as_json, "lead_files", documents, [_line(one) for one in found], after, none="no lead file")
 
 
@@ -222,10 +221,6 @@ def _wash(claim: str | None) -> tuple[str | None, date | None]:
         return register or None, date.fromisoformat(version) if claim else None
     except ValueError as error:
         raise click.BadParameter("give register and date, as nix:2026-11-15", param_hint="--washed") from error
-
-
-def _document(report: LeadFileReport) -> dict[str, object]:
-    return json.loads(json.dumps(asdict(report), default=str))  # type: ignore[no-any-return] # it is an object
 
 
 @contextmanager

@@ -59,13 +59,7 @@ def verify_ledger(export: Path | None, key: str | None, stamps_ca: Path | None, 
             own = public_key(built.keyring)
             verified = verify(ledger_lines(session, own), key or own, fault)
             findings = list(dict.fromkeys([*verified.findings, *compare_records(session, built.keyring)]))
-    document = asdict(verified) | {
-        "findings": [asdict(finding) for finding in findings],
-        "late": [
-            {"checkpoint": one.checkpoint, "since": one.since.isoformat(), "signed_at": one.signed_at.isoformat()}
-            for one in verified.late
-        ],
-    }
+    document = asdict(verified) | {"findings": [asdict(finding) for finding in findings]}
     outcome = f"{len(findings)} findings" if findings else "nothing is wrong"
     lines = [
         f"{verified.entries} entries in {verified.chains} chains under {verified.checkpoints} checkpoints: {outcome}"

@@ -108,7 +108,7 @@ def _document(saved: SavedMapping) -> dict[str, object]:
         "has_headings": saved.has_headings,
         "encoding": saved.encoding,
         "delimiter": saved.delimiter,
-        "saved_at": None if saved.saved_at is None else saved.saved_at.isoformat(),
+        "saved_at": saved.saved_at,
         "saved_by": saved.saved_by,
         "remembered": len(saved.remembered),
     }

@@ -1,11 +1,11 @@
 """``ringklar leads reference``: what a delivery comes under, said once it is known."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from cli.times import written
 from leads.references import Reference, add_references
 from leads.terms import ReferenceKind
 
@@ -23,7 +23,7 @@ def reference(lead_file_id: str, contract: str | None, invoice: str | None, orde
     given = {kind: one for kind, one in said.items() if one is not None}
     with service() as built, built.store.writing() as session:
         found = add_references(session, caller(), lead_file_id, given, built.clock.now())
-    answer(as_json, {"references": [written(one) for one in found]}, "\n".join(reference_lines(found)))
+    answer(as_json, {"references": [asdict(one) for one in found]}, "\n".join(reference_lines(found)))
 
 
 def reference_lines(references: Sequence[Reference]) -> list[str]:

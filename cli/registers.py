@@ -4,6 +4,7 @@ import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -77,7 +78,10 @@ def import_(
             accept_shrunken_reason=accept_shrunken,
             accept_unreadable_reason=accept_unreadable,
         )
-    answer(as_json, loaded_document(loaded), _loaded_text(loaded))
+    document = asdict(loaded) | {
+        "first_rejected": [{"line": line, "fault": fault} for line, fault in loaded.first_rejected]
+    }
+    answer(as_json, document, _loaded_text(loaded))
 
 
 @register.command("list")
@@ -92,22 +96,8 @@ def list_(as_json: bool) -> None:
         stands = standing(session, built.clock.now(), is_readable=built.shelf.is_readable)
         loaded = versions(session)
     document = {
-        "registers": [standing_document(one) for one in stands],
-        "versions": [
-            {
-                "register": version.register,
-                "version_id": version.id,
-                "as_of": version.as_of.isoformat(),
-                "count": version.count,
-                "file_name": version.file_name,
-                "rejected_lines": version.rejected_lines,
-                "kind": version.kind,
-                "covered": version.covered,
-                "loaded_at": version.loaded_at.isoformat(),
-                "loaded_by": version.loaded_by,
-            }
-            for version in loaded
-        ],
+        "registers": [asdict(one) | {"validity": validity_text(one.validity)} for one in stands],
+        "versions": [_version_document(version) for version in loaded],
     }
     lines = [_standing_text(one) for one in stands]
     lines += [_version_text(version) for version in loaded]
@@ -116,44 +106,9 @@ def list_(as_json: bool) -> None:
         sys.exit(FINDING)
 
 
-def standing_document(one: Standing) -> dict[str, object]:
-    """Return how a register stands, as JSON values."""
-    return {
-        "register": one.register,
-        "country": one.country,
-        "state": one.state.value,
-        "version_id": one.version_id,
-        "as_of": one.as_of.isoformat() if one.as_of else None,
-        "count": one.count,
-        "loaded_at": one.loaded_at.isoformat() if one.loaded_at else None,
-        "valid_until": one.valid_until.isoformat() if one.valid_until else None,
-        "validity": validity_text(one.validity),
-        "covered": one.covered,
-    }
-
-
-def loaded_document(loaded: LoadedVersion) -> dict[str, object]:
-    """Return the outcome of a load, as JSON values."""
-    return {
-        "register": loaded.register,
-        "version_id": loaded.version_id,
-        "as_of": loaded.as_of.isoformat(),
-        "count": loaded.count,
-        "count_before": loaded.count_before,
-        "valid_until": loaded.valid_until.isoformat() if loaded.valid_until else None,
-        "state": loaded.state.value,
-        "already_loaded": loaded.already_loaded,
-        "kind": loaded.kind.value,
-        "lines": loaded.lines,
-        "duplicates": loaded.duplicates,
-        "rejected_lines": loaded.rejected_lines,
-        "rejected": dict(loaded.rejected),
-        "first_rejected": [{"line": line, "fault": fault} for line, fault in loaded.first_rejected],
-        "covered": loaded.covered,
-        "changed": asdict(loaded.changed) if loaded.changed else None,
-        "warnings": [warning.value for warning in loaded.warnings],
-        "snapshot_sha256": loaded.snapshot_sha256,
-    }
+def _version_document(version: Version) -> dict[str, Any]:
+    document = asdict(version)
+    return {"version_id": document.pop("id")} | document
 
 
 def _loaded_text(loaded: LoadedVersion) -> str:

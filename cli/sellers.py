@@ -40,9 +40,7 @@ def list_(after: str | None, limit: int, as_json: bool) -> None:
     with service() as built, built.store.reading() as session:
         found = sellers_by_slug(session, after=after or "", limit=limit + 1)
         page, next_after = cut(found, limit, lambda one: one.slug)
-        documents = [
-            {"id": one.id, "slug": one.slug, "name": one.name, "created_at": one.created_at.isoformat()} for one in page
-        ]
+        documents = [{"id": one.id, "slug": one.slug, "name": one.name, "created_at": one.created_at} for one in page]
         lines = [f"{one.slug}  {one.name}" for one in page]
     tell_page(as_json, "sellers", documents, lines, next_after, none="there is no seller")
 

@@ -1,6 +1,7 @@
 """``ringklar supplier`` and ``source``: who delivers leads, from which origins, and what shows for each."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ import click
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.pauses import add_pauses
-from cli.times import written
 from consent.terms import Basis
 from leads.assessments import AssessmentDocument
 from leads.pauses import pause_source, pause_supplier, resume_source, resume_supplier
@@ -77,7 +77,7 @@ def list_suppliers(as_json: bool) -> None:
         found = supplier_reports(session, caller(), limit=None)
     answer(
         as_json,
-        {"suppliers": [written(one) for one in found]},
+        {"suppliers": [asdict(one) for one in found]},
         "\n".join(map(_supplier_line, found)) or "there is no supplier",
     )
 
@@ -179,7 +179,7 @@ def add_source_terms(
             now=built.clock.now(),
         )
         lacking = source_report(session, caller(), slug).evidence_gaps
-    document = {**written(filed), "evidence_gaps": list(lacking)}
+    document = {**asdict(filed), "evidence_gaps": list(lacking)}
     answer(as_json, document, f"terms of {slug}: version {filed.version}, sha256 {filed.sha256}")
 
 
@@ -192,7 +192,7 @@ def show_source(slug: str, as_json: bool) -> None:
     with service() as built, built.store.reading() as session:
         shown = source_report(session, caller(), slug)
         versions = terms_of(session, shown.id)
-    document = {**_source_document(shown), "terms": [written(terms) for terms in versions]}
+    document = {**_source_document(shown), "terms": [asdict(terms) for terms in versions]}
     answer(as_json, document, "\n".join(_source_lines(shown, versions)))
 
 
@@ -211,7 +211,7 @@ add_pauses(source, "source", pause=pause_source, quarantine=quarantine_source, r
 
 
 def _source_document(shown: SourceReport) -> dict[str, Any]:
-    document = written(shown)
+    document = asdict(shown)
     del document["terms"]
     return document | {"terms_version": None if shown.terms is None else shown.terms.version}
 

@@ -1,8 +1,6 @@
-"""How days and moments are written on the command line."""
+"""How moments are given on the command line."""
 
-from dataclasses import asdict
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, datetime
 
 import click
 
@@ -28,8 +26,3 @@ class _Instant(click.ParamType[datetime]):
 
 
 INSTANT = _Instant()
-
-
-def written(report: Any) -> dict[str, Any]:  # Any: any dataclass, and whatever it holds
-    """Return the report's fields by name, its days and moments as texts."""
-    return {name: value.isoformat() if isinstance(value, date) else value for name, value in asdict(report).items()}

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,19 @@ def test_lead_files_are_listed_the_newest_first_with_what_became_of_their_rows(o
     refused(origins("leads", "list", "--source", "nobody"), USAGE, says="there is no source")
     refused(origins("leads", "list", "--state", "lost"), USAGE, says="--state")
     refused(origins("leads", "list", "--after", "yesterday"), USAGE, says="--after")
+
+
+def test_moments_of_lead_files_are_written_as_in_every_other_answer(origins: Run, tmp_path: Path) -> None:
+    path = tmp_path / "insamlade.csv"
+    path.write_text("Telefon;Insamlat\n0701740621;2026-11-01 10:00\n", "utf-8")
+    [previewed] = told(origins("leads", "import", path, "--source", "lista", "--dry-run", "--json"))["preview"]
+    assert previewed["collected_at"] == "2026-11-01T09:00:00+00:00"
+
+    kept = told(origins("leads", "import", path, "--source", "lista", "--json"))
+
+    assert kept["received_at"] == datetime.fromisoformat(kept["received_at"]).isoformat()
+    [listed] = told(origins("leads", "list", "--json"))["lead_files"]
+    assert listed["received_at"] == kept["received_at"]
 
 
 def test_a_list_is_read_on_until_it_has_as_many_as_were_asked_for(
