@@ -13,15 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
+from core.zip_ends import TooManyMembers, open_zip
 from leads.errors import UnreadableLeadFile
 
 CHUNK = 1 << 18
-DIRECTORY_LIMIT = 1 << 20
-"""Bytes of the list of members: some 10,000 of them. Each costs memory before it can be looked at."""
 RATIO, RATIO_FREE = 200, 16 << 20
 """A text of persons shrinks 5 to 30 times; more than 200 times, past the first 16 MiB, is a bomb."""
-_END, _END64_LOCATOR = b"PK\x05\x06", b"PK\x06\x07"
-_END_SIZE, _LOCATOR_SIZE, _END64_SIZE = 22, 20, 56
 _LOCAL = struct.Struct("<4s5H3I2H")
 _ENCRYPTED = 0x41
 
@@ -49,8 +46,11 @@ class Members:
     def __init__(self, file: BinaryIO, *, limit: int) -> None:
         self._file, self._limit = file, limit
         try:
-            entries = _entries_of(file)
-        except (zipfile.BadZipFile, RuntimeError, struct.error, ValueError, OverflowError, OSError) as error:
+            with open_zip(file) as archive:
+                entries = archive.infolist()
+        except TooManyMembers as error:
+            raise UnreadableLeadFile("the zip archive holds too many files") from error
+        except (zipfile.BadZipFile, OSError) as error:
             raise UnreadableLeadFile("the zip archive is damaged or cut off") from error
         for entry in entries:
             self._refuse_odd(entry)
@@ -150,7 +150,7 @@ def pack(parts: Sequence[Part]) -> bytes:
         )
         target += b"PK\x03\x04" + facts + name + part.content
         directory += b"PK\x01\x02\x14\x00" + facts + struct.pack("<3H2I", 0, 0, 0, 0, offset) + name
-    end = struct.pack("<4s4H2IH", _END, 0, 0, len(parts), len(parts), len(directory), len(target), 0)
+    end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, len(parts), len(parts), len(directory), len(target), 0)
     return bytes(target + directory + end)
 
 
@@ -182,45 +182,3 @@ class _Chunks(io.RawIOBase):
 def buffered(pieces: Iterator[bytes]) -> io.BufferedReader:
     """Return a stream of ``pieces``; whatever goes wrong in their making is an unreadable lead file."""
     return cast("io.BufferedReader", io.BufferedReader(_Chunks(pieces), CHUNK))
-
-
-def _entries_of(file: BinaryIO) -> list[zipfile.ZipInfo]:
-    """Return the members, as many as the archive says: ``zipfile`` takes those that it comes by, and a file is lost."""
-    count = _count_in_directory(file)
-    with zipfile.ZipFile(file) as archive:
-        entries = archive.infolist()
-    if len(entries) != count:
-        raise zipfile.BadZipFile
-    return entries
-
-
-def _count_in_directory(file: BinaryIO) -> int:
-    """Return how many members the end of the archive speaks of, before ``zipfile`` makes an object of each.
-
-    Raises:
-        UnreadableLeadFile: too many.
-        BadZipFile: their list is not where it says.
-    """
-    size = file.seek(0, io.SEEK_END)
-    reach = min(size, _END_SIZE + 0xFFFF + _LOCATOR_SIZE + _END64_SIZE)
-    file.seek(size - reach)
-    tail = file.read(reach)
-    at = len(tail) - _END_SIZE
-    if at < 0 or not (tail.startswith(_END, at) and tail.endswith(b"\0\0")):
-        at = tail.rfind(_END)
-    if at < 0 or len(tail) - at < _END_SIZE:
-        raise zipfile.BadZipFile
-    count, length, offset = struct.unpack_from("<HII", tail, at + 10)
-    end = size - reach + at
-    if at >= _LOCATOR_SIZE + _END64_SIZE and tail.startswith(_END64_LOCATOR, at - _LOCATOR_SIZE):
-        at -= _LOCATOR_SIZE + _END64_SIZE
-        end -= _LOCATOR_SIZE + _END64_SIZE
-        (told,) = struct.unpack_from("<Q", tail, at + _END64_SIZE + 8)
-        count, length, offset = struct.unpack_from("<QQQ", tail, at + 32)
-        if told != end:
-            raise zipfile.BadZipFile
-    if length > DIRECTORY_LIMIT:
-        raise UnreadableLeadFile("the zip archive holds too many files")
-    if offset + length != end:
-        raise zipfile.BadZipFile
-    return int(count)

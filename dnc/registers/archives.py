@@ -14,6 +14,7 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from core.zip_ends import open_zip
 from dnc.registers.errors import (
     RegisterArchiveDamaged,
     RegisterArchiveMembers,
@@ -29,8 +30,6 @@ FREE_OF_RATIO = 1 << 20  # a small file may be as repetitive as it likes
 MAX_MEMBERS = 2_000
 BLOCK = 1 << 20
 _GZIP, _ZIP = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
-_END, _END_BYTES = _ZIP[1], 22 + 0xFFFF
-_COUNT, _COUNT_ELSEWHERE = slice(10, 12), 0xFFFF  # how many members the end of a zip says there are
 
 
 @contextmanager
@@ -117,26 +116,12 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class _ShortReads:
-    """A file that refuses to be read in one piece, as ``zipfile`` does with the list of a hostile archive's members."""
-
-    def __init__(self, file: BufferedReader) -> None:
-        self._file = file
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
-
-    def read(self, size: int = -1) -> bytes:
-        content = self._file.read(BLOCK + 1 if size < 0 else min(size, BLOCK + 1))
-        if len(content) > BLOCK:
-            raise zipfile.BadZipFile
-        return content
-
-
 def _of_zip(file: BufferedReader, layout: Layout) -> Iterator[Iterator[bytes]]:
     damaged = "the zip file is cut short, corrupt or encrypted"
     faults = (EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError)
     try:
-        archive = zipfile.ZipFile(_ShortReads(file))
-    except faults as error:
+        archive = open_zip(file)
+    except zipfile.BadZipFile as error:
         raise RegisterArchiveDamaged(damaged) from error
 
     def content(member: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -147,17 +132,8 @@ def _of_zip(file: BufferedReader, layout: Layout) -> Iterator[Iterator[bytes]]:
             raise RegisterArchiveDamaged(damaged) from error
 
     with archive:
-        if _count_said(file) not in (len(archive.infolist()), _COUNT_ELSEWHERE):
-            raise RegisterArchiveDamaged("it names fewer or more files than it says that it holds")
         for member in _texts_in(archive, layout):
             yield content(member)
-
-
-def _count_said(file: BufferedReader) -> int:
-    """Return how many members the end of the zip speaks of: ``zipfile`` takes as many as it comes by, and no notice."""
-    file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES))
-    end = file.read(_END_BYTES)
-    return int.from_bytes(end[end.rfind(_END) :][_COUNT], "little")
 
 
 def _texts_in(archive: zipfile.ZipFile, layout: Layout) -> list[zipfile.ZipInfo]:

@@ -51,6 +51,7 @@ REFUSED: dict[str, tuple[Layout, str | bytes, str]] = {
     "a zip in a zip": (CA, zip_of(("a.txt", LINE), ("b.zip", "PK\x03\x04")), "register-archive-nested"),
     "a zip of many bombs": (CA, zip_of(*((f"{n}.txt", LINE * 300_000) for n in range(2))), "register-file-too-large"),
     "a zip of thousands": (CA, zip_of(*((f"{n}.txt", "") for n in range(2_500))), "register-archive-members"),
+    "a zip of endless names": (CA, zip_of(*((f"{n:060000}", LINE) for n in range(20))), "register-archive-damaged"),
     "a zip of folders": (CA, zip_of(("416/", ""), ("604/", "")), "register-archive-members"),
     "a zip that lost a name": (CA, swallowing(zip_of(("1", LINE), ("2", LINE))), "register-archive-damaged"),
     "a column by another name": (NO, "telefon;sperret\n10000000;ja\n", "register-column-missing"),
