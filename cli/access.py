@@ -7,9 +7,10 @@ from dataclasses import asdict
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from cli.pages import after_name_option, cut, limit_option, tell_page
+from cli.pages import after_name_option, limit_option, tell_page
 from core.access import Role, create_key, create_user, disable_user, revoke_key
 from core.access_lists import AccessReport, key_reports, user_reports
+from core.pages import cut
 from core.sellers import seller_named
 
 ROLES = click.Choice([role.value for role in Role])

@@ -3,8 +3,9 @@
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from cli.pages import after_name_option, cut, limit_option, tell_page
+from cli.pages import after_name_option, limit_option, tell_page
 from consent.terms import Channel
+from core.pages import cut
 from core.sellers import seller_named
 from dnc.campaigns import CampaignReport, add_campaign, campaign_reports, close_campaign
 from dnc.rendering import campaign_document

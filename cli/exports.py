@@ -9,8 +9,9 @@ import click
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.files import PLAIN_FILE, whole_file
-from cli.pages import Page, after_id_option, after_name_option, cut, limit_option, read_on, tell_page
+from cli.pages import Page, after_id_option, after_name_option, limit_option, read_on, tell_page
 from cli.times import INSTANT
+from core.pages import cut
 from dnc.canaries import look_for_canaries, report_sighting, sightings
 from dnc.exports import make_export
 from dnc.handed_out import ListedExport, export_page, recipient_reports

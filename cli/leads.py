@@ -16,6 +16,7 @@ from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
 from cli.pauses import add_pauses
 from cli.places import Places
 from cli.references import reference_lines
+from core.pages import cut
 from leads.file_lists import ListedLeadFile, lead_file_page
 from leads.importer import import_lead_file, read_lead_file
 from leads.intake import DeliveryTerms, HowToRead
@@ -184,8 +185,7 @@ def list_rows(lead_file_id: str, state: str | None, after: int, limit: int, as_j
         found = reported_rows(
             session, built.lead_files, caller(), lead_file_id, state=wanted, after=after, limit=limit + 1
         )
-    page = found[:limit]
-    next_after = page[-1].row_no if len(found) > limit else None
+    page, next_after = cut(found, limit, lambda row: row.row_no)
     document = {
         "rows": [
             {"row_no": row.row_no, "state": row.state.value, "reasons": list(row.reasons), "cells": row.cells}

@@ -36,11 +36,6 @@ def read_on(page_after: Callable[[str | None, int], Page[T]], after: str | None,
             return found, after
 
 
-def cut(found: Sequence[T], limit: int, name: Callable[[T], str]) -> Page[T]:
-    """Return the first ``limit`` of what was found, and the last one's name if there are more."""
-    return found[:limit], name(found[limit - 1]) if len(found) > limit else None
-
-
 def tell_page(
     as_json: bool, name: str, documents: Sequence[object], lines: Sequence[str], after: str | None, *, none: str
 ) -> None:

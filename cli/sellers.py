@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
-from cli.pages import after_name_option, cut, limit_option, tell_page
+from cli.pages import after_name_option, limit_option, tell_page
+from core.pages import cut
 from core.sellers import add_seller, seller_named, sellers_by_slug
 from dnc.seller_rules.schemas import RulesDocument, rules_document
 from dnc.seller_rules.setting import RulesRefused, rules_of, set_rules

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.errors import InvalidInput
+from core.pages import cut
 from core.store import Store
 from dnc.canaries import How, NoCanaryLeft, report_sighting, sightings
 from dnc.drafts import UnknownCampaign
@@ -177,11 +178,8 @@ def exports_api(store: Store, listed: Listed) -> Api:
     def list_recipients(query: RecipientsQuery, caller: Caller, session: Session) -> RecipientPage:
         """List the processors that leads are handed to, by slug."""
         found = recipient_reports(session, caller, after=query.cursor or "", limit=query.limit + 1)
-        page = found[: query.limit]
-        return RecipientPage(
-            recipients=[RecipientDocument(**asdict(one)) for one in page],
-            next_cursor=page[-1].slug if len(found) > len(page) else None,
-        )
+        page, next_cursor = cut(found, query.limit, lambda one: one.slug)
+        return RecipientPage(recipients=[RecipientDocument(**asdict(one)) for one in page], next_cursor=next_cursor)
 
     @api.post("/v1/canaries/sightings", right=Right.REPORT_CANARIES, repeatable=True, problems=[InvalidInput])
     def report_canary(body: NewSighting, caller: Caller, session: Session) -> SightedDocument:
@@ -201,10 +199,10 @@ def exports_api(store: Store, listed: Listed) -> Api:
     def list_sightings(query: SightingsQuery, caller: Caller, session: Session) -> SightingPage:
         """List the canaries that were seen, and whom each was given to."""
         found = sightings(session, caller, after=query.cursor, limit=query.limit + 1)
-        page = found[: query.limit]
+        page, next_cursor = cut(found, query.limit, lambda one: one.id)
         return SightingPage(
             sightings=[SightingDocument(**asdict(one) | {"number": f"+{one.number}"}) for one in page],
-            next_cursor=page[-1].id if len(found) > query.limit else None,
+            next_cursor=next_cursor,
         )
 
     return api

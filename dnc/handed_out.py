@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.access import ApiKey, Caller, Right
-from core.newest import newest, page_of
+from core.pages import newest, page_of
 from core.sellers import Seller
 from dnc.models import Campaign, Export, Recipient
 from dnc.recipients import recipient_of

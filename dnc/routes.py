@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 from core.access import Caller, Right
 from core.changes import CursorAhead, changes_after
 from core.errors import NotFound, Overloaded
+from core.pages import cut
 from core.sellers import seller_of
 from core.store import Store
 from dnc.campaigns import campaign_reports
@@ -151,11 +152,8 @@ def dnc_api(store: Store) -> Api:
     def list_campaigns(query: CampaignsQuery, caller: Caller, session: Session) -> CampaignPage:
         """List campaigns by slug, the closed ones too."""
         found = campaign_reports(session, caller, after=query.cursor or "", limit=query.limit + 1)
-        page = found[: query.limit]
-        return CampaignPage(
-            campaigns=[campaign_document(one) for one in page],
-            next_cursor=page[-1].slug if len(found) > len(page) else None,
-        )
+        page, next_cursor = cut(found, query.limit, lambda one: one.slug)
+        return CampaignPage(campaigns=[campaign_document(one) for one in page], next_cursor=next_cursor)
 
     return api
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import Subquery
 
 from core.access import Caller, Right
-from core.newest import newest, page_of
+from core.pages import newest, page_of
 from leads.intake import kept_warnings
 from leads.models import LeadFile, Source
 from leads.reports import shares_read

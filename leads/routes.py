@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.errors import InvalidInput, NotFound
+from core.pages import cut
 from core.store import Store
 from leads import importer
 from leads.errors import LeadFileChanged, UnclearHeadings, UnreadableLeadFile
@@ -220,11 +221,8 @@ def lead_files_api(
         rows = reported_rows(
             session, shelf, caller, lead_file_id, state=query.state, after=int(query.cursor), limit=query.limit + 1
         )
-        page = rows[: query.limit]
-        return LeadRowPage(
-            rows=[LeadRowDocument(**asdict(row)) for row in page],
-            next_cursor=str(page[-1].row_no) if len(rows) > query.limit else None,
-        )
+        page, next_cursor = cut(rows, query.limit, lambda row: str(row.row_no))
+        return LeadRowPage(rows=[LeadRowDocument(**asdict(row)) for row in page], next_cursor=next_cursor)
 
     @api.get(
         "/v1/lead-files/<lead_file_id>/rejects",

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from consent.terms import Basis
 from core.access import Caller, Right
 from core.errors import AlreadyExists, NotFound
+from core.pages import cut
 from core.store import Store
 from leads.assessments import AssessmentDocument
 from leads.pauses import (
@@ -212,11 +213,8 @@ def _add_suppliers(api: Api, store: Store) -> None:
     def list_suppliers(query: SlugQuery, caller: Caller, session: Session) -> SupplierPage:
         """List suppliers by slug."""
         found = supplier_reports(session, caller, after=query.cursor, limit=query.limit + 1)
-        page = found[: query.limit]
-        return SupplierPage(
-            suppliers=[SupplierDocument(**asdict(one)) for one in page],
-            next_cursor=page[-1].slug if len(found) > len(page) else None,
-        )
+        page, next_cursor = cut(found, query.limit, lambda one: one.slug)
+        return SupplierPage(suppliers=[SupplierDocument(**asdict(one)) for one in page], next_cursor=next_cursor)
 
     @api.get("/v1/suppliers/<slug>", right=Right.PAUSE_SOURCES, problems=[NotFound])
     def read_supplier(slug: str, caller: Caller, session: Session) -> SupplierDocument:
@@ -247,11 +245,8 @@ def _add_sources(api: Api, store: Store) -> None:
     def list_sources(query: SlugQuery, caller: Caller, session: Session) -> SourcePage:
         """List sources by slug, each with what its evidence lacks."""
         found = source_reports(session, caller, after=query.cursor, limit=query.limit + 1)
-        page = found[: query.limit]
-        return SourcePage(
-            sources=[_source(one) for one in page],
-            next_cursor=page[-1].slug if len(found) > len(page) else None,
-        )
+        page, next_cursor = cut(found, query.limit, lambda one: one.slug)
+        return SourcePage(sources=[_source(one) for one in page], next_cursor=next_cursor)
 
     @api.get("/v1/sources/<slug>", right=Right.PAUSE_SOURCES, problems=[NotFound])
     def read_source(slug: str, caller: Caller, session: Session) -> SourceWithTerms:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.newest import newest, page_of
+from core.pages import newest, page_of
 from dnc.models import Campaign
 from dnc.screenings.models import Screening
 from dnc.screenings.reports import ListedScreening, listed_screening

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import core.newest
+import core.pages
 from core.access import Role
 from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered, refused
 from tests.seeding import CAMPAIGN, FROM_PARTNER, LISTED, OTHER_CAMPAIGN
@@ -123,7 +123,7 @@ def test_a_page_looks_through_so_many_and_no_more_and_the_next_goes_on(
     for _place in range(3):
         screen(ringklar, key=ringklar.seeded.keys[MANAGER])
     newest = screen(ringklar)
-    monkeypatch.setattr(core.newest, "LOOKED_THROUGH", 2)
+    monkeypatch.setattr(core.pages, "LOOKED_THROUGH", 2)
 
     page = answered(ringklar.get(PATH), 200)
 

@@ -11,7 +11,7 @@ from core.access import Caller, Role
 from core.access_lists import key_reports, user_reports
 from core.audit import entries_of
 from core.exporting import ledger_lines
-from core.newest import LOOKED_THROUGH
+from core.pages import LOOKED_THROUGH
 from core.sellers import sellers_by_slug
 from dnc.auditor.acknowledged import campaigns_as_acknowledged
 from dnc.campaigns import campaign_reports

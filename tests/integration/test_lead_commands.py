@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import core.newest
+import core.pages
 from cli.main import main
 from jobs.leader import Election
 from leads.terms import RowState
@@ -214,7 +214,7 @@ def test_moments_of_lead_files_are_written_as_in_every_other_answer(origins: Run
 def test_a_list_is_read_on_until_it_has_as_many_as_were_asked_for(
     origins: Run, lead_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(core.newest, "LOOKED_THROUGH", 1)
+    monkeypatch.setattr(core.pages, "LOOKED_THROUGH", 1)
     new_source(origins, "annan", "--assessment", "LIA-1")
     for row, source in enumerate(("annan", "lista", "annan")):
         lead_file.write_text(f"Telefon;Namn\n0701740625;Test {row}\n")

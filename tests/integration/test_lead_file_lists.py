@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-import core.newest
+import core.pages
 from core.access import Caller, Role
 from core.errors import Forbidden, NotFound
 from core.store import Store
@@ -130,7 +130,7 @@ def test_a_page_looks_through_so_many_files_and_no_more_and_the_next_goes_on(
     for place in range(4):
         delivered(store, tmp_path, f"{place}.csv")
     newest = delivered(store, tmp_path, "newest.csv", "soders")
-    monkeypatch.setattr(core.newest, "LOOKED_THROUGH", 2)
+    monkeypatch.setattr(core.pages, "LOOKED_THROUGH", 2)
 
     pages = all_pages(store, lead_manager(seller_of(store, "soders")))
 
@@ -143,7 +143,7 @@ def test_a_file_that_arrives_while_a_page_is_read_has_no_other_told_of_twice(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [delivered(store, tmp_path, f"{place}.csv") for place in range(4)]
-    monkeypatch.setattr(core.newest, "LOOKED_THROUGH", 2)
+    monkeypatch.setattr(core.pages, "LOOKED_THROUGH", 2)
     arrived: list[str] = []
 
     def arrive(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:

@@ -1,12 +1,15 @@
-"""Tables that grow, read from their newest row backwards, a page at a time."""
+"""Lists by the page: tables that grow are read from their newest row backwards."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql import Select, Subquery
+
+T = TypeVar("T")
+N = TypeVar("N")
 
 LOOKED_THROUGH = 10_000
 """Rows looked at for one page, whatever is asked for: most of them may be others than are wanted."""
@@ -45,3 +48,8 @@ def page_of(session: Session, looked: Subquery, wanted: Select[str], limit: int)
         return PageOfIds(found[:limit], found[limit - 1])
     farthest, count = session.execute(select(func.min(looked.c.id), func.count()).select_from(looked)).one()
     return PageOfIds(found, farthest if count == LOOKED_THROUGH else None)
+
+
+def cut(found: Sequence[T], limit: int, name: Callable[[T], N]) -> tuple[Sequence[T], N | None]:
+    """Return the first ``limit`` of what was found, and the last one's name if there are more."""
+    return found[:limit], name(found[limit - 1]) if len(found) > limit else None
