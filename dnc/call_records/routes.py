@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.errors import NotFound
+from core.pages import cut
 from core.store import Store
 from dnc.call_records.errors import CallRecordsBusy, TooManyCallRecords, UnknownCallRecords, UnreadableCallRecords
 from dnc.call_records.importing import match_call_records
@@ -68,8 +69,8 @@ def call_records_api(store: Store, spool_dir: Path) -> Api:
     @api.get("/v1/call-records", right=Right.MATCH_CALLS)
     def list_call_records(query: FilesQuestion, caller: Caller, session: Session) -> CallRecordsList:
         """Return the files of call records, the newest first."""
-        files = call_record_files(session, caller, after=query.cursor, limit=query.limit)
-        cursor = files[-1].id if len(files) == query.limit else None
+        found = call_record_files(session, caller, after=query.cursor, limit=query.limit + 1)
+        files, cursor = cut(found, query.limit, lambda one: one.id)
         return CallRecordsList(files=[report_document(one) for one in files], cursor=cursor)
 
     @api.get("/v1/call-records/<file_id>", right=Right.MATCH_CALLS, problems=[UnknownCallRecords])
@@ -81,8 +82,8 @@ def call_records_api(store: Store, spool_dir: Path) -> Api:
     def read_call_record_rows(file_id: str, query: RowsQuestion, caller: Caller, session: Session) -> CallRecordPage:
         """Return a file's rows of one state, or all but those matched, in the file's order."""
         states = None if query.state is None else [query.state]
-        rows = call_rows(session, caller, file_id, states=states, after=query.cursor, limit=query.limit)
-        cursor = rows[-1].row_no if len(rows) == query.limit else None
+        found = call_rows(session, caller, file_id, states=states, after=query.cursor, limit=query.limit + 1)
+        rows, cursor = cut(found, query.limit, lambda row: row.row_no)
         return CallRecordPage(rows=[row_document(row) for row in rows], cursor=cursor)
 
     @api.get("/v1/call-records/<file_id>/missing-contacts", right=Right.MATCH_CALLS, problems=[UnknownCallRecords])
@@ -90,8 +91,8 @@ def call_records_api(store: Store, spool_dir: Path) -> Api:
         file_id: str, query: MissingQuestion, caller: Caller, session: Session
     ) -> MissingContactPage:
         """Return contacts that were logged in the time that the file spans and that no call record shows."""
-        contacts = contacts_without_record(session, caller, file_id, after=query.cursor, limit=query.limit)
-        cursor = contacts[-1].id if len(contacts) == query.limit else None
+        found = contacts_without_record(session, caller, file_id, after=query.cursor, limit=query.limit + 1)
+        contacts, cursor = cut(found, query.limit, lambda one: one.id)
         return MissingContactPage(contacts=[missing_document(one) for one in contacts], cursor=cursor)
 
     return api
