@@ -3,11 +3,11 @@
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from cli.files import whole_file
 from leads.assessments import (
     add_assessment,
     assessment_report,
@@ -69,8 +69,11 @@ def show_assessment(reference: str, to: Path | None, as_json: bool) -> None:
     with service() as built, built.store.reading() as session:
         shown = assessment_report(session, caller(), reference)
         if to is not None:
-            with open_document(session, _shelf(built), caller(), reference) as document:
-                _write(document, to)
+            with (
+                whole_file(to, must_be_new=True) as file,
+                open_document(session, _shelf(built), caller(), reference) as document,
+            ):
+                shutil.copyfileobj(document, file)
     lines = [
         f"balancing test {shown.reference}: {shown.title}",
         f"seller {shown.seller}, filed by {shown.added_by} at {shown.added_at.isoformat()}",
@@ -78,20 +81,6 @@ def show_assessment(reference: str, to: Path | None, as_json: bool) -> None:
         *([] if to is None else [f"written to {to}"]),
     ]
     answer(as_json, asdict(shown), "\n".join(lines))
-
-
-def _write(document: Any, to: Path) -> None:  # Any: a binary stream, as shutil takes it
-    """Write the document to a new file; nothing is left of one that turns out damaged."""
-    try:
-        file = to.open("xb")
-    except OSError as error:
-        raise click.BadParameter(f"the file cannot be made ({error.strerror})", param_hint="--to") from error
-    try:
-        with file:
-            shutil.copyfileobj(document, file)
-    except BaseException:
-        to.unlink()
-        raise
 
 
 def _shelf(built: Service) -> Shelf:

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -58,35 +59,28 @@ class FileIn(click.Path):
 FILE_IN = FileIn()
 
 
-def made(out: Path, how: int) -> int:
-    """Return a descriptor to write to the file ``out``, which its owner alone may read, opened also as ``how`` says.
-
-    Raises:
-        UsageError: the file cannot be made.
-    """
-    try:
-        return os.open(out, os.O_WRONLY | os.O_CREAT | how, 0o600)
-    except OSError as error:
-        raise click.UsageError(f"{out} cannot be made: {error.strerror}") from error
-
-
 @contextmanager
-def whole_file(out: Path) -> Iterator[BinaryIO]:
+def whole_file(out: Path, *, must_be_new: bool = False) -> Iterator[BinaryIO]:
     """Give a file to write to, which its owner alone may read. It takes the place of ``out`` once all is written.
 
     If that fails, or whoever writes raises, ``out`` stays as it was.
 
     Raises:
-        UsageError: the file cannot be made.
+        UsageError: the file cannot be made, or is there although it ``must_be_new``.
         StorageUnavailable: it could not be written to its end.
     """
+    if must_be_new and os.path.lexists(out):
+        raise click.UsageError(f"{out} cannot be made: it is there already")
     try:
         part = out.with_name(f"{out.name}.part")
     except ValueError as error:
         raise click.UsageError("the file to write to has no name") from error
     with suppress(OSError):  # one that cannot be removed cannot be made either
         part.unlink()
-    descriptor = made(part, os.O_EXCL)
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise click.UsageError(f"{out} cannot be made: {error.strerror}") from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -100,14 +94,10 @@ def whole_file(out: Path) -> Iterator[BinaryIO]:
 
 
 def write_table(out: Path, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write the rows to a CSV file that its owner alone may read, and that was not there before.
-
-    A text from outside is to be made ``harmless`` by the caller.
-
-    Raises:
-        UsageError: the file cannot be made.
-    """
-    with os.fdopen(made(out, os.O_EXCL), "w", encoding="utf-8", newline="") as file:
+    """Write the rows to a new CSV file, as ``whole_file``; a text from outside the caller makes ``harmless``."""
+    with whole_file(out, must_be_new=True) as binary:
+        file = TextIOWrapper(binary, "utf-8", newline="")
         writer = csv.writer(file)
         writer.writerow(headings)
         writer.writerows(rows)
+        file.detach()

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,39 @@ def test_a_disk_that_is_full_leaves_what_was_there(
     assert done.exit_code == 1
     assert "could not be written (No space left on device)" in done.stderr
     assert out.read_bytes() == b"what was there"
+
+
+def test_a_list_that_could_not_be_written_to_its_end_is_not_there(
+    ringklar: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, out = tmp_path / "calls.csv", tmp_path / "out.csv"
+    calls.write_text(f"number;started_at\n{FROM_PARTNER};2020-01-01T10:00:00Z\n")
+    words = ("calls", "match", str(calls), "--seller", SELLER, "--list", str(out))
+
+    def full(*_: object, **__: object) -> list[object]:
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cli.call_records.call_rows", full)
+        done = ringklar(*words)
+
+    assert (done.exit_code, "could not be written (No space left on device)" in done.stderr) == (1, True)
+    assert list(tmp_path.glob("out*")) == []
+    assert ringklar(*words).exit_code == 1
+    assert FROM_PARTNER in out.read_text()
+
+
+def test_a_balancing_test_is_written_for_its_owner_alone_and_over_no_file(ringklar: Run, tmp_path: Path) -> None:
+    filed, out = tmp_path / "lia.pdf", tmp_path / "out.pdf"
+    filed.write_bytes(b"our balancing test")
+    added = ringklar("assessment", "add", "LIA-9", str(filed), "--seller", SELLER, "--title", "Provet")
+    assert added.exit_code == 0, added.output
+
+    assert ringklar("assessment", "show", "LIA-9", "--to", str(out)).exit_code == 0
+
+    assert (out.read_bytes(), out.stat().st_mode & 0o777) == (b"our balancing test", 0o600)
+    again = ringklar("assessment", "show", "LIA-9", "--to", str(out))
+    assert (again.exit_code, "is there already" in again.stderr) == (2, True)
 
 
 def test_what_a_link_leads_to_is_replaced_and_the_link_stays(ringklar: Run, tmp_path: Path) -> None:
