@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 
 import click
@@ -84,14 +83,7 @@ def import_file(
     Cut off, it goes on where it stopped when it is imported again; once read, it is known again.
     """
     how = HowToRead(mapping=mapping_given(mapped) or None, encoding=encoding)
-    register, version = _wash(washed)
-    terms = DeliveryTerms(
-        contract_reference=contract,
-        invoice_reference=invoice,
-        order_reference=order,
-        wash_register=register,
-        wash_version=version,
-    )
+    terms = DeliveryTerms.told(contract, invoice, order, washed)
     with service() as built, _progress() as progress:
         report = import_lead_file(
             built.store,
@@ -213,14 +205,6 @@ def _screen(built: Service, report: LeadFileReport) -> None:
     """Screen a small file at once; a larger one is screened by the jobs within a minute."""
     if report.id is not None and not report.repeated and not report.dry_run and report.rows <= SCREENED_AT_ONCE:
         screen_arrival(built, report.id)
-
-
-def _wash(claim: str | None) -> tuple[str | None, date | None]:
-    register, _, version = (claim or "").partition(":")
-    try:
-        return register or None, date.fromisoformat(version) if claim else None
-    except ValueError as error:
-        raise click.BadParameter("give register and date, as nix:2026-11-15", param_hint="--washed") from error
 
 
 @contextmanager

@@ -6,7 +6,6 @@
 
 import os
 from codecs import BOM_UTF8
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -51,22 +50,12 @@ def read_sidecars(path: Path) -> tuple[HowToRead, DeliveryTerms]:
             if delivery.mapping is not None:
                 raise InvalidInput(f"there is a mapping both in {DELIVERY} and in {MAPPING}")
             delivery.mapping = _MAPPING.validate_json(mapping)
-        register, _, version = (delivery.washed or "").partition(":")
-        washed = date.fromisoformat(version) if version else None
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         mistakes = [": ".join([*(str(part) for part in one["loc"]), one["msg"]]) for one in found]
         raise InvalidInput("what lies beside the file as JSON is wrong", extra={"errors": mistakes}) from error
-    except ValueError as error:
-        raise InvalidInput("the wash is claimed against a version of a day that there is not") from error
     how = HowToRead(mapping=delivery.mapping, encoding=delivery.encoding)
-    return how, DeliveryTerms(
-        contract_reference=delivery.contract,
-        invoice_reference=delivery.invoice,
-        order_reference=delivery.order,
-        wash_register=register or None,
-        wash_version=washed,
-    )
+    return how, DeliveryTerms.told(delivery.contract, delivery.invoice, delivery.order, delivery.washed)
 
 
 def _content(path: Path, suffix: str) -> bytes | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -48,6 +48,27 @@ class DeliveryTerms:
     order_reference: str | None = None
     wash_register: str | None = None
     wash_version: date | None = None
+
+    @classmethod
+    def told(cls, contract: str | None, invoice: str | None, order: str | None, washed: str | None) -> Self:
+        """Return the terms with these references; ``washed`` names register and version, as nix:2026-11-15.
+
+        Raises:
+            InvalidInput: there is no such day.
+        """
+        register, _, version = (washed or "").partition(":")
+        try:
+            day = date.fromisoformat(version) if version else None
+        except ValueError as error:
+            detail = "the wash is claimed against a version of a day that there is not: write it as nix:2026-11-15"
+            raise InvalidInput(detail) from error
+        return cls(
+            contract_reference=contract,
+            invoice_reference=invoice,
+            order_reference=order,
+            wash_register=register or None,
+            wash_version=day,
+        )
 
     def mistakes(self) -> list[str]:
         """Return what is wrong with them, a sentence each."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field, Json
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
-from core.errors import InvalidInput, NotFound
+from core.errors import NotFound
 from core.pages import cut
 from core.store import Store
 from leads import importer
@@ -185,13 +185,14 @@ def lead_files_api(
         A file of up to a megabyte is read while you wait; a larger one goes on being read: ask for its progress.
         """
         how = HowToRead(mapping=form.mapping, encoding=form.encoding)
+        terms = DeliveryTerms.told(form.contract, form.invoice, form.order, form.washed)
         path, name, source = upload.path, upload.name, form.source
         if form.dry_run:
             return _document(
-                try_lead_file(store, caller, path=path, file_name=name, source_slug=source, how=how, terms=_terms(form))
+                try_lead_file(store, caller, path=path, file_name=name, source_slug=source, how=how, terms=terms)
             )
         report = importer.receive_lead_file(
-            store, shelf, caller, path=path, file_name=name, source_slug=source, how=how, terms=_terms(form)
+            store, shelf, caller, path=path, file_name=name, source_slug=source, how=how, terms=terms
         )
         if report.id is None or report.state is FileState.FINISHED:
             return _document(report)
@@ -250,21 +251,6 @@ def lead_files_api(
         return Download(original.content, original.name)
 
     return api
-
-
-def _terms(form: LeadFileForm) -> DeliveryTerms:
-    register, _, version = (form.washed or "").partition(":")
-    try:
-        washed = date.fromisoformat(version) if version else None
-    except ValueError as error:
-        raise InvalidInput("the wash is claimed against a version of a day that there is not") from error
-    return DeliveryTerms(
-        contract_reference=form.contract,
-        invoice_reference=form.invoice,
-        order_reference=form.order,
-        wash_register=register or None,
-        wash_version=washed,
-    )
 
 
 def _document(report: LeadFileReport) -> LeadFileDocument:

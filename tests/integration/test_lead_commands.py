@@ -235,6 +235,12 @@ def test_an_import_that_cannot_be_made_says_why(origins: Run, lead_file: Path, t
     refused(origins("leads", "import", tmp_path / "missing.csv", "--source", "lista"), USAGE, says="does not exist")
     refused(origins("leads", "import", empty, "--source", "lista"), USAGE, says="the file is empty")
     refused(origins("leads", "import", unclear, "--source", "lista"), USAGE, says="name the column with a mapping")
+    for claim, says in (
+        ("nix:2026-02-30", "day that there is not"),
+        ("nix", "give both"),
+        (":2026-11-15", "give both"),
+    ):
+        refused(origins("leads", "import", lead_file, "--source", "lista", "--washed", claim), USAGE, says=says)
     for wrong, says in (
         ("number", "is not FIELD=HEADING"),
         ("=kolumn", "is not FIELD=HEADING"),
