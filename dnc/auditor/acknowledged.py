@@ -6,14 +6,18 @@ A row tells when its request was taken up, and a long list of opt-outs is on rec
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from consent.past import PastConsent
 from core.ledger import LedgerChain, LedgerEntry, first_from
 from dnc.history.campaigns import PastCampaign, campaigns_with
-from dnc.history.rows import Past, PastBlock
+from dnc.history.rows import Past, PastBlock, PastOptOut
 from leads.past import Pauses
+
+No = TypeVar("No", PastOptOut, PastBlock, PastConsent)
 
 LONGEST = timedelta(minutes=5)
 """No transaction that records a no takes longer: of one that seems to, the row's own time counts."""
@@ -48,45 +52,20 @@ def as_acknowledged(session: Session, past: Past, moments: Collection[datetime])
     subjects = {one.id for part in everything for rows in part.values() for one in rows} | past.pauses.by_id.keys()
     told = _entries(session, subjects, min(moments) - LONGEST, max(moments) + LONGEST)
 
-    def blocks(found: dict[int, list[PastBlock]], made: str, ended: str) -> dict[int, list[PastBlock]]:
-        return {
-            number: [
-                replace(
-                    one,
-                    made_at=told.at(made, one.id, one.made_at),
-                    ended_at=told.at_or_none(ended, one.id, one.ended_at),
-                )
-                for one in rows
-            ]
-            for number, rows in found.items()
-        }
+    def dated(found: Mapping[int, Sequence[No]], **events: str) -> dict[int, list[No]]:
+        """Return what was found, each of the moments that are named by its event."""
+
+        def told_of(one: No) -> dict[str, Any]:  # Any: a moment, as the field of that name takes it
+            return {name: told.at_or_none(event, one.id, getattr(one, name)) for name, event in events.items()}
+
+        return {number: [replace(one, **told_of(one)) for one in rows] for number, rows in found.items()}
 
     return replace(
         past,
-        opt_outs={
-            number: [
-                replace(
-                    one,
-                    recorded_at=told.at("opt_out.added", one.id, one.recorded_at),
-                    released_at=told.at_or_none("opt_out.released", one.id, one.released_at),
-                )
-                for one in rows
-            ]
-            for number, rows in past.opt_outs.items()
-        },
-        holds=blocks(past.holds, "hold.made", "hold.closed"),
-        restrictions=blocks(past.restrictions, "restriction.made", "restriction.ended"),
-        consents={
-            number: [
-                replace(
-                    one,
-                    recorded_at=told.at("consent.recorded", one.id, one.recorded_at),
-                    withdrawal_recorded_at=told.at_or_none("consent.withdrawn", one.id, one.withdrawal_recorded_at),
-                )
-                for one in rows
-            ]
-            for number, rows in past.consents.items()
-        },
+        opt_outs=dated(past.opt_outs, recorded_at="opt_out.added", released_at="opt_out.released"),
+        holds=dated(past.holds, made_at="hold.made", ended_at="hold.closed"),
+        restrictions=dated(past.restrictions, made_at="restriction.made", ended_at="restriction.ended"),
+        consents=dated(past.consents, recorded_at="consent.recorded", withdrawal_recorded_at="consent.withdrawn"),
         pauses=Pauses(
             {
                 id_: [replace(one, recorded_at=told.at(one.became, id_, one.recorded_at)) for one in records]
