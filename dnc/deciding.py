@@ -12,7 +12,6 @@ from dnc.answers import timeless_part, times_part
 from dnc.decision import Decision, decide
 from dnc.facts import CallFacts, facts_to_record
 from dnc.gathering import CampaignCard, Known, Listed, Standing, facts_of, known_of, register_fact
-from dnc.grounds import GroundKind
 from dnc.policy import Policy, policy_for
 from leads.standing import SourceCard, source_cards
 
@@ -127,8 +126,7 @@ class Decider:
     def _worded(
         self, facts: CallFacts, decision: Decision, campaign: CampaignCard, number: Number | NumberFault
     ) -> str:
-        ground = decision.ground
-        source = ground.source_id if ground is not None and ground.kind is GroundKind.LEAD else None
+        source = decision.source_id
         card = self._kept.card(self._connection, source) if source is not None else None
         fault = number if isinstance(number, NumberFault) else None
         return encode(timeless_part(facts, decision, campaign, card, fault))

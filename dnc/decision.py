@@ -80,6 +80,11 @@ class Decision:
         """The basis of GDPR article 6 that carries the call, if one does."""
         return self.ground.basis if self.ground is not None else None
 
+    @property
+    def source_id(self) -> str | None:
+        """The source of the lead that is the ground, if one is."""
+        return self.ground.source_id if self.ground is not None else None
+
 
 def decide(facts: CallFacts, policy: Policy | None, now: datetime) -> Decision:
     """Say whether this call may be placed at ``now`` and, if not, every reason why.

@@ -28,7 +28,7 @@ from dnc.drafts import UnknownCampaign
 from dnc.gathering import CampaignCard, Listed, read_standing
 from dnc.models import Canary, Export
 from dnc.recipients import recipient_of
-from dnc.screenings.added import harmless, source_of
+from dnc.screenings.added import harmless
 from dnc.screenings.engine import Screener, one_by_one
 from leads.arriving import PAGE, numbers_for_seller, people_on
 
@@ -175,7 +175,7 @@ def _rows(
     each = iter(numbers)
     while len(some := np.fromiter(islice(each, AT_ONCE), dtype=np.int64)):
         screened = screener.screen(some)
-        sources = [source_of(one.decision.ground) for one in screened.decided]
+        sources = [one.decision.source_id for one in screened.decided]
         is_taken = [
             one.decision.may_call and source is not None for one, source in zip(screened.decided, sources, strict=True)
         ]

@@ -25,8 +25,9 @@ class GroundKind(StrEnum):
 class Ground:
     """Where the number came from and the lawful basis that carries the call.
 
-    ``basis`` is None only beside a deny, when the lead has none. ``consent_id``: the consent it rests on, if any.
-    ``until``: when this ground ends, None if nothing on record ends it.
+    ``source_id`` is that of a lead; no other ground has one. ``basis`` is None only beside a deny, when the lead has
+    none. ``consent_id``: the consent it rests on, if any. ``until``: when this ground ends, None if nothing on record
+    ends it.
     """
 
     kind: GroundKind

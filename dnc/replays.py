@@ -20,7 +20,7 @@ from core.access import Caller, Right
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ledger import UNREADABLE, LedgerChain, LedgerEntry, first_from
 from dnc.calendar import LATEST
-from dnc.decision import Decision, Verdict, decide
+from dnc.decision import Verdict, decide
 from dnc.facts import facts_from_record
 from dnc.models import Campaign, Check, Contact
 from dnc.policy import Policy, policy_asked_for, policy_named
@@ -293,15 +293,11 @@ def _tried(stored: dict[str, Any], policy: Policy | None, seller_id: str | None)
         if policy is not None and facts.number is not None and facts.number.country == policy.country:
             now = decide(facts, policy, at)
         said = Verdict(answer["verdict"])
-        source_id = _source_of(then) or _source_of(now)
+        source_id = then.source_id or now.source_id
         reasons = tuple(reason.code.value for reason in now.reasons)
         return _Tried(seller_id, stored["campaign_id"], at, source_id, said, now.verdict, reasons)
     except UNREADABLE:
         return None
-
-
-def _source_of(decision: Decision) -> str | None:
-    return None if decision.ground is None else decision.ground.source_id
 
 
 def _named(session: Session, done: PeriodReplay, sellers: set[str]) -> dict[str, Outcome]:

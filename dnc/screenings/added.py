@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from dnc.deciding import Decided
-from dnc.grounds import Ground, GroundKind
+from dnc.grounds import GroundKind
 from leads.headings import plain_heading
 
 ADDED: Final = ("verdict", "reasons", "fault", "ground", "basis", "say", "valid_until", "retry_at")
@@ -64,11 +64,6 @@ def shared(answer: dict[str, object]) -> dict[str, object]:
     if "collected_at" in source:
         answer = {**answer, "source": {name: value for name, value in source.items() if name != "collected_at"}}
     return answer
-
-
-def source_of(ground: Ground | None) -> str | None:
-    """Return the id of the source that the ground names, if it is a lead's."""
-    return ground.source_id if ground is not None and ground.kind is GroundKind.LEAD else None
 
 
 def _object(value: object) -> dict[str, object]:

@@ -18,7 +18,7 @@ from core.ledger import UNREADABLE, Event, LedgerEntry
 from core.numbers import metadata_version
 from core.store import Store, storage_faults
 from dnc.deciding import Decided, encode
-from dnc.screenings.added import added_cells, answer_of, shared, source_of
+from dnc.screenings.added import added_cells, answer_of, shared
 from dnc.screenings.counts import Summary
 from dnc.screenings.errors import ScreeningBusy, ScreeningDamaged, ScreeningErased, ScreeningNotRunning
 from dnc.screenings.models import Screening, ScreeningPart
@@ -53,7 +53,7 @@ class Told:
             added_cells(answer_of(decided)),
             decision.verdict.value,
             tuple(reason.code.value for reason in decision.reasons),
-            source_of(decision.ground),
+            decision.source_id,
             decision.policy,
             () if version is None else (version,),
         )
