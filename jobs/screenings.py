@@ -9,7 +9,7 @@ from core.clock import SystemClock
 from core.config import Settings, load_settings
 from core.errors import ServiceError
 from core.store import Store
-from dnc.screenings.kept import give_up_left, waiting_screenings
+from dnc.screenings.left_alone import give_up_left, waiting_screenings
 from dnc.screenings.recording import move_on
 from dnc.screenings.work import work_on
 from service import build_service, start_beside

@@ -24,7 +24,7 @@ from dnc.registers.shelf import RegisterShelf
 from dnc.registers.snapshots import sweep_unfinished
 from dnc.registers.standing import of_concern, standing
 from dnc.reservations import forget_reservations
-from dnc.screenings.kept import forget_screened_files
+from dnc.screenings.kept_files import forget_screened_files
 from jobs.beside import Readers
 from jobs.inbox import SETTLE_SECONDS
 from jobs.lead_inbox import LEFT_ALONE, LeadInbox

@@ -18,7 +18,7 @@ from dnc.screenings.errors import (
     ScreeningUnfinished,
     UnknownScreening,
 )
-from dnc.screenings.kept import open_result
+from dnc.screenings.kept_files import open_result
 from dnc.screenings.lists import screening_page
 from dnc.screenings.reports import answers_on, report_of, report_screening
 from dnc.screenings.rows import file_layout

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.access import Role
-from dnc.screenings.kept import forget_screened_files
+from dnc.screenings.kept_files import forget_screened_files
 from dnc.screenings.service import KEPT_FOR
 from dnc.screenings.work import work_on
 from tests.api.calling import Json, Ringklar, answered, refused

@@ -22,7 +22,7 @@ from dnc.screenings.errors import (
     ScreeningDamaged,
     UnknownScreening,
 )
-from dnc.screenings.kept import forget_screened_files, open_result
+from dnc.screenings.kept_files import forget_screened_files, open_result
 from dnc.screenings.models import Screening
 from dnc.screenings.recording import PART_KIND
 from dnc.screenings.reports import answers_on

@@ -17,7 +17,7 @@ from dnc.screenings.errors import (
     ScreeningBusy,
     ScreeningNotRunning,
 )
-from dnc.screenings.kept import LEFT, give_up_left
+from dnc.screenings.left_alone import LEFT, give_up_left
 from dnc.screenings.models import Screening, ScreeningPart
 from dnc.screenings.recording import PART_KIND
 from dnc.screenings.rows import file_layout

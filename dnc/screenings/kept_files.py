@@ -1,6 +1,5 @@
 """The files of screenings over HTTP: kept encrypted until their time, then deleted, on record."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
@@ -12,15 +11,12 @@ from core.ledger import Event, put_on_record
 from core.store import Store
 from dnc.screenings.errors import ScreeningUnfinished
 from dnc.screenings.models import Screening
-from dnc.screenings.service import ALIVE_FOR, fail_screening, screening_of
-from dnc.screenings.terms import ScreeningState, Subject
+from dnc.screenings.service import screening_of
+from dnc.screenings.terms import ScreeningState
 from leads.shelf import Shelf
 
 ORPHAN_AFTER = timedelta(days=1)
 """How long a file lies on the shelf that no screening names: one that was being received, or was refused."""
-LEFT = "left"
-"""The failure of a screening by command that nobody has worked on for long: it can be resumed."""
-LEFT_AFTER = timedelta(hours=1)
 
 
 def open_result(session: Session, shelf: Shelf, caller: Caller, screening_id: str) -> tuple[BinaryIO, str]:
@@ -35,32 +31,6 @@ def open_result(session: Session, shelf: Shelf, caller: Caller, screening_id: st
     if screening.result_kept is None:
         raise ScreeningUnfinished(f"the screening is {screening.state}, and no file of it is kept")
     return shelf.open(screening.result_kept), screening.result_name or "screening"
-
-
-def waiting_screenings(session: Session, now: datetime) -> Sequence[str]:
-    """Return the ids of the screenings over HTTP that nobody works on, oldest first. By ix_screenings_state."""
-    return session.scalars(
-        select(Screening.id)
-        .where(Screening.state == ScreeningState.RUNNING.value)
-        .where(or_(Screening.ran_at < now - ALIVE_FOR, Screening.ran_at > now + ALIVE_FOR))
-        .where(or_(Screening.subject == Subject.CAMPAIGN.value, Screening.kept.is_not(None)))
-        .order_by(Screening.asked_at)
-    ).all()
-
-
-def give_up_left(session: Session, now: datetime) -> int:
-    """Say of each screening by command that was left half-way that it failed; return how many."""
-    left = session.scalars(
-        select(Screening.id).where(
-            Screening.state == ScreeningState.RUNNING.value,
-            Screening.ran_at < now - LEFT_AFTER,
-            Screening.subject == Subject.FILE.value,
-            Screening.kept.is_(None),
-        )
-    ).all()
-    for screening_id in left:
-        fail_screening(session, screening_id, LEFT, now)
-    return len(left)
 
 
 def forget_screened_files(store: Store, shelf: Shelf, now: datetime) -> int:
