@@ -12,9 +12,9 @@ from sqlalchemy.sql import Select
 
 from core.access import Caller
 from core.database import any_of, any_of_value
-from core.errors import NotFound
 from core.standing import NUMBERS
 from leads.models import Lead, LeadFile, LeadRow, Source
+from leads.suppliers import lead_file_of
 from leads.terms import FileState, RowState
 
 PAGE = 10_000
@@ -45,12 +45,7 @@ def arrived_file(session: Session, caller: Caller, lead_file_id: str) -> Arrived
     Raises:
         NotFound: there is none, or it is not the caller's; the two are not told apart.
     """
-    found = session.execute(
-        select(LeadFile, Source).join(Source, Source.id == LeadFile.source_id).where(LeadFile.id == lead_file_id)
-    ).one_or_none()
-    if found is None or caller.seller_id not in (None, found[1].seller_id):
-        raise NotFound("there is no such lead file")
-    file, source = found
+    file, source = lead_file_of(session, caller, lead_file_id)
     return ArrivedFile(
         id=file.id,
         no=file.no,
