@@ -40,8 +40,8 @@ class Share:
         return self.hits / self.of if self.of else None
 
 
-def wilson(hits: int, of: int, z: float = Z_95) -> Share:
-    """Return ``hits`` of ``of`` as a share with Wilson's score interval.
+def wilson(hits: int, of: int) -> Share:
+    """Return ``hits`` of ``of`` as a share with Wilson's score interval, at 95 % confidence.
 
     It holds what it promises for few trials and for shares near 0 too, where the textbook's interval does not
     (Wilson 1927; Brown, Cai and DasGupta 2001). Nothing counted says nothing: 0 to 1. More hits than trials count as
@@ -55,9 +55,9 @@ def wilson(hits: int, of: int, z: float = Z_95) -> Share:
     hits = min(hits, of)
     if of == 0:
         return Share(0, 0, 0.0, 1.0)
-    share, square = hits / of, z * z / of
+    share, square = hits / of, Z_95 * Z_95 / of
     middle = (share + square / 2) / (1 + square)
-    reach = z / (1 + square) * sqrt(share * (1 - share) / of + square / (4 * of))
+    reach = Z_95 / (1 + square) * sqrt(share * (1 - share) / of + square / (4 * of))
     lower = 0.0 if hits == 0 else min(max(middle - reach, 0.0), share)
     upper = 1.0 if hits == of else max(min(middle + reach, 1.0), share)
     return Share(hits, of, lower, upper)
