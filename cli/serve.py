@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -72,7 +73,7 @@ def require_address(settings: Settings) -> None:
 def become_gunicorn(settings: Settings) -> None:
     """Replace this process by gunicorn with the settings of ``deploy``; it does not return."""
     if settings.workers > 1:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.data_dir / "metrics")
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="ringklar-metrics-")
     os.environ.setdefault("MALLOC_ARENA_MAX", ARENAS)
     sys.stdout.flush()
     command = [sys.executable, "-m", "gunicorn", "--config", str(GUNICORN_SETTINGS), "wsgi:app"]

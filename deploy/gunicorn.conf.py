@@ -22,17 +22,16 @@ errorlog = "-"
 loglevel = "warning"
 
 
-def on_starting(_server: Any) -> None:  # Any: gunicorn is not typed
-    """Empty the folder through which several workers add up their metrics."""
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if folder:
-        shutil.rmtree(folder, ignore_errors=True)
-        Path(folder).mkdir(parents=True)
-
-
 def child_exit(_server: Any, worker: Any) -> None:  # Any: gunicorn is not typed
     """Forget the gauges of a worker that is gone."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         from prometheus_client import multiprocess
 
         multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(_server: Any) -> None:  # Any: gunicorn is not typed
+    """Remove the folder through which several workers add up their metrics: it is this server's own."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
