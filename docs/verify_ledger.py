@@ -2,8 +2,8 @@
 
     python verify_ledger.py EXPORT PUBLIC_KEY [FOLDER]
 
-PUBLIC_KEY: 64 hex digits, had from elsewhere than the export. To FOLDER go the RFC 3161 answers, for
-``openssl ts -verify -digest DIGEST -in DIGEST.tsr -CAfile CA``. Exit code 1: something is not as it was written.
+PUBLIC_KEY: 64 hex digits, had from elsewhere than the export. To FOLDER go the RFC 3161 answers, for ``openssl ts
+-verify -attime STAMPED_AT -digest DIGEST -in DIGEST.tsr -CAfile CA``. Exit code 1: something is not as it was written.
 """
 
 import base64
