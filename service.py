@@ -98,11 +98,18 @@ class Service:
         self.store.close()
 
 
-def build_service(settings: Settings, clock: Clock) -> Service:
-    """Return the service that the settings describe; nothing is connected yet."""
+def build_service(settings: Settings, clock: Clock, *, for_requests: bool = False) -> Service:
+    """Return the service that the settings describe; nothing is connected yet.
+
+    ``for_requests``: whoever asks is refused when the database stands still, instead of kept waiting.
+    """
     keys = keyring(settings.secret)
-    pool_size = settings.threads + 8
-    engine = open_engine(settings.database_url, pool_size=pool_size, prepared_statements=settings.prepared_statements)
+    engine = open_engine(
+        settings.database_url,
+        pool_size=settings.threads + 8,
+        prepared_statements=settings.prepared_statements,
+        for_requests=for_requests,
+    )
     store = Store(engine, keys, clock)
     lead_files = Shelf(settings.lead_files_dir, keys.lead_file_key)
     screened_files = Shelf(settings.data_dir / "screenings", keys.lead_file_key)

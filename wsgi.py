@@ -10,7 +10,7 @@ from web.observe import log_as_json
 
 settings = load_settings()
 log_as_json(settings.log_level)
-service = build_service(settings, SystemClock())
+service = build_service(settings, SystemClock(), for_requests=True)
 service.require_schema()
 service.gate.make_ready()
 app = create_app(service)

@@ -42,6 +42,10 @@ from core.turns import asking, let_others
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for another's lock before the request is refused, on both databases."""
+PATIENCE = 10.0
+"""For how many seconds a request waits for what ought to take none: twice as long as for another's lock."""
+UNDECIDED = "the database does not answer; this may still be carried out, and may be sent again as it is"
+UNANSWERED = "the database does not answer; nothing was recorded, try again"
 LONGEST_TURN = 1.0
 """How many seconds a writer of SQLite that has more to write lets others go first."""
 LOST_AFTER_MS = 20_000
@@ -52,9 +56,10 @@ KEEP_ALIVE = {
     "keepalives_count": 3,
     "tcp_user_timeout": LOST_AFTER_MS,
 }
-"""How soon a network that went silent is noticed: a connection across it fails, and no check waits for it for ever.
+"""How soon a network that went silent is noticed: a connection across it fails, and nobody waits for it for ever.
 
-A statement may take as long as it needs: an import or a migration of a living server is not a lost one.
+A statement may take as long as it needs: an import or a migration of a living server is not a lost one. For requests
+see ``core.patience``.
 """
 _CHECKPOINT_PAGES = 4_000
 """How many pages SQLite's log holds, 16 MB, before a commit takes them over into the database file.
@@ -149,7 +154,12 @@ def any_of_value(dialect_name: str, values: Iterable[int] | Iterable[str]) -> An
 
 
 def open_engine(
-    url: str, *, pool_size: int = 40, prepared_statements: bool = True, patience_ms: int = BUSY_TIMEOUT_MS
+    url: str,
+    *,
+    pool_size: int = 40,
+    prepared_statements: bool = True,
+    patience_ms: int = BUSY_TIMEOUT_MS,
+    for_requests: bool = False,
 ) -> Engine:
     """Return an engine on ``url``; a SQLite file, which its owner alone may read, and its folder are made if missing.
 
@@ -158,6 +168,7 @@ def open_engine(
     No error of either tells a parameter's value: it may be a number.
     ``patience_ms``: how long a statement waits for another's lock.
     ``prepared_statements``: PostgreSQL plans a repeated statement once; not behind PgBouncer in transaction mode.
+    ``for_requests``: a PostgreSQL that stands still is not waited for, as ``core.patience`` says.
 
     Raises:
         StorageUnavailable: the folder cannot be made.
@@ -165,20 +176,26 @@ def open_engine(
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(url, parsed.database, pool_size, patience_ms)
-    return create_engine(
+    options: dict[str, Any] = {  # Any: the driver's own
+        **KEEP_ALIVE,
+        "prepare_threshold": PREPARED_AFTER if prepared_statements else None,
+        "options": f"-c timezone=UTC -c lock_timeout={patience_ms}",
+        "connect_timeout": 10,
+    }
+    engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={
-            **KEEP_ALIVE,
-            "prepare_threshold": PREPARED_AFTER if prepared_statements else None,
-            "options": f"-c timezone=UTC -c lock_timeout={patience_ms}",
-            "connect_timeout": 10,
-        },
+        connect_args=options,
     )
+    if for_requests:
+        from core.patience import be_patient  # where there is no PostgreSQL, a command starts without its driver
+
+        be_patient(engine, options)
+    return engine
 
 
 def rows_at_most(connection: Connection, table: Table) -> int | None:
@@ -316,6 +333,20 @@ def number_lock(locks: int, number: int) -> int:
 def select_lock(key: int) -> Any:  # Any: a select of a void function
     """Return the statement that takes PostgreSQL's transaction-level advisory lock on ``key``."""
     return select(func.pg_advisory_xact_lock(key))
+
+
+def is_lost(error: BaseException) -> bool:
+    """Return whether it tells that a connection is lost: the last that was sent on it may be carried out yet."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def given_up(error: BaseException) -> str | None:
+    """Return what to say of an error that tells that the server was not waited for any longer, or None of another.
+
+    See ``core.patience``.
+    """
+    is_undecided = getattr(error.orig, "is_undecided", None) if isinstance(error, DBAPIError) else None
+    return None if is_undecided is None else UNDECIDED if is_undecided else UNANSWERED
 
 
 def is_ready(engine: Engine) -> bool:

@@ -78,7 +78,10 @@ class Overloaded(ServiceError):
 
 
 class StorageUnavailable(ServiceError):
-    """The database did not take the write (disk full, lock, lost connection); nothing was half-written."""
+    """The database did not take the write (disk full, lock, lost connection, no answer); nothing was half-written.
+
+    If it did not answer a commit, ``detail`` says that this may still be carried out.
+    """
 
     kind, code, title = Kind.UNAVAILABLE, "storage-unavailable", "The database cannot take the write now"
 

@@ -20,7 +20,8 @@ from sqlalchemy import BigInteger, Connection, Engine, String, Text, bindparam, 
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.clock import Clock, to_microseconds
-from core.database import Base, select_lock
+from core.database import PATIENCE, Base, is_lost, select_lock
+from core.errors import StorageUnavailable
 from core.prepared import Prepared, PreparedRows, instant_value
 
 GENESIS = "0" * 64
@@ -164,7 +165,8 @@ class LedgerWriter:
 
     def open_chain(self, engine: Engine) -> None:
         """Open a chain, in a transaction of its own, unless this process has one: for ``extending`` to go on from."""
-        with self._lock:
+        self._take_lock()
+        try:
             if self._pid == os.getpid() and self._chain is not None:
                 return
             self._pid, self._chain = os.getpid(), None
@@ -174,6 +176,8 @@ class LedgerWriter:
             except BaseException:
                 self._chain = None  # if it came to be after all, it holds its first entry alone
                 raise
+        finally:
+            self._lock.release()
 
     @contextmanager
     def extending(self, connection: Connection, events: Sequence[Event]) -> Iterator[Extension]:
@@ -181,8 +185,10 @@ class LedgerWriter:
 
         Raises:
             ChainGone: there is no chain, and each statement of the connection is a transaction; see ``open_chain``.
+            StorageUnavailable: the entries of another thread take too long.
         """
-        with self._lock:
+        self._take_lock()
+        try:
             self._recall(connection)
             now, is_new = self._clock.now(), self._chain is None
             if is_new:
@@ -197,13 +203,21 @@ class LedgerWriter:
             extension = Extension(places, rows, move)
             try:
                 yield extension
-            except BaseException:
+            except BaseException as error:
                 self._seq = -1  # the outcome is not known here: read the head again before the next entry
-                if is_new:  # it may never have come to be, and another process may have taken its number since
+                # One that is new may never have come to be, and another process may have taken its number since. One
+                # whose connection is lost may be moved yet, by the server, while the next entry is written.
+                if is_new or is_lost(error):
                     self._chain = None
                 raise
             if not extension.dropped:
                 self._seq, self._head = seq, head
+        finally:
+            self._lock.release()
+
+    def _take_lock(self) -> None:
+        if not self._lock.acquire(timeout=PATIENCE):
+            raise StorageUnavailable("what others write has not been recorded for some time; try again")
 
     @contextmanager
     def appending(self, connection: Connection, events: Sequence[Event]) -> Iterator[list[Position]]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.changes import flush_changes
 from core.clock import Clock
-from core.database import begin_writing
+from core.database import begin_writing, given_up, is_lost
 from core.errors import DatabaseDamaged, StorageUnavailable
 from core.ledger import LedgerWriter
 from core.prepared import Prepared
@@ -54,7 +54,7 @@ class Store:
                     found = read.rows(connection, values)
                 except BaseException as error:
                     connection.close()
-                    if is_fresh or not (isinstance(error, DBAPIError) and error.connection_invalidated):
+                    if is_fresh or not was_lost_while_idle(error):
                         raise
                 else:
                     self._readers.append(connection)
@@ -92,7 +92,8 @@ class Store:
         """Give a session whose work is committed, with its ledger entries, when the block ends; or not at all.
 
         Raises:
-            StorageUnavailable: the database could not take it (locked, full, gone); nothing was kept.
+            StorageUnavailable: the database could not take it (locked, full, gone), and nothing was kept; or it did not
+                answer, and may still carry it out.
         """
         with storage_faults(), Session(self.engine, expire_on_commit=False) as session:
             begin_writing(session)
@@ -116,6 +117,14 @@ def _commit(session: Session) -> None:
         raise
 
 
+def was_lost_while_idle(error: BaseException) -> bool:
+    """Return whether it tells that a kept connection is lost, perhaps long since: the same may be asked on a new one.
+
+    Not so if the server was given up for not answering: it may still carry out what it was asked.
+    """
+    return is_lost(error) and given_up(error) is None
+
+
 def _is_unreached(error: DBAPIError) -> bool:
     """Return whether PostgreSQL gave no connection: nothing was asked yet, and no server gave the error a code."""
     is_ours = type(error.orig).__module__.startswith("psycopg")
@@ -137,6 +146,8 @@ def storage_faults() -> Iterator[None]:
     except PoolTimeoutError as error:
         raise StorageUnavailable("no database connection became free in time") from error
     except OperationalError as error:
+        if (words := given_up(error)) is not None:
+            raise StorageUnavailable(words) from error
         if _is_unreached(error):
             raise StorageUnavailable("the database cannot be reached, or does not let this account in") from error
         raise StorageUnavailable(f"the database did not carry out the request{_code(error)}; try again") from error

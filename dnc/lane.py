@@ -12,14 +12,14 @@ from time import monotonic
 
 from prometheus_client import Counter
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.access import Caller
 from core.database import plan_once
 from core.errors import Overloaded, StorageUnavailable
 from core.ledger import LedgerWriter
 from core.numbers import Number
-from core.store import Store, storage_faults
+from core.store import Store, storage_faults, was_lost_while_idle
 from dnc.answers import Answer
 from dnc.deciding import Decider, Kept
 from dnc.drafts import Draft, Request, campaign_of, confirm, draft_for
@@ -145,7 +145,7 @@ class Lane:
                 lost, self._connection = self._connection, None
                 lost.invalidate()  # after a commit that failed, close alone would keep the driver's transaction open
                 lost.close()
-                if is_fresh or not (isinstance(error, DBAPIError) and error.connection_invalidated):
+                if is_fresh or not was_lost_while_idle(error):
                     raise
             else:
                 return

@@ -159,6 +159,20 @@ class PostgresServer:
                 raise PostgresFailed("PostgreSQL's processes outlived kill -9")
             time.sleep(0.01)
 
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Stop the server with all its processes, as a frozen machine would, and let it go on when the block ends."""
+        family = [self.pid]
+        try:
+            _send(self.pid, signal.SIGSTOP)
+            family += _children(self.pid)  # it has no more of them while it stands still
+            for pid in family:
+                _send(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in family:
+                _send(pid, signal.SIGCONT)
+
     @property
     def _data(self) -> Path:
         return self.directory / "data"
