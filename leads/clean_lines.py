@@ -15,7 +15,7 @@ import polars as pl
 
 from core.clock import to_microseconds
 from core.numbers import Number
-from leads.headings import Columns, Field
+from leads.headings import NUMBERS, Columns, Field
 from leads.packed_rows import BETWEEN_CELLS
 from leads.rows import ADDRESS, EMAIL, NAME, REFERENCE, RowReason, Settler, read_cell_number
 
@@ -31,7 +31,8 @@ LEADS = {
 
 _READ_HERE = frozenset(
     {
-        *(Field.NUMBER, Field.NAME, Field.GIVEN_NAME, Field.FAMILY_NAME, Field.ADDRESS, Field.POSTCODE, Field.CITY),
+        *NUMBERS,
+        *(Field.NAME, Field.GIVEN_NAME, Field.FAMILY_NAME, Field.ADDRESS, Field.POSTCODE, Field.CITY),
         *(Field.EMAIL, Field.BIRTH_DATE, Field.COLLECTED_AT, Field.PARTNER_REFERENCE),
     }
 )
@@ -57,6 +58,7 @@ class CleanLines:
         self, columns: Columns, delimiter: str, settler: Settler, received_at: datetime, retention: timedelta
     ) -> None:
         self._places = columns.places
+        self._more_numbers = [field for field in NUMBERS[1:] if field in columns.places]
         self._width = len(columns.headings)
         self._delimiter = delimiter
         self._settler = settler
@@ -104,7 +106,7 @@ class CleanLines:
         cell = pl.col("cells").struct.field(f"field_{self._places[field]}")
         if has_quotes:
             cell = cell.str.strip_prefix('"').str.strip_suffix('"')
-        return cell if field is Field.NUMBER else cell.str.strip_chars()
+        return cell if field in NUMBERS else cell.str.strip_chars()
 
     def _cells(self, has_quotes: bool) -> pl.Expr:
         """Return the JSON array of the cells: a clean line has no character that JSON would write in another way."""
@@ -135,7 +137,7 @@ class CleanLines:
         collected_at, is_collected = self._dates(read, Field.COLLECTED_AT, self._moment)
         return texts.select(
             "row_no",
-            self._numbers(read[Field.NUMBER.value]).alias("number"),
+            self._numbers(self._called(read)).alias("number"),
             birth_date.alias("birth_date"),
             collected_at.alias("collected_at"),
             (collected_at.fill_null(self._received_at) + self._retention).alias("expires_at"),
@@ -152,6 +154,14 @@ class CleanLines:
                 text = cells[0] if len(cells) == 1 else pl.concat_str(cells, separator=" ").str.strip_chars()
                 said = text if said is None else pl.when(text != "").then(text).otherwise(said)
         return pl.lit("") if said is None else said
+
+    def _called(self, read: pl.DataFrame) -> pl.Series:
+        """Return the cell of each row's number: the first that is not blank."""
+        cells = read[Field.NUMBER.value]
+        for field in self._more_numbers:
+            is_blank = cells.str.strip_chars() == ""
+            cells = cells.zip_with(~is_blank, read[field.value])
+        return cells
 
     def _numbers(self, cells: pl.Series) -> pl.Series:
         """Return the E.164 value of each cell, null where there is no one valid number in it."""

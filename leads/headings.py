@@ -14,9 +14,14 @@ from leads.synonyms import SYNONYMS as FIELD_WORDS
 
 
 class Field(StrEnum):
-    """What a column may hold. The parts of a name and of an address are put together into one."""
+    """What a column may hold. The parts of a name and of an address are put together into one.
+
+    Of ``NUMBERS``, in order, a row's number is in the first column that holds anything.
+    """
 
     NUMBER = "number"
+    NUMBER_2 = "number_2"
+    NUMBER_3 = "number_3"
     NAME = "name"
     GIVEN_NAME = "given_name"
     FAMILY_NAME = "family_name"
@@ -36,6 +41,9 @@ class Field(StrEnum):
     CONSENT_CHANNELS = "consent_channels"
 
 
+NUMBERS = (Field.NUMBER, Field.NUMBER_2, Field.NUMBER_3)
+"""The columns that a row's number may stand in. All but the first are named by a mapping alone: no heading says which
+of two numbers goes before the other."""
 SYNONYMS: dict[str, Field] = {word: Field(name) for name, words in FIELD_WORDS.items() for word in words.split()}
 """What each heading means, once ``plain_heading`` has taken away case, accents, spaces and signs."""
 
@@ -170,15 +178,26 @@ def read_headings(cells: Sequence[str], mapping: Mapping[str, str] | None = None
         if field is None or place in taken or field in mapped:
             continue
         if field in places:
-            first = headings[places[field]]
             raise UnclearHeadings(
-                f"the columns {shown(first)} and {shown(heading)} both mean {field}: say which one with a mapping",
+                _both_mean(
+                    field, headings[places[field]], heading, field is Field.NUMBER and not mapped.keys() & NUMBERS
+                ),
                 extra={"field": field.value},
             )
         places[field] = place
     if Field.NUMBER not in places:
         raise UnclearHeadings(_no_number(headings))
     return Columns(headings, places)
+
+
+def _both_mean(field: Field, first: str, second: str, may_both_be_read: bool) -> str:
+    doubt = f"the columns {shown(first)} and {shown(second)} both mean {field}: say which one with a mapping"
+    if not may_both_be_read:
+        return doubt
+    return (
+        f"{doubt}, such as {Field.NUMBER}={shown(second)}; to use the other where that one is empty, map it too, as "
+        f"{Field.NUMBER_2}={shown(first)}"
+    )
 
 
 def maps_by_place(mapping: Mapping[str, str] | None) -> bool:

@@ -23,7 +23,7 @@ from leads.evidence import (
     read_url,
     says_no,
 )
-from leads.headings import Columns, Field
+from leads.headings import NUMBERS, Columns, Field
 from leads.identities import EARLIEST_BIRTH, Identity, read_identity, without_slipped_identities
 from leads.terms import RowState
 
@@ -159,6 +159,7 @@ class Settler:
         places = columns.places
         self._width = len(columns.headings)
         self._number = places[Field.NUMBER]
+        self._numbers = tuple(places[field] for field in NUMBERS if field in places)
         self._name = _Text(places, (Field.NAME,), (Field.GIVEN_NAME, Field.FAMILY_NAME))
         self._street = _Text(places, (Field.ADDRESS,))
         self._town = _Text(places, (Field.POSTCODE, Field.CITY))
@@ -176,7 +177,7 @@ class Settler:
         reasons = _faults(row, self._width)
         if reasons:
             return SettledRow(row, RowState.REJECTED, tuple(reasons), None, None)
-        number = _number(row.cells[self._number], reasons)
+        number = _number(self._called(row.cells), reasons)
         person = self._person(row.cells, reasons)
         has_refused = any(says_no(row.cells[place]) for place in self._consent)
         if has_refused and RowReason.INVALID_EVIDENCE not in reasons:
@@ -200,6 +201,18 @@ class Settler:
         if found is None or found < EARLIEST_COLLECTION:
             return RowReason.INVALID_COLLECTED_AT
         return RowReason.COLLECTED_IN_FUTURE if found > self._latest_collection else found
+
+    def _called(self, cells: Sequence[str]) -> str:
+        """Return the cell of the row's number: the first that holds anything.
+
+        One that cannot be read is taken too, and the row refused for it: what stands in the next column may be another
+        person's number.
+        """
+        if len(self._numbers) > 1:
+            for place in self._numbers:
+                if not _holds_nothing(cells[place]):
+                    return cells[place]
+        return cells[self._number]
 
     def _person(self, cells: Sequence[str], reasons: list[RowReason]) -> Person:
         name, address = self._name.of(cells), self._street.of(cells)
@@ -360,6 +373,10 @@ def _number(cell: str, reasons: list[RowReason]) -> int | None:
         case _:
             reasons.append(RowReason.INVALID_NUMBER)
     return None
+
+
+def _holds_nothing(cell: str) -> bool:
+    return not cell.strip() or read_cell_number(cell) is NumberFault.EMPTY
 
 
 @lru_cache(maxsize=8192)

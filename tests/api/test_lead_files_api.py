@@ -48,6 +48,18 @@ def test_a_delivered_file_is_answered_with_what_became_of_its_rows(ringklar: Rin
     assert ringklar.check("+46701740621")["verdict"] == "allow"
 
 
+def test_columns_of_numbers_are_used_in_the_order_that_is_mapped(ringklar: Ringklar) -> None:
+    content = b"Telefon;Mobil\n0701740621;\n0701740622;0701740623\n"
+    doubt = refused(deliver(ringklar, content), 422, "unclear-headings")
+    assert "number_2=“Telefon”" in doubt["detail"]
+    order = {"number": "Mobil", "number_2": "Telefon"}
+
+    report = answered(deliver(ringklar, content, mapping=json.dumps(order)), 202)
+
+    assert (report["mapping"], report["accepted"]) == (order, 2)
+    assert [ringklar.check(f"+4670174062{last}")["verdict"] for last in (1, 2, 3)] == ["allow", "deny", "allow"]
+
+
 def test_a_file_sent_again_gives_the_first_report(ringklar: Ringklar) -> None:
     first = answered(deliver(ringklar), 202)
 

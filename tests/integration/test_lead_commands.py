@@ -254,6 +254,24 @@ def test_an_import_that_cannot_be_made_says_why(origins: Run, lead_file: Path, t
     assert mapped["accepted"] == 1
 
 
+def test_columns_of_numbers_are_used_in_the_order_that_is_mapped(origins: Run, tmp_path: Path) -> None:
+    path = tmp_path / "two.csv"
+    path.write_text("Telefon;Mobil\n0701740621;\n0701740622;0701740623\n")
+    refused(origins("leads", "import", path, "--source", "lista"), USAGE, says="number_2=“Telefon”")
+    order = ("--map", "number=Mobil", "--map", "number_2=Telefon")
+
+    tried = origins("leads", "import", path, "--source", "lista", "--dry-run", *order)
+    saved = origins("mapping", "save", "listor", *order)
+    report = told(origins("leads", "import", path, "--source", "lista", "--json"))
+
+    assert "columns: number from “Mobil”, number_2 from “Telefon”" in tried.stdout
+    assert "row 1: number +46701740621" in tried.stdout
+    assert "row 2: number +46701740623" in tried.stdout
+    assert "columns: number from “Mobil”, number_2 from “Telefon”" in saved.stdout
+    assert report["mapping"] == {"number": "Mobil", "number_2": "Telefon"}
+    assert report["accepted"] == 2
+
+
 def test_what_carries_a_lead_is_paused_and_resumed(origins: Run, lead_file: Path) -> None:
     file_id = told(origins("leads", "import", lead_file, "--source", "lista", "--json"))["id"]
 

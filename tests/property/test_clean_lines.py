@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from core.numbers import Number, read_valid_number
 from leads.clean_lines import _MOBILE
 from leads.encodings import line_text
-from leads.headings import Columns, columns_by_place, read_headings
+from leads.headings import Columns, Field, columns_by_place, read_headings
 from leads.lines import BLOCK, LineBlocks
 from leads.merkle import Frontier, leaf_hashes
 from leads.packed_rows import CHARACTERS
@@ -37,7 +37,9 @@ HEADINGS = (
     ("Telefon", "Född", "Skostorlek"),
     ("Telefon", "Namn", "Samtycke"),
     ("Telefon", "Namn", "Ring ej"),
+    ("Mobil", "Namn", "Telefon 2", "Telefon 3"),
 )
+MORE_NUMBERS = {"number_2": "Telefon 2", "number_3": "Telefon 3"}
 SPELLINGS = ("{0}", "+{0}", "00{0}", "0{1}", "0{2}-{3}", "0{2} {3}", " 0{1}", "(0{2}) {3}", "46 {1}", "0{1}.0", "{0}x")
 SPACES = " \u00a0\u2007\u3000\u0085\u200b\ufeff"
 ODD = [
@@ -70,6 +72,12 @@ DATES = (
 )
 
 
+def columns_of(headings: Iterable[str]) -> Columns:
+    """Return what the columns mean; those of more numbers are mapped."""
+    listed = list(headings)
+    return read_headings(listed, {field: heading for field, heading in MORE_NUMBERS.items() if heading in listed})
+
+
 def spelled(number: int, way: str) -> str:
     """Return the number as somebody may write it."""
     digits = str(number)
@@ -80,14 +88,21 @@ numbers = st.builds(spelled, st.integers(FIRST, FIRST + 9), st.sampled_from(SPEL
     ["40628040", "040-62 80 40", "40 62 80 40"]
 )
 words = st.text(st.sampled_from("abÅö ") | st.sampled_from(SPACES), max_size=6)
+blanks = st.text(st.sampled_from(" '=") | st.sampled_from(SPACES), max_size=3) | st.just(" " * 300)
 cells = st.one_of(
     numbers,
+    blanks,
     words,
     st.sampled_from(DATES),
     st.sampled_from(ODD),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
     st.builds("{}{}".format, words, st.sampled_from(ODD)),
 )
+
+
+def called(columns: Columns) -> st.SearchStrategy[str]:
+    """Return cells of the first column of numbers: often blank, where another one may speak."""
+    return numbers | (blanks if Field.NUMBER_2 in columns.places else numbers) | cells
 
 
 @dataclass(frozen=True)
@@ -104,13 +119,13 @@ class Text:
 def texts(draw: st.DrawFn) -> Text:
     """Return rows that are good in the main, written with and without quotes, among blank and broken lines."""
     headings = draw(st.sampled_from(HEADINGS))
-    columns = read_headings(headings) if draw(st.booleans()) else columns_by_place(len(headings), {"number": "#1"})
+    columns = columns_of(headings) if draw(st.booleans()) else columns_by_place(len(headings), {"number": "#1"})
     delimiter = draw(st.sampled_from(",;\t|;;^~§"))
     place = columns.places["number"]  # type: ignore[index] # a field is its own name
     lines = []
     for _ in range(draw(st.integers(0, 12))):
         row = [draw(st.sampled_from(["", "Åsa", "2001-05-03", "2026-11-01"]) | cells) for _ in headings]
-        row[place] = draw(numbers | numbers | cells)
+        row[place] = draw(called(columns))
         quoted = draw(st.sampled_from(["none", "all", "some", "broken"]))
         if quoted == "all" or (quoted == "some" and draw(st.booleans())):
             row = [f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row]
@@ -225,13 +240,13 @@ def test_every_row_is_a_lead_or_refused_or_repeated_once(text: Text) -> None:
 @st.composite
 def rows_of_cells(draw: st.DrawFn) -> tuple[Columns, list[RawRow]]:
     """Return rows as a workbook or JSON gives them: cells with any character, half a surrogate pair among them."""
-    columns = read_headings(draw(st.sampled_from(HEADINGS)))
+    columns = columns_of(draw(st.sampled_from(HEADINGS)))
     place, width = columns.places["number"], len(columns.headings)  # type: ignore[index] # a field is its own name
     odd = st.text(st.sampled_from("a\x1f\x1e\n\t\"'\\\ud800,;"), max_size=3)
     rows = []
     for row_no in range(1, draw(st.integers(0, 12)) + 1):
         row = [draw(st.sampled_from(["", "Åsa", "2001-05-03", "2026-11-01"]) | cells | odd) for _ in range(width)]
-        row[place] = draw(numbers | numbers | cells)
+        row[place] = draw(called(columns))
         row = row[: draw(st.sampled_from([width] * 8 + [1]))] + draw(st.sampled_from([[]] * 8 + [[""], ["x"]]))
         fault = draw(st.sampled_from([None] * 8 + [RowReason.FORMULA]))
         rows.append(RawRow(row_no, row, fault, str(row_no)))

@@ -3,7 +3,7 @@
 import pytest
 
 from leads.errors import UnclearHeadings
-from leads.headings import Field, columns_by_place, field_named, maps_by_place, plain_heading, read_headings
+from leads.headings import NUMBERS, Field, columns_by_place, field_named, maps_by_place, plain_heading, read_headings
 from leads.synonyms import OTHER_IDENTITIES, SYNONYMS
 
 
@@ -139,11 +139,11 @@ def test_a_heading_that_may_mean_several_things_is_left_to_a_mapping(heading: st
 def test_every_word_stands_once_as_headings_are_compared_and_every_field_has_its_own_name() -> None:
     words = [word for listed in SYNONYMS.values() for word in listed.split()]
 
-    assert set(SYNONYMS) == set(Field)
+    assert set(SYNONYMS) == set(Field) - set(NUMBERS[1:])
     assert sorted(words) == sorted(set(words))
     assert [word for word in words if plain_heading(word) != word] == []
     assert not OTHER_IDENTITIES & set(words)
-    assert all(field_named(field) is field for field in Field)
+    assert all(field_named(field) is field for field in map(Field, SYNONYMS))
 
 
 def test_a_file_without_headings_is_read_by_column_numbers_alone() -> None:
@@ -233,6 +233,34 @@ def test_what_stands_in_brackets_is_only_passed_over_where_it_changes_nothing(he
     assert field_named(heading) is None
 
 
-def test_two_columns_of_numbers_are_never_chosen_between() -> None:
-    with pytest.raises(UnclearHeadings, match="both mean number"):
+def test_two_columns_of_numbers_are_never_chosen_between_and_it_is_told_how_to_choose() -> None:
+    with pytest.raises(UnclearHeadings, match="both mean number") as refused:
         read_headings(["Telefon (hem)", "Telefon (mobil)"])
+
+    assert "number=“Telefon (mobil)”" in refused.value.detail
+    assert "number_2=“Telefon (hem)”" in refused.value.detail
+    with pytest.raises(UnclearHeadings) as of_two_names:
+        read_headings(["Tel", "Namn", "Kundnamn"])
+    assert "number_2" not in of_two_names.value.detail
+
+
+def test_a_mapping_says_in_which_order_columns_of_numbers_are_used() -> None:
+    columns = read_headings(["Telefon", "Mobil", "Telefon arbete"], {"number_2": "Telefon", "number_3": "#3"})
+
+    assert columns.places == {Field.NUMBER: 1, Field.NUMBER_2: 0, Field.NUMBER_3: 2}
+    assert columns.unknown == ()
+    assert columns_by_place(3, {"number": "#3", "number_2": "#1"}).places == {Field.NUMBER: 2, Field.NUMBER_2: 0}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "why"),
+    [
+        ({"number": "", "number_2": "Mobil"}, "no heading means a phone number"),
+        ({"number": "Mobil", "number_2": "Mobil"}, "to two fields"),
+        ({"number_2": ""}, "say which one with a mapping"),
+        ({"number_4": "Telefon"}, "the fields are"),
+    ],
+)
+def test_an_order_of_columns_that_leaves_a_doubt_is_refused(mapping: dict[str, str], why: str) -> None:
+    with pytest.raises(UnclearHeadings, match=why):
+        read_headings(["Telefon", "Mobil"], mapping)

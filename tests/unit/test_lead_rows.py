@@ -9,6 +9,7 @@ from consent.terms import Channel
 from leads.headings import read_headings
 from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details, read_date, read_instant
 from leads.terms import RowState
+from tests.deliveries import FIRST
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HEADINGS = ["tel", "förnamn", "efternamn", "gata", "postnr", "ort", "e-post", "född", "insamlad", "ref"]
@@ -392,3 +393,28 @@ def test_the_details_are_json_whatever_the_characters(text: str) -> None:
     assert written is not None
     assert json.loads(written) == {"name": f"a{text}b"}
     assert written == json.dumps({"name": f"a{text}b"}, ensure_ascii=False, separators=(",", ":"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "number", "reasons"),
+    [
+        (["0701740605", "0701740606", "0701740607"], FIRST, []),
+        (["", "0701740606", "0701740607"], FIRST + 1, []),
+        ([" \u00a0", "", "0701740607"], FIRST + 2, []),
+        (["'", "\u200b", "0701740607"], FIRST + 2, []),
+        (["", "", ""], None, ["missing_number"]),
+        (["12", "0701740606", ""], None, ["invalid_number"]),
+        (["-", "0701740606", ""], None, ["invalid_number"]),
+        (["hemligt", "", "0701740607"], None, ["invalid_number"]),
+        (["", "0701740606 / 0701740607", "0701740608"], None, ["ambiguous_number"]),
+    ],
+)
+def test_a_rows_number_is_in_the_first_of_the_mapped_columns_that_holds_anything(
+    cells: list[str], number: int | None, reasons: list[str]
+) -> None:
+    """What cannot be read is never passed over: the next column may hold the number of somebody else."""
+    columns = read_headings(["Arbete", "Mobil", "Hem"], {"number": "Mobil", "number_2": "Hem", "number_3": "Arbete"})
+
+    row = Settler(columns, RECEIVED).settle(RawRow(1, [cells[2], *cells[:2]]))
+
+    assert (row.number, list(row.reasons)) == (number, reasons)
