@@ -17,7 +17,7 @@ from core.clock import to_microseconds
 from core.numbers import Number
 from leads.headings import NUMBERS, Columns, Field
 from leads.packed_rows import BETWEEN_CELLS
-from leads.rows import ADDRESS, EMAIL, NAME, REFERENCE, RowReason, Settler, read_cell_number
+from leads.rows import ADDRESS, EMAIL, NAME, REFERENCE, RowReason, Settler, fault_of_age, read_cell_number
 
 LEADS = {
     "row_no": pl.Int64,
@@ -33,7 +33,7 @@ _READ_HERE = frozenset(
     {
         *NUMBERS,
         *(Field.NAME, Field.GIVEN_NAME, Field.FAMILY_NAME, Field.ADDRESS, Field.POSTCODE, Field.CITY),
-        *(Field.EMAIL, Field.BIRTH_DATE, Field.COLLECTED_AT, Field.PARTNER_REFERENCE),
+        *(Field.EMAIL, Field.BIRTH_DATE, Field.AGE, Field.COLLECTED_AT, Field.PARTNER_REFERENCE),
     }
 )
 _MOBILE = (
@@ -142,7 +142,7 @@ class CleanLines:
             collected_at.alias("collected_at"),
             (collected_at.fill_null(self._received_at) + self._retention).alias("expires_at"),
             "person",
-            clean=pl.col("clean") & is_born & is_collected,
+            clean=pl.col("clean") & is_born & is_collected & self._is_of_age(read),
         ).with_columns(clean=pl.col("clean") & pl.col("number").is_not_null())
 
     def _first_said(self, *groups: Sequence[Field]) -> pl.Expr:
@@ -186,6 +186,14 @@ class CleanLines:
         values = [reader(text) if text else None for text in written]
         said = cells.replace_strict(written, pl.Series(values, dtype=LEADS[field.value]))
         return said, pl.lit((cells == "") | said.is_not_null())
+
+    def _is_of_age(self, read: pl.DataFrame) -> pl.Expr:
+        """Return whether nothing is against the age that each row says."""
+        if Field.AGE not in self._places:
+            return pl.lit(value=True)
+        cells = read[Field.AGE.value]
+        passing = [text for text in cells.unique() if fault_of_age(text) is None]
+        return pl.lit(cells.is_in(passing))
 
     def _day(self, text: str) -> str | None:
         day = self._settler.birth_date(text)

@@ -30,6 +30,7 @@ class Field(StrEnum):
     CITY = "city"
     EMAIL = "email"
     BIRTH_DATE = "birth_date"
+    AGE = "age"
     COLLECTED_AT = "collected_at"
     PARTNER_REFERENCE = "partner_reference"
     IDENTITY = "identity"

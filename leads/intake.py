@@ -36,6 +36,8 @@ REGISTER_LENGTH = 40
 FILE_LIMIT = 2 * 1024**3
 """Bytes of a delivery as it is sent."""
 CHUNK = 1 << 20
+_NOT_READ_AT_FIRST = {Field.AGE.value: ""}
+"""Of a file that was received before there was such a field, it is not read later either."""
 NUMBERING = 0x52494E47_4C4649  # PostgreSQL advisory lock under which lead files get their numbers
 
 
@@ -211,10 +213,10 @@ def layout_of(
 
 def layout_again(origin: Origin, lead_file: LeadFile, *, spool_dir: Path | None = None) -> Layout:
     """Return the layout by which a lead file was first read; a workbook, which is costly to open, is not opened."""
+    mapping = _NOT_READ_AT_FIRST | json.loads(lead_file.mapping)
     if lead_file.format == FileFormat.XLSX and lead_file.headings is not None:
-        columns = read_headings(json.loads(lead_file.headings), json.loads(lead_file.mapping))
+        columns = read_headings(json.loads(lead_file.headings), mapping)
         return Layout(FileFormat.XLSX, lead_file.wrapping, "", "", columns, has_headings=True, position=0)
-    mapping = json.loads(lead_file.mapping)
     with origin.open() as file, open_content(file, spool_dir=spool_dir) as content:
         return find_layout(
             content,

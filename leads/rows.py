@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from core.clock import CLOCK_SLACK
 from core.numbers import Number, NumberFault, read_valid_number
+from leads.ages import OF_AGE, read_age
 from leads.evidence import (
     Evidence,
     asks_for_no_calls,
@@ -65,6 +66,8 @@ class RowReason(StrEnum):
     UNREADABLE_CHARACTERS = "unreadable_characters"
     TEXT_TOO_LONG = "text_too_long"
     INVALID_BIRTH_DATE = "invalid_birth_date"
+    INVALID_AGE = "invalid_age"
+    MINOR = "minor"
     INVALID_COLLECTED_AT = "invalid_collected_at"
     COLLECTED_IN_FUTURE = "collected_in_future"
     INVALID_IDENTITY = "invalid_identity"
@@ -158,7 +161,6 @@ class Settler:
     def __init__(self, columns: Columns, received_at: datetime, *, identity: bool = False) -> None:
         places = columns.places
         self._width = len(columns.headings)
-        self._number = places[Field.NUMBER]
         self._numbers = tuple(places[field] for field in NUMBERS if field in places)
         self._name = _Text(places, (Field.NAME,), (Field.GIVEN_NAME, Field.FAMILY_NAME))
         self._street = _Text(places, (Field.ADDRESS,))
@@ -166,6 +168,7 @@ class Settler:
         self._email = _Text(places, (Field.EMAIL,))
         self._reference = _Text(places, (Field.PARTNER_REFERENCE,))
         self._birth_date, self._collected_at = places.get(Field.BIRTH_DATE), places.get(Field.COLLECTED_AT)
+        self._age = places.get(Field.AGE)
         self._identity = places.get(Field.IDENTITY) if identity else None
         self._may_slip = bool(columns.identity_places)
         self._evidence = _EvidenceCells(places, received_at) if _EVIDENCE & places.keys() else None
@@ -179,6 +182,8 @@ class Settler:
             return SettledRow(row, RowState.REJECTED, tuple(reasons), None, None)
         number = _number(self._called(row.cells), reasons)
         person = self._person(row.cells, reasons)
+        if self._age is not None and (fault := fault_of_age(row.cells[self._age].strip())) is not None:
+            reasons.append(fault)
         has_refused = any(says_no(row.cells[place]) for place in self._consent)
         if has_refused and RowReason.INVALID_EVIDENCE not in reasons:
             reasons.append(RowReason.INVALID_EVIDENCE)
@@ -208,11 +213,9 @@ class Settler:
         One that cannot be read is taken too, and the row refused for it: what stands in the next column may be another
         person's number.
         """
-        if len(self._numbers) > 1:
-            for place in self._numbers:
-                if not _holds_nothing(cells[place]):
-                    return cells[place]
-        return cells[self._number]
+        if len(self._numbers) == 1:
+            return cells[self._numbers[0]]
+        return next((cells[place] for place in self._numbers if not _holds_nothing(cells[place])), "")
 
     def _person(self, cells: Sequence[str], reasons: list[RowReason]) -> Person:
         name, address = self._name.of(cells), self._street.of(cells)
@@ -377,6 +380,16 @@ def _number(cell: str, reasons: list[RowReason]) -> int | None:
 
 def _holds_nothing(cell: str) -> bool:
     return not cell.strip() or read_cell_number(cell) is NumberFault.EMPTY
+
+
+def fault_of_age(text: str) -> RowReason | None:
+    """Return why a row that says this age is no lead, or None; it is not kept, and never becomes a birth date."""
+    if not text:
+        return None
+    age = read_age(text)
+    if age is None:
+        return RowReason.INVALID_AGE
+    return RowReason.MINOR if age < OF_AGE else None
 
 
 @lru_cache(maxsize=8192)

@@ -25,6 +25,8 @@ SYNONYMS: dict[str, str] = {
         mailadresse emailadress emailadresse""",
     "birth_date": """birthdate birthday dateofbirth dob born fodelsedatum fodelsedag fodd fodelsedat fodselsdato
         fodselsdag fodt fodtdato""",
+    "age": """age alder agegroup agerange aldersgrupp aldersgruppe aldersintervall aldersinterval aldersspann
+        ageyears ageinyears alderar alderiar""",
     "collected_at": """collectedat collected collectiondate datecollected insamlad insamladden insamlat insamlatden
         insamlingsdatum insamlingstid inhamtad inhamtaddatum leaddate leaddatum registrationdate registreringsdatum
         submittedat timestamp tidsstampel innsamlet innsamletden innsamlingsdato innhentet innhentetden innhentetdato
@@ -75,7 +77,7 @@ SAYS_NOTHING = frozenset(
         *("mobil", "mobile", "cell", "mobiltelefon", "privat", "private", "hem", "home", "e164"),
         *("obligatorisk", "obligatoriskt", "required", "mandatory", "pakrevd", "pakraevet"),
         *("valfri", "valfritt", "valgfri", "valgfritt", "optional"),
-        *("aaaammdd", "yyyymmdd", "ddmmaaaa", "ddmmyyyy"),
+        *("aaaammdd", "yyyymmdd", "ddmmaaaa", "ddmmyyyy", "ar", "years"),
     )
 )
 """What may stand in brackets after such a word without making it another: a kind, a form, or that it must be there."""

@@ -38,6 +38,8 @@ HEADINGS = (
     ("Telefon", "Namn", "Samtycke"),
     ("Telefon", "Namn", "Ring ej"),
     ("Mobil", "Namn", "Telefon 2", "Telefon 3"),
+    ("Telefon", "Namn", "Ålder"),
+    ("Ålder", "Född", "Telefon"),
 )
 MORE_NUMBERS = {"number_2": "Telefon 2", "number_3": "Telefon 3"}
 SPELLINGS = ("{0}", "+{0}", "00{0}", "0{1}", "0{2}-{3}", "0{2} {3}", " 0{1}", "(0{2}) {3}", "46 {1}", "0{1}.0", "{0}x")
@@ -70,6 +72,7 @@ DATES = (
     *("2026-10-25T02:30", "2026-11-01T12:00:00.123456+02:00", "9999-12-31", "２００１-05-03"),
     *("2001-05-03 00:00:00", "1.11.2026 kl. 12.00", "2026-11-01 10.5"),
 )
+AGES = ("42", "17", " 18 ", "18-25", "50+", "under 20", "0", "1980", "okänd", "42 år")
 
 
 def columns_of(headings: Iterable[str]) -> Columns:
@@ -95,6 +98,7 @@ cells = st.one_of(
     words,
     st.sampled_from(DATES),
     st.sampled_from(ODD),
+    st.sampled_from(AGES),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
     st.builds("{}{}".format, words, st.sampled_from(ODD)),
 )
@@ -124,7 +128,7 @@ def texts(draw: st.DrawFn) -> Text:
     place = columns.places["number"]  # type: ignore[index] # a field is its own name
     lines = []
     for _ in range(draw(st.integers(0, 12))):
-        row = [draw(st.sampled_from(["", "Åsa", "2001-05-03", "2026-11-01"]) | cells) for _ in headings]
+        row = [draw(st.sampled_from(["", "Åsa", "2001-05-03", "2026-11-01", "42"]) | cells) for _ in headings]
         row[place] = draw(called(columns))
         quoted = draw(st.sampled_from(["none", "all", "some", "broken"]))
         if quoted == "all" or (quoted == "some" and draw(st.booleans())):
