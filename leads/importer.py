@@ -46,6 +46,7 @@ from leads.layouts import share_read
 from leads.merkle import Frontier
 from leads.models import LeadFile, LeadSegment, Source
 from leads.reading import Beside, KeptFile, Pace, Progress, Reading, beside_for, segments
+from leads.repeats import not_read_again
 from leads.reports import LeadFileReport, report_of
 from leads.segments import Mark, Segment, Start
 from leads.shelf import Shelf
@@ -145,7 +146,7 @@ def _received(
     with store.reading() as session:
         known = known_file(session, source, received.sha256)
         if known is not None and known.state == FileState.FINISHED:
-            warnings = terms_not_kept(session, known, terms)
+            warnings = (*terms_not_kept(session, known, terms), *not_read_again(known, how, saved))
             return report_of(session, known, source, repeated=True, dry_run=False, warnings=warnings), None
         session.expunge_all()
     kept = KeptFile(*shelf.located(received.place))
@@ -166,7 +167,7 @@ def _received(
                 raise LeadFileChanged("import it again once it is complete")
     with store.reading() as session:
         untold = surprises if kept_warnings(lead_file) is None else ()
-        warnings = (*untold, *terms_not_kept(session, lead_file, terms))
+        warnings = (*untold, *terms_not_kept(session, lead_file, terms), *not_read_again(lead_file, how, saved))
         report = report_of(session, lead_file, source, repeated=False, dry_run=False, warnings=warnings)
     return report, layout.workbook
 

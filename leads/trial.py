@@ -26,6 +26,7 @@ from leads.intake import (
 )
 from leads.layouts import share_read
 from leads.reading import Pace, Progress, Reading, segments
+from leads.repeats import not_read_again
 from leads.reports import LeadFileReport, Preview, report_of
 from leads.rows import RowReason
 from leads.segments import Segment, Start
@@ -57,7 +58,7 @@ def try_lead_file(
     with store.reading() as session:
         known = known_file(session, source, delivered.sha256)
         if known is not None and known.state == FileState.FINISHED:
-            warnings = terms_not_kept(session, known, terms)
+            warnings = (*terms_not_kept(session, known, terms), *not_read_again(known, how, saved))
             return report_of(session, known, source, repeated=True, dry_run=True, warnings=warnings)
         session.expunge_all()
     layout = layout_for(plain, known, how or HowToRead(), saved)

@@ -69,6 +69,35 @@ def test_a_file_sent_again_gives_the_first_report(ringklar: Ringklar) -> None:
     assert {**again, "repeated": False} == first
 
 
+def test_a_file_read_wrongly_is_quarantined_and_read_once_more_under_a_source_of_its_own(ringklar: Ringklar) -> None:
+    content = b"Fax;Mobil\n0701740621;0701740622\n0701740623;0701740621\n"
+    wrong = answered(deliver(ringklar, content, mapping='{"number": "Fax"}'), 202)
+    right = '{"number": "Mobil"}'
+
+    for dry_run in ("true", "false"):
+        again = answered(deliver(ringklar, content, mapping=right, dry_run=dry_run), 202)
+        assert (again["id"], again["repeated"], again["mapping"]) == (wrong["id"], True, {"number": "Fax"})
+        [warning] = again["warnings"]
+        assert "not read again: the mapping" in warning
+    body = {"lead_file": wrong["id"], "reason": "fel kolumn"}
+    answered(ringklar.post("/v1/quarantines", body, role=Role.COMPLIANCE), 201)
+    source = answered(ringklar.get(f"/v1/sources/{PARTNER_SOURCE}", Role.LEAD_MANAGER), 200)
+    same = {name: source[name] for name in ("supplier", "seller", "name", "basis", "assessment", "say")}
+    answered(ringklar.post("/v1/sources", {"slug": "omlast", **same}, role=Role.LEAD_MANAGER), 201)
+    second = answered(deliver(ringklar, content, source="omlast", mapping=right), 202)
+    repeat = answered(deliver(ringklar, content, source="omlast", mapping=right), 202)
+
+    assert (second["accepted"], second["sha256"]) == (2, wrong["sha256"])
+    assert (repeat["id"], repeat["repeated"], repeat["warnings"]) == (second["id"], True, [])
+    verdicts = {last: ringklar.check(f"+4670174062{last}") for last in (1, 2, 3)}
+    assert [check["verdict"] for check in verdicts.values()] == ["allow", "allow", "deny"]
+    assert [reason["code"] for reason in verdicts[3]["reasons"]] == ["source_paused"]
+    receipts = [
+        answered(ringklar.get(f"/v1/lead-files/{one['id']}/receipt", Role.LEAD_MANAGER), 200) for one in (wrong, second)
+    ]
+    assert len({json.dumps(receipt, sort_keys=True) for receipt in receipts}) == 2
+
+
 def test_a_duplicate_that_says_the_person_is_a_child_denies_the_next_check(ringklar: Ringklar) -> None:
     answered(deliver(ringklar), 202)
     assert ringklar.check("+46701740621")["verdict"] == "allow"
