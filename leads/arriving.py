@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, String, select, type_coerce
+from sqlalchemy import BigInteger, Connection, String, exists, literal, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
@@ -101,6 +101,24 @@ def numbers_delivered_before(connection: Connection, lead_file_id: str) -> Itera
             LeadRow.number.is_not(None),
         ),
     )
+
+
+def minors_with_leads(session: Session, lead_file_id: str, seller_id: str) -> Sequence[int]:
+    """Return the numbers that a row of the file says are a minor's by age, and that the seller has a lead on.
+
+    By pk_lead_rows, and pk_leads for each such row.
+    """
+    from leads.rows import RowReason
+
+    is_lead = exists().where(Lead.number == LeadRow.number, Source.no == Lead.source_no, Source.seller_id == seller_id)
+    reasons = literal(",") + LeadRow.reasons + ","
+    query = select(LeadRow.number).where(
+        LeadRow.lead_file_id == lead_file_id,
+        LeadRow.state == RowState.REJECTED.value,
+        reasons.contains(f",{RowReason.MINOR},"),
+        is_lead,
+    )
+    return [number for number in session.scalars(query.distinct()) if number is not None]
 
 
 def numbers_for_seller(connection: Connection, seller_id: str) -> Iterator[Sequence[tuple[int]]]:
