@@ -24,12 +24,12 @@ from core.ledger import Event, put_on_record
 from core.store import Store
 from dnc.canaries import canaries_out, see_in_lead_file
 from dnc.gathering import Listed, RegisterCard
-from dnc.minors import hold_minors
 from dnc.models import LeadArrival
+from dnc.refused_rows import hold_refused
 from dnc.screenings.arrived import Arrived, count_delivered_before, tally_file
 from dnc.screenings.counts import held_against_register
 from dnc.screenings.engine import Screener, hypothetical_campaign, one_by_one
-from leads.arriving import ArrivedFile, arrived_file, finished_files, minors_with_leads
+from leads.arriving import ArrivedFile, arrived_file, finished_files
 from leads.deliveries import count_without_proof
 from leads.receipts import LeadFileUnfinished
 from leads.suppliers import source_of
@@ -145,7 +145,8 @@ def compare_wash(
 def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id: str, now: datetime) -> ArrivalReport:
     """Return what the file's leads are worth at ``now``, on record; ``listed`` is ``RegisterShelf.listed``.
 
-    Numbers that it says are a minor's by age are held for the seller if it has a lead on them.
+    First, numbers that it says are a minor's by age, or not to be called, are held for the seller if it has a lead on
+    them.
 
     Reads one state of the database, and writes in a unit of work of its own. A million leads take some tens of seconds.
 
@@ -155,10 +156,12 @@ def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id
         LeadFileUnfinished: its rows are not all read.
     """
     caller.require(Right.LOAD_LEADS)
-    with store.snapshot() as session:
+    with store.reading() as session:
         file = arrived_file(session, caller, lead_file_id)
-        if file.state is not FileState.FINISHED:
-            raise LeadFileUnfinished("import the file to its end first")
+    if file.state is not FileState.FINISHED:
+        raise LeadFileUnfinished("import the file to its end first")
+    hold_refused(store, caller, file, now)
+    with store.snapshot() as session:
         canaries = canaries_out(session)
         connection = session.connection()
         campaign = hypothetical_campaign(file.seller_id)
@@ -167,7 +170,6 @@ def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id
         if file.wash_register is not None:  # the supplier says so of every number in it
             count_delivered_before(connection, screener, file.id, arrived)
         report = _report(file, screener, arrived, count_without_proof(session, file.no), now)
-        minors = minors_with_leads(session, file.id, file.seller_id)
     with store.writing() as session:
         _keep(session, caller, file, report)
         see_in_lead_file(
@@ -177,15 +179,6 @@ def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id
             lead_file_id=file.id,
             received_at=file.received_at,
             numbers=arrived.watched,
-            now=now,
-        )
-        hold_minors(
-            session,
-            caller,
-            store.keyring,
-            lead_file_id=file.id,
-            seller_id=file.seller_id,
-            numbers=minors,
             now=now,
         )
     return report

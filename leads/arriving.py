@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Connection, String, exists, literal, select, type_coerce
 from sqlalchemy.orm import Session
@@ -16,6 +16,9 @@ from core.standing import NUMBERS
 from leads.models import Lead, LeadFile, LeadRow, Source
 from leads.suppliers import lead_file_of
 from leads.terms import FileState, RowState
+
+if TYPE_CHECKING:
+    from leads.rows import RowReason
 
 PAGE = 10_000
 StreamedLead = tuple[int, Any, Any, Any]  # Any: collected, expires and born, as the driver gives them
@@ -103,19 +106,17 @@ def numbers_delivered_before(connection: Connection, lead_file_id: str) -> Itera
     )
 
 
-def minors_with_leads(session: Session, lead_file_id: str, seller_id: str) -> Sequence[int]:
-    """Return the numbers that a row of the file says are a minor's by age, and that the seller has a lead on.
+def refused_with_leads(session: Session, lead_file_id: str, seller_id: str, reason: "RowReason") -> Sequence[int]:
+    """Return the numbers of the file's rows that were refused for the reason, and that the seller has a lead on.
 
     By pk_lead_rows, and pk_leads for each such row.
     """
-    from leads.rows import RowReason
-
     is_lead = exists().where(Lead.number == LeadRow.number, Source.no == Lead.source_no, Source.seller_id == seller_id)
     reasons = literal(",") + LeadRow.reasons + ","
     query = select(LeadRow.number).where(
         LeadRow.lead_file_id == lead_file_id,
         LeadRow.state == RowState.REJECTED.value,
-        reasons.contains(f",{RowReason.MINOR},"),
+        reasons.contains(f",{reason},", autoescape=True),
         is_lead,
     )
     return [number for number in session.scalars(query.distinct()) if number is not None]

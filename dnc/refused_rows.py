@@ -1,0 +1,82 @@
+"""What a lead file's refused rows say of people, held against leads that are there already.
+
+A row that says a minor's age, or that nobody is to call, becomes no lead, so that it says nothing at a check. Another
+lead of the seller on the same number would go on being called: the number is held, as after a call that found so, until
+customer service has looked.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.orm import Session
+
+from consent.terms import EVERY_CHANNEL
+from core.access import Caller
+from core.database import let_others_write, lock_key, number_lock
+from core.store import Store
+from dnc.contacts import Outcome
+from dnc.holds import HOLD_LOCKS, make_hold
+from dnc.models import Hold, OptOut, OptOutRelease
+from leads.arriving import ArrivedFile, refused_with_leads
+from leads.rows import RowReason
+
+AT_ONCE = 200
+"""Numbers held in one transaction: no check waits for more."""
+SAID: Final = (
+    (RowReason.MINOR, Outcome.MINOR, "says an age under 18"),
+    (RowReason.DO_NOT_CALL, Outcome.OBJECTED, "says that the number is not to be called"),
+)
+
+
+def hold_refused(store: Store, caller: Caller, file: ArrivedFile, now: datetime) -> None:
+    """Hold the numbers of which rows of the file say so, if the file's seller has a lead on them.
+
+    Idempotent: a file holds a number once for what it says, however often it is screened, and not while the number is
+    held for the same anyway; nor for a no to calls while its opt-out from every channel is in force.
+
+    Raises:
+        StorageUnavailable: the database did not take it; those held before are held.
+    """
+    for reason, outcome, words in SAID:
+        with store.reading() as session:
+            numbers = refused_with_leads(session, file.id, file.seller_id, reason)
+        note = f"lead file {file.id} {words}"
+        for start in range(0, len(numbers), AT_ONCE):
+            some = numbers[start : start + AT_ONCE]
+            with store.writing() as session:
+                for key in sorted({number_lock(HOLD_LOCKS, number) for number in some}):
+                    lock_key(session, key)
+                for number in sorted(set(some) - _settled(session, some, file.seller_id, outcome, note)):
+                    make_hold(
+                        session,
+                        caller,
+                        store.keyring,
+                        number=number,
+                        seller_id=file.seller_id,
+                        reason=outcome.value,
+                        contact_id=None,
+                        note=note,
+                        now=now,
+                    )
+            let_others_write(store.engine)
+
+
+def _settled(session: Session, numbers: Collection[int], seller_id: str, outcome: Outcome, note: str) -> set[int]:
+    """Return the numbers that need no hold. By ix_holds_number and ix_opt_outs_number."""
+    is_open = and_(Hold.closed_at.is_(None), Hold.reason == outcome.value)
+    held = select(Hold.number).where(
+        Hold.number.in_(numbers), Hold.seller_id == seller_id, or_(is_open, Hold.note == note)
+    )
+    settled = set(session.scalars(held))
+    if outcome is Outcome.OBJECTED:
+        released = exists().where(OptOutRelease.opt_out_id == OptOut.id)
+        opted_out = select(OptOut.number).where(
+            OptOut.number.in_(numbers),
+            or_(OptOut.seller_id.is_(None), OptOut.seller_id == seller_id),
+            OptOut.channels == EVERY_CHANNEL,
+            ~released,
+        )
+        settled |= set(session.scalars(opted_out))
+    return settled

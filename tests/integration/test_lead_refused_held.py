@@ -1,0 +1,126 @@
+"""A refused row that says a child's age, or that nobody is to call, holds the seller's other leads on the number.
+
+Until customer service has looked.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from core.access import Caller, Role
+from core.errors import StorageUnavailable
+from dnc import refused_rows
+from dnc.arrivals import newest_arrival, report_arrival
+from dnc.drafts import Question
+from dnc.holds import close_hold, make_hold
+from dnc.models import Hold
+from tests.deliveries import deliver, written
+from tests.integration.seeds import dialer_of
+from tests.seeding import LIST_SOURCE, OPERATOR, PARTNER_SOURCE, Seeded, number_of, opt_out
+
+LEAD, CHILD, NEW_CHILD, ADULT = "0701740650", "0701740651", "0701740652", "0701740653"
+
+
+def screened(seeded: Seeded, path: Path, source: str) -> str:
+    """Import the file and screen it, and return its id."""
+    lead_file_id = deliver(seeded.service.store, path, source).id or ""
+    again(seeded, lead_file_id)
+    return lead_file_id
+
+
+def again(seeded: Seeded, lead_file_id: str) -> None:
+    """Screen the file."""
+    service = seeded.service
+    report_arrival(service.store, service.shelf.listed, OPERATOR, lead_file_id=lead_file_id, now=seeded.clock.now())
+
+
+def holds(seeded: Seeded) -> list[tuple[int, str, bool]]:
+    """Return number, reason and whether it is open of each hold."""
+    with seeded.service.store.reading() as session:
+        return [
+            (hold.number, hold.reason, hold.closed_at is None)
+            for hold in session.scalars(select(Hold).order_by(Hold.id))
+        ]
+
+
+def verdict(seeded: Seeded, number: str) -> tuple[str, list[str]]:
+    """Return the verdict of a check and its reasons."""
+    decision = seeded.service.gate.ask(dialer_of(seeded), "vinterel", Question(number)).decision
+    return decision.verdict.value, [reason.code.value for reason in decision.reasons]
+
+
+def close(seeded: Seeded) -> None:
+    """Close the one hold that there is."""
+    with seeded.service.store.writing() as session:
+        staff = Caller(id="u", name="u", kind="user", role=Role.CUSTOMER_SERVICE, seller_id=None)
+        [hold] = session.scalars(select(Hold)).all()
+        now = seeded.clock.now()
+        close_hold(session, staff, seeded.service.store.keyring, hold_id=hold.id, resolution="fel", now=now)
+
+
+def test_a_number_that_is_a_lead_already_is_held_when_a_file_says_a_childs_age(seeded: Seeded, tmp_path: Path) -> None:
+    screened(seeded, written(tmp_path / "a.csv", ["Telefon", LEAD, CHILD, ADULT]), PARTNER_SOURCE)
+    assert verdict(seeded, CHILD)[0] == "allow"
+    ages = [f"{CHILD};12", f"{NEW_CHILD};13", f"{ADULT};50+", f"{LEAD};", "hemligt;12"]
+
+    second = screened(seeded, written(tmp_path / "b.csv", ["Telefon;Ålder", *ages]), LIST_SOURCE)
+    again(seeded, second)
+
+    held = (number_of(CHILD).value, "minor", True)
+    assert holds(seeded) == [held]
+    assert verdict(seeded, CHILD)[1] == ["held"]
+    assert verdict(seeded, LEAD)[0] == "allow"
+    close(seeded)
+    again(seeded, second)
+    assert holds(seeded) == [(*held[:2], False)]
+
+
+def test_a_number_that_is_a_lead_already_is_held_when_a_file_says_not_to_call_it(
+    seeded: Seeded, tmp_path: Path
+) -> None:
+    first = ["Telefon", LEAD, CHILD, ADULT]
+    screened(seeded, written(tmp_path / "a.csv", first), PARTNER_SOURCE)
+    opt_out(seeded.service, ADULT, None)
+    marks = [f"{LEAD};", f"{CHILD};ja", f"{NEW_CHILD};ja", f"{ADULT};ja", "hemligt;ja"]
+
+    marked = screened(seeded, written(tmp_path / "b.csv", ["Telefon;Ring ej", *marks]), PARTNER_SOURCE)
+
+    held = (number_of(CHILD).value, "objected", True)
+    assert holds(seeded) == [held]
+    assert (verdict(seeded, CHILD), verdict(seeded, LEAD)[0]) == (("deny", ["held"]), "allow")
+    with seeded.service.store.reading() as session:
+        report = newest_arrival(session, OPERATOR, marked)
+    assert report.rows["invalid"] == 4
+
+    close(seeded)
+    again(seeded, marked)
+    assert holds(seeded) == [(*held[:2], False)]
+    screened(seeded, written(tmp_path / "c.csv", ["Telefon;Ring ej", f"{CHILD};ja"]), LIST_SOURCE)
+    assert holds(seeded) == [(*held[:2], False), held]
+
+
+def test_many_are_held_some_at_a_time_and_a_screening_that_was_cut_off_holds_none_twice(
+    seeded: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refused_rows, "AT_ONCE", 2)
+    numbers = [f"07017406{last}" for last in range(50, 55)]
+    screened(seeded, written(tmp_path / "a.csv", ["Telefon", *numbers]), PARTNER_SOURCE)
+    path = written(tmp_path / "b.csv", ["Telefon;Ring ej", *(f"{number};x" for number in numbers)])
+    marked = deliver(seeded.service.store, path, PARTNER_SOURCE).id or ""
+    made = iter([None, None, None, StorageUnavailable("the disk is full")])
+
+    def failing(*args: Any, **kwargs: Any) -> Hold:  # Any: whatever it takes
+        if (fault := next(made, None)) is not None:
+            raise fault
+        return make_hold(*args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(refused_rows, "make_hold", failing)
+        with pytest.raises(StorageUnavailable):
+            again(seeded, marked)
+    assert len(holds(seeded)) == 2
+    again(seeded, marked)
+
+    assert sorted(number for number, _, _ in holds(seeded)) == [number_of(number).value for number in numbers]
