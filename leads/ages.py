@@ -9,9 +9,7 @@ seller's rule can be held against it later: nobody is called who may be under th
 _OLDEST = 120
 _LONGEST_TEXT = 40
 _YEARS = r"(?: ?(?:år|aar|ar|years?|yrs?|y)\b\.?(?: (?:gammal|gammel|old))?)?"
-_OR_MORE = (
-    r" ?(?:\+|plus|(?:och|eller|og|eller|and|or) (?:äldre|eldre|ældre|older|over|över|above|uppåt|oppover|opefter|up))"
-)
+_OR_MORE = r" ?(?:\+|plus|(?:och|eller|og|and|or) (?:äldre|eldre|ældre|older|over|över|above|uppåt|oppover|opefter|up))"
 _FROM = r"(?:(?:över|over|äldre än|eldre enn|ældre end|older than|från|fra|from|minst|mindst|at least|min\.?|>=?|≥) ?)?"
 _AGE = re.compile(rf"{_FROM}([0-9]{{1,3}}){_YEARS}(?:{_OR_MORE})?{_YEARS}")
 _RANGE = re.compile(rf"([0-9]{{1,3}}){_YEARS} ?(?:[-–—−]|till?|to) ?([0-9]{{1,3}}){_YEARS}")
@@ -26,13 +24,15 @@ def read_age(text: str) -> int | None:
     """Return the lowest age in whole years that ``text`` may mean, or None if it is no age beyond doubt.
 
     ``42``, ``42 år``, ``18-25`` (18), ``50+`` and ``över 50`` (50); ``under 20`` may be anybody from 0 on. No year, no
-    date, and nothing above 120.
+    date, nothing above 120, and no 0 by itself, which fills the cells of those whose age nobody knows.
     """
     if len(text) > _LONGEST_TEXT:
         return None
     written = " ".join(text.casefold().split())
     if found := _AGE.fullmatch(written):
         lowest = highest = int(found[1])
+        if lowest == 0:
+            return None
     elif found := _RANGE.fullmatch(written):
         lowest, highest = int(found[1]), int(found[2])
     elif found := _AT_MOST.fullmatch(written):

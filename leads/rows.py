@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from json.encoder import encode_basestring
+from operator import itemgetter
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -162,6 +163,7 @@ class Settler:
         places = columns.places
         self._width = len(columns.headings)
         self._numbers = tuple(places[field] for field in NUMBERS if field in places)
+        self._called = self._first_said if len(self._numbers) > 1 else itemgetter(*self._numbers)
         self._name = _Text(places, (Field.NAME,), (Field.GIVEN_NAME, Field.FAMILY_NAME))
         self._street = _Text(places, (Field.ADDRESS,))
         self._town = _Text(places, (Field.POSTCODE, Field.CITY))
@@ -207,14 +209,12 @@ class Settler:
             return RowReason.INVALID_COLLECTED_AT
         return RowReason.COLLECTED_IN_FUTURE if found > self._latest_collection else found
 
-    def _called(self, cells: Sequence[str]) -> str:
+    def _first_said(self, cells: Sequence[str]) -> str:
         """Return the cell of the row's number: the first that holds anything.
 
         One that cannot be read is taken too, and the row refused for it: what stands in the next column may be another
         person's number.
         """
-        if len(self._numbers) == 1:
-            return cells[self._numbers[0]]
         return next((cells[place] for place in self._numbers if not _holds_nothing(cells[place])), "")
 
     def _person(self, cells: Sequence[str], reasons: list[RowReason]) -> Person:
