@@ -59,12 +59,6 @@ def _one_line_of(size: int) -> Callable[[Path], None]:
     return make
 
 
-def _bomb(path: Path) -> None:
-    with gzip.open(path, "wb") as file:
-        for _ in range(120):
-            file.write(b"\n" * (1 << 20))
-
-
 def _content(content: bytes) -> Callable[[Path], None]:
     def make(path: Path) -> None:
         path.write_bytes(content)
@@ -72,6 +66,7 @@ def _content(content: bytes) -> Callable[[Path], None]:
     return make
 
 
+BOMB = b"0701740605\n" * 500_000  # fewer lines and bytes than a register may have: how much they shrink tells
 FOREIGN = "".join(f"+4790{n:06d}\n" for n in range(400)).encode()
 TOO_MANY_BAD = (TEXT + "not a number 123\n" * 6).encode()
 TWO_NUMBERS = "".join(f"+{number};+{number}\n" for number in LISTED).encode()
@@ -91,8 +86,8 @@ BAD_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
     "bad UTF-8 after a BOM": (_content(b"\xef\xbb\xbf" + TEXT.encode() + b"\xe5sa\n"), "register-file-encoding"),
     "bytes of no encoding": (_content(TEXT.encode() + b"\x81\x8d\n"), "register-file-encoding"),
     "one line of 100 MB": (_one_line_of(100 << 20), "register-line-too-long"),
-    "a gzip bomb": (_bomb, "register-file-too-large"),
-    "a zip bomb": (_content(_zip_of(("nix.txt", b"\n" * (200 << 20)))), "register-file-too-large"),
+    "a gzip bomb": (_content(gzip.compress(BOMB)), "register-file-too-large"),
+    "a zip bomb": (_content(_zip_of(("nix.txt", BOMB))), "register-file-too-large"),
     "a zip in a zip": (_content(_zip_of(("nix.zip", _zip_of(("nix.txt", b"x"))))), "register-archive-nested"),
     "a gzip in a gzip": (_content(gzip.compress(gzip.compress(b"x"))), "register-archive-nested"),
     "a zip of two": (_content(_zip_of(("a.txt", b"1"), ("b.txt", b"2"))), "register-archive-members"),
@@ -102,7 +97,6 @@ BAD_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "a zip of none": (_content(_zip_of()), "register-archive-members"),
     "a zip of a folder": (_content(_zip_of(("folder/", b""))), "register-archive-members"),
-    "a zip of 50,000": (_content(_zip_of(*((f"{n}", b"") for n in range(50_000)))), "register-archive-damaged"),
     "a cut gzip": (_content(gzip.compress(TEXT.encode())[:-9]), "register-archive-damaged"),
     "a corrupt gzip": (_content(gzip.compress(TEXT.encode())[:40] + b"\xff" * 40), "register-archive-damaged"),
     "a cut zip": (_content(_zip_of(("nix.txt", TEXT.encode()))[:-30]), "register-archive-damaged"),
