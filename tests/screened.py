@@ -57,11 +57,17 @@ def screen_into(
 
 
 def screened(
-    seeded: Seeded, source: Path, caller: Caller = OPERATOR, *, campaign: str = CAMPAIGN, **wanted: Any
+    seeded: Seeded,
+    source: Path,
+    caller: Caller = OPERATOR,
+    *,
+    campaign: str = CAMPAIGN,
+    part_rows: int = 3,
+    **wanted: Any,
 ) -> tuple[str, Path]:
     """Screen the file; return the screening's id and where the result lies."""
-    target = source.with_name(f"ut{source.suffix}")
-    return screen_into(screenings(seeded), caller, Wanted(campaign, **wanted), source=source, target=target), target
+    target, made = source.with_name(f"ut{source.suffix}"), screenings(seeded, part_rows)
+    return screen_into(made, caller, Wanted(campaign, **wanted), source=source, target=target), target
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

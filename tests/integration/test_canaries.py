@@ -345,7 +345,7 @@ def test_parts_are_looked_through_once_each_also_of_a_screening_that_went_on(see
 
 def test_a_screening_from_before_the_export_or_without_a_canary_is_no_sighting(seeded: Seeded, tmp_path: Path) -> None:
     source = file_in(tmp_path, [f"+{number}" for number in fiction()])
-    screened(seeded, source, ME, campaign=OTHER_CAMPAIGN)
+    screened(seeded, source, ME, campaign=OTHER_CAMPAIGN, part_rows=100)
     seeded.clock.at += timedelta(minutes=1)
     handed = exported(seeded)
     seeded.clock.at += timedelta(minutes=1)
