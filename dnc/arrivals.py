@@ -172,7 +172,7 @@ def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id
         report = _report(file, screener, arrived, count_without_proof(session, file.no), now)
     with store.writing() as session:
         _keep(session, caller, file, report)
-        see_in_lead_file(
+        seen = see_in_lead_file(
             session,
             caller,
             store.keyring,
@@ -181,6 +181,8 @@ def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id
             numbers=arrived.watched,
             now=now,
         )
+    if seen:
+        _log.warning("lead file %s holds canaries of our exports: %s sightings", file.id, seen)
     return report
 
 

@@ -94,9 +94,6 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
     def retract(store: FencedStore, now: datetime) -> str:
         return f"{retract_joined(store, settings.registers_dir, now)} retractions"
 
-    def look(store: FencedStore, now: datetime) -> str:
-        return f"{look_for_canaries(store, now)} sightings"
-
     def forget_screened(store: FencedStore, now: datetime) -> str:
         return f"{forget_screened_files(store, screened_files, now)} files"
 
@@ -111,7 +108,7 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
         Task("ledger.stamp", timedelta(minutes=5), stamping(settings)),
         Task("ledger.audit", timedelta(minutes=1), auditing(shelf.listed)),
         Task("arrivals.screen", timedelta(minutes=1), screen),
-        Task("canaries.look", timedelta(hours=1), look),
+        Task("canaries.look", timedelta(hours=1), tell_of_canaries),
         Task("oversight.pause", timedelta(hours=1), pause_the_worst),
         Task("screenings.work", timedelta(seconds=15), ScreeningWork(settings).go_on),
         Task("screenings.forget", timedelta(days=1), forget_screened),
@@ -182,9 +179,20 @@ def warn_of_registers(store: Store, now: datetime, *, is_readable: Callable[[str
     return f"{len(warned)} warnings"
 
 
+def tell_of_canaries(store: Store, now: datetime) -> str:
+    """Look for canaries, and say in the log how many were seen that had not been before."""
+    seen = look_for_canaries(store, now)
+    if seen:
+        _log.warning("canaries were seen where they should not be: %s sightings", seen)
+    return f"{seen} sightings"
+
+
 def pause_the_worst(store: Store, now: datetime) -> str:
-    """Pause the sources that are surely worse than the oversight policy takes."""
-    return f"{len(oversee(store, now))} sources paused"
+    """Pause the sources that are surely worse than the oversight policy takes, and say in the log which, and why."""
+    paused = oversee(store, now)
+    for one in paused:
+        _log.warning("source %s is paused: %s", one.source, "; ".join(breach.reason for breach in one.breaches))
+    return f"{len(paused)} sources paused"
 
 
 def forget_runs(store: Store, now: datetime) -> int:

@@ -23,6 +23,7 @@ from dnc.gate import Question
 from dnc.models import Canary, Export, LeadArrival
 from dnc.recipients import UnknownRecipient, add_recipient
 from dnc.screenings.models import Screening, ScreeningPart
+from jobs.tasks import tell_of_canaries
 from leads.arriving import finished_files
 from leads.models import Source
 from tests.calls import log_call
@@ -226,6 +227,26 @@ def test_a_check_by_another_than_the_recipient_is_a_sighting_once(seeded: Seeded
         said = session.scalars(select(LedgerEntry.payload).where(LedgerEntry.kind == "canary.sighted")).all()
     assert len(said) == 2
     assert not any(str(canary) in (payload or "") for payload in said)
+
+
+def test_the_log_tells_once_that_canaries_were_seen_and_never_which(
+    seeded: Seeded, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    handed, service = exported(seeded), seeded.service
+    seeded.clock.at += timedelta(days=1)
+    service.gate.ask(handed.another, CAMPAIGN, Question(f"+{handed.canaries[0]}"))
+    import_leads(service, tmp_path, PARTNER_SOURCE, [f"+{handed.canaries[1]}"])
+    with service.store.reading() as session:
+        file = finished_files(session)[-1]
+
+    for _ in range(2):
+        report_arrival(service.store, service.shelf.listed, OPERATOR, lead_file_id=file, now=seeded.clock.now())
+        tell_of_canaries(service.store, seeded.clock.now())
+
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", f"lead file {file} holds canaries of our exports: 1 sightings"),
+        ("WARNING", "canaries were seen where they should not be: 1 sightings"),
+    ]
 
 
 def test_a_number_of_the_same_range_that_is_no_canary_is_no_sighting(seeded: Seeded) -> None:

@@ -20,6 +20,7 @@ from dnc.oversight.league import Figure
 from dnc.oversight.pausing import oversee
 from dnc.oversight.policy import OVERSIGHT_2026_1
 from dnc.oversight.standings import League, Standing, league
+from jobs.tasks import pause_the_worst
 from leads.deliveries import SourceStanding, source_standings
 from leads.models import Source
 from leads.pauses import pause_source, resume_source
@@ -241,6 +242,22 @@ def test_a_source_is_paused_once_it_is_surely_above_a_limit_and_not_before(overs
     [breach] = json.loads(payload or "")["breaches"]
     assert (breach["figure"], breach["hits"], breach["of"], breach["limit"]) == ("invalid", 109, 300, 0.2)
     assert breach["lower"] == pytest.approx(0.3110, abs=1e-4)
+
+
+def test_the_jobs_log_tells_which_source_was_paused_and_why_once(
+    overseen: Overseen, caplog: pytest.LogCaptureFixture
+) -> None:
+    overseen.deliver("tavling", numbers(100), rejected=100)
+
+    outcomes = [pause_the_worst(overseen.store, overseen.clock.now()) for _ in range(2)]
+
+    assert outcomes == ["1 sources paused", "0 sources paused"]
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        (
+            "WARNING",
+            "source tavling is paused: rows that could not be used: 100 of 200, surely 43.14% to 56.86%, above 20.00%",
+        )
+    ]
 
 
 def test_overseeing_again_changes_nothing(overseen: Overseen) -> None:
