@@ -188,21 +188,23 @@ def _held_against_register(
 ) -> dict[str, tuple[int, int]]:
     """Return by source how many leads of the period's files were on the register, and how many could be looked up.
 
-    By the first screening of each file, since the share on delivery is meant. Served by ix_lead_arrivals_lead_file_id.
+    By the first screening of each file at which any could be, since the share on delivery is meant. Served by
+    ix_lead_arrivals_lead_file_id.
     """
     came = files_that_came(session, seller_id, since, until, after_resume=after_resume)
     found: dict[str, tuple[int, int]] = {}
     files = sorted(came)
     for start in range(0, len(files), FILES_AT_ONCE):
-        first: dict[str, str] = {}
+        first: dict[str, tuple[int, int]] = {}
         for lead_file_id, counts in session.execute(
             select(LeadArrival.lead_file_id, LeadArrival.counts)
             .where(LeadArrival.lead_file_id.in_(files[start : start + FILES_AT_ONCE]))
             .order_by(LeadArrival.screened_at, LeadArrival.id)
         ):
-            first.setdefault(lead_file_id, counts)
-        for lead_file_id, counts in first.items():
             stopped, looked_up = held_against_register(json.loads(counts))
+            if looked_up:
+                first.setdefault(lead_file_id, (stopped, looked_up))
+        for lead_file_id, (stopped, looked_up) in first.items():
             before = found.get(came[lead_file_id], (0, 0))
             found[came[lead_file_id]] = (before[0] + stopped, before[1] + looked_up)
     return found

@@ -396,6 +396,20 @@ def test_a_lead_on_a_register_that_was_too_old_to_ask_is_no_lead_on_the_register
     assert overseen_now(overseen) == []
 
 
+def test_a_file_that_came_while_the_register_could_not_be_asked_counts_by_the_first_screening_that_could(
+    overseen: Overseen,
+) -> None:
+    came = overseen.deliver("tavling", numbers(100))
+    screened(overseen, came, "tavling", leads=100, at=NOW - 3 * DAY, register_missing=100)
+    assert counted(source(overseen, "tavling"), Figure.ON_REGISTER) == (0, 0)
+
+    screened(overseen, came, "tavling", leads=100, at=NOW - 2 * DAY, on_register=80)
+    screened(overseen, came, "tavling", leads=100, at=NOW - DAY, on_register=90)
+
+    assert counted(source(overseen, "tavling"), Figure.ON_REGISTER) == (80, 100)
+    assert overseen_now(overseen) == ["tavling"]
+
+
 def test_what_somebody_has_paused_already_is_left_as_it_is(overseen: Overseen) -> None:
     overseen.deliver("tavling", numbers(100), rejected=100)
     with overseen.store.writing() as session:
