@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import socket
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,21 @@ control_socket_disable = True
 forwarded_allow_ips = ""
 errorlog = "-"
 loglevel = "warning"
+
+
+STALLED_AFTER = 30
+"""Seconds after which a client that sends nothing more of its request, or takes nothing more of its answer, is let go.
+
+As long as something comes or goes it may be slow.
+"""
+
+
+def when_ready(server: Any) -> None:  # Any: gunicorn is not typed
+    """Have no thread wait for ever for a client; each connection has these options from the socket that it came by."""
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", STALLED_AFTER, 0))
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_AFTER * 1000)
 
 
 def child_exit(_server: Any, worker: Any) -> None:  # Any: gunicorn is not typed

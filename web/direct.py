@@ -43,7 +43,10 @@ class DirectWay:
             caller.require(operation.right)
         except Exception:  # noqa: BLE001 - Flask's way refuses it
             return self._flask(environ, start_response)
-        content = environ["wsgi.input"].read(length)
+        try:
+            content = environ["wsgi.input"].read(length)
+        except OSError:  # nothing more came: Flask's way finds it cut off
+            content = b""
         environ["wsgi.input"] = BytesIO(content)  # for Flask, should it have to answer
         try:
             body = view.body.model_validate(json_value(content))
