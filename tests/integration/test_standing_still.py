@@ -5,6 +5,7 @@ acknowledge what is sent, and nobody reads it.
 """
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -19,15 +20,16 @@ from sqlalchemy import select, text
 from console.sessions import sign_in
 from core.access import Role
 from dnc.audit import compare_records
-from dnc.models import Contact, OptOut
+from dnc.models import Check, Contact, OptOut
 from tests.integration.seeds import postgres_of, seeded_service, verified
-from tests.integration.serving import Server, environment_of
+from tests.integration.serving import Acknowledged, Server, environment_of, load
 from tests.seeding import CAMPAIGN, FROM_PARTNER, PASSWORD, SELLER, Seeded
 
 WITHIN = 40.0
 """Seconds within which whoever came first is refused: the patience, the question, and that of those who came next."""
 TOGETHER = 3
 THREADS = 8
+CALLERS = 24
 NEEDS_DATABASE = ("opt-out", "contact", "look-up", "check", "changes", "page", "ready")
 
 Answer = tuple[int, dict[str, object]]
@@ -125,4 +127,38 @@ def test_while_postgresql_stands_still_all_are_refused_in_time_and_afterwards_al
             assert session.scalars(select(Contact.call_id)).all() == ["one"]
             assert len(session.scalars(select(OptOut.id).where(OptOut.number == int(FROM_PARTNER[1:]))).all()) == 1
             assert compare_records(session, seeded.service.keyring) == []
+        assert verified(seeded.service).findings == ()
+
+
+def test_what_was_acknowledged_before_and_after_is_there_and_the_process_lives_meanwhile(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    acknowledged, stop = Acknowledged(), threading.Event()
+    with seeded_service(request, "postgresql", tmp_path) as seeded:
+        server = Server(environment_of(seeded, tmp_path, workers=1))
+        health = Asking(server, seeded)
+        callers = [
+            threading.Thread(target=load, args=(server.port, seeded, acknowledged, stop, caller, CALLERS))
+            for caller in range(CALLERS)
+        ]
+        for caller in callers:
+            caller.start()
+        try:
+            wait_for(lambda: len(acknowledged.contacts) > CALLERS)
+            with postgres_of(request).standing_still():
+                wait_for(lambda: 503 in acknowledged.statuses)
+                assert health.of("live")[0] == 200
+            so_far = len(acknowledged.contacts)
+            wait_for(lambda: len(acknowledged.contacts) > so_far + CALLERS)
+        finally:
+            stop.set()
+            for caller in callers:
+                caller.join(60)
+            server.kill9()
+        with seeded.service.store.reading() as session:
+            assert set(acknowledged.checks) <= set(session.scalars(select(Check.id)))
+            assert set(acknowledged.contacts) <= set(session.scalars(select(Contact.call_id)))
+            assert set(acknowledged.opt_outs) <= set(session.scalars(select(OptOut.id)))
+            assert compare_records(session, seeded.service.keyring) == []
+        assert acknowledged.statuses == {200, 201, 503}
         assert verified(seeded.service).findings == ()
