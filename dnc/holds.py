@@ -1,4 +1,4 @@
-"""Holds: a temporary block while customer service looks at what was reported from a call.
+"""Holds: a temporary block while customer service looks at what was reported from a call, or said by a lead file.
 
 A seller's staff can report an objection, which blocks at once; only customer service turns it into an opt-out or
 closes it.
@@ -20,6 +20,8 @@ from core.naming import trimmed
 from core.secrets import Keyring
 from dnc.models import Hold
 
+FROM_LEAD_FILE = "lead file "
+"""How the note begins of a hold that a lead file made, and nobody in a call."""
 HOLD_LOCKS = 0x52494E47_030000  # PostgreSQL advisory locks: the reports on one number, one after the other
 
 
@@ -119,8 +121,12 @@ def close_hold(
 
 
 def open_holds(session: Session, seller_id: str | None, *, limit: int = 100) -> list[Hold]:
-    """Return the oldest open holds of a seller (of all sellers for None): customer service's task list."""
-    query = select(Hold).where(*_open(seller_id)).order_by(Hold.made_at, Hold.id).limit(limit)
+    """Return open holds of a seller (of all sellers for None), the oldest first: customer service's task list.
+
+    Those that lead files made come last, so that a file with many hides nobody's objection from a call.
+    """
+    from_file = Hold.note.startswith(FROM_LEAD_FILE)
+    query = select(Hold).where(*_open(seller_id)).order_by(from_file, Hold.made_at, Hold.id).limit(limit)
     return list(session.scalars(query))
 
 

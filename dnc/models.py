@@ -112,7 +112,7 @@ class OptOutRelease(Base):
 
 
 class Hold(Base):
-    """A temporary block while customer service looks at what was reported from a call."""
+    """A temporary block while customer service looks at what was reported from a call, or said by a lead file."""
 
     __tablename__ = "holds"
     __table_args__ = (Index(None, "number"), Index(None, "closed_at", "made_at"))

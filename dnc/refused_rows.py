@@ -17,7 +17,7 @@ from core.access import Caller
 from core.database import let_others_write, lock_key, number_lock
 from core.store import Store
 from dnc.contacts import Outcome
-from dnc.holds import HOLD_LOCKS, make_hold
+from dnc.holds import FROM_LEAD_FILE, HOLD_LOCKS, make_hold
 from dnc.models import Hold, OptOut, OptOutRelease
 from leads.arriving import ArrivedFile, refused_with_leads
 from leads.rows import RowReason
@@ -42,7 +42,7 @@ def hold_refused(store: Store, caller: Caller, file: ArrivedFile, now: datetime)
     for reason, outcome, words in SAID:
         with store.reading() as session:
             numbers = refused_with_leads(session, file.id, file.seller_id, reason)
-        note = f"lead file {file.id} {words}"
+        note = f"{FROM_LEAD_FILE}{file.id} {words}"
         for start in range(0, len(numbers), AT_ONCE):
             some = numbers[start : start + AT_ONCE]
             with store.writing() as session:

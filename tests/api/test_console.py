@@ -234,7 +234,7 @@ def test_the_number_of_tasks_is_that_of_all_that_wait_also_where_there_are_more_
 
     assert "Uppgifter <small>190</small>" in text
     assert text.count('/opt-out" hx-post') == 100
-    assert "De äldsta 100 visas." in text
+    assert "De första 100 visas: de äldsta från samtal, sedan de från leveranser." in text
 
 
 def test_a_text_too_long_for_a_number_is_refused_whole_and_never_cut_to_one(

@@ -3,6 +3,7 @@
 Until customer service has looked.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from core.errors import StorageUnavailable
 from dnc import refused_rows
 from dnc.arrivals import newest_arrival, report_arrival
 from dnc.drafts import Question
-from dnc.holds import close_hold, make_hold
+from dnc.holds import close_hold, make_hold, open_holds, report_objection
 from dnc.models import Hold
 from tests.deliveries import deliver, written
 from tests.integration.seeds import dialer_of
@@ -124,3 +125,21 @@ def test_many_are_held_some_at_a_time_and_a_screening_that_was_cut_off_holds_non
     again(seeded, marked)
 
     assert sorted(number for number, _, _ in holds(seeded)) == [number_of(number).value for number in numbers]
+
+
+def test_an_objection_from_a_call_goes_before_what_lead_files_say(seeded: Seeded, tmp_path: Path) -> None:
+    screened(seeded, written(tmp_path / "a.csv", ["Telefon", CHILD]), PARTNER_SOURCE)
+    screened(seeded, written(tmp_path / "b.csv", ["Telefon;Ring ej", f"{CHILD};ja"]), PARTNER_SOURCE)
+    service, later = seeded.service, seeded.clock.now() + timedelta(hours=1)
+    with service.store.writing() as session:
+        report_objection(
+            session,
+            OPERATOR,
+            service.store.keyring,
+            number=number_of(LEAD).value,
+            seller_id=seeded.seller_id,
+            note="",
+            now=later,
+        )
+    with service.store.reading() as session:
+        assert [hold.number for hold in open_holds(session, None)] == [number_of(LEAD).value, number_of(CHILD).value]
