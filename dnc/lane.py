@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.access import Caller
-from core.database import plan_once
+from core.database import PATIENCE, plan_once
 from core.errors import Overloaded, StorageUnavailable
 from core.ledger import LedgerWriter
 from core.numbers import Number
@@ -29,8 +29,6 @@ from dnc.reservations import Attempts
 
 GROUP_LIMIT = 1_000  # questions a transaction: a batch is answered in parts, so that no lone check waits for all of it
 WAITING_LIMIT = 512
-PATIENCE = 10.0
-"""Seconds for which a group may keep others waiting: twice as long as a writer of SQLite waits for its turn."""
 TRIES = 20  # each time some other process got ahead; then what it took is a fact
 STANDS_STILL = f"the database has not answered for {PATIENCE:.0f} seconds; try again"
 ANSWERED = Counter("ringklar_checks_total", "Checks on record", ["verdict"])

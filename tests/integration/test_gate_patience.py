@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from core.database import PATIENCE
 from core.errors import Overloaded, StorageUnavailable
 from dnc import lane
 from dnc.answers import Answer
 from dnc.drafts import Turn
 from dnc.gate import Question
 from dnc.gathering import read_standing
-from dnc.lane import PATIENCE, WAITING_LIMIT
+from dnc.lane import WAITING_LIMIT
 from tests.integration.seeds import dialer_of, verified
 from tests.seeding import CAMPAIGN, FROM_PARTNER, Seeded
 
