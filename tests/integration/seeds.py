@@ -135,20 +135,21 @@ def verified(service: Service) -> Verified:
         return verify(ledger_lines(session, key), key)
 
 
-def consented(seeded: Seeded, number: Number) -> None:
-    """Record a consent to calls, given to the seller by name a day ago."""
-    with seeded.service.store.writing() as session:
-        record_consent(
+def consented(seeded: Seeded, number: Number, node: Service | None = None) -> str:
+    """Record a consent to calls, given to the seller by name a day ago, on a node; return its id."""
+    node = node or seeded.service
+    with node.store.writing() as session:
+        return record_consent(
             session,
             OPERATOR,
-            keyring=seeded.service.keyring,
+            keyring=node.keyring,
             seller_id=seeded.seller_id,
             number=number,
             channels=frozenset({Channel.VOICE}),
             names_seller=True,
             text_version="2026-1",
             evidence={"form": "web-7"},
-            given_at=seeded.clock.now() - timedelta(days=1),
+            given_at=node.clock.now() - timedelta(days=1),
             expires_at=None,
-            now=seeded.clock.now(),
-        )
+            now=node.clock.now(),
+        ).id

@@ -8,8 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from consent.grounds import record_consent, record_relation, withdraw_consent
-from consent.terms import Channel
+from consent.grounds import record_relation, withdraw_consent
 from core.ids import new_id
 from dnc.campaigns import close_campaign
 from dnc.gate import Question
@@ -28,7 +27,7 @@ from leads.pauses import (
 )
 from service import Service
 from tests.calls import log_call
-from tests.integration.seeds import beside, dialer_of
+from tests.integration.seeds import beside, consented, dialer_of
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -85,7 +84,7 @@ def release(node: Service, id_: str) -> None:
 
 
 def test_an_opt_out_stands_against_consent_and_relation(seeded: Seeded, node: Service) -> None:
-    consent(node, seeded, OPTED_OUT)
+    consented(seeded, number_of(OPTED_OUT), node)
     relation(node, seeded, OPTED_OUT)
     assert codes(seeded, OPTED_OUT) == {ReasonCode.OPTED_OUT}
 
@@ -164,24 +163,6 @@ def test_a_paused_source_supplier_or_file_counts_at_the_next_check(seeded: Seede
     assert codes(seeded, FROM_PARTNER) == set()
 
 
-def consent(node: Service, seeded: Seeded, number: str) -> str:
-    with node.store.writing() as session:
-        return record_consent(
-            session,
-            OPERATOR,
-            keyring=node.keyring,
-            seller_id=seeded.seller_id,
-            number=number_of(number),
-            channels=frozenset({Channel.VOICE}),
-            names_seller=True,
-            text_version="2026-1",
-            evidence={"form": "web-7"},
-            given_at=node.clock.now() - timedelta(days=1),
-            expires_at=None,
-            now=node.clock.now(),
-        ).id
-
-
 def relation(node: Service, seeded: Seeded, number: str, product: str = "electricity") -> None:
     with node.store.writing() as session:
         record_relation(
@@ -200,7 +181,7 @@ def relation(node: Service, seeded: Seeded, number: str, product: str = "electri
 
 def test_a_consent_and_its_withdrawal_count_at_the_next_check(seeded: Seeded, node: Service) -> None:
     assert codes(seeded, LISTED) == {ReasonCode.ON_REGISTER}
-    id_ = consent(node, seeded, LISTED)
+    id_ = consented(seeded, number_of(LISTED), node)
     assert codes(seeded, LISTED) == set()
 
     with node.store.writing() as session:
