@@ -19,7 +19,7 @@ from dnc.handed_out import export_page, recipient_reports
 from dnc.lookups import readable
 from dnc.recipients import UnknownRecipient
 from web.endpoint import Api, Document
-from web.fields import Id, Instant, Note, RawNumber, Region, Slug
+from web.fields import Id, Instant, Limit, Note, RawNumber, Region, Slug
 
 LEADS_AT_ONCE = 50_000
 
@@ -47,7 +47,7 @@ class RecipientsQuery(Document):
     """Which recipients: those after a cursor, by slug."""
 
     cursor: Slug | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Limit = 100
 
 
 class RecipientDocument(Document):
@@ -73,7 +73,7 @@ class ExportsQuery(Document):
 
     recipient: Slug | None = None
     cursor: Id | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Limit = 100
 
 
 class ListedExportDocument(Document):
@@ -115,7 +115,7 @@ class SightingsQuery(Document):
     """Which sightings: those after a cursor."""
 
     cursor: Annotated[str, Field(pattern=r"^[0-9a-f-]{0,36}$")] = ""
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Limit = 100
 
 
 class SightingDocument(Document):

@@ -9,7 +9,7 @@ from dnc.contacts import Outcome
 from dnc.decision import Verdict
 from dnc.reasons import Category, ReasonCode
 from web.endpoint import Document
-from web.fields import Id, Instant, Note, RawNumber, Region, Short, Slug, Via
+from web.fields import Id, Instant, Limit, Note, RawNumber, Region, Short, Slug, Via
 
 
 class CheckQuestion(Document):
@@ -317,7 +317,7 @@ class Page(Document):
     """Where to go on, and how much at once."""
 
     cursor: Annotated[int, Field(ge=0, le=2**62)] = 0
-    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+    limit: Limit = 200
 
 
 class ChangeDocument(Document):
@@ -343,7 +343,7 @@ class CampaignsQuery(Document):
     """Which campaigns: those after a cursor, by slug."""
 
     cursor: Slug | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Limit = 100
 
 
 class CampaignDocument(Document):

@@ -23,7 +23,7 @@ from leads.shelf import FileTooLarge, KeptFileDamaged, KeptUnderAnotherSecret, S
 from leads.terms import FileFormat, FileState, RowState
 from leads.trial import try_lead_file
 from web.endpoint import Api, Document, Download
-from web.fields import EachKeyOnce, Id, Slug
+from web.fields import EachKeyOnce, Id, Limit, Slug
 from web.uploads import Upload
 
 READ_AT_ONCE = 1 << 20
@@ -102,7 +102,7 @@ class LeadFilesQuery(Document):
     source: Slug | None = None
     state: FileState | None = None
     cursor: Id | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Limit = 100
 
 
 class ListedLeadFileDocument(Document):
@@ -143,7 +143,7 @@ class RowsQuery(Document):
 
     state: RowState | None = None
     cursor: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")] = "0"
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Limit = 100
 
 
 class LeadRowDocument(Document):

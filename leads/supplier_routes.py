@@ -44,6 +44,7 @@ from leads.suppliers import (
 )
 from leads.terms import SourceKind
 from web.endpoint import Api, Document
+from web.fields import Limit
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -174,7 +175,7 @@ class SlugQuery(Document):
     """Which of them: those after a cursor, by slug."""
 
     cursor: Annotated[str, Field(max_length=60)] = ""
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Limit = 100
 
 
 class NewPause(Document):

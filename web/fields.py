@@ -48,6 +48,9 @@ Instant = Annotated[
 ]
 """An instant with its time zone, RFC 3339."""
 
+Limit = Annotated[int, Field(ge=1, le=1000)]
+"""How much of a list is asked for at once."""
+
 Slug = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?$")]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
 Via = Annotated[str, StringConstraints(min_length=1, max_length=40, strip_whitespace=True)]

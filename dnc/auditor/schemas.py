@@ -9,7 +9,7 @@ from dnc.auditor.auditing import AuditReport, Scope
 from dnc.auditor.findings import Against, Difference
 from dnc.replays import By, Outcome, PeriodReplay, Tally
 from web.endpoint import Document
-from web.fields import Instant, Slug
+from web.fields import Instant, Limit, Slug
 
 
 class CountsDocument(Document):
@@ -59,7 +59,7 @@ class DifferencesQuestion(Document):
 
     excused: bool = False
     cursor: Annotated[int, Field(ge=0, le=2**53)] = 0
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Limit = 100
 
 
 class DifferencesDocument(Document):

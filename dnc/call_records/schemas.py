@@ -12,7 +12,7 @@ from dnc.call_records.rows import Column, HowToReadCalls
 from dnc.call_records.states import CallState
 from dnc.models import Contact
 from web.endpoint import Document
-from web.fields import Id, Instant, Region, Slug
+from web.fields import Id, Instant, Limit, Region, Slug
 
 Heading = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
@@ -96,7 +96,7 @@ class RowsQuestion(Document):
 
     state: CallState | None = None
     cursor: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+    limit: Limit = 200
 
 
 class CallRecordDocument(Document):
@@ -124,7 +124,7 @@ class MissingQuestion(Document):
     """After which contact, and how many at once."""
 
     cursor: Id | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+    limit: Limit = 200
 
 
 class MissingContactDocument(Document):

@@ -11,7 +11,7 @@ from dnc.schemas import LeadDocument, PastCheckDocument, PastContactDocument
 from leads.pauses import REASON_LENGTH
 from leads.terms import SourceKind
 from web.endpoint import Document
-from web.fields import Id, Instant, RawNumber, Region, Slug, Via
+from web.fields import Id, Instant, Limit, RawNumber, Region, Slug, Via
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=REASON_LENGTH, strip_whitespace=True)]
 
@@ -56,7 +56,7 @@ class WalkBackQuestion(Document):
     region: Region = "SE"
     part: Part = Part.LEADS
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=60)] | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+    limit: Limit = 200
 
 
 class ReachedSourceDocument(Document):

@@ -11,7 +11,7 @@ from dnc.registers.changes import Comparison, Move
 from dnc.registers.contents import VersionCard
 from dnc.registers.rematching import Answers, Lifted, Rematch, RematchedContact, Said, Tally
 from web.endpoint import Document
-from web.fields import Id, Instant
+from web.fields import Id, Instant, Limit
 
 RegisterName = Annotated[str, StringConstraints(min_length=1, max_length=20)]
 VersionName = Annotated[
@@ -56,7 +56,7 @@ class RematchQuestion(Document):
     until: Instant
     version: VersionName | None = None
     cursor: Id | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+    limit: Limit = 200
 
     @model_validator(mode="after")
     def _goes_forward(self) -> Self:

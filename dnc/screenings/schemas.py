@@ -8,7 +8,7 @@ from dnc.screenings.lists import ScreeningPage
 from dnc.screenings.reports import ListedScreening, ScreeningReport
 from dnc.screenings.terms import ScreeningState, Subject
 from web.endpoint import Document
-from web.fields import Id, Instant, RawNumber, Region, Slug
+from web.fields import Id, Instant, Limit, RawNumber, Region, Slug
 
 
 class ScreeningForm(Document):
@@ -35,7 +35,7 @@ class AskedNumber(Document):
     number: RawNumber
     region: Region = "SE"
     cursor: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+    limit: Limit = 200
 
 
 class ScreenedRowDocument(Document):
@@ -69,7 +69,7 @@ class ScreeningsQuery(Document):
     """Which screenings: those after a cursor."""
 
     cursor: Id | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    limit: Limit = 100
 
 
 class ListedScreeningDocument(Document):
