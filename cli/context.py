@@ -30,6 +30,21 @@ _COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 
 
+def _region(_context: click.Context, _option: click.Parameter, given: str) -> str:
+    if re.fullmatch("[A-Za-z]{2}", given) is None:
+        raise click.BadParameter("write a country as SE")
+    return given.upper()
+
+
+region_option = click.option(
+    "--region",
+    default="SE",
+    show_default=True,
+    callback=_region,
+    help="Where a number without a country code is dialled.",
+)
+
+
 def caller() -> Caller:
     """Return the operator: whoever is signed in to this machine."""
     try:

@@ -4,7 +4,7 @@ Entries and releases are append-only rows, so the whole history stands. No cache
 next check: once ``add_opt_outs`` is committed, every check that starts later sees it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -62,11 +62,13 @@ def add_opt_outs(
     note: str,
     now: datetime,
     region: str = "SE",
+    said_at: Mapping[int, datetime] | None = None,
 ) -> list[OptOutResult]:
     """Return a result for each number, in order; those added are in force when the unit of work is committed.
 
     ``seller_id`` None means every seller. Any possible number is taken, in any spelling: a no is never lost because a
-    numbering plan changed. A bad number does not stop the others.
+    numbering plan changed. A bad number does not stop the others. ``said_at`` tells of some places in ``numbers`` when
+    the person said it, where that is not ``received_at``.
 
     Raises:
         Forbidden: the caller may not add opt-outs; only customer service may.
@@ -78,9 +80,9 @@ def add_opt_outs(
         raise NotFound("there is no seller with that slug")
     if not channels or not 1 <= len(via.strip()) <= VIA_LENGTH:
         raise InvalidInput(f"say in 1 to {VIA_LENGTH} characters how the person said no, and to which channels")
-    if received_at is not None and received_at > now + CLOCK_SLACK:
+    said_at = said_at or {}
+    if any(moment > now + CLOCK_SLACK for moment in (received_at or now, *said_at.values())):
         raise InvalidInput("received_at is in the future")
-    said_at = min(received_at or now, now)
     read = [read_number(raw, region=region) for raw in numbers]
     for key in sorted({number_lock(OPT_OUT_LOCKS, number.value) for number in read if isinstance(number, Number)}):
         lock_key(session, key)
@@ -92,9 +94,10 @@ def add_opt_outs(
             results.append(OptOutResult(place, "invalid", None, None, number, None))
             continue
         known = in_force.get(number.value)
+        moment = min(said_at.get(place, received_at or now), now)
         if known is not None:
-            if known.id not in just_added:
-                _put_repeat_on_record(session, caller, keyring, known, via=via.strip(), received_at=said_at, now=now)
+            if known.id not in just_added or moment != known.received_at:
+                _put_repeat_on_record(session, caller, keyring, known, via=via.strip(), received_at=moment, now=now)
             results.append(OptOutResult(place, "already", known.id, number, None, known.recorded_at))
             continue
         row = OptOut(
@@ -104,7 +107,7 @@ def add_opt_outs(
             channels=written_channels(channels),
             via=via.strip(),
             note=note,
-            received_at=said_at,
+            received_at=moment,
             recorded_at=now,
             recorded_by=caller.actor,
         )

@@ -198,8 +198,7 @@ class Settler:
 
     def birth_date(self, text: str) -> date | None:
         """Return the birth date that a cell says, or None if nobody alive can have been born then."""
-        midnight = _MIDNIGHT.fullmatch(text)
-        found = read_date(midnight[1] if midnight else text)
+        found = read_day(text)
         return found if found is not None and EARLIEST_BIRTH <= found <= self._latest_birth else None
 
     def collected_at(self, text: str) -> datetime | RowReason:
@@ -411,6 +410,12 @@ def read_date(text: str) -> date | None:
     except ValueError:
         return None
     return None
+
+
+def read_day(text: str) -> date | None:
+    """Return the date as ``read_date``, also with a midnight behind it, as databases and spreadsheets write days."""
+    midnight = _MIDNIGHT.fullmatch(text)
+    return read_date(midnight[1] if midnight else text)
 
 
 @lru_cache(maxsize=8192)

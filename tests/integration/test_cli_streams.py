@@ -38,6 +38,7 @@ def test_an_output_that_is_full_is_one_line_and_no_success(
         ["leads", "import", "{pipe}", "--source", PARTNER_SOURCE, "--dry-run"],
         ["calls", "match", "{pipe}", "--seller", SELLER],
         ["screen", "{pipe}", "{pipe}.csv", "--campaign", CAMPAIGN],
+        ["optout", "import", "{pipe}", "--seller", SELLER],
     ],
 )
 def test_a_pipe_is_refused_and_not_waited_for(on_sqlite: Seeded, tmp_path: Path, words: list[str]) -> None:

@@ -1,0 +1,130 @@
+"""A file of people's noes: a list, one number a line, or a table with a heading over the numbers.
+
+Tables are read as lead files are (``leads.layouts``, ``leads.reading``): any delimiter, quoting and character set, or
+XLSX, also in gzip or zip. A no is never lost: a row whose time cannot be read says no all the same.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+from core.errors import InvalidInput
+from leads.archives import open_content
+from leads.encodings import EncodingFinder, line_text
+from leads.errors import UnclearHeadings, UnreadableLeadFile
+from leads.headings import Field
+from leads.intake import HowToRead, layout_of, plain_at
+from leads.layouts import Layout
+from leads.reading import Reading, raw_rows_of
+from leads.rows import EARLIEST_COLLECTION, LOCAL_TIME, read_day, read_instant
+from leads.segments import Start
+
+_SEPARATORS = ";,\t|"
+
+
+@dataclass(frozen=True, slots=True)
+class SaidNo:
+    """One no of a file: the number as it is written there, and when the person said it, if the file tells.
+
+    ``row`` counts the lines of a list, or the rows of a table below its headings, from one. ``is_time_unread``: a time
+    stands there that cannot be read, or has not come yet.
+    """
+
+    row: int
+    number: str
+    received_at: datetime | None
+    is_time_unread: bool
+
+
+class OptOutFile:
+    """A file of noes that can be read again from its beginning.
+
+    ``column`` and ``received_column`` name the headings over the numbers and over when they were said, or a place as
+    ``#2``. Without ``column`` it is the heading that means a number; a file without headings is a list.
+    """
+
+    def __init__(self, path: Path, *, column: str | None, received_column: str | None, now: datetime) -> None:
+        """See what the file holds.
+
+        Raises:
+            InvalidInput: it cannot be read as a whole, or does not tell which column is which.
+        """
+        self._plain, self._now = plain_at(path), now
+        named = {Field.NUMBER: column, Field.COLLECTED_AT: received_column}
+        mapping = {field.value: "" for field in Field if field is not Field.NUMBER}
+        mapping |= {field.value: heading for field, heading in named.items() if heading is not None}
+        self._layout: Layout | None = None
+        try:
+            self._layout = self._found(mapping)
+        except UnclearHeadings as error:
+            if column is not None or received_column is not None or not self._is_list():
+                raise InvalidInput(f"name the column of the numbers: {error.detail}") from error
+        except UnreadableLeadFile as error:
+            raise InvalidInput(error.detail) from error
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table, not a list."""
+        return self._layout is not None
+
+    def noes(self) -> Iterator[SaidNo]:
+        """Yield what the file says, in order.
+
+        Raises:
+            InvalidInput: it is damaged further in than was looked at; what was yielded before that stands there.
+        """
+        if self._layout is None:
+            for line_no, line in enumerate(self._lines(), start=1):
+                if line.strip():
+                    yield SaidNo(line_no, line, None, is_time_unread=False)
+            return
+        try:
+            yield from self._rows(self._layout)
+        except UnreadableLeadFile as error:
+            raise InvalidInput(f"{error.detail}; the rows before that are read") from error
+
+    def _found(self, mapping: Mapping[str, str]) -> Layout:
+        return layout_of(self._plain, HowToRead(mapping=mapping), None)
+
+    def _is_list(self) -> bool:
+        """Return whether it is a text whose first line is one cell."""
+        first = next((line for line in self._lines() if line.strip()), "")
+        return not any(sign in first for sign in _SEPARATORS)
+
+    def _lines(self) -> list[str]:
+        """Return the lines of a text; none of a workbook."""
+        finder = EncodingFinder()
+        with self._plain.open() as file:
+            with open_content(file) as content:
+                if content.kind != "text":
+                    return [_SEPARATORS]
+                finder.take(content.stream.read())
+            with open_content(file) as content:
+                stream, codec = line_text(content.stream, finder.encoding)
+                return stream.read().decode(codec, "replace").removeprefix("\ufeff").splitlines()
+
+    def _rows(self, layout: Layout) -> Iterator[SaidNo]:
+        number_at, received_at = layout.columns.places[Field.NUMBER], layout.columns.places.get(Field.COLLECTED_AT)
+        reading = Reading(self._plain, layout, self._now, timedelta(days=1), Start())
+        for row in raw_rows_of(reading):
+            cells = row.cells if row.fault is None else []
+            number = cells[number_at] if number_at < len(cells) else row.text
+            said = cells[received_at].strip() if received_at is not None and received_at < len(cells) else ""
+            moment = said_at(said, self._now)
+            yield SaidNo(row.row_no, number, moment, is_time_unread=bool(said) and moment is None)
+
+
+def said_at(text: str, now: datetime) -> datetime | None:
+    """Return when a person said no, as a cell tells it; None if it cannot be read or has not come yet. Pure.
+
+    Of a day alone its last moment: by then the person had said it, and a wish of that day does not end it. Of today
+    that is ``now``. What has no offset is Swedish local time.
+    """
+    day = read_day(text)
+    moment = read_instant(text) if day is None else datetime.combine(day, time.max, tzinfo=LOCAL_TIME)
+    if moment is None or moment < EARLIEST_COLLECTION:
+        return None
+    if day is not None and day == now.astimezone(LOCAL_TIME).date():
+        return now
+    return moment if moment <= now else None
