@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.context import FINDING, answer, caller, json_option, refusals, service
+from cli.context import FINDING, answer, caller, json_option, refusals, region_option, service
 from cli.files import FILE_IN, write_table
 from dnc.call_records.importing import match_call_records
 from dnc.call_records.reports import CallRecordsReport, call_record_files, call_records_report, call_rows
@@ -46,7 +46,7 @@ list_option = click.option(
 @click.option("--agent-column", help="The column of who called.")
 @click.option("--time-format", help="How times are written, as for strptime, or epoch; ISO 8601 without.")
 @click.option("--zone", help="The time zone of times that have no offset, as Europe/Stockholm.")
-@click.option("--region", default="SE", show_default=True, help="Where a number without a country code is dialled.")
+@region_option
 @click.option("--encoding", help="The character set, if it is not found by itself.")
 @click.option("--delimiter", help="What separates cells, if it is not found by itself.")
 @list_option

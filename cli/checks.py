@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli.context import FINDING, answer, caller, json_option, refusals, service
+from cli.context import FINDING, answer, caller, json_option, refusals, region_option, service
 from cli.times import INSTANT
 from dnc.gate import Question
 from dnc.rendering import simulated_json
@@ -20,21 +20,21 @@ from service import Service
 @click.option("--campaign", required=True, help="The campaign's slug.")
 @click.option("--at", type=INSTANT, help="What if it were this moment? Then nothing is recorded.")
 @click.option("--token", "with_token", is_flag=True, help="Give a signed permission, to be verified offline.")
+@region_option
 @json_option
 @refusals
-def check(number: str, campaign: str, at: datetime | None, with_token: bool, as_json: bool) -> None:
+def check(number: str, campaign: str, at: datetime | None, with_token: bool, region: str, as_json: bool) -> None:
     """May NUMBER, in any spelling, be called now? On record before it is answered; exit code 1 unless it may."""
     if with_token and at is not None:
         raise click.UsageError("a what-if is no permission: it has no token")
     with service() as built:
-        document = _ask(built, campaign, number, at, with_token=with_token)
+        document = _ask(built, campaign, Question(number, region), at, with_token=with_token)
     answer(as_json, document, _in_words(document))
     if not document["may_call"]:
         sys.exit(FINDING)
 
 
-def _ask(built: Service, campaign: str, number: str, at: datetime | None, *, with_token: bool) -> dict[str, Any]:
-    question = Question(number)
+def _ask(built: Service, campaign: str, question: Question, at: datetime | None, *, with_token: bool) -> dict[str, Any]:
     if at is not None:
         found, _decision, common = built.gate.simulate(caller(), campaign, question, at=at)
         text = simulated_json(found, common).json

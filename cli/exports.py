@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cli.context import answer, caller, json_option, refusals, service
+from cli.context import answer, caller, json_option, refusals, region_option, service
 from cli.files import PLAIN_FILE, whole_file
 from cli.pages import Page, after_id_option, after_name_option, limit_option, read_on, tell_page
 from cli.times import INSTANT
@@ -152,16 +152,17 @@ def list_sightings(look: bool, after: str, limit: int, as_json: bool) -> None:
 @click.argument("written", metavar="NUMBER")
 @click.option("--seen-at", type=INSTANT, required=True, help="When it was seen.")
 @click.option("--how", required=True, help="Where and how, in few words.")
+@region_option
 @json_option
 @refusals
-def report_one(written: str, seen_at: datetime, how: str, as_json: bool) -> None:
+def report_one(written: str, seen_at: datetime, how: str, region: str, as_json: bool) -> None:
     """Say that NUMBER was seen where it should not be; kept only if it is a canary."""
     with service() as built, built.store.writing() as session:
         exports = report_sighting(
             session,
             caller(),
             built.keyring,
-            number=readable(written, "SE").value,
+            number=readable(written, region).value,
             seen_at=seen_at,
             how=how,
             now=built.clock.now(),

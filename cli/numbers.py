@@ -5,7 +5,7 @@ from datetime import datetime
 
 import click
 
-from cli.context import answer, caller, json_option, refusals, service
+from cli.context import answer, caller, json_option, refusals, region_option, service
 from cli.times import INSTANT
 from core.clock import utc
 from core.sellers import seller_named
@@ -26,11 +26,12 @@ def number() -> None:
 @click.argument("written", metavar="NUMBER")
 @click.option("--as-of", type=INSTANT, help="As it was at this moment.")
 @click.option("--known-at", type=INSTANT, help="By what was on record at this moment.")
+@region_option
 @json_option
 @refusals
-def show(written: str, as_of: datetime | None, known_at: datetime | None, as_json: bool) -> None:
+def show(written: str, as_of: datetime | None, known_at: datetime | None, region: str, as_json: bool) -> None:
     """Everything on NUMBER, as it was and as it was known; that it was looked up goes on record."""
-    read = readable(written, "SE")
+    read = readable(written, region)
     with service() as built, built.store.writing() as session:
         now = built.clock.now()
         record = look_up(session, caller(), built.keyring, number=read, as_of=as_of, known_at=known_at, now=now)
@@ -76,16 +77,17 @@ def _told(one: PastAnswerDocument) -> str:
 @click.option("--seller", required=True, help="The seller's slug, or * for every seller.")
 @click.option("--kind", type=click.Choice([kind.value for kind in RestrictionKind]), required=True, help="Why.")
 @click.option("--note", default="", help="In few words, and no more of the person than is needed.")
+@region_option
 @json_option
 @refusals
-def restrict_number(written: str, seller: str, kind: str, note: str, as_json: bool) -> None:
+def restrict_number(written: str, seller: str, kind: str, note: str, region: str, as_json: bool) -> None:
     """Deny every call to NUMBER: restricted at the person's wish, or the person is deceased or vulnerable."""
     with service() as built, built.store.writing() as session:
         row = restrict(
             session,
             caller(),
             built.keyring,
-            number=readable(written, "SE").value,
+            number=readable(written, region).value,
             seller_id=None if seller == "*" else seller_named(session, seller).id,
             kind=RestrictionKind(kind),
             note=note,

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from cli.context import answer, caller, json_option, refusals, service
+from cli.context import answer, caller, json_option, refusals, region_option, service
 from cli.times import INSTANT
 from core.sellers import seller_named
 from dnc.lookups import readable
@@ -37,16 +37,26 @@ def complaint() -> None:
 @click.option("--via", required=True, help="How it came: phone, mail, letter …")
 @click.option("--received-at", type=INSTANT, help="When it came; now if left out.")
 @click.option("--note", default="", help="In few words, and no more of the person than is needed.")
+@region_option
 @json_option
 @refusals
-def add(written: str, seller: str, kind: str, via: str, received_at: datetime | None, note: str, as_json: bool) -> None:
+def add(
+    written: str,
+    seller: str,
+    kind: str,
+    via: str,
+    received_at: datetime | None,
+    note: str,
+    region: str,
+    as_json: bool,
+) -> None:
     """Record a complaint about calls to NUMBER, tied to the leads that were on it when the complaint came."""
     with service() as built, built.store.writing() as session:
         recorded = record_complaint(
             session,
             caller(),
             built.keyring,
-            number=readable(written, "SE").value,
+            number=readable(written, region).value,
             seller_id=seller_named(session, seller).id,
             kind=ComplaintKind(kind),
             via=via,
@@ -70,12 +80,13 @@ def add(written: str, seller: str, kind: str, via: str, received_at: datetime | 
 )
 @click.option("--cursor", help="Go on from the end of a page.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=PAGE, show_default=True, help="How many a page lists.")
+@region_option
 @json_option
 @refusals
-def walk_number_back(written: str, part: str, cursor: str | None, limit: int, as_json: bool) -> None:
+def walk_number_back(written: str, part: str, cursor: str | None, limit: int, region: str, as_json: bool) -> None:
     """From NUMBER to its files, sources and suppliers, and to everybody else from there; itself on record."""
     with service() as built:
-        number = readable(written, "SE")
+        number = readable(written, region)
         found = walk_back(built.store, caller(), number=number, part=Part(part), cursor=cursor, limit=limit)
     document = walk_back_document(found)
     answer(as_json, document.model_dump(mode="json"), _walked_back(document))
@@ -112,15 +123,16 @@ def _counts(counts: dict[str, int]) -> str:
 @click.argument("written", metavar="NUMBER")
 @click.option("--seller", required=True, help="The seller's slug.")
 @click.option("--reason", required=True, help="Why; it is kept on record.")
+@region_option
 @json_option
 @refusals
-def quarantine(written: str, seller: str, reason: str, as_json: bool) -> None:
+def quarantine(written: str, seller: str, reason: str, region: str, as_json: bool) -> None:
     """Quarantine every source of the seller with a lead on NUMBER, all at once."""
     with service() as built, built.store.writing() as session:
         done = quarantine_sources_on(
             session,
             caller(),
-            number=readable(written, "SE").value,
+            number=readable(written, region).value,
             seller_id=seller_named(session, seller).id,
             reason=reason,
             now=built.clock.now(),

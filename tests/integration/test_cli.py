@@ -272,6 +272,29 @@ def test_opt_outs_are_imported_line_by_line_and_block(shell: Shell, tmp_path: Pa
     assert shell.run("check", FROM_LIST, "--campaign", CAMPAIGN, *AT).exit_code == 1
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["number", "show"],
+        ["number", "restrict", "--seller", SELLER, "--kind", "deceased"],
+        ["complaint", "add", "--seller", SELLER, "--via", "phone"],
+        ["complaint", "walk-back"],
+        ["complaint", "quarantine", "--seller", SELLER, "--reason", "a test"],
+        ["canaries", "report", "--seen-at", "2026-11-20T10:00:00Z", "--how", "a test"],
+        ["check", "--campaign", CAMPAIGN],
+        ["optout", "add", "--seller", SELLER, "--via", "phone"],
+    ],
+    ids=" ".join,
+)
+def test_no_command_takes_another_countrys_number_for_a_swedish_one(shell: Shell, words: list[str]) -> None:
+    done = shell.run(*words, "070-174 06 06", "--region", "NO")
+    wrong = shell.run(*words, "070-174 06 06", "--region", "Norge")
+
+    assert done.exit_code != 0
+    assert re.search("too.long|no number could be read", f"{done.stdout}{done.stderr}")
+    assert (wrong.exit_code, "write a country as SE" in wrong.stderr) == (2, True)
+
+
 def test_everything_on_a_number_is_shown_and_the_look_up_is_on_record(shell: Shell) -> None:
     shell.run("optout", "add", "070-174 06 06", "--seller", SELLER, "--via", "phone")
     before = verified(shell.seeded.service).entries
