@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent.routes import grounds_api
 from console.blueprint import console_blueprint, install_console, session_check, static_blueprint
+from core.clock import utc
 from core.database import is_ready
 from dnc.arrival_routes import arrivals_api
 from dnc.auditor.routes import auditor_api
@@ -23,6 +24,7 @@ from dnc.routes import checks_api, dnc_api
 from dnc.screenings.routes import screenings_api
 from dnc.seller_rules.routes import seller_rules_api
 from dnc.tokens import CheckTokens
+from jobs.health import JobsState, jobs_health
 from leads.mapping_routes import mappings_api
 from leads.receipt_routes import receipts_api
 from leads.reference_routes import references_api
@@ -118,6 +120,14 @@ def _open_blueprint(service: Service, operations: list[Operation]) -> Blueprint:
             is_current = False
         response = jsonify(status="ready" if is_current else "not ready")
         response.status_code = 200 if is_current else 503
+        return response
+
+    @blueprint.get("/health/jobs")
+    def jobs() -> Response:
+        with service.store.reading() as session:
+            found = jobs_health(session, service.clock.now())
+        response = jsonify(status=found.state, ended_at=utc(found.ended_at), failing=found.failing)
+        response.status_code = 200 if found.state is JobsState.RUNNING else 503
         return response
 
     @blueprint.get("/metrics")

@@ -6,6 +6,7 @@ import sys
 import click
 
 from cli.context import FINDING, answer, json_option, refusals, service
+from jobs.health import FAILED
 from jobs.inbox import SETTLE_SECONDS
 
 LONGEST_SETTLE = 24 * 3600
@@ -46,7 +47,7 @@ def jobs(once: bool, settle: float, as_json: bool) -> None:
     if outcomes is None:
         answer(as_json, {"leads": False, "tasks": {}}, "another process runs the jobs")
         sys.exit(FINDING)
-    failed = any(outcome.startswith("failed") for outcome in outcomes.values())
+    failed = any(outcome.startswith(FAILED) for outcome in outcomes.values())
     lines = "\n".join(f"{name}: {outcome}" for name, outcome in outcomes.items())
     answer(as_json, {"leads": True, "tasks": dict(outcomes)}, lines)
     if failed:

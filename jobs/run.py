@@ -10,6 +10,7 @@ from types import FrameType
 from sqlalchemy import select, update
 
 from core.errors import ServiceError
+from jobs.health import FAILED
 from jobs.inbox import SETTLE_SECONDS
 from jobs.leader import LEASE, Election, FencedStore, Leadership, NoLongerLeader
 from jobs.models import JobRun
@@ -131,10 +132,10 @@ def _outcome(task: Task, store: FencedStore, now: datetime) -> str:
         raise
     except ServiceError as error:
         _log.error("task %s failed: %s", task.name, error.code)
-        return f"failed: {error.code}"
+        return f"{FAILED}{error.code}"
     except Exception as error:  # noqa: BLE001 - the poison-row rule: recorded, and the others go on
         _log.exception("task %s failed", task.name)
-        return f"failed: {type(error).__name__}"
+        return f"{FAILED}{type(error).__name__}"
 
 
 def _abandon(store: FencedStore) -> None:

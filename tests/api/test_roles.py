@@ -92,7 +92,15 @@ EXPECTED: dict[str, set[Role]] = {
 }
 """Which roles may call which endpoint: a change of rights must be seen in review, here."""
 
-OPEN = {"/openapi.json", "/v1/keys", "/health/live", "/health/ready", "/metrics", "/assets/<path:filename>"}
+OPEN = {
+    "/openapi.json",
+    "/v1/keys",
+    "/health/live",
+    "/health/ready",
+    "/health/jobs",
+    "/metrics",
+    "/assets/<path:filename>",
+}
 """Everything that is answered to somebody who does not say who they are, but for the page to sign in at."""
 
 
@@ -220,6 +228,7 @@ def test_what_is_open_to_all_is_this_list_and_nothing_else(shared: Ringklar) -> 
     assert public == OPEN
     for path in ("/openapi.json", "/v1/keys", "/health/live", "/health/ready", "/metrics"):
         assert shared.client.get(path).status_code == 200
+    assert shared.client.get("/health/jobs").status_code == 503  # no jobs run here
 
 
 def test_every_route_under_v1_wants_a_key(shared: Ringklar) -> None:
