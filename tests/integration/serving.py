@@ -105,8 +105,8 @@ def _free_port() -> int:
 class Client:
     """One caller with a connection of its own."""
 
-    def __init__(self, port: int, seeded: Seeded) -> None:
-        self.connection = HTTPConnection("127.0.0.1", port, timeout=60)  # a busy machine may take as long
+    def __init__(self, port: int, seeded: Seeded, timeout: float = 60.0) -> None:  # a busy machine may take as long
+        self.connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
         self._keys = seeded.keys
 
     def post(self, path: str, role: Role, document: Mapping[str, object]) -> tuple[int, dict[str, object]]:
