@@ -13,7 +13,7 @@ settings = load_settings()
 bind = f"{settings.host}:{settings.port}"
 worker_class = "gthread"
 workers = settings.workers
-threads = settings.threads  # not few: each fresh connection that sends nothing holds one for a moment
+threads = settings.threads  # each request holds one as soon as its first byte is there
 keepalive = 75
 timeout = 60
 graceful_timeout = 20
@@ -30,12 +30,19 @@ STALLED_AFTER = 30
 As long as something comes or goes it may be slow.
 """
 
+SILENT_FOR = 3600
+"""Seconds for which the system itself keeps a connection by which nothing has been sent: it costs no thread."""
+
 
 def when_ready(server: Any) -> None:  # Any: gunicorn is not typed
-    """Have no thread wait for ever for a client; each connection has these options from the socket that it came by."""
+    """Have no thread wait for ever for a client, nor at all for one that says nothing.
+
+    Each connection has these options from the socket that it came by.
+    """
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", STALLED_AFTER, 0))
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        if hasattr(socket, "TCP_DEFER_ACCEPT"):  # Linux, as is the next
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENT_FOR)
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_AFTER * 1000)
 
 

@@ -9,9 +9,9 @@ import pytest
 from tests.integration.serving import Client, Server, environment_of
 from tests.seeding import FROM_PARTNER, Seeded
 
-IDLE_CONNECTIONS = 20
+IDLE_CONNECTIONS = 200
 ANSWERED_WITHIN = 5.0
-"""Seconds. A server whose threads idle connections can use up answers after about ten."""
+"""Seconds. A server whose threads idle connections can use up answers after about half a minute."""
 
 
 def test_a_check_is_answered_while_idle_connections_are_open(on_sqlite: Seeded, tmp_path: Path) -> None:
