@@ -1,6 +1,7 @@
 """``ringklar migrate`` and ``ringklar serve``."""
 
 import os
+import resource
 import socket
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from service import build_service
 
 ARENAS = "2"
 """Of glibc's memory: with one for each thread, every thread kept what its largest batch of checks had taken."""
+OPEN_FILES = 8192
+"""Asked of the system, which often gives a process 1,024: each connection is one, and each dialer keeps some open."""
 GUNICORN_SETTINGS = Path(__file__).parent.parent / "deploy" / "gunicorn.conf.py"
 
 
@@ -75,6 +78,14 @@ def become_gunicorn(settings: Settings) -> None:
     if settings.workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="ringklar-metrics-")
     os.environ.setdefault("MALLOC_ARENA_MAX", ARENAS)
+    _allow_open_files()
     sys.stdout.flush()
     command = [sys.executable, "-m", "gunicorn", "--config", str(GUNICORN_SETTINGS), "wsgi:app"]
     os.execv(sys.executable, command)  # noqa: S606 - our own interpreter with our own arguments
+
+
+def _allow_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,5 +1,6 @@
 """Connections that are opened and send nothing must not hold up a check: the real server, over real TCP."""
 
+import resource
 import socket
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -10,6 +11,7 @@ from tests.integration.serving import Client, Server, environment_of
 from tests.seeding import FROM_PARTNER, Seeded
 
 IDLE_CONNECTIONS = 200
+FEW_FILES = 128
 ANSWERED_WITHIN = 5.0
 """Seconds. A server whose threads idle connections can use up answers after about half a minute."""
 
@@ -32,5 +34,24 @@ def test_a_check_is_answered_while_idle_connections_are_open(on_sqlite: Seeded, 
                 one.setblocking(False)
                 with pytest.raises(BlockingIOError):
                     one.recv(1)
+    finally:
+        server.kill9()
+
+
+def test_more_dialers_keep_connections_open_than_the_system_lets_a_process_have_files(
+    on_sqlite: Seeded, tmp_path: Path
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FEW_FILES, hard))
+    try:
+        server = Server(environment_of(on_sqlite, tmp_path, workers=1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        with ExitStack() as held:
+            for _ in range(FEW_FILES):
+                client = Client(server.port, on_sqlite, timeout=ANSWERED_WITHIN)
+                held.enter_context(closing(client.connection))
+                assert client.check()[0] == 201
     finally:
         server.kill9()
