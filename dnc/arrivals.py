@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right, operator
@@ -24,7 +25,7 @@ from core.ledger import Event, put_on_record
 from core.store import Store
 from dnc.canaries import canaries_out, see_in_lead_file
 from dnc.gathering import Listed, RegisterCard
-from dnc.models import LeadArrival
+from dnc.models import LeadArrival, RegisterVersion
 from dnc.refused_rows import hold_refused
 from dnc.screenings.arrived import Arrived, count_delivered_before, tally_file
 from dnc.screenings.counts import held_against_register
@@ -322,13 +323,12 @@ def source_arrivals(session: Session, caller: Caller, source_slug: str) -> Sourc
 
 
 def screen_arrivals(store: Store, listed: Listed, now: datetime) -> int:
-    """Screen every finished lead file that never was; return how many were.
+    """Screen every finished lead file that never was, or not since there is a register to ask; return how many were.
 
     A file that cannot be screened stops no other: it is logged and tried again with the next run.
     """
     with store.reading() as session:
-        screened = set(session.scalars(select(LeadArrival.lead_file_id).distinct()))
-        waiting = [id_ for id_ in finished_files(session) if id_ not in screened]
+        waiting = _waiting(session)
     count = 0
     for lead_file_id in waiting:
         try:
@@ -340,6 +340,28 @@ def screen_arrivals(store: Store, listed: Listed, now: datetime) -> int:
         else:
             count += 1
     return count
+
+
+def _waiting(session: Session) -> list[str]:
+    """Return the files that were never screened, and those of which no register could be asked while now it may be."""
+    newest: dict[str, tuple[datetime, str]] = {}
+    columns = LeadArrival.lead_file_id, LeadArrival.screened_at, LeadArrival.counts
+    for id_, screened_at, counts in session.execute(select(*columns).order_by(LeadArrival.screened_at, LeadArrival.id)):
+        newest[id_] = screened_at, counts
+    loaded_at = session.scalar(select(func.max(RegisterVersion.loaded_at)))
+
+    def waits(id_: str) -> bool:
+        if id_ not in newest:
+            return True
+        screened_at, counts = newest[id_]
+        return loaded_at is not None and screened_at < loaded_at and _was_not_asked(json.loads(counts))
+
+    return [id_ for id_ in finished_files(session) if waits(id_)]
+
+
+def _was_not_asked(counts: Mapping[str, Any]) -> bool:
+    _stopped, looked_up = held_against_register(counts)
+    return counts["leads"] > 0 and looked_up == 0
 
 
 def _read(row: LeadArrival) -> ArrivalReport:

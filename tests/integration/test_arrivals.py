@@ -395,6 +395,24 @@ def test_the_jobs_screen_what_was_not_and_one_bad_file_stops_no_other(
     assert screen_arrivals(service.store, service.shelf.listed, now) == 0
 
 
+def test_the_jobs_screen_again_once_there_is_a_register_to_ask(seeded: Seeded, tmp_path: Path) -> None:
+    store, listed = seeded.service.store, seeded.service.shelf.listed
+    seeded.clock.at += timedelta(days=70)
+    id_ = file_of(seeded, [FIRST, FIRST + 1])
+    screen_arrivals(store, listed, seeded.clock.now())
+    seeded.clock.at += timedelta(minutes=1)
+    assert screen_arrivals(store, listed, seeded.clock.now()) == 0
+
+    load_listed(seeded.service, tmp_path, [f"+{FIRST}"], seeded.clock.now().date())
+    seeded.clock.at += timedelta(minutes=1)
+    screen_arrivals(store, listed, seeded.clock.now())
+
+    with store.reading() as session:
+        report = newest_arrival(session, OPERATOR, id_)
+    assert (report.looked_up, report.stopped) == (2, 1)
+    assert screen_arrivals(store, listed, seeded.clock.now()) == 0
+
+
 def test_pages_and_forgotten_decisions_change_no_count(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = list(range(FIRST, FIRST + 60))
     born = {number: date(1950 + number % 40, 1, 1) for number in numbers}
