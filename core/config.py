@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 PREFIX = "RINGKLAR_"
 SECRET_BYTES = 32
 PORT_DIGITS = 5
+CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -211,6 +212,12 @@ class _Reader:
             self.mistakes.append(f"{PREFIX}{url_name} must begin with http:// or https://")
         if bool(url) != bool(ca):
             self.mistakes.append(f"{PREFIX}{url_name} and {PREFIX}{ca_name} are set together or not at all")
+        if ca:
+            try:
+                if CERTIFICATE not in Path(ca).read_bytes():
+                    self.mistakes.append(f"{PREFIX}{ca_name} holds no certificate in PEM form")
+            except OSError as error:
+                self.mistakes.append(f"{PREFIX}{ca_name} cannot be read ({type(error).__name__})")
         return url, Path(ca).absolute() if ca else None
 
     def secret(self, text: str) -> bytes:

@@ -140,15 +140,26 @@ def test_a_data_folder_that_cannot_be_used_is_a_mistake_like_any_other(tmp_path:
     assert "RINGKLAR_DATA_DIR" in mistakes(tmp_path, DATA_DIR=str(tmp_path / "file"))[0]
 
 
+def certificates(folder: Path) -> Path:
+    """Return a file that holds a certificate, as far as its first line tells."""
+    path = folder / "ca.pem"
+    path.write_bytes(b"-----BEGIN CERTIFICATE-----\n")
+    return path
+
+
 def test_a_time_stamp_authority_is_an_address_with_certificates_or_none_at_all(tmp_path: Path) -> None:
     assert load_settings(given(tmp_path)).timestamp_ca is None
-    settings = load_settings(given(tmp_path, TIMESTAMP_URL="https://tsa.example/", TIMESTAMP_CA="ca.pem"))
-    assert settings.timestamp_ca == Path("ca.pem").absolute()
+    ca, key = certificates(tmp_path), tmp_path / "key.pem"
+    key.write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
+    settings = load_settings(given(tmp_path, TIMESTAMP_URL="https://tsa.example/", TIMESTAMP_CA=str(ca)))
+    assert settings.timestamp_ca == ca
     assert settings.timestamp_minutes == 60
     for values in (
         {"TIMESTAMP_URL": "https://tsa.example/"},
-        {"TIMESTAMP_CA": "ca.pem"},
-        {"TIMESTAMP_URL": "file:///etc/passwd", "TIMESTAMP_CA": "ca.pem"},
+        {"TIMESTAMP_CA": str(ca)},
+        {"TIMESTAMP_URL": "file:///etc/passwd", "TIMESTAMP_CA": str(ca)},
+        {"TIMESTAMP_URL": "https://tsa.example/", "TIMESTAMP_CA": str(key)},
+        {"TIMESTAMP_URL": "https://tsa.example/", "TIMESTAMP_CA": str(tmp_path / "nowhere.pem")},
         {"TIMESTAMP_MINUTES": "0"},
     ):
         assert len(mistakes(tmp_path, **values)) == 1
@@ -167,7 +178,7 @@ def test_processes_beside_have_every_setting_but_those_of_the_server(tmp_path: P
             LOG_LEVEL="ERROR",
             PREPARED_STATEMENTS="no",
             TIMESTAMP_URL="https://tsa.example/",
-            TIMESTAMP_CA="ca.pem",
+            TIMESTAMP_CA=str(certificates(tmp_path)),
             TIMESTAMP_MINUTES="15",
         )
     )
