@@ -54,14 +54,17 @@ def add(
 @click.option("--seller", required=True, help="The seller's slug, or * for every seller.")
 @click.option("--via", default="file", show_default=True, help="How the people said it.")
 @click.option(
-    "--column", help="The heading over the numbers, or the column's place as #2, if it is not found by itself."
+    "--column",
+    "columns",
+    multiple=True,
+    help="The heading over the numbers, or the place as #2, if it is not found by itself; once for each column.",
 )
 @click.option("--received-column", help="The heading over when each person said it, or its place; else it is now.")
 @region_option
 @json_option
 @refusals
 def import_file(
-    file: Path, seller: str, via: str, column: str | None, received_column: str | None, region: str, as_json: bool
+    file: Path, seller: str, via: str, columns: tuple[str, ...], received_column: str | None, region: str, as_json: bool
 ) -> None:
     """Put every number in FILE on the list: one a line, in any spelling, or a table, also XLSX. Each has a result."""
     counts = {"added": 0, "already": 0, "invalid": 0}
@@ -69,7 +72,7 @@ def import_file(
     undated: list[int] = []
     note = f"file {kept_name(file.name)}"
     with service() as built:
-        said = OptOutFile(file, column=column, received_column=received_column, now=built.clock.now())
+        said = OptOutFile(file, columns=columns, received_column=received_column, now=built.clock.now())
         where, noes = "row" if said.is_table else "line", said.noes()
         while part := list(islice(noes, AT_ONCE)):
             results = _add(built, part, seller, via, note, region)

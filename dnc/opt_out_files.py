@@ -4,7 +4,7 @@ Tables are read as lead files are (``leads.layouts``, ``leads.reading``): any de
 XLSX, also in gzip or zip. A no is never lost: a row whose time cannot be read says no all the same.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from core.errors import InvalidInput
 from leads.archives import open_content
 from leads.encodings import EncodingFinder, line_text
 from leads.errors import UnclearHeadings, UnreadableLeadFile
-from leads.headings import Field
+from leads.headings import NUMBERS, Field
 from leads.intake import HowToRead, layout_of, plain_at
 from leads.layouts import Layout
 from leads.reading import Reading, raw_rows_of
@@ -40,25 +40,28 @@ class SaidNo:
 class OptOutFile:
     """A file of noes that can be read again from its beginning.
 
-    ``column`` and ``received_column`` name the headings over the numbers and over when they were said, or a place as
-    ``#2``. Without ``column`` it is the heading that means a number; a file without headings is a list.
+    ``columns`` and ``received_column`` name the headings over the numbers, three at most, and over when they were said,
+    or a place as ``#2``. Without ``columns`` it is the heading that means a number; a file without headings is a list.
     """
 
-    def __init__(self, path: Path, *, column: str | None, received_column: str | None, now: datetime) -> None:
+    def __init__(self, path: Path, *, columns: Sequence[str], received_column: str | None, now: datetime) -> None:
         """See what the file holds.
 
         Raises:
             InvalidInput: it cannot be read as a whole, or does not tell which column is which.
         """
         self._plain, self._now = plain_at(path), now
-        named = {Field.NUMBER: column, Field.COLLECTED_AT: received_column}
+        if len(columns) > len(NUMBERS):
+            raise InvalidInput(f"at most {len(NUMBERS)} columns of numbers")
         mapping = {field.value: "" for field in Field if field is not Field.NUMBER}
-        mapping |= {field.value: heading for field, heading in named.items() if heading is not None}
+        mapping |= {field.value: heading for field, heading in zip(NUMBERS, columns, strict=False)}
+        if received_column is not None:
+            mapping[Field.COLLECTED_AT.value] = received_column
         self._layout: Layout | None = None
         try:
             self._layout = self._found(mapping)
         except UnclearHeadings as error:
-            if column is not None or received_column is not None or not self._is_list():
+            if columns or received_column is not None or not self._is_list():
                 raise InvalidInput(f"name the column of the numbers: {error.detail}") from error
         except UnreadableLeadFile as error:
             raise InvalidInput(error.detail) from error
@@ -105,14 +108,19 @@ class OptOutFile:
                 return stream.read().decode(codec, "replace").removeprefix("\ufeff").splitlines()
 
     def _rows(self, layout: Layout) -> Iterator[SaidNo]:
-        number_at, received_at = layout.columns.places[Field.NUMBER], layout.columns.places.get(Field.COLLECTED_AT)
+        places = layout.columns.places
+        numbers_at, received_at = (
+            [places[field] for field in NUMBERS if field in places],
+            places.get(Field.COLLECTED_AT),
+        )
         reading = Reading(self._plain, layout, self._now, timedelta(days=1), Start())
         for row in raw_rows_of(reading):
             cells = row.cells if row.fault is None else []
-            number = cells[number_at] if number_at < len(cells) else row.text
+            numbers = [cells[place] if place < len(cells) else row.text for place in numbers_at]
             said = cells[received_at].strip() if received_at is not None and received_at < len(cells) else ""
             moment = said_at(said, self._now)
-            yield SaidNo(row.row_no, number, moment, is_time_unread=bool(said) and moment is None)
+            for number in [one for one in dict.fromkeys(numbers) if one.strip()] or numbers[:1]:
+                yield SaidNo(row.row_no, number, moment, is_time_unread=bool(said) and moment is None)
 
 
 def said_at(text: str, now: datetime) -> datetime | None:

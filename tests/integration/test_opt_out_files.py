@@ -148,6 +148,16 @@ def test_columns_are_named_by_place_where_there_are_no_headings(on_sqlite: Seede
     assert [moment.day for moment in received(on_sqlite).values()] == [1, 2]
 
 
+def test_each_of_several_numbers_of_a_person_is_a_no(on_sqlite: Seeded, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"Hem;Mobil;Jobb\n{ONE};{TWO};{ONE}\n;{THREE};\n;;\n", encoding="utf-8")
+
+    done = imported(on_sqlite, path, "--column", "Hem", "--column", "Mobil", "--column", "Jobb")
+
+    assert done.stdout.splitlines() == ["3 added, 0 already, 1 invalid", "row 3: empty"]
+    assert set(received(on_sqlite)) == set(VALUES)
+
+
 def test_a_number_without_a_country_code_is_of_the_region_that_is_named(on_sqlite: Seeded, tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text(f"{ONE}\n+46 {TWO[1:]}\n", encoding="utf-8")
