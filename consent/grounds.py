@@ -18,12 +18,12 @@ from core.database import inserted, lock_key, number_lock
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
 from core.ledger import Event, payload_digest, put_on_record
-from core.naming import insert_named
+from core.naming import NOTE_LENGTH, VIA_LENGTH, insert_named
 from core.numbers import Number
 from core.secrets import Keyring
 from core.sellers import Seller
 
-TEXT_VERSION, VIA, REFERENCE, REASON, NOTE, EVIDENCE = 100, 40, 100, 500, 2_000, 20_000
+TEXT_VERSION, REFERENCE, REASON, EVIDENCE = 100, 100, 500, 20_000
 """How many characters of each are kept; a longer text is refused, never cut."""
 RELATION_LOCKS = 0x52494E47_020000  # PostgreSQL advisory locks: the contracts on one number, one by one
 
@@ -172,9 +172,9 @@ def withdraw_consent(
 def _withdrawal_mistakes(withdrawn_at: datetime, via: str, note: str, now: datetime) -> Iterator[str]:
     if withdrawn_at > now + CLOCK_SLACK:
         yield "withdrawn_at: lies in the future"
-    yield from _text_mistakes("via", via, VIA)
-    if len(note) > NOTE:
-        yield f"note: at most {NOTE} characters"
+    yield from _text_mistakes("via", via, VIA_LENGTH)
+    if len(note) > NOTE_LENGTH:
+        yield f"note: at most {NOTE_LENGTH} characters"
 
 
 def record_relation(

@@ -10,11 +10,12 @@ from consent.grounds import record_consent, record_relation, withdraw_consent
 from consent.terms import Channel, read_channels
 from core.access import Caller, Right
 from core.errors import AlreadyExists, InvalidInput, NotFound
+from core.naming import VIA_LENGTH
 from core.numbers import Number, read_valid_number
 from core.sellers import seller_of
 from core.store import Store
 from web.endpoint import Api, Document
-from web.fields import Instant
+from web.fields import Instant, Note
 
 NumberText = Annotated[str, Field(max_length=64, description="A phone number in any usual spelling.")]
 Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="Where a number without country code is dialled.")]
@@ -54,8 +55,8 @@ class NewWithdrawal(Document):
     """The person's wish to end a consent; ``withdrawn_at`` is now if it is left out."""
 
     withdrawn_at: Instant | None = None
-    via: Annotated[str, Field(max_length=40, description="How the person said so: phone, e-mail, letter …")]
-    note: Annotated[str, Field(max_length=2000)] = ""
+    via: Annotated[str, Field(max_length=VIA_LENGTH, description="How the person said so: phone, e-mail, letter …")]
+    note: Note = ""
 
 
 class WithdrawalDocument(Document):

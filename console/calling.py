@@ -11,6 +11,7 @@ from console.pages import go_to, page, signed_in_caller
 from console.parts import Parts
 from console.wording import number_fault
 from core.access import Right
+from core.naming import NOTE_LENGTH
 from core.number_plan import NumberFault
 from core.number_text import LONGEST_TEXT
 from core.numbers import Number, read_number
@@ -20,8 +21,6 @@ from dnc.gate import Question
 from dnc.holds import report_objection
 from dnc.recorded import check_on_record
 from dnc.schemas import CheckDocument
-
-LONGEST_NOTE = 2_000
 
 
 def add_calling(blueprint: Blueprint, parts: Parts) -> None:
@@ -63,7 +62,7 @@ def add_calling(blueprint: Blueprint, parts: Parts) -> None:
                     store.keyring,
                     number=number.value,
                     seller_id=seller_of(session, caller, check.seller).id,
-                    note=request.form.get("note", "").strip()[:LONGEST_NOTE],
+                    note=request.form.get("note", "").strip()[:NOTE_LENGTH],
                     now=store.clock.now(),
                 )
         held = number.national if isinstance(number, Number) else None

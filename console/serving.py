@@ -19,15 +19,14 @@ from console.queries import SellerName, names_of, sellers_of
 from console.wording import BECAME_OPT_OUT, VIAS, error_sentence, error_title, number_fault
 from core.access import Caller, Right
 from core.errors import InvalidInput, Kind, ServiceError
+from core.naming import NOTE_LENGTH
 from core.numbers import Number, read_number
 from core.sellers import seller_of
 from dnc.holds import close_hold, count_open_holds, open_holds
 from dnc.lookups import NumberRecord, look_up
-from dnc.opt_outs import add_opt_outs, release_opt_out
+from dnc.opt_outs import VERIFIED_BY_LENGTH, add_opt_outs, release_opt_out
 from web.problems import status_of
 
-LONGEST_TEXT = 2_000
-LONGEST_LINE = 200
 EVERY_SELLER = "*"
 Change = Callable[[Session, Caller, Number, datetime], str]
 
@@ -73,8 +72,8 @@ def add_serving(blueprint: Blueprint, parts: Parts) -> None:
                 store.keyring,
                 opt_out_id=opt_out_id,
                 asked_by_person_at=asked_at,
-                verified_by=_text("verified_by", LONGEST_LINE),
-                note=_text("note", LONGEST_TEXT),
+                verified_by=_text("verified_by", VERIFIED_BY_LENGTH),
+                note=_text("note", NOTE_LENGTH),
                 now=now,
             )
             return gettext("The opt-out is released, because the person asked for it.")
@@ -84,7 +83,7 @@ def add_serving(blueprint: Blueprint, parts: Parts) -> None:
     @blueprint.post("/customer-service/holds/<hold_id>/close")
     def close(hold_id: str) -> Response:
         def change(session: Session, caller: Caller, _number: Number, now: datetime) -> str:
-            resolution = _text("resolution", LONGEST_TEXT)
+            resolution = _text("resolution", NOTE_LENGTH)
             close_hold(session, caller, store.keyring, hold_id=hold_id, resolution=resolution, now=now)
             return gettext("The hold is closed. It no longer stops calls.")
 
@@ -135,7 +134,7 @@ def _opt_out(parts: Parts, session: Session, caller: Caller, number: Number, now
         channels=chosen,
         via=via,
         received_at=received_at,
-        note=_text("note", LONGEST_TEXT),
+        note=_text("note", NOTE_LENGTH),
         now=now,
     )
     if result.result == "already":
@@ -149,7 +148,7 @@ def _text(name: str, longest: int) -> str:
 
 def _typed() -> dict[str, object]:
     """Return what was written and ticked in the form and where it was sent, to be shown again after a refusal."""
-    written = {name: text[:LONGEST_TEXT] for name, text in request.form.items() if name != "csrf_token"}
+    written = {name: text[:NOTE_LENGTH] for name, text in request.form.items() if name != "csrf_token"}
     return {**written, "channels": request.form.getlist("channel"), "action": request.path}
 
 

@@ -11,8 +11,8 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.access import (
+    CALLER_NAME_LENGTH,
     LONGEST_PASSWORD,
-    NAME_LENGTH,
     Caller,
     Role,
     User,
@@ -50,7 +50,7 @@ def sign_in(store: Store, name: str, password: str) -> str | None:
         Overloaded: too many sign-ins at once.
     """
     with store.reading() as session:
-        user = session.scalar(select(User).where(User.name == name.strip()[:NAME_LENGTH]))
+        user = session.scalar(select(User).where(User.name == name.strip()[:CALLER_NAME_LENGTH]))
         session.expunge_all()
     fits = _fits(user, password)
     if user is None:

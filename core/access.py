@@ -25,7 +25,7 @@ from core.standing import standing
 
 KEY_PREFIX = "rk_"
 Rows = Callable[[Prepared, dict[str, object]], list[tuple[Any, ...]]]
-NAME_LENGTH = 100
+CALLER_NAME_LENGTH = 100
 PASSWORD_LENGTH, LONGEST_PASSWORD = 12, 1_000
 KEYS: BindParameter[Any] = bindparam("keys")
 """The ids of keys asked about; its value comes from ``core.database.any_of_value``."""
@@ -176,7 +176,7 @@ class ApiKey(Base):
     __tablename__ = "api_keys"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    name: Mapped[str] = mapped_column(String(NAME_LENGTH), unique=True)
+    name: Mapped[str] = mapped_column(String(CALLER_NAME_LENGTH), unique=True)
     role: Mapped[str] = mapped_column(String(20))
     seller_id: Mapped[str | None] = mapped_column(ForeignKey("sellers.id"))
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
@@ -190,7 +190,7 @@ class User(Base):
     __tablename__ = "users"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    name: Mapped[str] = mapped_column(String(NAME_LENGTH), unique=True)
+    name: Mapped[str] = mapped_column(String(CALLER_NAME_LENGTH), unique=True)
     role: Mapped[str] = mapped_column(String(20))
     seller_id: Mapped[str | None] = mapped_column(ForeignKey("sellers.id"))
     password_hash: Mapped[str] = mapped_column(String(200))
@@ -224,7 +224,7 @@ def create_key(session: Session, caller: Caller, *, name: str, role: Role, selle
         InvalidInput: the name is empty or too long, or a dialer's key names no seller.
         AlreadyExists: the name is taken.
     """
-    called = check_name(name, NAME_LENGTH, "a key")
+    called = check_name(name, "a key", CALLER_NAME_LENGTH)
     if role is Role.DIALER and seller_id is None:
         raise InvalidInput("a dialer's key belongs to one seller: name it")
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
@@ -301,7 +301,7 @@ def create_user(
             send, or the role a machine's.
         AlreadyExists: the name is taken.
     """
-    called = check_name(name, NAME_LENGTH, "a user")
+    called = check_name(name, "a user", CALLER_NAME_LENGTH)
     if role is Role.DIALER:
         raise InvalidInput("a dialer is a machine: give it a key")
     if len(password) < PASSWORD_LENGTH:

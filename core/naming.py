@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 from core.database import Base, inserted
 from core.errors import AlreadyExists, InvalidInput
 
+NAME_LENGTH, VIA_LENGTH, NOTE_LENGTH = 200, 40, 2_000
+"""How many characters are kept of what a thing is called, of how a person said something, and of a note on it."""
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
@@ -27,7 +29,7 @@ def check_slug(slug: str) -> str:
     raise InvalidInput("a slug has 1 to 60 small letters a-z, digits and inner hyphens")
 
 
-def check_name(name: str, longest: int, thing: str) -> str:
+def check_name(name: str, thing: str, longest: int = NAME_LENGTH) -> str:
     """Return ``name`` without space around it, if it may be what ``thing`` is called: SQLite would keep any length.
 
     Raises:

@@ -11,9 +11,7 @@ from core.database import Base
 from core.errors import NotFound
 from core.ids import new_id
 from core.ledger import Event, put_on_record
-from core.naming import check_name, check_slug, insert_named
-
-NAME_LENGTH = 200
+from core.naming import NAME_LENGTH, check_name, check_slug, insert_named
 
 
 class Seller(Base):
@@ -34,7 +32,7 @@ def add_seller(session: Session, caller: Caller, *, slug: str, name: str, now: d
         InvalidInput: the slug is malformed, or the name empty or too long.
         AlreadyExists: the slug is taken.
     """
-    called = check_name(name, NAME_LENGTH, "a seller")
+    called = check_name(name, "a seller")
     seller = Seller(id=new_id(), slug=check_slug(slug), name=called, created_at=now)
     insert_named(session, seller, f"a seller named {slug} exists already")
     payload = {"slug": slug, "name": seller.name}

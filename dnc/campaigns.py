@@ -16,8 +16,6 @@ from core.naming import check_name, check_slug, insert_named
 from core.sellers import Seller
 from dnc.models import Campaign
 
-NAME_LENGTH = 200
-
 
 @dataclass(frozen=True, slots=True)
 class CampaignReport:
@@ -55,7 +53,7 @@ def add_campaign(
         InvalidInput: slug, name or product cannot be used.
         AlreadyExists: the slug is taken.
     """
-    called = check_name(name, NAME_LENGTH, "a campaign")
+    called = check_name(name, "a campaign")
     sold = product_type(product)
     if sold is None:
         raise InvalidInput("a product has 1 to 60 letters a-z, digits and inner hyphens or underscores")

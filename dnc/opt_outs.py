@@ -19,12 +19,12 @@ from core.database import lock_key, number_lock
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
-from core.naming import trimmed
+from core.naming import VIA_LENGTH, trimmed
 from core.numbers import Number, NumberFault, read_number
 from core.secrets import Keyring
 from dnc.models import OptOut, OptOutRelease, OptOutRepeat
 
-VIA_LENGTH, VERIFIED_BY_LENGTH = 40, 200
+VERIFIED_BY_LENGTH = 200
 OPT_OUT_LOCKS = 0x52494E47_000000  # PostgreSQL advisory locks: two adds of one number, one after the other
 
 

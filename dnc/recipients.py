@@ -13,7 +13,7 @@ from core.naming import check_name, check_slug, insert_named
 from core.sellers import seller_of
 from dnc.models import Recipient
 
-NAME_LENGTH, CONTRACT_LENGTH = 200, 100
+CONTRACT_LENGTH = 100
 
 
 class UnknownRecipient(NotFound):
@@ -45,7 +45,7 @@ def add_recipient(
     """
     caller.require(Right.EXPORT_LEADS)
     owner = seller_of(session, caller, seller)
-    called = check_name(name, NAME_LENGTH, "a recipient")
+    called = check_name(name, "a recipient")
     if not 1 <= len(contract_reference.strip()) <= CONTRACT_LENGTH:
         raise InvalidInput(f"name the contract under which it processes, in at most {CONTRACT_LENGTH} characters")
     key_id = None

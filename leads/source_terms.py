@@ -14,12 +14,13 @@ from core.access import Caller, Right
 from core.errors import InvalidInput
 from core.ids import new_id
 from core.ledger import Event, put_on_record
+from core.naming import NAME_LENGTH
 from core.sellers import Seller
 from leads.evidence import is_among, plain_name
 from leads.models import Source, SourceSeller, SourceTerms
 from leads.suppliers import source_of
 
-TEXT_LENGTH, URL_LENGTH, NAME_LENGTH = 100_000, 1000, 200
+TEXT_LENGTH, URL_LENGTH = 100_000, 1000
 MAX_NAMES = 500
 _SPACES = re.compile(r"\s+")
 

@@ -16,12 +16,12 @@ from core.database import lock_key
 from core.errors import InvalidInput
 from core.ids import new_id
 from core.ledger import Event, put_on_record
-from core.naming import check_slug, insert_named, trimmed
+from core.naming import NAME_LENGTH, check_slug, insert_named, trimmed
 from core.sellers import Seller, seller_of
 from leads.assessments import AssessmentDocument, assessment_documents
 from leads.models import Source, Supplier
 from leads.source_terms import Terms, newest_terms
-from leads.suppliers import NAME_LENGTH, source_of, supplier_named
+from leads.suppliers import source_of, supplier_named
 from leads.terms import SourceKind
 
 RETENTION_DAYS = 365

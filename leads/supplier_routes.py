@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from consent.terms import Basis
 from core.access import Caller, Right
 from core.errors import AlreadyExists, NotFound
+from core.naming import NAME_LENGTH
 from core.pages import cut
 from core.store import Store
 from leads.assessments import AssessmentDocument
@@ -36,7 +37,6 @@ from leads.sources import (
     source_reports,
 )
 from leads.suppliers import (
-    NAME_LENGTH,
     add_supplier,
     lead_file_of,
     supplier_report,

@@ -15,7 +15,6 @@ from core.naming import check_name, check_slug, insert_named
 from leads.models import LeadFile, Source, Supplier
 from leads.terms import SourceKind
 
-NAME_LENGTH = 200
 NO_SUCH_SOURCE = "there is no source with that slug"
 
 
@@ -43,7 +42,7 @@ def add_supplier(
         AlreadyExists: the slug is taken.
     """
     caller.require(Right.LOAD_LEADS)
-    called = check_name(name, NAME_LENGTH, "a supplier")
+    called = check_name(name, "a supplier")
     supplier = Supplier(id=new_id(), slug=check_slug(slug), name=called, kind=kind.value, created_at=now)
     insert_named(session, supplier, "a supplier of that slug exists already")
     payload = {"slug": slug, "name": supplier.name, "kind": kind.value}

@@ -17,11 +17,12 @@ from core.clock import CLOCK_SLACK, utc
 from core.errors import InvalidInput, NotFound
 from core.ids import new_id
 from core.ledger import Event, put_on_record
+from core.naming import VIA_LENGTH
 from core.secrets import Keyring
 from dnc.models import Complaint, ComplaintOrigin
 from leads.queries import leads_on
 
-VIA_LENGTH, NOTE_LENGTH = 40, 500
+NOTE_LENGTH = 500
 
 
 class ComplaintKind(StrEnum):
