@@ -11,13 +11,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.postgres import PostgresFailed, PostgresServer, postgres_server
+import tests.postgres
+from tests.postgres import MEMORY, PostgresFailed, PostgresServer, postgres_server
 
 LEAVES_A_SERVER_RUNNING = """
 import sys, time
 from tests.postgres import postgres_server
 with postgres_server() as server:
-    print(server.pid, server.directory, flush=True)
+    print(server.pid, server.directory, server.data, flush=True)
     time.sleep(600)
 """
 ROOT = Path(__file__).parents[2]
@@ -86,12 +87,19 @@ def test_asking_a_killed_server_for_its_process_is_refused(durable: PostgresServ
         _ = durable.pid
 
 
-def test_nothing_is_left_of_a_server_after_its_block() -> None:
+@pytest.mark.parametrize("enough", [0, 1 << 60])
+def test_nothing_is_left_of_a_server_after_its_block_in_memory_or_where_there_is_no_room_in_it(
+    enough: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tests.postgres, "ENOUGH", enough)
     with postgres_server() as server:
-        pid, directory = server.pid, server.directory
+        pid, directory, data = server.pid, server.directory, server.data
+        assert data.is_dir()
+        assert data.is_relative_to(MEMORY if enough == 0 else directory)
 
     assert not Path(f"/proc/{pid}").exists()
     assert not directory.exists()
+    assert not data.parent.exists()
 
 
 def test_a_server_dies_with_a_starter_that_was_killed_and_its_folder_goes_with_the_next_start() -> None:
@@ -99,17 +107,18 @@ def test_a_server_dies_with_a_starter_that_was_killed_and_its_folder_goes_with_t
         [sys.executable, "-c", LEAVES_A_SERVER_RUNNING], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as starter:
         assert starter.stdout is not None
-        pid, directory = starter.stdout.readline().split()
+        pid, directory, data = starter.stdout.readline().split()
         os.kill(starter.pid, signal.SIGKILL)
 
     _wait_until_gone(int(pid))
     with postgres_server():
         assert not Path(directory).exists()
+        assert not Path(data).parent.exists()
 
 
 def test_a_server_that_cannot_start_says_why(durable: PostgresServer) -> None:
     durable.stop()
-    (durable.directory / "data" / "PG_VERSION").write_text("1\n", encoding="ascii")
+    (durable.data / "PG_VERSION").write_text("1\n", encoding="ascii")
 
     with pytest.raises(PostgresFailed, match="incompatible"):
         durable.start()
