@@ -8,6 +8,8 @@ import click
 
 from cli.context import FINDING, answer, caller, json_option, refusals, region_option, service
 from cli.files import FILE_IN, write_table
+from cli.pages import after_id_option, limit_option, tell_page
+from core.pages import cut
 from dnc.call_records.importing import match_call_records
 from dnc.call_records.reports import CallRecordsReport, call_record_files, call_records_report, call_rows
 from dnc.call_records.rows import Column, HowToReadCalls
@@ -111,15 +113,18 @@ def show(file_id: str, out: Path | None, as_json: bool) -> None:
 
 
 @calls.command("list")
+@after_id_option
+@limit_option
 @json_option
 @refusals
-def list_(as_json: bool) -> None:
-    """List the newest files of call records."""
+def list_(after: str | None, limit: int, as_json: bool) -> None:
+    """List the files of call records, the newest first."""
     with service() as built, built.store.reading() as session:
-        reports = call_record_files(session, caller())
-    document = [report_document(one).model_dump(mode="json") for one in reports]
-    lines = [f"{one.id}  {one.received_at.date()}  {one.seller}  {_share(one)}  {one.file_name}" for one in reports]
-    answer(as_json, {"files": document}, "\n".join(lines) or "no call records")
+        found = call_record_files(session, caller(), after=after, limit=limit + 1)
+    page, next_after = cut(found, limit, lambda one: one.id)
+    documents = [report_document(one).model_dump(mode="json") for one in page]
+    lines = [f"{one.id}  {one.received_at.date()}  {one.seller}  {_share(one)}  {one.file_name}" for one in page]
+    tell_page(as_json, "files", documents, lines, next_after, none="no call records")
 
 
 def _show(built: Service, report: CallRecordsReport, out: Path | None, as_json: bool) -> None:

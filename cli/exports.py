@@ -132,20 +132,21 @@ def canaries() -> None:
     is_flag=True,
     help="Look through checks, calls, call logs and screened files first, as the jobs do hourly.",
 )
-@click.option("--after", default="", help="Only those after this sighting's id.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="How many.")
+@after_id_option
+@limit_option
 @json_option
 @refusals
-def list_sightings(look: bool, after: str, limit: int, as_json: bool) -> None:
-    """List the canaries that showed up where they should not, and whom each was given to."""
+def list_sightings(look: bool, after: str | None, limit: int, as_json: bool) -> None:
+    """List the canaries that showed up where they should not, the oldest first, and whom each was given to."""
     with service() as built:
         if look:
             look_for_canaries(built.store, built.clock.now())
         with built.store.reading() as session:
-            found = sightings(session, caller(), after=after, limit=limit)
-    documents = [asdict(one) | {"number": f"+{one.number}"} for one in found]
-    lines = [f"{one.seen_at:%Y-%m-%d %H:%M}  {one.how}  given to {one.recipient} in {one.export_id}" for one in found]
-    answer(as_json, {"sightings": documents}, "\n".join(lines) or "none was seen")
+            found = sightings(session, caller(), after=after or "", limit=limit + 1)
+    page, next_after = cut(found, limit, lambda one: one.id)
+    documents = [asdict(one) | {"number": f"+{one.number}"} for one in page]
+    lines = [f"{one.seen_at:%Y-%m-%d %H:%M}  {one.how}  given to {one.recipient} in {one.export_id}" for one in page]
+    tell_page(as_json, "sightings", documents, lines, next_after, none="none was seen")
 
 
 @canaries.command("report")

@@ -1,7 +1,9 @@
 """The commands that list what there is: by the page, in an order that stays, and never a secret."""
 
+import csv
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +146,45 @@ def test_recipients_and_what_was_handed_to_them_are_listed(ringklar: Run, tmp_pa
     )
     assert ringklar("recipient", "exports", "--to", "anropet").stdout == "nothing was handed out\n"
     assert ringklar("recipient", "exports", "--to", "ingen").exit_code == USAGE
+
+
+def test_a_list_of_sightings_that_is_cut_says_that_there_are_more(ringklar: Run, tmp_path: Path) -> None:
+    named = ("--seller", SELLER, "--name", "Telefonisten AB", "--contract", "PUB-1")
+    assert ringklar("recipient", "add", "telefonisten", *named).exit_code == 0
+    out = tmp_path / "ut.csv"
+    assert ringklar("leads", "export", out, "--campaign", CAMPAIGN, "--to", "telefonisten").exit_code == 0
+    seen = ("--seen-at", datetime.now(UTC).isoformat(), "--how", "called from another number")
+    with out.open(newline="") as file:
+        for row in csv.DictReader(file):
+            assert ringklar("canaries", "report", row["number"], *seen).exit_code == 0
+
+    every = told(ringklar("canaries", "sightings", "--json"))
+    assert (len(every["sightings"]), every["next_after"]) == (3, None)
+    first = every["sightings"][0]
+    assert ringklar("canaries", "sightings", "--limit", "1").stdout.splitlines() == [
+        f"{first['seen_at'][:16].replace('T', ' ')}  {first['how']}  given to telefonisten in {first['export_id']}",
+        f"there are more: --after {first['id']}",
+    ]
+    rest = told(ringklar("canaries", "sightings", "--after", first["id"], "--json"))
+    assert rest == {"sightings": every["sightings"][1:], "next_after": None}
+    assert ringklar("canaries", "sightings", "--after", "x").exit_code == USAGE
+
+
+def test_call_records_are_listed_the_newest_first_and_a_cut_list_says_that_there_are_more(
+    ringklar: Run, tmp_path: Path
+) -> None:
+    assert ringklar("calls", "list").stdout == "no call records\n"
+    for place in range(2):
+        log = tmp_path / f"log-{place}.csv"
+        log.write_text(f"number,started_at\n+46701740605,2026-11-2{place}T10:00:00Z\n", "utf-8")
+        ringklar("calls", "match", log, "--seller", SELLER)
+
+    newest, oldest = told(ringklar("calls", "list", "--json"))["files"]
+
+    assert (newest["file_name"], oldest["file_name"]) == ("log-1.csv", "log-0.csv")
+    some = ringklar("calls", "list", "--limit", "1").stdout.splitlines()
+    assert [some[0].split()[0], some[1]] == [newest["id"], f"there are more: --after {newest['id']}"]
+    assert told(ringklar("calls", "list", "--after", newest["id"], "--json")) == {"files": [oldest], "next_after": None}
 
 
 def day(one: Json) -> str:
