@@ -20,6 +20,7 @@ from core.access import (
     password_fits,
     secret_hash,
 )
+from core.database import PATIENCE
 from core.errors import Overloaded
 from core.ledger import Event, put_on_record
 from core.store import Store
@@ -34,7 +35,6 @@ SEEN_STEP = timedelta(minutes=1)
 """How exactly the last use is kept: one write a minute, not one a request."""
 AT_ONCE = 2
 """How many passwords are tried at one time: each takes much memory, and checks must not wait for them."""
-PATIENCE_SECONDS = 10.0
 
 _trying = threading.BoundedSemaphore(AT_ONCE)
 
@@ -64,7 +64,7 @@ def sign_in(store: Store, name: str, password: str) -> str | None:
 
 
 def _fits(user: User | None, password: str) -> bool:
-    if not _trying.acquire(timeout=PATIENCE_SECONDS):
+    if not _trying.acquire(timeout=PATIENCE):
         raise Overloaded("too many people sign in at once; try again in a moment")
     try:
         return password_fits(user, password[:LONGEST_PASSWORD])
