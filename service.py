@@ -57,6 +57,7 @@ class Service:
     store: Store
     lead_files: Shelf
     screened_files: Shelf
+    assessments: Shelf
 
     @cached_property
     def shelf(self) -> "RegisterShelf":
@@ -111,9 +112,9 @@ def build_service(settings: Settings, clock: Clock, *, for_requests: bool = Fals
         for_requests=for_requests,
     )
     store = Store(engine, keys, clock)
-    lead_files = Shelf(settings.lead_files_dir, keys.lead_file_key)
-    screened_files = Shelf(settings.data_dir / "screenings", keys.lead_file_key)
-    return Service(settings, clock, keys, store, lead_files, screened_files)
+    folders = (settings.lead_files_dir, settings.data_dir / "screenings", settings.data_dir / "assessments")
+    lead_files, screened_files, assessments = (Shelf(folder, keys.lead_file_key) for folder in folders)
+    return Service(settings, clock, keys, store, lead_files, screened_files, assessments)
 
 
 def screen_arrival(service: Service, lead_file_id: str) -> None:

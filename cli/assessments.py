@@ -14,8 +14,6 @@ from leads.assessments import (
     assessment_reports,
     open_document,
 )
-from leads.shelf import Shelf
-from service import Service
 
 
 @click.group()
@@ -35,7 +33,7 @@ def add_one_assessment(reference: str, file: Path, seller: str, title: str, as_j
     with service() as built, built.store.writing() as session, file.open("rb") as document:
         added = add_assessment(
             session,
-            _shelf(built),
+            built.assessments,
             caller(),
             reference=reference,
             seller=seller,
@@ -71,7 +69,7 @@ def show_assessment(reference: str, to: Path | None, as_json: bool) -> None:
         if to is not None:
             with (
                 whole_file(to, must_be_new=True) as file,
-                open_document(session, _shelf(built), caller(), reference) as document,
+                open_document(session, built.assessments, caller(), reference) as document,
             ):
                 shutil.copyfileobj(document, file)
     lines = [
@@ -81,7 +79,3 @@ def show_assessment(reference: str, to: Path | None, as_json: bool) -> None:
         *([] if to is None else [f"written to {to}"]),
     ]
     answer(as_json, asdict(shown), "\n".join(lines))
-
-
-def _shelf(built: Service) -> Shelf:
-    return Shelf(built.settings.data_dir / "assessments", built.keyring.lead_file_key)

@@ -41,7 +41,7 @@ def jobs(once: bool, settle: float, as_json: bool) -> None:
     with service() as built:
         if not once:
             log_as_json(built.settings.log_level)
-            run_jobs(built, tasks=tasks_for(built.settings, settle_seconds=settle))
+            run_jobs(built, tasks=tasks_for(built, settle_seconds=settle))
             return
         outcomes = run_once(built, settle_seconds=settle)
     if outcomes is None:

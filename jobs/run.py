@@ -35,7 +35,7 @@ def run_jobs(
     A run that has begun is finished first. A database that cannot be reached is waited for.
     """
     stop = stop or _stop_by_signal()
-    tasks = tasks if tasks is not None else tasks_for(service.settings)
+    tasks = tasks if tasks is not None else tasks_for(service)
     election = Election(service.store, service.settings.database_url, lease=lease)
     try:
         while not stop.is_set():
@@ -53,7 +53,7 @@ def run_once(service: Service, *, settle_seconds: float = SETTLE_SECONDS) -> Map
 
     Inboxes are looked at twice, ``settle_seconds`` apart, to tell a file that is being written from one that is not.
     """
-    tasks = tasks_for(service.settings, settle_seconds=settle_seconds)
+    tasks = tasks_for(service, settle_seconds=settle_seconds)
     election = Election(service.store, service.settings.database_url)
     try:
         leadership = election.campaign()

@@ -12,9 +12,7 @@ from sqlalchemy import delete, select
 
 from core.access import WebSession, operator
 from core.clock import EPOCH
-from core.config import Settings
 from core.ledger import Event, put_on_record
-from core.secrets import keyring
 from core.store import Store
 from dnc.arrivals import screen_arrivals
 from dnc.canaries import look_for_canaries
@@ -35,7 +33,7 @@ from jobs.register_inbox import RegisterInbox
 from jobs.screenings import ScreeningWork
 from leads.importer import waiting_files
 from leads.kept_files import forget_kept_files
-from leads.shelf import Shelf
+from service import Service
 from web.kept import forget_answers
 from web.uploads import sweep_uploads
 
@@ -61,11 +59,9 @@ class Task:
         return now - (now - EPOCH) % self.every
 
 
-def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> tuple[Task, ...]:
+def tasks_for(service: Service, *, settle_seconds: float = SETTLE_SECONDS) -> tuple[Task, ...]:
     """Return every task of this installation."""
-    shelf = RegisterShelf(settings.registers_dir)
-    lead_files = Shelf(settings.lead_files_dir, keyring(settings.secret).lead_file_key)
-    screened_files = Shelf(settings.data_dir / "screenings", keyring(settings.secret).lead_file_key)
+    settings, shelf, lead_files = service.settings, service.shelf, service.lead_files
     readers = Readers(settings)
     inbox = RegisterInbox(settings, settle_seconds=settle_seconds)
     lead_inbox = LeadInbox(settings, lead_files, readers, settle_seconds=settle_seconds)
@@ -77,8 +73,8 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
         return _told(lead_inbox.pick_up(store, now))
 
     def sweep(store: FencedStore, now: datetime) -> str:
-        files = sweep_unfinished(settings.registers_dir) + lead_files.sweep_unfinished(now)
-        files += screened_files.sweep_unfinished(now) + sweep_uploads(settings.data_dir / "uploads")
+        files = sweep_unfinished(settings.registers_dir) + sweep_uploads(settings.data_dir / "uploads")
+        files += sum(one.sweep_unfinished(now) for one in (lead_files, service.screened_files, service.assessments))
         return f"{files} files, {forget_runs(store, now)} runs"
 
     def forget(store: FencedStore, now: datetime) -> str:
@@ -95,7 +91,7 @@ def tasks_for(settings: Settings, *, settle_seconds: float = SETTLE_SECONDS) -> 
         return f"{retract_joined(store, settings.registers_dir, now)} retractions"
 
     def forget_screened(store: FencedStore, now: datetime) -> str:
-        return f"{forget_screened_files(store, screened_files, now)} files"
+        return f"{forget_screened_files(store, service.screened_files, now)} files"
 
     return (
         Task("registers.pick_up", timedelta(seconds=15), pick_up, looks_twice=True),

@@ -9,7 +9,6 @@ from sqlalchemy import select
 from core.access import Role
 from core.ledger import LedgerEntry
 from leads.assessments import add_assessment
-from leads.shelf import Shelf
 from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered, refused
 from tests.seeding import (
     FROM_PARTNER,
@@ -56,7 +55,7 @@ def file_document(ringklar: Ringklar, reference: str) -> None:
     with service.store.writing() as session:
         add_assessment(
             session,
-            Shelf(service.settings.data_dir / "assessments", service.keyring.lead_file_key),
+            service.assessments,
             OPERATOR,
             reference=reference,
             seller=SELLER,

@@ -38,7 +38,6 @@ from leads.pauses import (
 )
 from leads.quarantines import quarantine_lead_file, quarantine_source, quarantine_supplier
 from leads.references import add_references
-from leads.shelf import Shelf
 from leads.source_terms import add_terms
 from leads.terms import ReferenceKind
 from tests.integration.seeds import dialer_of
@@ -150,7 +149,7 @@ def _fill_what_leads_bring(seeded: Seeded, number: Number) -> None:
         )
         add_assessment(
             session,
-            Shelf(service.settings.data_dir / "assessments", service.keyring.lead_file_key),
+            service.assessments,
             OPERATOR,
             reference="LIA-1",
             seller=SELLER,

@@ -85,7 +85,7 @@ def test_runs_that_wait_are_found_among_all_that_ended(service: Service, leaders
         assert enqueue(leadership.store, task)
     _assert_found_by(engine, asked, "pk_job_runs", waiting, "pk_job_runs")
     with _asked_of(engine, "job_runs") as asked:
-        assert run_due(leadership.store, [task, *tasks_for(service.settings)]) == {"count": "counted"}
+        assert run_due(leadership.store, [task, *tasks_for(service)]) == {"count": "counted"}
         assert forget_runs(leadership.store, NOON) == 0
     _assert_found_by(engine, asked, waiting, waiting)
 

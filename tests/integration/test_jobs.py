@@ -241,7 +241,7 @@ def test_a_task_that_raises_is_recorded_and_does_not_stop_the_others(service: Se
 
 
 def test_every_task_of_an_installation_runs_well(service: Service, leadership: Leadership) -> None:
-    tasks = tasks_for(service.settings)
+    tasks = tasks_for(service)
     for task in tasks:
         enqueue(leadership.store, task)
 
@@ -253,7 +253,7 @@ def test_every_task_of_an_installation_runs_well(service: Service, leadership: L
 
 def warned_at(service: Service, now: datetime) -> str:
     """Return what the task that warns of registers says of the installation at ``now``."""
-    [task] = [task for task in tasks_for(service.settings) if task.name == "registers.warn"]
+    [task] = [task for task in tasks_for(service) if task.name == "registers.warn"]
     with closing(Election(service.store, service.settings.database_url)) as election:
         term = election.campaign()
         assert term is not None

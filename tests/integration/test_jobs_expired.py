@@ -13,6 +13,7 @@ from jobs.leader import FencedStore, Leadership, NoLongerLeader
 from jobs.run import run_due
 from jobs.schedule import enqueue
 from jobs.tasks import sweep_expired, tasks_for
+from leads.shelf import UNFINISHED
 from service import Service
 from tests.registers import NOON, OPERATOR
 from web.models import KeptAnswer
@@ -51,7 +52,7 @@ def kept(service: Service) -> tuple[list[str], list[str]]:
 
 
 def test_once_a_day_what_is_over_is_removed_and_nothing_else(service: Service, leadership: Leadership) -> None:
-    [task] = [task for task in tasks_for(service.settings) if task.name == "sweep_expired"]
+    [task] = [task for task in tasks_for(service) if task.name == "sweep_expired"]
 
     assert enqueue(leadership.store, task)
     assert run_due(leadership.store, [task]) == {"sweep_expired": "1 answers, 1 sessions, 0 reservations"}
@@ -67,7 +68,7 @@ def test_once_a_day_what_is_over_is_removed_and_nothing_else(service: Service, l
 def test_what_a_killed_process_left_of_a_received_file_is_gone_though_the_server_runs_on(
     service: Service, leadership: Leadership
 ) -> None:
-    [task] = [task for task in tasks_for(service.settings) if task.name == "sweep"]
+    [task] = [task for task in tasks_for(service) if task.name == "sweep"]
     uploads = service.settings.data_dir / "uploads"
     uploads.mkdir(parents=True)
     (uploads / "upload-left").write_text("Telefon\n0701740605\n")
@@ -78,6 +79,23 @@ def test_what_a_killed_process_left_of_a_received_file_is_gone_though_the_server
 
     assert list(uploads.iterdir()) == [path]
     os.close(living)
+
+
+@pytest.mark.parametrize("folder", ["lead-files", "screenings", "assessments"])
+def test_what_a_killed_process_left_of_a_kept_file_is_gone_after_an_hour(
+    service: Service, leadership: Leadership, folder: str
+) -> None:
+    [task] = [task for task in tasks_for(service) if task.name == "sweep"]
+    left = service.settings.data_dir / folder / f"{UNFINISHED}left"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    long_ago = (NOON - timedelta(hours=2)).timestamp()
+    os.utime(left, (long_ago, long_ago))
+
+    assert enqueue(leadership.store, task)
+    run_due(leadership.store, [task])
+
+    assert not left.exists()
 
 
 def test_a_leader_before_this_one_removes_nothing(service: Service, leadership: Leadership) -> None:

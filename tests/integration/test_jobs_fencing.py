@@ -128,7 +128,7 @@ def test_one_round_runs_every_task_and_loads_what_is_in_the_inbox(service: Servi
     outcomes = run_once(service, settle_seconds=0)
 
     assert outcomes is not None
-    assert set(outcomes) == {task.name for task in tasks_for(service.settings)}
+    assert set(outcomes) == {task.name for task in tasks_for(service)}
     assert outcomes["registers.pick_up"] == "1 files: done"
     assert not [outcome for outcome in outcomes.values() if outcome.startswith("failed")]
     assert in_force_id(service) is not None

@@ -55,7 +55,7 @@ def work(steps_left):
     service = service_for(url, Path(folder), SystemClock())
     stop = threading.Event()
     soon = timedelta(seconds=0.2)
-    tasks = [replace(task, every=soon) for task in tasks_for(service.settings, settle_seconds=0) if task.looks_twice]
+    tasks = [replace(task, every=soon) for task in tasks_for(service, settle_seconds=0) if task.looks_twice]
     if steps_left:
         sys.addaudithook(heard)
     else:

@@ -50,7 +50,7 @@ def service(service: Service) -> Service:
 @pytest.fixture
 def shelf(service: Service) -> Shelf:
     """Return the shelf that balancing tests lie on."""
-    return Shelf(service.settings.data_dir / "assessments", service.keyring.lead_file_key)
+    return service.assessments
 
 
 def new_source(service: Service, slug: str, basis: Basis | None, **changes: Any) -> SourceReport:  # Any: as given

@@ -23,7 +23,7 @@ from jobs.tasks import tasks_for
 from leads.headings import Field
 from leads.rows import RowReason
 from leads.terms import RowState
-from service import build_service
+from service import Service, build_service
 from tests.seeding import settings_for_tests
 from web.endpoint import Operation
 
@@ -66,10 +66,14 @@ def commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[st
         yield " ".join(path), command
 
 
+def service_in(folder: Path) -> Service:
+    """Return a service that is connected to nothing."""
+    return build_service(settings_for_tests(f"sqlite:///{folder / 'none.db'}", folder), SystemClock())
+
+
 def operations(folder: Path) -> list[Operation]:
-    """Return every declared endpoint; nothing is connected for it."""
-    service = build_service(settings_for_tests(f"sqlite:///{folder / 'none.db'}", folder), SystemClock())
-    return [operation for api in all_apis(service) for operation in api.operations]
+    """Return every declared endpoint."""
+    return [operation for api in all_apis(service_in(folder)) for operation in api.operations]
 
 
 def settings_known(monkeypatch: pytest.MonkeyPatch, folder: Path) -> set[str]:
@@ -167,7 +171,7 @@ def test_every_restriction_has_a_word_in_the_glossary() -> None:
 def test_every_task_of_the_jobs_is_documented(tmp_path: Path) -> None:
     text = text_of("docs/operations.md")
 
-    assert [task.name for task in tasks_for(settings_for_tests("", tmp_path)) if f"| `{task.name}`" not in text] == []
+    assert [task.name for task in tasks_for(service_in(tmp_path)) if f"| `{task.name}`" not in text] == []
 
 
 def test_every_refusal_of_a_register_file_is_documented() -> None:
