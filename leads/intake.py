@@ -20,7 +20,7 @@ from core.store import Store
 from leads.archives import Content, open_content
 from leads.encodings import EncodingFinder
 from leads.errors import UnreadableLeadFile
-from leads.headings import Columns, Field, read_headings
+from leads.headings import Columns, Field, maps_by_place, read_headings
 from leads.kept_files import KEPT_FOR
 from leads.layouts import Layout, find_layout
 from leads.mappings import ENCODINGS, SavedMapping, remember_mapping, saved_mapping
@@ -212,7 +212,11 @@ def layout_of(
 
 
 def layout_again(origin: Origin, lead_file: LeadFile, *, spool_dir: Path | None = None) -> Layout:
-    """Return the layout by which a lead file was first read; a workbook, which is costly to open, is not opened."""
+    """Return the layout by which a lead file was first read; a workbook, which is costly to open, is not opened.
+
+    One without kept headings had none if its columns are named by number; else the first version read it, which kept
+    none of any file.
+    """
     mapping = _NOT_READ_AT_FIRST | json.loads(lead_file.mapping)
     if lead_file.format == FileFormat.XLSX and lead_file.headings is not None:
         columns = read_headings(json.loads(lead_file.headings), mapping)
@@ -223,7 +227,7 @@ def layout_again(origin: Origin, lead_file: LeadFile, *, spool_dir: Path | None 
             lead_file.encoding,
             lambda _headings: mapping,
             delimiter=lead_file.delimiter or None,
-            has_headings=lead_file.headings is not None,
+            has_headings=lead_file.headings is not None or not maps_by_place(mapping),
         )
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from core.store import Store
 from leads.encodings import EncodingFinder
@@ -251,3 +251,19 @@ def test_a_file_that_is_damaged_further_in_keeps_its_rows_before_that_and_says_w
             < lead_file.rows_read
             == lead_file.rows_accepted + session.scalars(select(func.count()).select_from(LeadRow)).one()
         )
+
+
+def test_a_file_that_the_first_version_left_unread_is_read_when_it_is_delivered_again(
+    store: Store, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "a.csv", ["tel;namn", "0701740605;Åsa", "12;Bo"])
+    shelf = shelf_beside(store, path)
+    left = receive_lead_file(store, shelf, OPERATOR, path=path, file_name="a.csv", source_slug="tavling")
+    with store.writing() as session:
+        session.execute(update(LeadFile).values(headings=None, kept=False))  # as 0002_reshape_leads leaves it
+    shelf.remove(left.sha256)
+
+    report = deliver(store, path)
+
+    assert (report.id, report.state, report.rows, report.accepted, report.rejected) == (left.id, "finished", 2, 1, 1)
+    assert deliver(store, path).repeated
