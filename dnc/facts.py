@@ -15,7 +15,9 @@ from dnc.narrowing import NO_RULES, SellerRules, rules_from_record, rules_to_rec
 from leads.terms import SourceKind
 
 RECORD_FORM = 4
-READABLE_FORMS = (1, 2, 3, 4)  # 1 knew no seller's rules and no held attempts: there were none
+READABLE_FORMS = (1, 2, 3, 4)  # 1 knew no seller's rules: there were none
+FORM_OF_HELD_ATTEMPTS = 2
+"""Before it no answer held the attempt that it gave, and none was held against a call."""
 FORM_OF_LATER_RULES = 3
 """Before it a withdrawal ended the one consent that it names, and a call counted from its start alone."""
 FORM_OF_DELIVERIES = 4

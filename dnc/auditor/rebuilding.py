@@ -15,8 +15,9 @@ from core.ledger import UNREADABLE, Position
 from core.numbers import Number, metadata_version, read_number
 from dnc.auditor.acknowledged import as_acknowledged, campaigns_as_acknowledged
 from dnc.auditor.findings import Against, Findings
+from dnc.auditor.holders import Holders
 from dnc.decision import Decision, Verdict, decide
-from dnc.facts import FORM_OF_LATER_RULES, CallFacts, facts_from_record
+from dnc.facts import FORM_OF_HELD_ATTEMPTS, FORM_OF_LATER_RULES, CallFacts, facts_from_record
 from dnc.gathering import Listed
 from dnc.history.campaigns import PastCampaign
 from dnc.history.facts import Asked, changes_near, facts_asked
@@ -88,7 +89,7 @@ class Given:
             known_at=self.known_at,
             asker=self.asked_by,
             entry=self.entry,
-            counts_held=self.counts_held and stored.form != 1,
+            counts_held=self.counts_held and stored.form >= FORM_OF_HELD_ATTEMPTS,
             form=stored.form,
             plan=stored.facts.number if is_plan_former else None,
         )
@@ -119,6 +120,11 @@ class Rebuilding:
     findings: Findings
     policies: set[tuple[int, str]] = field(default_factory=set)
     _alike: dict[tuple[int, int, CallFacts], str | None] = field(default_factory=dict)
+    _holders: Holders = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin knowing nothing of who held attempts."""
+        self._holders = Holders(self.session)
 
     def rebuild(self, given: Sequence[Given]) -> None:
         """Decide the answers again from the tables, and keep those that differ or are excused."""
@@ -134,12 +140,13 @@ class Rebuilding:
             what = self._otherwise(one, facts)
             if what is not None:
                 doubted.append(_Doubted(one, question, facts, what, [facts], self._heard_until(one)))
-        doubted = self._without_excused(doubted, IN_FLIGHT)
+        doubted = self._by_holders(doubted)
+        doubted = self._without_excused(doubted, IN_FLIGHT, self._holders.of)
         moments = [each.asked.at for each in doubted]  # of few: their ledger entries are looked for
         doubted = self._without_excused(
             doubted,
             (timedelta(0), *IN_FLIGHT),
-            lambda past: as_acknowledged(self.session, past, moments),
+            lambda past: as_acknowledged(self.session, self._holders.of(past), moments),
             campaigns_as_acknowledged(self.session, {each.asked.campaign_id for each in doubted}, moments),
         )
         for each in doubted:
@@ -149,6 +156,21 @@ class Rebuilding:
                 differing.append((each.given, each.what))
         for one, what in _told_together(differing):
             self.findings.differ(one.entry, one.check_id, Against.TABLES, what)
+
+    def _by_holders(self, doubted: Sequence[_Doubted]) -> list[_Doubted]:
+        """Return those that differ also if only answers that held attempts are taken for holders; by those from now on.
+
+        Whoever asked after an upgrade was held by none of the first version's answers. Of few: entries are read for it.
+        """
+        left = []
+        for each, facts in zip(doubted, self._facts([each.asked for each in doubted], self._holders.of), strict=True):
+            what = each.what if facts is None else self._otherwise(each.given, facts)
+            if what is None:
+                continue
+            if facts is not None:
+                each.facts, each.what, each.tried = facts, what, [facts]
+            left.append(each)
+        return left
 
     def _is_any_right(self, one: Given, tried: Collection[CallFacts]) -> bool:
         return any(self._otherwise(one, facts) is None for facts in tried)

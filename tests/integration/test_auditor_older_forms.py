@@ -11,11 +11,13 @@ from core.numbers import Number, NumberKind
 from dnc import gathering
 from dnc.auditor.auditing import Scope
 from dnc.facts import RECORD_FORM
+from dnc.gate import Question
 from dnc.recorded import replay
 from tests.calls import contact
 from tests.consented import add_consent_source, deliver, pause
+from tests.integration.seeds import dialer_of
 from tests.integration.test_auditor import ABROAD, ask, audited, consented, found, later, tamper
-from tests.seeding import FROM_PARTNER, LISTED, OPERATOR, WITHOUT_SOURCE, Seeded
+from tests.seeding import CAMPAIGN, FROM_PARTNER, LISTED, OPERATOR, WITHOUT_SOURCE, Seeded
 
 
 def allowed_by_what_was_not_withdrawn(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,3 +101,24 @@ def test_the_same_answer_of_today_is_a_difference(
     answered(seeded, monkeypatch)
 
     assert audited(seeded, Scope.ALL).counts.differences == 1
+
+
+@pytest.mark.parametrize(("form", "differences"), [(1, 0), (2, 1)])
+def test_an_answer_after_an_upgrade_is_held_by_none_from_before_attempts_were_held(
+    seeded: Seeded, form: int, differences: int
+) -> None:
+    """The first version's yes was in no table of held attempts, and another dialer was given the same one after it."""
+    [first] = ask(seeded, FROM_PARTNER)
+    tamper(seeded, "DELETE FROM reservations")
+    today, then = f"{FORM}{RECORD_FORM}", f"{FORM}{form}"
+    tamper(seeded, "UPDATE ledger_entries SET payload = replace(payload, :today, :then)", today=today, then=then)
+    later(seeded, minutes=1)
+    one = dialer_of(seeded)
+    for caller, is_given in ((replace(one, id="dialer-2"), True), (one, False)):
+        answer = seeded.service.gate.ask(caller, CAMPAIGN, Question(FROM_PARTNER))
+        assert answer.decision.may_call is is_given
+
+    report = audited(seeded, Scope.ALL)
+    assert report.counts.differences == differences
+    assert (report.counts.unrebuilt, report.counts.in_flight) == (0, 0)
+    assert first not in [check_id for _against, check_id in found(seeded, report)]
