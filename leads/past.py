@@ -13,7 +13,7 @@ from core.standing import NUMBERS
 from leads.models import Lead, LeadBirthDate, LeadFile, PauseMark, Source, Supplier
 from leads.pauses import RESUMED
 from leads.standing import lead_id
-from leads.terms import SourceKind
+from leads.terms import FileState, SourceKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +167,17 @@ def past_leads(connection: Connection, numbers: Collection[int]) -> dict[int, li
         )
         found.setdefault(number, []).append(lead)
     return found
+
+
+def sources_begun_anew(connection: Connection) -> dict[str, datetime]:
+    """Return the sources with a file that the first version began and an upgrade left unread: by id, since when.
+
+    The leads that it had given went with the upgrade, until the file is delivered again. A few rows: of lead files.
+    """
+    query = select(LeadFile.source_id, func.min(LeadFile.received_at).label("began")).where(
+        LeadFile.state == FileState.READING.value, LeadFile.kept.is_(False), LeadFile.read_at.is_(None)
+    )
+    return {row.source_id: row.began for row in connection.execute(query.group_by(LeadFile.source_id))}
 
 
 def past_files(connection: Connection, lead_files: Collection[str]) -> dict[str, tuple[str, str, str]]:

@@ -24,6 +24,7 @@ from dnc.history.facts import Asked, changes_near, facts_asked
 from dnc.history.rows import Past
 from dnc.models import Check
 from dnc.policy import policy_for
+from leads.past import sources_begun_anew
 
 CLOCKS = timedelta(seconds=5)
 """How far two nodes' clocks may be apart, with what it takes to commit."""
@@ -149,8 +150,10 @@ class Rebuilding:
             lambda past: as_acknowledged(self.session, self._holders.of(past), moments),
             campaigns_as_acknowledged(self.session, {each.asked.campaign_id for each in doubted}, moments),
         )
+        begun_anew = sources_begun_anew(self.session.connection()) if doubted else {}
         for each in doubted:
-            if self._is_any_right(each.given, [_filled(each.given, facts) for facts in each.tried]):
+            filled = [_with_lost_leads(each.given, _filled(each.given, facts), begun_anew) for facts in each.tried]
+            if self._is_any_right(each.given, filled):
                 self.findings.counts.unrebuilt += 1
             else:
                 differing.append((each.given, each.what))
@@ -352,6 +355,20 @@ def _held_as(doubted: _Doubted, around: CallFacts) -> CallFacts:
     if not took_it or attempts is None or around.attempts is None:
         return around
     return replace(around, attempts=replace(around.attempts, reserved_until=attempts.reserved_until))
+
+
+def _with_lost_leads(one: Given, facts: CallFacts, begun_anew: Mapping[str, datetime]) -> CallFacts:
+    """Return the facts with the answer's leads of sources whose begun file went with an upgrade. Pure."""
+    known, leads = one.stored.facts.leads, facts.leads
+    if not begun_anew or not known or leads is None:
+        return facts
+    held = {lead.source_id for lead in leads}
+    lost = [
+        lead
+        for lead in known
+        if lead.source_id not in held and lead.source_id in begun_anew and begun_anew[lead.source_id] <= one.known_at
+    ]
+    return replace(facts, leads=(*leads, *lost))
 
 
 def _filled(one: Given, facts: CallFacts) -> CallFacts:

@@ -1,14 +1,14 @@
-"""What the first versions dated by its beginning is known from its end on, once it is upgraded."""
+"""What the first versions loaded, and what they were asked meanwhile, once they are upgraded."""
 
 from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, delete, select, text, update
 
 from dnc.auditor.auditing import Scope
 from dnc.models import RegisterVersion
-from leads.models import LeadFile
+from leads.models import Lead, LeadFile
 from migrations.run import downgrade, upgrade
 from tests.integration.seeds import verified
 from tests.integration.tampering import unguard
@@ -67,3 +67,23 @@ def test_an_answer_from_while_something_was_loaded_is_no_difference_after_the_up
     assert found(seeded, report) == []
     assert (report.counts.checks, report.counts.in_flight) == (len(before) + len(after), 0)
     assert verified(seeded.service).findings == ()
+
+
+@pytest.mark.parametrize(("is_as_upgraded", "differences"), [(True, 0), (False, 1)])
+def test_an_answer_by_a_lead_that_went_with_the_upgrade_is_one_whose_past_cannot_be_had(
+    seeded: Seeded, is_as_upgraded: bool, differences: int
+) -> None:
+    """The first version had begun its file; a lead that somebody removed of a file that was read is a difference."""
+    delivered(seeded)
+    later(seeded, minutes=1)
+    ask(seeded, WITHOUT_SOURCE)
+    with seeded.service.store.engine.begin() as connection:
+        connection.execute(delete(Lead).where(Lead.number == int(WITHOUT_SOURCE[1:])))
+        newest = connection.scalar(select(LeadFile.id).order_by(LeadFile.no.desc()).limit(1))
+        if is_as_upgraded:  # as 0002_reshape_leads leaves it
+            left = {"state": "reading", "rows_read": 0, "rows_accepted": 0, "read_at": None, "kept": False}
+            connection.execute(update(LeadFile).where(LeadFile.id == newest).values(**left))
+
+    counts = audited(seeded, Scope.ALL).counts
+
+    assert (counts.differences, counts.unrebuilt) == (differences, 1 - differences)
