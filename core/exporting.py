@@ -19,10 +19,13 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
 from core.clock import utc
+from core.errors import InvalidInput
 from core.ledger import LedgerChain, LedgerCheckpoint, LedgerEntry, canonical
 from core.timestamps import STAMPED, CheckpointTimestamp
 
 FORM = "ringklar-ledger-2"
+FORMER = "ringklar-ledger-1"
+"""Written by the first versions, with spaces and in another order: nothing of it is as it would be written now."""
 READ_AT_ONCE = 500
 MOST_OF_A_LINE = 256 * 1024 * 1024
 
@@ -184,8 +187,14 @@ def export_ledger(session: Session, public_key: str, target: IO[bytes], part: Pa
 
 
 def read_export(path: Path) -> Iterator[Line]:
-    """Yield the lines of an export; one that is not JSON in its one form is yielded as ``{"type": "unreadable"}``."""
+    """Yield the lines of an export; one that is not JSON in its one form is yielded as ``{"type": "unreadable"}``.
+
+    Raises:
+        InvalidInput: the first versions wrote it, in a form of their own.
+    """
     with path.open("rb") as file:
+        _refuse_former(file.readline(MOST_OF_A_LINE))
+        file.seek(0)
         yield from read_lines(file)
 
 
@@ -198,3 +207,12 @@ def read_lines(file: IO[bytes]) -> Iterator[Line]:
         except (ValueError, RecursionError):
             line, is_canonical = None, False
         yield line if is_canonical and line is not None else {"type": "unreadable"}
+
+
+def _refuse_former(written: bytes) -> None:
+    try:
+        header = json.loads(written.decode())
+    except (ValueError, RecursionError):
+        return
+    if isinstance(header, dict) and header.get("form") == FORMER:
+        raise InvalidInput(f"the export is in the form {FORMER}: only the version that wrote it verifies it")

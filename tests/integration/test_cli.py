@@ -430,3 +430,14 @@ def test_a_finding_of_no_entry_names_none(shell: Shell, tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "checkpoint: the signature of checkpoint 1 does not verify" in done.output
     assert "None" not in done.output
+
+
+def test_an_export_of_the_first_versions_is_refused_and_not_told_as_tampered_with(shell: Shell, tmp_path: Path) -> None:
+    export = tmp_path / "ledger.jsonl"
+    header = {"type": "header", "form": "ringklar-ledger-1", "public_key": "0" * 64}
+    export.write_text(json.dumps(header) + "\n", "utf-8")
+
+    done = shell.run("ledger", "verify", "--export", str(export), "--public-key", "0" * 64)
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "only the version that wrote it verifies it" in done.stderr
