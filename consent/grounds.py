@@ -240,14 +240,16 @@ def record_relation(
 def end_doubled_relations(session: Session, caller: Caller, *, now: datetime, keyring: Keyring) -> int:
     """Let every contract that is on record more than once end when the first of its rows does; return how many ended.
 
-    Such rows were made by requests at the same moment, with two spellings of one reference. Idempotent.
+    Such rows were made by requests at the same moment, with two spellings of one reference, or by versions that took
+    two spellings of a product for two products. Idempotent.
     """
-    key = CustomerRelation.seller_id, CustomerRelation.number, CustomerRelation.product
+    key = CustomerRelation.seller_id, CustomerRelation.number
     ended = 0
-    for seller_id, number, product in session.execute(select(*key).group_by(*key).having(func.count() > 1)).all():
-        alike: dict[str, list[CustomerRelation]] = defaultdict(list)
-        for relation in _relations(session, seller_id, number, product):
-            alike[_folded(relation.reference)].append(relation)
+    for seller_id, number in session.execute(select(*key).group_by(*key).having(func.count() > 1)).all():
+        alike: dict[tuple[str, str], list[CustomerRelation]] = defaultdict(list)
+        for relation in _relations(session, seller_id, number):
+            product = product_type(relation.product) or relation.product
+            alike[product, _folded(relation.reference)].append(relation)
         for doubled in alike.values():
             first = min((one.fulfilled_at for one in doubled if one.fulfilled_at is not None), default=None)
             for one in doubled:
@@ -302,13 +304,11 @@ def _written_alike(
     return sorted(alike, key=lambda relation: relation.reference != reference)
 
 
-def _relations(session: Session, seller_id: str, number: int, product: str) -> Sequence[CustomerRelation]:
-    """Return a person's contracts of a product, locked for this unit of work. Served by the unique constraint."""
-    query = select(CustomerRelation).where(
-        CustomerRelation.seller_id == seller_id,
-        CustomerRelation.number == number,
-        CustomerRelation.product == product,
-    )
+def _relations(session: Session, seller_id: str, number: int, product: str | None = None) -> Sequence[CustomerRelation]:
+    """Return a person's contracts, of one product or all, locked for the unit of work. By the unique constraint."""
+    query = select(CustomerRelation).where(CustomerRelation.seller_id == seller_id, CustomerRelation.number == number)
+    if product is not None:
+        query = query.where(CustomerRelation.product == product)
     return session.scalars(query.order_by(CustomerRelation.id).with_for_update()).all()
 
 

@@ -280,6 +280,26 @@ def test_migrating_ends_what_runs_on_of_a_contract_that_was_doubled_and_ended_on
     assert found_wrong(store) == []
 
 
+def test_migrating_ends_a_contract_whose_end_an_earlier_version_kept_under_another_spelling_of_its_product(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ran on, and lifted NIX without end."""
+    store = service.store
+    seller_id = add_origins(store)["norrsken"]
+    with monkeypatch.context() as patched:
+        patched.setattr(grounds, "product_type", str.strip)
+        contract(store, seller_id, product="el", reference="avtal-1")
+        contract(store, seller_id, product="El", reference="Avtal-1", fulfilled_at=NOON - DAY)
+        contract(store, seller_id, product="hem el", reference="avtal-1")
+        contract(store, seller_id, product="bredband", reference="avtal-1")
+
+    for _ in range(2):
+        assert run_command(service.settings, "migrate").exit_code == 0
+
+    assert sorted(map(str, fulfilments(store))) == [str(NOON - DAY), str(NOON - DAY), "None", "None"]
+    assert found_wrong(store) == []
+
+
 def contract(store: Store, seller_id: str, **changes: Any) -> None:  # Any: whatever the test changes
     """Put a contract of two days ago on record, good but for ``changes``."""
     given: dict[str, Any] = {
