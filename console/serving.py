@@ -16,13 +16,13 @@ from console.languages import gettext
 from console.pages import go_to, page, signed_in_caller
 from console.parts import Parts
 from console.queries import SellerName, names_of, sellers_of
-from console.wording import BECAME_OPT_OUT, VIAS, error_sentence, error_title, number_fault
+from console.wording import VIAS, error_sentence, error_title, number_fault
 from core.access import Caller, Right
 from core.errors import InvalidInput, Kind, ServiceError
 from core.naming import NOTE_LENGTH
 from core.numbers import Number, read_number
 from core.sellers import seller_of
-from dnc.holds import close_hold, count_open_holds, open_holds
+from dnc.holds import close_hold, count_open_holds, open_holds, opt_out_hold
 from dnc.lookups import NumberRecord, look_up
 from dnc.opt_outs import VERIFIED_BY_LENGTH, add_opt_outs, release_opt_out
 from web.problems import status_of
@@ -92,19 +92,7 @@ def add_serving(blueprint: Blueprint, parts: Parts) -> None:
     @blueprint.post("/customer-service/holds/<hold_id>/opt-out")
     def turn_into_opt_out(hold_id: str) -> Response:
         def change(session: Session, caller: Caller, _number: Number, now: datetime) -> str:
-            hold = close_hold(session, caller, store.keyring, hold_id=hold_id, resolution=BECAME_OPT_OUT, now=now)
-            add_opt_outs(
-                session,
-                caller,
-                store.keyring,
-                numbers=[f"+{hold.number}"],
-                seller_id=hold.seller_id,
-                channels=frozenset(Channel),
-                via="sales_call",
-                received_at=hold.made_at,
-                note=hold.note,
-                now=now,
-            )
+            opt_out_hold(session, caller, store.keyring, hold_id=hold_id, now=now)
             return gettext("The number is opted out, and the hold is closed.")
 
         return _answer(parts, Right.ADD_OPT_OUT, change)

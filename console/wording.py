@@ -6,6 +6,7 @@ from console.languages import Words, chosen_language, gettext, lazy_gettext
 from core.access import Role
 from core.errors import ServiceError
 from core.number_plan import NumberFault
+from dnc.holds import BECAME_OPT_OUT, IN_A_CALL, IN_A_LEAD_FILE
 from dnc.schemas import ReasonDocument
 
 Vocabulary = dict[str, Words]
@@ -59,8 +60,10 @@ VIAS: Vocabulary = {
     "web": lazy_gettext("Web form"),
     "chat": lazy_gettext("Chat"),
     "visit": lazy_gettext("Visit"),
-    "sales_call": lazy_gettext("A sales call"),
+    IN_A_CALL: lazy_gettext("A sales call"),
 }
+PAST_VIAS: Vocabulary = {**VIAS, IN_A_LEAD_FILE: lazy_gettext("A lead file")}
+"""How a person has said no: nobody chooses that a lead file said it."""
 OUTCOMES: Vocabulary = {
     "sale": lazy_gettext("Sale"),
     "declined_offer": lazy_gettext("Declined the offer"),
@@ -80,7 +83,6 @@ RESTRICTIONS: Vocabulary = {
     "deceased": lazy_gettext("Deceased"),
     "vulnerable": lazy_gettext("Vulnerable"),
 }
-BECAME_OPT_OUT = "opt_out"
 RESOLUTIONS: Vocabulary = {BECAME_OPT_OUT: lazy_gettext("Became an opt-out")}
 TITLES: dict[int, Words] = {
     HTTPStatus.BAD_REQUEST: lazy_gettext("The form is too old"),
@@ -113,6 +115,9 @@ DETAILS: dict[str, Words] = {
     ),
     "say how it was made sure that the person asked": lazy_gettext("Say how you made sure that the person asked."),
     "say what was found": lazy_gettext("Say what you found."),
+    "closing a hold makes no opt-out: turn it into one, or say what was found": lazy_gettext(
+        "To close a hold makes no opt-out. Make it one, or say what you found."
+    ),
 }
 
 

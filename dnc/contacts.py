@@ -15,7 +15,7 @@ from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.naming import insert_named
 from core.secrets import Keyring
-from dnc.holds import make_hold
+from dnc.holds import HoldReason, make_hold
 from dnc.models import Campaign, Check, Contact, Hold
 from dnc.permits import fault_of_check, fault_of_stops, stops_on
 from dnc.recorded import UnknownCheck
@@ -41,7 +41,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-HOLDING = frozenset({Outcome.OBJECTED, Outcome.WRONG_NUMBER, Outcome.MINOR, Outcome.DECEASED})
+HOLDING = frozenset(map(Outcome, HoldReason))
 """Outcomes after which the number is held until customer service has looked at it."""
 
 
