@@ -17,6 +17,7 @@ from dnc.auditor.routes import auditor_api
 from dnc.call_records.routes import call_records_api
 from dnc.export_routes import exports_api
 from dnc.history.routes import lookups_api
+from dnc.hold_routes import holds_api
 from dnc.oversight.routes import oversight_api
 from dnc.registers.change_routes import register_changes_api
 from dnc.registers.routes import registers_api
@@ -73,6 +74,7 @@ def all_apis(service: Service) -> list[Api]:
     return [
         checks_api(store, service.gate),
         dnc_api(store),
+        holds_api(store),
         lookups_api(store, service.shelf.listed),
         registers_api(store, service.settings.registers_dir, service.shelf.is_readable),
         register_changes_api(store, service.settings.registers_dir),

@@ -38,6 +38,7 @@ _COMMANDS = Places(
         "recipient": "cli.exports:recipient",
         "canaries": "cli.exports:canaries",
         "optout": "cli.opt_outs:optout",
+        "hold": "cli.holds:hold",
         "complaint": "cli.oversight:complaint",
         "oversight": "cli.oversight:oversight",
         "calls": "cli.call_records:calls",

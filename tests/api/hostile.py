@@ -57,6 +57,13 @@ VALID: dict[str, tuple[Role, Json]] = {
         Role.CUSTOMER_SERVICE,
         {"asked_by_person_at": NOW, "verified_by": MARKER, "note": MARKER},
     ),
+    "/v1/objections": (Role.SALES, {"number": NUMBER, "seller": SELLER, "region": "SE", "note": MARKER}),
+    f"/v1/holds/{NOBODYS_ID}/close": (Role.CUSTOMER_SERVICE, {"resolution": MARKER}),
+    f"/v1/lead-files/{NOBODYS_ID}/holds/close": (
+        Role.COMPLIANCE,
+        {"resolution": MARKER, "reason": "objected", "limit": 10},
+    ),
+    f"/v1/lead-files/{NOBODYS_ID}/holds/opt-out": (Role.CUSTOMER_SERVICE, {"reason": "minor", "limit": 10}),
     "/v1/lookups": (Role.CUSTOMER_SERVICE, {"number": NUMBER, "region": "SE", "as_of": NOW, "known_at": NOW}),
     "/v1/consents": (
         Role.CUSTOMER_SERVICE,
@@ -188,6 +195,7 @@ VALID: dict[str, tuple[Role, Json]] = {
 BODYLESS = {f"/v1/{things}/{NOBODYS_ID}/resume" for things in ("suppliers", "sources", "lead-files", "screenings")} | {
     f"/v1/suppliers/{NOBODYS_ID}/mapping/forget",
     f"/v1/screenings/{NOBODYS_ID}/cancel",
+    f"/v1/holds/{NOBODYS_ID}/opt-out",
 }
 """Each route that writes and takes no body."""
 

@@ -217,6 +217,7 @@ def test_answers_fit_their_declared_models(ringklar: Ringklar) -> None:
     fits("GET /v1/lead-files", ringklar.get("/v1/lead-files", manager))
     fits("GET /v1/lead-files/{lead_file_id}", ringklar.get(f"/v1/lead-files/{file_id}", manager))
     fits("GET /v1/lead-files/{lead_file_id}/rows", ringklar.get(f"/v1/lead-files/{file_id}/rows", manager))
+    _try_holds(ringklar, fits, file_id)
     _try_custody(ringklar, fits, file_id)
     _try_mappings(ringklar, fits)
     _try_oversight(ringklar, fits)
@@ -284,6 +285,25 @@ def _try_proof(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json]) ->
     question = {"since": "2026-11-01T00:00:00Z", "until": "2026-12-01T00:00:00Z", "policy": "se-optin-2027-proposal"}
     for by in ("source", "campaign", "reason"):
         fits("POST /v1/replays", ringklar.post("/v1/replays", {**question, "by": by}, role))
+
+
+def _try_holds(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json], file_id: str) -> None:
+    """Ask each endpoint of holds: what sales report is closed, or turned into an opt-out."""
+    role = Role.CUSTOMER_SERVICE
+    for note in ("a", "b"):
+        objection = {"number": FROM_LIST, "seller": SELLER, "note": note}
+        fits("POST /v1/objections", ringklar.post("/v1/objections", objection, Role.SALES))
+    one, other, of_call = [hold["id"] for hold in fits("GET /v1/holds", ringklar.get("/v1/holds", role))["holds"]]
+    found = {"resolution": "x"}
+    fits("POST /v1/holds/{hold_id}/close", ringklar.post(f"/v1/holds/{one}/close", found, role))
+    for hold_id in (other, of_call):
+        turned = ringklar.ask("POST", f"/v1/holds/{hold_id}/opt-out", role=role)
+        fits("POST /v1/holds/{hold_id}/opt-out", turned)
+    fits("GET /v1/holds", ringklar.get("/v1/holds?state=closed&limit=1&reason=objected", role))
+    path = "/v1/lead-files/{lead_file_id}/holds"
+    closed = ringklar.post(f"/v1/lead-files/{file_id}/holds/close", {**found, "reason": "minor"}, role)
+    fits(f"POST {path}/close", closed)
+    fits(f"POST {path}/opt-out", ringklar.post(f"/v1/lead-files/{file_id}/holds/opt-out", {}, role))
 
 
 def _try_oversight(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -15,7 +16,9 @@ from core.pages import LOOKED_THROUGH
 from core.sellers import sellers_by_slug
 from dnc.auditor.acknowledged import campaigns_as_acknowledged
 from dnc.campaigns import campaign_reports
-from dnc.holds import count_open_holds, open_holds
+from dnc.file_holds import close_file_holds
+from dnc.hold_lists import HoldState, hold_page
+from dnc.holds import HoldReason, count_open_holds, open_holds
 from dnc.screenings.lists import screening_page
 from jobs.leader import Leadership
 from jobs.run import run_due
@@ -25,6 +28,7 @@ from leads.file_lists import lead_file_page
 from leads.terms import FileState
 from service import Service
 from tests.calls import call
+from tests.held import MARKED, held_by_file
 from tests.registers import NOON
 from tests.seeding import FROM_PARTNER, OPERATOR, PARTNER_SOURCE, TUESDAY_AT_TEN, Seeded
 
@@ -97,6 +101,30 @@ def test_open_holds_are_found_among_all_that_were_closed(service: Service) -> No
             count_open_holds(session, seller_id)
 
     _assert_found_by(service.store.engine, asked, *["ix_holds_closed_at_holds_made_at"] * 4)
+
+
+def test_a_lead_files_open_holds_are_found_among_all_that_were_closed(seeded: Seeded, tmp_path: Path) -> None:
+    engine, file = seeded.service.store.engine, held_by_file(seeded.service, tmp_path, MARKED[:1])
+
+    with _asked_of(engine, "holds") as asked:
+        assert close_file_holds(seeded.service.store, OPERATOR, lead_file_id=file, resolution="x").closed == 1
+
+    waiting = "ix_holds_closed_at_holds_made_at"
+    by_key = "autoindex_holds_1" if engine.dialect.name == "sqlite" else "pk_holds"
+    _assert_found_by(engine, asked, waiting, by_key, waiting, waiting)
+
+
+def test_a_page_of_holds_is_found_by_their_key_and_looks_through_so_many_at_most(seeded: Seeded) -> None:
+    engine = seeded.service.store.engine
+
+    with _asked_of(engine, "holds") as asked, seeded.service.store.reading() as session:
+        for state in HoldState:
+            hold_page(session, OPERATOR, state=state, reason=HoldReason.MINOR, cursor=NEWEST, limit=10)
+
+    chosen = [(statement, parameters) for statement, parameters in asked if "sellers" not in statement]
+    assert len(chosen) == 6
+    for statement, parameters in chosen:
+        _assert_walked(engine, statement, parameters, "holds")
 
 
 def test_a_calls_own_check_is_looked_for_among_the_calls_to_its_number(seeded: Seeded) -> None:
