@@ -22,12 +22,15 @@ from core.errors import InvalidInput, Kind, ServiceError
 from core.naming import NOTE_LENGTH
 from core.numbers import Number, read_number
 from core.sellers import seller_of
-from dnc.holds import close_hold, count_open_holds, open_holds, opt_out_hold
+from dnc.file_holds import SettledHolds, close_file_holds, opt_out_file_holds, waiting_files
+from dnc.holds import HoldReason, close_hold, count_open_holds, open_holds, opt_out_hold
 from dnc.lookups import NumberRecord, look_up
 from dnc.opt_outs import VERIFIED_BY_LENGTH, add_opt_outs, release_opt_out
 from web.problems import status_of
 
 EVERY_SELLER = "*"
+SETTLED_AT_ONCE = 1_000
+"""Holds of a lead file that one sending of a form settles: a person waits for it."""
 Change = Callable[[Session, Caller, Number, datetime], str]
 
 
@@ -47,6 +50,7 @@ class Task:
 def add_serving(blueprint: Blueprint, parts: Parts) -> None:
     """Add customer service's page and what can be done on it; compliance sees it with fewer forms."""
     store = parts.store
+    _add_lead_files(blueprint, parts)
 
     @blueprint.get("/customer-service")
     def service_page() -> Response:
@@ -100,6 +104,20 @@ def add_serving(blueprint: Blueprint, parts: Parts) -> None:
     @blueprint.get("/customer-service/<path:_action>")
     def back_to_service_page(_action: str) -> Response:
         return go_to("console.service_page")
+
+
+def _add_lead_files(blueprint: Blueprint, parts: Parts) -> None:
+    """Add what settles a lead file's holds together."""
+
+    @blueprint.post("/customer-service/lead-files/<lead_file_id>/holds/close")
+    def close_of_file(lead_file_id: str) -> Response:
+        resolution = _text("resolution", NOTE_LENGTH)
+        close = partial(close_file_holds, lead_file_id=lead_file_id, resolution=resolution)
+        return _settle_file(parts, Right.CLOSE_HOLD, close)
+
+    @blueprint.post("/customer-service/lead-files/<lead_file_id>/holds/opt-out")
+    def opt_out_of_file(lead_file_id: str) -> Response:
+        return _settle_file(parts, Right.ADD_OPT_OUT, partial(opt_out_file_holds, lead_file_id=lead_file_id))
 
 
 class Unfit(InvalidInput):
@@ -167,6 +185,28 @@ def _answer(parts: Parts, right: Right, change: Change | None) -> Response:
     return _page(parts, status, sellers=sellers, typed=typed, **context)
 
 
+def _settle_file(parts: Parts, right: Right, settle: Callable[..., SettledHolds]) -> Response:
+    """Settle a lead file's open holds for the reason that the form names, and say how many are left."""
+    caller = signed_in_caller()
+    caller.require(right)
+    reason = request.form.get("reason", "")
+    if reason not in set(HoldReason):
+        return _page(parts, HTTPStatus.UNPROCESSABLE_ENTITY, problem=error_title(HTTPStatus.UNPROCESSABLE_ENTITY))
+    try:
+        settled = settle(parts.store, caller, reason=HoldReason(reason), at_most=SETTLED_AT_ONCE)
+    except InvalidInput as error:
+        return _page(
+            parts, status_of(type(error)), problem=error_sentence(error) or error_title(status_of(type(error)))
+        )
+    notice = gettext("Settled now: %(closed)s. Still waiting: %(still_open)s.") % {
+        "closed": settled.closed,
+        "still_open": settled.still_open,
+    }
+    if settled.closed_before:
+        notice += " " + gettext("Settled by somebody else: %(count)s.") % {"count": len(settled.closed_before)}
+    return _page(parts, notice=notice)
+
+
 def _actors(record: NumberRecord) -> Iterable[str]:
     for opt_out in record.opt_outs:
         yield opt_out.recorded_by
@@ -188,6 +228,7 @@ def _page(
         sellers = sellers_of(session, caller) if sellers is None else sellers
         holds = open_holds(session, caller.seller_id)
         waiting = count_open_holds(session, caller.seller_id)
+        files = waiting_files(session, caller.seller_id)
         names = names_of(session, (hold.made_by for hold in holds))
         tasks = [
             Task(
@@ -201,4 +242,5 @@ def _page(
             )
             for hold in holds
         ]
-    return page("customer_service.html", status, tasks=tasks, waiting=waiting, sellers=sellers, **context)
+    shown = {"tasks": tasks, "files": files, "at_once": SETTLED_AT_ONCE, "waiting": waiting, "sellers": sellers}
+    return page("customer_service.html", status, **shown, **context)

@@ -15,7 +15,15 @@ from sqlalchemy.orm import Session
 from core.access import Caller, Right
 from core.database import let_others_write
 from core.store import Store
-from dnc.holds import HoldReason, checked_resolution, made_by_lead_file, put_closed, put_opted_out
+from dnc.holds import (
+    FROM_LEAD_FILE,
+    ID_LENGTH,
+    HoldReason,
+    checked_resolution,
+    made_by_lead_file,
+    put_closed,
+    put_opted_out,
+)
 from dnc.models import Hold
 from leads.arriving import arrived_file
 
@@ -23,6 +31,16 @@ AT_ONCE = 200
 """Holds settled in one transaction: no check waits for more."""
 READ_AT_ONCE = 10_000
 Settle = Callable[[Session, Sequence[Hold], datetime], int]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingFile:
+    """A lead file with several open holds for one reason."""
+
+    lead_file_id: str
+    seller_id: str
+    reason: str
+    still_open: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,20 @@ class SettledHolds:
     closed_before: Sequence[str]
     opted_out: int
     still_open: int
+
+
+def waiting_files(session: Session, seller_id: str | None) -> list[WaitingFile]:
+    """Return the lead files of a seller (of all sellers for None) with more than one open hold, those with most first.
+
+    By ix_holds_closed_at_holds_made_at.
+    """
+    lead_file = func.substr(Hold.note, len(FROM_LEAD_FILE) + 1, ID_LENGTH).label("lead_file")
+    query = select(lead_file, Hold.seller_id, Hold.reason, func.count().label("still_open"))
+    query = query.where(Hold.closed_at.is_(None), made_by_lead_file())
+    if seller_id is not None:
+        query = query.where(Hold.seller_id == seller_id)
+    grouped = query.group_by(lead_file, Hold.seller_id, Hold.reason).having(func.count() > 1)
+    return [WaitingFile(*row) for row in session.execute(grouped.order_by(func.count().desc(), lead_file, Hold.reason))]
 
 
 def close_file_holds(

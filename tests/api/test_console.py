@@ -51,6 +51,8 @@ TABLE: dict[tuple[str, str], set[Role]] = {
     ("POST", "/customer-service/opt-outs/<opt_out_id>/release"): SERVICE,
     ("POST", "/customer-service/holds/<hold_id>/close"): SERVICE,
     ("POST", "/customer-service/holds/<hold_id>/opt-out"): {Role.CUSTOMER_SERVICE},
+    ("POST", "/customer-service/lead-files/<lead_file_id>/holds/close"): SERVICE,
+    ("POST", "/customer-service/lead-files/<lead_file_id>/holds/opt-out"): {Role.CUSTOMER_SERVICE},
 }
 IN_AND_OUT = {("POST", "/sign-in"), ("POST", "/sign-out")}
 

@@ -3,14 +3,17 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from console import serving
+from core.access import Role, create_user
 from dnc.holds import FROM_LEAD_FILE, open_holds
 from dnc.models import OptOut
 from tests.api.forms import send, sign_in
-from tests.held import MARKED, every_hold, feed, held_by_file, reported
-from tests.seeding import Seeded, number_of
+from tests.held import CHILD, MARKED, every_hold, feed, held_by_file, reported
+from tests.seeding import OPERATOR, PASSWORD, Seeded, number_of
 
 
 def test_an_opt_out_that_a_lead_file_led_to_says_so(client: FlaskClient, seeded: Seeded, tmp_path: Path) -> None:
@@ -72,3 +75,61 @@ def test_an_objection_goes_before_what_lead_files_say_also_when_its_note_reads_l
         waiting = [hold.number for hold in open_holds(session, None)]
 
     assert waiting == [number_of(MARKED[1]).value, number_of(MARKED[0]).value]
+
+
+def test_a_lead_files_holds_are_settled_in_one_step_that_says_what_is_left(
+    client: FlaskClient, seeded: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "SETTLED_AT_ONCE", 3)
+    file = held_by_file(seeded.service, tmp_path, MARKED, [CHILD])
+    call = reported(seeded.service, seeded.seller_id, "nej")
+    path = f"/customer-service/lead-files/{file}/holds"
+    sign_in(client, "compliance")
+    shown = client.get("/customer-service").text
+    assert "5 nummer som en och samma fil med leads pekar ut" in shown
+    assert "Avsluta 3 spärrar, det får ringas igen" in shown
+    assert (f"{path}/close" in shown, f"{path}/opt-out" in shown) == (True, False)
+    for resolution, reason in (("", "objected"), ("opt_out", "objected"), ("fel", ""), ("fel", "sale")):
+        assert send(client, f"{path}/close", resolution=resolution, reason=reason).status_code == 422
+    assert send(client, f"{path}/opt-out", reason="objected").status_code == 403
+    assert {hold.closed_at for hold in every_hold(seeded.service.store)} == {None}
+
+    assert (
+        "Avgjorda nu: 3. Väntar fortfarande: 2."
+        in send(client, f"{path}/close", resolution="Fel kolumn", reason="objected").text
+    )
+    send(client, "/sign-out")
+    sign_in(client, "customer_service")
+    answer = send(client, f"{path}/opt-out", reason="objected")
+
+    assert "Avgjorda nu: 2. Väntar fortfarande: 0." in answer.text
+    assert "pekar ut" not in answer.text, "one that is left is a task like any other"
+    left = [hold.id for hold in every_hold(seeded.service.store) if hold.closed_at is None]
+    assert call.id in left
+    assert len(left) == 2
+    found = sorted(hold.resolution or "" for hold in every_hold(seeded.service.store) if hold.closed_at is not None)
+    assert found == ["Fel kolumn"] * 3 + ["opt_out"] * 2
+
+
+def test_another_sellers_lead_file_is_not_shown_nor_settled(
+    client: FlaskClient, seeded: Seeded, tmp_path: Path
+) -> None:
+    file = held_by_file(seeded.service, tmp_path)
+    now = seeded.clock.now()
+    with seeded.service.store.writing() as session:
+        create_user(
+            session,
+            OPERATOR,
+            name="annan",
+            role=Role.CUSTOMER_SERVICE,
+            password=PASSWORD,
+            seller_id=seeded.other_seller_id,
+            now=now,
+        )
+    sign_in(client, "annan")
+
+    assert file not in client.get("/customer-service").text
+    path = f"/customer-service/lead-files/{file}/holds"
+    assert send(client, f"{path}/close", resolution="fel", reason="objected").status_code == 404
+    assert send(client, f"{path}/opt-out", reason="objected").status_code == 404
+    assert {hold.closed_at for hold in every_hold(seeded.service.store)} == {None}

@@ -1,6 +1,7 @@
 """What customer service does with a person's no, in a real browser."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -8,6 +9,7 @@ from core.access import Role, operator
 from dnc.gate import Question
 from dnc.holds import report_objection
 from tests.browser.visits import Site, faults_of_access, sign_in
+from tests.held import MARKED, held_by_file
 from tests.seeding import (
     CAMPAIGN,
     FROM_LIST,
@@ -137,6 +139,20 @@ def test_a_hold_that_was_a_mistake_is_closed_with_what_was_found(page: Page, sit
     expect(page.get_by_role("status")).to_contain_text("stoppar inte längre samtal")
     expect(page.get_by_text("Fel person rapporterade")).to_be_visible()
     assert reasons(site, FROM_PARTNER) == set()
+
+
+def test_a_lead_files_holds_are_closed_in_one_step_with_what_was_found(page: Page, site: Site, tmp_path: Path) -> None:
+    held_by_file(site.seeded.service, tmp_path, MARKED)
+    sign_in(page, site, Role.CUSTOMER_SERVICE)
+    task = page.get_by_role("article").filter(has_text="5 nummer som en och samma fil")
+    task.get_by_text("Avsluta alla dessa spärrar").click()
+    assert faults_of_access(page) == ""
+    task.get_by_label("Vad du kom fram till om filen").fill("Kolumnen gällde e-post")
+
+    task.get_by_role("button", name="Avsluta 5 spärrar, det får ringas igen").click()
+
+    expect(page.get_by_role("status")).to_contain_text("Avgjorda nu: 5. Väntar fortfarande: 0.")
+    expect(page.get_by_text("Inget väntar.")).to_be_visible()
 
 
 def test_who_serves_every_seller_may_opt_a_person_out_of_all_of_them(page: Page, site: Site) -> None:
