@@ -16,6 +16,7 @@ from cli.pauses import add_pauses
 from cli.places import Places
 from cli.references import reference_lines
 from core.pages import cut
+from leads.dates import LOCAL_TIME
 from leads.file_lists import ListedLeadFile, lead_file_page
 from leads.importer import import_lead_file, read_lead_file
 from leads.intake import DeliveryTerms, HowToRead
@@ -24,7 +25,6 @@ from leads.pauses import pause_lead_file, resume_lead_file
 from leads.quarantines import quarantine_lead_file
 from leads.reading import Progress
 from leads.reports import LeadFileReport, Preview, lead_file_report, rejects_of, reported_rows
-from leads.rows import LOCAL_TIME
 from leads.terms import FileState, RowState
 from leads.workbook_beside import WorkbookBeside
 from service import Service, pace_beside, screen_arrival, turn_to_read

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from core.errors import InvalidInput
 from leads.archives import open_content
+from leads.dates import LOCAL_TIME, read_day, read_instant
 from leads.encodings import EncodingFinder, line_text
 from leads.errors import UnclearHeadings, UnreadableLeadFile
 from leads.headings import NUMBERS, Field
 from leads.intake import HowToRead, layout_of, plain_at
 from leads.layouts import Layout
 from leads.reading import Reading, raw_rows_of
-from leads.rows import EARLIEST_COLLECTION, LOCAL_TIME, read_day, read_instant
+from leads.rows import EARLIEST_COLLECTION
 from leads.segments import Start
 
 _SEPARATORS = ";,\t|"

@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from consent.terms import Channel
+from leads.dates import read_date, read_instant
 from leads.headings import read_headings
-from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details, read_date, read_instant
+from leads.rows import Person, RawRow, RowReason, SettledRow, Settler, details
 from leads.terms import RowState
 from tests.deliveries import FIRST
 
