@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, case, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from sqlalchemy.sql import Subquery
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -15,7 +15,7 @@ from core.elapsed import days_between
 from core.errors import InvalidInput
 from core.ids import least_id
 from dnc.contacts import Outcome
-from dnc.models import Complaint, ComplaintOrigin, Contact, Hold, LeadArrival, OptOut
+from dnc.models import Complaint, ComplaintOrigin, Contact, Hold, LeadArrival, OptOut, OptOutRepeat
 from dnc.oversight.complaints import ComplaintKind
 from dnc.oversight.league import Figure, Share, Worst, median_days, ranked, wilson, worst
 from dnc.oversight.policy import OversightPolicy
@@ -97,7 +97,7 @@ def league(
     - missing_evidence: of the leads of those files (see ``leads.deliveries.delivered``).
     - objected: of the contacts. A contact counts for every source that had a lead on its number, for its seller, when
       the call started. It was followed by a no if its outcome is ``objected``, also if that was logged later, or if it
-      was the last one before an opt-out that the person gave within 30 days of it.
+      was the last one before a no that the person gave within 30 days of it, the first one or one said again.
     - complained: complaints that came in the period, of the contacts. A complaint counts for every source that had a
       lead on its number when it was recorded, whether or not we know of a call.
 
@@ -247,9 +247,29 @@ def _called(
 def _refused() -> ColumnElement[bool]:
     """Return the condition that the contact was followed by a no.
 
-    An objection that came late under the call's own call_id is known by its hold alone. By ix_opt_outs_number,
-    ix_holds_number and the contacts' by number.
+    An objection that came late under the call's own call_id is known by its hold alone; a no said again while the
+    opt-out stood is kept beside it. By ix_opt_outs_number, ix_opt_out_repeats_opt_out_id, ix_holds_number and the
+    contacts' by number.
     """
+    opt_out = and_(
+        OptOut.number == Contact.number, or_(OptOut.seller_id == Contact.seller_id, OptOut.seller_id.is_(None))
+    )
+    opted_out = exists().where(opt_out, *_first_no_after(OptOut.received_at, OptOut))
+    repeated = exists().where(
+        opt_out,
+        OptOutRepeat.opt_out_id == OptOut.id,
+        *_first_no_after(OptOutRepeat.received_at, OptOutRepeat),
+    )
+    held = exists().where(
+        Hold.number == Contact.number, Hold.contact_id == Contact.id, Hold.reason == Outcome.OBJECTED.value
+    )
+    return or_(Contact.outcome == Outcome.OBJECTED.value, held, opted_out, repeated)
+
+
+def _first_no_after(
+    said_at: InstrumentedAttribute[datetime], no: type[OptOut] | type[OptOutRepeat]
+) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a no was said soon after the contact, with no other contact in between."""
     later = aliased(Contact)
     called_again = (
         exists()
@@ -257,21 +277,11 @@ def _refused() -> ColumnElement[bool]:
             later.number == Contact.number,
             later.seller_id == Contact.seller_id,
             later.started_at > Contact.started_at,
-            later.started_at <= OptOut.received_at,
+            later.started_at <= said_at,
         )
-        .correlate(Contact, OptOut)
+        .correlate(Contact, no)
     )
-    opted_out = exists().where(
-        OptOut.number == Contact.number,
-        or_(OptOut.seller_id == Contact.seller_id, OptOut.seller_id.is_(None)),
-        OptOut.received_at >= Contact.started_at,
-        days_between(Contact.started_at, OptOut.received_at) < OPT_OUT_DAYS,
-        ~called_again,
-    )
-    held = exists().where(
-        Hold.number == Contact.number, Hold.contact_id == Contact.id, Hold.reason == Outcome.OBJECTED.value
-    )
-    return or_(Contact.outcome == Outcome.OBJECTED.value, held, opted_out)
+    return said_at >= Contact.started_at, days_between(Contact.started_at, said_at) < OPT_OUT_DAYS, ~called_again
 
 
 def _complaints(

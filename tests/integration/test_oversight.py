@@ -147,6 +147,18 @@ def test_a_contact_is_followed_by_a_no_if_it_ended_so_or_was_the_last_within_30_
     assert counted(source(overseen, "tavling"), Figure.OBJECTED) == (3, 8)
 
 
+def test_a_no_said_again_after_another_call_counts_for_that_call_too(overseen: Overseen) -> None:
+    people = [FIRST + place for place in range(4)]
+    overseen.deliver("tavling", people, received_at=NOW - 60 * DAY)
+    overseen.opt_out(people, at=NOW - 50 * DAY)
+    overseen.call(people, at=NOW - 40 * DAY)
+    overseen.call(people[1:2], at=NOW - 39 * DAY)
+    overseen.opt_out(people[:2], at=NOW - 38 * DAY)
+    overseen.opt_out(people[2:3], at=NOW - 10 * DAY)
+
+    assert counted(source(overseen, "tavling"), Figure.OBJECTED) == (2, 5)
+
+
 def test_an_objection_that_comes_late_under_the_calls_own_id_counts(overseen: Overseen) -> None:
     overseen.deliver("tavling", [FIRST, FIRST + 1])
     called = overseen.clock.now() - DAY
