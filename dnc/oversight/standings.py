@@ -99,7 +99,8 @@ def league(
       the call started. It was followed by a no if its outcome is ``objected``, also if that was logged later, or if it
       was the last one before a no that the person gave within 30 days of it, the first one or one said again.
     - complained: complaints that came in the period, of the contacts. A complaint counts for every source that had a
-      lead on its number when it was recorded, whether or not we know of a call.
+      lead on its number when it came, whether or not we know of a call; beyond the contacts each is of a call of its
+      own.
 
     Costs one pass over the period's leads and one over its contacts with a probe of the leads each.
 
@@ -166,7 +167,7 @@ def _standing(
         Figure.ON_REGISTER: wilson(one.on_register, one.looked_up),
         Figure.MISSING_EVIDENCE: wilson(came.without_proof, came.leads),
         Figure.OBJECTED: wilson(called.objected, called.contacts),
-        Figure.COMPLAINED: wilson(called.complaints, called.contacts),
+        Figure.COMPLAINED: wilson(called.complaints, max(called.contacts, called.complaints)),
     }
     return Standing(
         supplier_slug=named.supplier_slug,

@@ -185,7 +185,8 @@ def test_the_league_shows_each_figure_with_its_interval(ringklar: Ringklar) -> N
     [one] = [one for one in table["sources"] if one["slug"] == PARTNER_SOURCE]
     assert (one["rows"], one["median_age_days"], one["supplier"]) == (3, 21, "kronan")
     assert one["figures"]["invalid"] == {"hits": 0, "of": 3, "share": 0.0, "lower": 0.0, "upper": 0.561497}
-    assert one["figures"]["complained"]["share"] is None, "no call is known"
+    complained = one["figures"]["complained"]
+    assert (one["contacts"], complained["hits"], complained["of"]) == (0, 1, 1), "the call was never logged"
     for query in ("?days=0", "?days=3661", "?days=x"):
         refused(ringklar.get(f"/v1/league{query}", Role.LEAD_MANAGER), 422, "invalid-input")
 

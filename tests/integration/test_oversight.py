@@ -199,6 +199,20 @@ def test_complaints_count_for_every_source_with_a_lead_though_no_call_is_known(o
     assert counted(source(overseen, "tavling"), Figure.COMPLAINED) == (0, 0)
 
 
+def test_complaints_about_calls_that_nobody_logged_are_not_lost_for_want_of_contacts(overseen: Overseen) -> None:
+    overseen.deliver("tavling", numbers(700), rejected=100)
+    overseen.deliver("enkat", [FIRST, FIRST + 1])
+    overseen.deliver("lista", [FIRST])
+    overseen.call([FIRST + 1])
+    for _ in range(3):
+        complain(overseen, FIRST)
+
+    assert [one.slug for one in table(overseen).sources] == ["enkat", "lista", "tavling", "hemtavling"]
+    assert counted(source(overseen, "lista"), Figure.COMPLAINED) == (3, 3)
+    assert counted(source(overseen, "enkat"), Figure.COMPLAINED) == (3, 3)
+    assert source(overseen, "lista").contacts == 0
+
+
 def test_the_worst_stands_first_and_a_few_rows_do_not_make_the_worst(overseen: Overseen) -> None:
     overseen.deliver("tavling", numbers(700), rejected=300)
     overseen.deliver("lista", numbers(3, 1000), rejected=3)
