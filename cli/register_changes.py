@@ -63,7 +63,7 @@ def _words(move: Move) -> str:
 def rematch_(name: str, since: datetime, until: datetime, version: str | None, out: Path | None, as_json: bool) -> None:
     """Hold past contacts against the register NAME again: who was listed when called?
 
-    Exit code 1 if somebody was and nothing lifted it.
+    Exit code 1 if somebody was and nothing is known to have lifted it.
     """
     with service() as built:
         found = _rematch(built, name, since, until, version, None, 1 if out is None else PAGE)
@@ -72,7 +72,8 @@ def rematch_(name: str, since: datetime, until: datetime, version: str | None, o
     document = rematch_document(found).model_dump(mode="json", by_alias=True, exclude={"page", "cursor"})
     answer(as_json, document, _rematched(found))
     assert found.when_called is not None  # noqa: S101 - it is the first page
-    if found.when_called.whole.listed[Lifted.NOTHING]:
+    listed = found.when_called.whole.listed
+    if listed[Lifted.NOTHING] or listed[Lifted.NOT_KNOWN]:
         sys.exit(FINDING)
 
 

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from sqlalchemy import select
 
+from core.erasure import erase_payloads
+from core.ledger import Position
+from dnc.models import Check
 from tests.calls import call
 from tests.commands import run_command
 from tests.integration.seeds import seeded_service
-from tests.seeding import FROM_LIST, FROM_PARTNER, LISTED, OPTED_OUT, TUESDAY_AT_TEN, Seeded, load_listed
+from tests.seeding import FROM_LIST, FROM_PARTNER, LISTED, OPERATOR, OPTED_OUT, TUESDAY_AT_TEN, Seeded, load_listed
 
 PERIOD = ("--since", "2020-01-01T00:00:00+01:00", "--until", "2026-12-01T00:00:00+01:00")
 OLDER, NEWER = "2026-11-15", "2026-11-24"
@@ -91,6 +95,18 @@ def test_somebody_who_was_listed_when_called_gives_1_and_stands_in_a_list_of_its
     [row] = csv.DictReader(out.read_text("utf-8").splitlines())
     assert (row["number"], row["when_called"], row["named"], row["lifted"]) == (FROM_PARTNER, "listed", "", "nothing")
     assert "4670174" not in done.output
+
+
+def test_a_listed_call_of_which_nobody_can_tell_any_more_what_lifted_it_is_a_finding(seeded: Seeded) -> None:
+    call(seeded, FROM_PARTNER, "after", seeded.clock.at)
+    with seeded.service.store.writing() as session:
+        chain, seq = session.execute(select(Check.chain, Check.seq).order_by(Check.id.desc()).limit(1)).one()
+        erase_payloads(session, OPERATOR, [Position(chain, seq)], "retention has ended")
+
+    done = run(seeded, "rematch", "nix", *PERIOD)
+
+    assert done.stdout.splitlines()[0] == "1 of 2 were listed when called (1 whose facts are erased)"
+    assert done.exit_code == 1
 
 
 def test_a_list_is_never_written_over_a_file(seeded: Seeded, tmp_path: Path) -> None:
