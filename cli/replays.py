@@ -72,6 +72,10 @@ def _in_words(done: ReplayDocument) -> str:
         lines.append(f"the facts of {done.erased} entries are erased")
     if done.unreadable:
         lines.append(f"{done.unreadable} stored answers cannot be decided again")
+    if done.calls_left_out:
+        lines.append(
+            f"{done.calls_left_out} calls are left out: the facts of their checks are erased or cannot be read"
+        )
     return "\n".join(lines)
 
 

@@ -95,6 +95,7 @@ class PeriodReplay:
 
     ``erased``: entries written in the period whose facts are erased, ``unreadable``: stored decisions in such an entry
     that cannot be decided again, or the entry itself. Neither is in any tally, and neither knows its campaign.
+    ``calls_left_out``: calls begun in the period, of the campaign asked for, on checks that either is true of.
     """
 
     since: datetime
@@ -106,6 +107,7 @@ class PeriodReplay:
     groups: dict[str, Outcome] = field(default_factory=dict)
     erased: int = 0
     unreadable: int = 0
+    calls_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,9 @@ class _Replaying:
             for row in found:
                 tried = self._kept.get((row.chain, row.seq))
                 one = tried[row.place] if tried is not None and row.place < len(tried) else None
-                if one is not None:
+                if one is None:
+                    self._done.calls_left_out += 1
+                else:
                     self._count(one, 1, is_call=True)
             if len(found) < CALLS_AT_ONCE:
                 return

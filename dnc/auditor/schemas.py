@@ -107,7 +107,10 @@ class OutcomeDocument(Document):
 
 
 class ReplayDocument(Document):
-    """A period decided again; nothing of it is a check. ``groups`` are by slug of source or campaign, or by reason."""
+    """A period decided again; nothing of it is a check. ``groups`` are by slug of source or campaign, or by reason.
+
+    ``calls_left_out``: calls on checks that cannot be decided again, since their facts are erased or unreadable.
+    """
 
     simulated: bool = True
     since: Instant
@@ -119,6 +122,7 @@ class ReplayDocument(Document):
     groups: dict[str, OutcomeDocument]
     erased: int
     unreadable: int
+    calls_left_out: int
 
 
 def audit_document(report: AuditReport) -> AuditDocument:
@@ -143,6 +147,7 @@ def replay_document(done: PeriodReplay) -> ReplayDocument:
         groups={name: _outcome(one) for name, one in done.groups.items()},
         erased=done.erased,
         unreadable=done.unreadable,
+        calls_left_out=done.calls_left_out,
     )
 
 

@@ -17,6 +17,7 @@ from dnc.policies.terms import Regime
 from dnc.policy import Policy, policy_named
 from dnc.replays import By, PeriodReplay, TooMuchToReplay, replay_period
 from tests.calls import contact
+from tests.commands import run_command
 from tests.integration.seeds import beside, dialer_of
 from tests.integration.tampering import tamper
 from tests.seeding import (
@@ -200,6 +201,27 @@ def test_what_is_erased_is_counted_for_its_own_period_and_seller_alone(on_sqlite
     assert replayed(on_sqlite, since=at - second, until=at).erased == 0
 
 
+def test_calls_on_checks_whose_facts_are_erased_are_told_to_be_left_out(on_sqlite: Seeded) -> None:
+    ids = ask(on_sqlite, FROM_PARTNER, FROM_LIST)
+    on_sqlite.clock.at += timedelta(hours=5)
+    ids += ask(on_sqlite, FROM_PARTNER)
+    for id_ in ids:
+        contact(on_sqlite, id_, f"call-{id_}")
+    with on_sqlite.service.store.writing() as session:
+        check = session.get_one(Check, ids[0])
+        erase_payloads(session, OPERATOR, [Position(check.chain, check.seq)], "retention has ended")
+
+    done = replayed(on_sqlite)
+    command = run_command(
+        on_sqlite.service.settings, "replay", "--since", "2026-11-24T00:00:00Z", "--until", "2026-11-26T00:00:00Z"
+    )
+
+    assert (done.all.calls.total, done.calls_left_out) == (1, 2)
+    assert replayed(on_sqlite, until=TUESDAY_AT_TEN).calls_left_out == 0
+    told = "2 calls are left out: the facts of their checks are erased or cannot be read"
+    assert command.stdout.splitlines()[-1] == told
+
+
 @pytest.mark.parametrize(
     "payload",
     [
@@ -219,6 +241,6 @@ def test_an_entry_that_cannot_be_read_is_counted_and_is_not_the_end(seeded: Seed
     ask(seeded, LISTED)
 
     done = replayed(seeded)
-    assert (done.unreadable, done.all.checks.total, done.all.calls.total) == (1, 1, 0)
+    assert (done.unreadable, done.all.checks.total, done.all.calls.total, done.calls_left_out) == (1, 1, 0, 1)
     later = TUESDAY_AT_TEN + HOUR
     assert replayed(seeded, since=later).unreadable == 0
