@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.context import FINDING, answer, caller, json_option, refusals, region_option, service
+from cli.context import FINDING, answer, caller, json_option, percent, refusals, region_option, service
 from cli.files import FILE_IN, write_table
 from cli.pages import after_id_option, limit_option, tell_page
 from core.pages import cut
@@ -158,7 +158,7 @@ def _share(report: CallRecordsReport) -> str:
     if report.counts is None:
         return f"being matched, {report.rows:,} rows so far"
     matched = report.counts[CallState.MATCHED]
-    share = "" if report.share_matched is None else f" ({report.share_matched:.1%})"
+    share = "" if report.share_matched is None else f" ({percent(report.share_matched, 1)})"
     return f"{matched:,} of {report.calls:,} calls matched{share}"
 
 

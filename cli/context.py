@@ -114,3 +114,11 @@ def answer(as_json: bool, document: object, text: str) -> None:
         click.echo(_COMMANDS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", written))
     else:
         click.echo(_COMMANDS.sub("\ufffd", text))
+
+
+def percent(share: float, places: int) -> str:
+    """Return a share of 0 to 1 in per cent, rounded, but never to none or all: one call of thousands is told of."""
+    text, least = f"{share:.{places}%}", 10.0 ** -(places + 2)
+    if share in {0, 1} or text != f"{round(share):.{places}%}":
+        return text
+    return f"<{least:.{places}%}" if share < least else f">{1 - least:.{places}%}"

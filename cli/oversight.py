@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from cli.context import answer, caller, json_option, refusals, region_option, service
+from cli.context import answer, caller, json_option, percent, refusals, region_option, service
 from cli.times import INSTANT
 from core.sellers import seller_named
 from dnc.lookups import readable
@@ -179,7 +179,7 @@ def _standing(one: StandingDocument) -> list[str]:
         share = one.figures[figure]
         if share.share is not None:
             within = f"{share.lower:.2%} to {share.upper:.2%}"
-            lines.append(f"    {figure.value}: {share.hits} of {share.of}, {share.share:.2%} ({within})")
+            lines.append(f"    {figure.value}: {share.hits} of {share.of}, {percent(share.share, 2)} ({within})")
     return lines
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from cli.context import FINDING, answer, caller, json_option, refusals, service
+from cli.context import FINDING, answer, caller, json_option, percent, refusals, service
 from cli.times import INSTANT
 from dnc.auditor.schemas import OutcomeDocument, ReplayDocument, TallyDocument, replay_document
 from dnc.recorded import replay as replay_checks
@@ -91,4 +91,4 @@ def _outcome(name: str, outcome: OutcomeDocument) -> list[str]:
 def _tally(what: str, one: TallyDocument) -> str:
     changed = f"{one.lost} fewer and {one.gained} more allowed than the {one.allowed} then"
     unknown = f", {one.unknown} unknown" if one.unknown else ""
-    return f"{one.total} {what}: {one.deny} ({one.denied_share or 0:.0%}) denied{unknown}; {changed}"
+    return f"{one.total} {what}: {one.deny} ({percent(one.denied_share or 0, 0)}) denied{unknown}; {changed}"
