@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.access import Caller, operator
+from core.clock import EPOCH, utc
 from core.ledger import Event, put_on_record
 from core.store import Store
 from dnc.oversight.league import Figure, Share
@@ -92,7 +93,7 @@ def oversee(store: Store, now: datetime) -> list[Paused]:
                 continue  # another process did, since we looked
             payload = {
                 "policy": policy.version,
-                "since": (now - policy.period).isoformat(),
+                "since": utc(max(now - policy.period, source.resumed_at or EPOCH)),
                 "breaches": [
                     {
                         "figure": one.figure.value if one.figure is not None else "authority_complaints",

@@ -343,6 +343,24 @@ def test_what_was_known_when_a_source_was_resumed_does_not_pause_it_again_but_wh
     assert overseen_now(overseen) == ["tavling"]
 
 
+def test_the_ledger_says_since_when_was_counted_what_a_source_is_paused_for(overseen: Overseen) -> None:
+    overseen.deliver("tavling", numbers(10), rejected=90)
+    assert overseen_now(overseen) == ["tavling"]
+    resumed_at = overseen.clock.at = NOW + DAY
+    with overseen.store.writing() as session:
+        resume_source(session, overseen.role(Role.LEAD_MANAGER), slug="tavling", now=resumed_at)
+    overseen.clock.at += DAY
+    overseen.deliver("tavling", numbers(10, 500), rejected=90, received_at=overseen.clock.now())
+    assert overseen_now(overseen) == ["tavling"]
+
+    with overseen.store.reading() as session:
+        paused = select(LedgerEntry.payload).where(LedgerEntry.kind == "oversight.paused").order_by(LedgerEntry.seq)
+        told = [json.loads(payload or "") for payload in session.scalars(paused)]
+
+    assert [datetime.fromisoformat(one["since"]) for one in told] == [NOW - 90 * DAY, resumed_at]
+    assert [one["breaches"][0]["of"] for one in told] == [100, 100]
+
+
 def test_one_complaint_by_an_authority_pauses_every_source_that_the_number_came_from(overseen: Overseen) -> None:
     overseen.deliver("tavling", [FIRST])
     overseen.deliver("lista", [FIRST])
