@@ -10,6 +10,7 @@ from cli.context import answer, caller, json_option, refusals, service
 from cli.pages import after_name_option, limit_option, tell_page
 from core.access import Role, create_key, create_user, disable_user, revoke_key
 from core.access_lists import AccessReport, key_reports, user_reports
+from core.clock import local_day
 from core.pages import cut
 from core.sellers import seller_named
 
@@ -122,6 +123,8 @@ def _tell(as_json: bool, what: str, ended: str, found: Sequence[AccessReport], l
         document = asdict(one)
         document[f"{ended}_at"] = document.pop("ended_at")
         documents.append(document)
-        state = "" if one.ended_at is None else f"  {ended} {one.ended_at.date()}"
-        lines.append(f"{one.name}  {one.role}  {one.seller or 'every seller'}  since {one.created_at.date()}{state}")
+        state = "" if one.ended_at is None else f"  {ended} {local_day(one.ended_at)}"
+        lines.append(
+            f"{one.name}  {one.role}  {one.seller or 'every seller'}  since {local_day(one.created_at)}{state}"
+        )
     tell_page(as_json, f"{what}s", documents, lines, next_after, none=f"there is no {what}")

@@ -9,6 +9,7 @@ import click
 from cli.context import FINDING, answer, caller, json_option, percent, refusals, region_option, service
 from cli.files import FILE_IN, write_table
 from cli.pages import after_id_option, limit_option, tell_page
+from core.clock import local_day
 from core.pages import cut
 from dnc.call_records.importing import match_call_records
 from dnc.call_records.reports import CallRecordsReport, call_record_files, call_records_report, call_rows
@@ -123,7 +124,7 @@ def list_(after: str | None, limit: int, as_json: bool) -> None:
         found = call_record_files(session, caller(), after=after, limit=limit + 1)
     page, next_after = cut(found, limit, lambda one: one.id)
     documents = [report_document(one).model_dump(mode="json") for one in page]
-    lines = [f"{one.id}  {one.received_at.date()}  {one.seller}  {_share(one)}  {one.file_name}" for one in page]
+    lines = [f"{one.id}  {local_day(one.received_at)}  {one.seller}  {_share(one)}  {one.file_name}" for one in page]
     tell_page(as_json, "files", documents, lines, next_after, none="no call records")
 
 

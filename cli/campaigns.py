@@ -5,6 +5,7 @@ import click
 from cli.context import answer, caller, json_option, refusals, service
 from cli.pages import after_name_option, limit_option, tell_page
 from consent.terms import Channel
+from core.clock import local_day
 from core.pages import cut
 from core.sellers import seller_named
 from dnc.campaigns import CampaignReport, add_campaign, campaign_reports, close_campaign
@@ -78,5 +79,5 @@ def list_(after: str | None, limit: int, as_json: bool) -> None:
 
 def _line(one: CampaignReport) -> str:
     weekends = ", weekends too" if one.opens_weekends else ""
-    state = "open" if one.closed_at is None else f"closed {one.closed_at.date()}"
+    state = "open" if one.closed_at is None else f"closed {local_day(one.closed_at)}"
     return f"{one.slug}  {one.seller}  {one.product}, {one.channel.value}{weekends}  {state}  {one.name}"

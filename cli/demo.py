@@ -10,7 +10,6 @@ import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy import select
@@ -20,7 +19,7 @@ from cli.context import caller, refusals
 from cli.serve import become_gunicorn, require_address
 from consent.terms import Basis, Channel
 from core.access import Caller, Role, caller_with_key, create_key, create_user
-from core.clock import SystemClock
+from core.clock import LOCAL_TIME, SystemClock, local_day
 from core.config import load_settings
 from core.sellers import Seller, add_seller, seller_named
 from dnc.calendar import calling_window
@@ -36,7 +35,6 @@ from migrations.run import upgrade
 from service import Service, build_service
 
 STAFF = {"sara": Role.SALES, "kim": Role.CUSTOMER_SERVICE, "karin": Role.COMPLIANCE}
-STOCKHOLM = ZoneInfo("Europe/Stockholm")
 ALLOWED, OPTED_OUT, LISTED, UNREADABLE = "070-174 06 05", "070-174 06 06", "070-174 06 07", "0701740606 / 0701740607"
 PARTNER_SAYS = "Du lämnade ditt nummer i Sommartävlingen 2026 på sommartavlingen.example och sa ja till erbjudanden."
 LIST_SAYS = "Vi har fått ditt nummer från en adresslista. Vår kundtjänst berättar vilken: ring 08-465 004 00."
@@ -116,7 +114,7 @@ def _load(service: Service) -> Logins:
             service.settings.registers_dir,
             me,
             path=path,
-            as_of=now.astimezone(STOCKHOLM).date(),
+            as_of=local_day(now),
             file_name=path.name,
             now=now,
         )
@@ -198,10 +196,10 @@ def open_moment(now: datetime) -> datetime:
     """Return 10:00 in Stockholm on the first day from today on when calls are made: for questions at any hour."""
     policy = policy_for("SE", now)
     assert policy is not None  # noqa: S101 - Sweden has one
-    day = now.astimezone(STOCKHOLM).date()
+    day = local_day(now)
     while calling_window(day, policy, opens_weekends=False) is None:
         day += timedelta(days=1)
-    return datetime.combine(day, time(10), STOCKHOLM)
+    return datetime.combine(day, time(10), LOCAL_TIME)
 
 
 def _greeting(url: str, logins: Logins, now: datetime) -> str:

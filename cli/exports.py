@@ -11,6 +11,7 @@ from cli.context import answer, caller, json_option, refusals, region_option, se
 from cli.files import PLAIN_FILE, whole_file
 from cli.pages import Page, after_id_option, after_name_option, limit_option, read_on, tell_page
 from cli.times import INSTANT
+from core.clock import local_day
 from core.pages import cut
 from dnc.canaries import look_for_canaries, report_sighting, sightings
 from dnc.exports import make_export
@@ -81,7 +82,7 @@ def list_exports(to: str | None, after: str | None, limit: int, as_json: bool) -
         found, after = read_on(page_after, after, limit)
     documents = [asdict(one) for one in found]
     lines = [
-        f"{one.id}  {one.made_at:%Y-%m-%d}  {one.leads} leads for {one.campaign} "
+        f"{one.id}  {local_day(one.made_at)}  {one.leads} leads for {one.campaign} "
         f"to {one.recipient} under {one.contract}"
         for one in found
     ]
@@ -145,7 +146,9 @@ def list_sightings(look: bool, after: str | None, limit: int, as_json: bool) -> 
             found = sightings(session, caller(), after=after or "", limit=limit + 1)
     page, next_after = cut(found, limit, lambda one: one.id)
     documents = [asdict(one) | {"number": f"+{one.number}"} for one in page]
-    lines = [f"{one.seen_at:%Y-%m-%d %H:%M}  {one.how}  given to {one.recipient} in {one.export_id}" for one in page]
+    lines = [
+        f"{one.seen_at:%Y-%m-%d %H:%M} UTC  {one.how}  given to {one.recipient} in {one.export_id}" for one in page
+    ]
     tell_page(as_json, "sightings", documents, lines, next_after, none="none was seen")
 
 

@@ -15,6 +15,7 @@ from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
 from cli.pauses import add_pauses
 from cli.places import Places
 from cli.references import reference_lines
+from core.clock import local_day
 from core.pages import cut
 from leads.dates import LOCAL_TIME
 from leads.file_lists import ListedLeadFile, lead_file_page
@@ -231,7 +232,7 @@ def _line(file: ListedLeadFile) -> str:
         state = f"{state} ({file.progress:.0%})"
     paused = "" if file.paused_at is None else "  paused" if file.quarantined_at is None else "  quarantined"
     counts = _counts(file) + (f", {count} note{'s' * (count > 1)}" if (count := len(file.warnings or ())) else "")
-    return f"{file.id}  {file.received_at.date()}  {file.source}  {state}, {counts}{paused}  {file.file_name}"
+    return f"{file.id}  {local_day(file.received_at)}  {file.source}  {state}, {counts}{paused}  {file.file_name}"
 
 
 def _counts(file: LeadFileReport | ListedLeadFile) -> str:
@@ -266,6 +267,6 @@ def _notes(file: LeadFileReport) -> Sequence[str]:
 
 
 def _previewed(row: Preview) -> str:
-    collected = None if row.collected_at is None else row.collected_at.astimezone(LOCAL_TIME).date()
+    collected = None if row.collected_at is None else local_day(row.collected_at)
     said = {"number": row.number, "birth_date": row.birth_date, "collected_at": collected, **row.person}
     return ", ".join(f"{field} {value}" for field, value in said.items() if value is not None)

@@ -6,6 +6,7 @@ import click
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.files import PLAIN_FILE, whole_file
+from core.clock import local_day
 from leads.originals import take_original
 
 
@@ -30,5 +31,6 @@ def original(lead_file_id: str, out: Path, as_json: bool) -> None:
         "received_at": taken.received_at.isoformat(),
         "file": str(out),
     }
-    told = f"{out}: {taken.file_name} as received {taken.received_at.date()}, {taken.size} bytes, sha256 {taken.sha256}"
+    came = local_day(taken.received_at)
+    told = f"{out}: {taken.file_name} as received {came}, {taken.size} bytes, sha256 {taken.sha256}"
     answer(as_json, document, told)

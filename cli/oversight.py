@@ -6,6 +6,7 @@ import click
 
 from cli.context import answer, caller, json_option, percent, refusals, region_option, service
 from cli.times import INSTANT
+from core.clock import local_day
 from core.sellers import seller_named
 from dnc.lookups import readable
 from dnc.oversight.complaints import ComplaintKind, record_complaint
@@ -105,7 +106,7 @@ def _walked_back(found: WalkBackDocument) -> str:
         lines.append(f"    checks: {_counts(found.others.checks)}; contacts: {_counts(found.others.contacts)}")
     for other in found.page or ():
         what = other.source or other.verdict or other.outcome
-        lines.append(f"    {other.number}  {what}  {other.at.date() if other.at else ''}")
+        lines.append(f"    {other.number}  {what}  {local_day(other.at) if other.at else ''}")
     if found.cursor is not None:
         lines.append(f"  there are more: --cursor {found.cursor}")
     return "\n".join(lines)
@@ -156,13 +157,13 @@ def show_league(days: int, as_json: bool) -> None:
     """The league table of suppliers and sources, the worst first, with 95 % intervals."""
     with service() as built, built.store.snapshot() as session:
         now = built.clock.now()
-        policy = oversight_policy_at(now.date())
+        policy = oversight_policy_at(local_day(now))
         document = league_document(league(session, caller(), now=now, period=timedelta(days=days), policy=policy))
     answer(as_json, document.model_dump(mode="json"), _table(document))
 
 
 def _table(table: LeagueDocument) -> str:
-    lines = [f"{table.since.date()} to {table.until.date()}, policy {table.policy}"]
+    lines = [f"{local_day(table.since)} to {local_day(table.until)}, policy {table.policy}"]
     for heading, standings in (("suppliers", table.suppliers), ("sources", table.sources)):
         lines.append(heading)
         for one in standings:

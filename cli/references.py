@@ -6,6 +6,7 @@ from dataclasses import asdict
 import click
 
 from cli.context import answer, caller, json_option, refusals, service
+from core.clock import local_day
 from leads.references import Reference, add_references
 from leads.terms import ReferenceKind
 
@@ -29,6 +30,7 @@ def reference(lead_file_id: str, contract: str | None, invoice: str | None, orde
 def reference_lines(references: Sequence[Reference]) -> list[str]:
     """Return a line for each reference: what it is, when and by whom it was said, and whether it stands."""
     return [
-        f"{one.kind} {one.reference}, said {one.said_at.date()} by {one.said_by}{'' if one.stands else ', replaced'}"
+        f"{one.kind} {one.reference}, said {local_day(one.said_at)} by {one.said_by}"
+        + ("" if one.stands else ", replaced")
         for one in references
     ]

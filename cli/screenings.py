@@ -16,6 +16,7 @@ from cli.files import FILE_IN, PLAIN_FILE
 from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
 from cli.places import importing
 from cli.times import INSTANT
+from core.clock import local_day
 from dnc.screenings.ahead import begun
 from dnc.screenings.service import Wanted, cancel_screening
 from dnc.screenings.terms import ScreeningState
@@ -163,7 +164,10 @@ def list_(after: str | None, limit: int, as_json: bool) -> None:
 
 def _line(one: dict[str, Any]) -> str:  # Any: a screening in a list, in its wire form
     state = f"running ({one['progress']:.0%})" if one["state"] == ScreeningState.RUNNING else one["state"]
-    day, what = one["asked_at"][:10], "leads" if one["file_name"] is None else one["file_name"]
+    day, what = (
+        local_day(datetime.fromisoformat(one["asked_at"])),
+        "leads" if one["file_name"] is None else one["file_name"],
+    )
     return f"{one['id']}  {day}  {one['campaign']}  {state}, {one['rows']} rows: {_in_words(one)}  {what}"
 
 

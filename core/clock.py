@@ -1,9 +1,12 @@
 """Where the time comes from: read once at the edge, then passed down."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LOCAL_TIME = ZoneInfo("Europe/Stockholm")
+"""What days are counted and told in, where nothing says otherwise."""
 CLOCK_SLACK = timedelta(minutes=5)
 """How far ahead of this service's clock the clock may be of whoever tells it a moment: a dialer, a node, a form."""
 
@@ -38,6 +41,11 @@ class FixedClock:
 def utc(value: datetime | None) -> str | None:
     """Return an instant as RFC 3339 in UTC with a Z, as it is written on record and on the wire; None stays."""
     return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def local_day(value: datetime) -> date:
+    """Return the Swedish day of an aware instant, as people are told it."""
+    return value.astimezone(LOCAL_TIME).date()
 
 
 def to_microseconds(value: datetime) -> int:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
+from core.clock import local_day
 from core.errors import Kind, ServiceError
 from core.ledger import Event, put_on_record
 from core.store import Store
@@ -94,7 +95,7 @@ def _kept(session: Session, caller: Caller, lead_file_id: str, now: datetime) ->
     lead_file, source = lead_file_of(session, caller, lead_file_id)
     until = lead_file.kept_until
     if until is not None and (until <= now or not lead_file.kept):
-        raise LeadFileNotKept(f"it was kept until {until.date()}; its receipt and what is on record of it stay")
+        raise LeadFileNotKept(f"it was kept until {local_day(until)}; its receipt and what is on record of it stay")
     if not lead_file.kept:
         raise LeadFileNotKept("it was received by a version that kept no files")
     return lead_file, source

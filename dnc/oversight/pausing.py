@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.access import Caller, operator
-from core.clock import EPOCH, utc
+from core.clock import EPOCH, local_day, utc
 from core.ledger import Event, put_on_record
 from core.store import Store
 from dnc.oversight.league import Figure, Share
@@ -72,7 +72,7 @@ def oversee(store: Store, now: datetime) -> list[Paused]:
     Safe to run again: what is paused stays as it is, and of a source that somebody resumed only what came after that
     counts. It reads first, and then writes in a unit of work of its own, so that no check waits while it counts.
     """
-    policy = oversight_policy_at(now.date())
+    policy = oversight_policy_at(local_day(now))
     with store.snapshot() as session:
         _, sources = standings(session, None, now - policy.period, now, policy, after_resume=True)
     found = [

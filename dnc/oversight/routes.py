@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
+from core.clock import local_day
 from core.errors import NotFound
 from core.sellers import seller_of
 from core.store import Store
@@ -89,7 +90,7 @@ def oversight_api(store: Store) -> Api:
         """Return how suppliers and sources stand on compliance, the worst first."""
         with store.snapshot() as session:
             now = clock.now()
-            policy = oversight_policy_at(now.date())
+            policy = oversight_policy_at(local_day(now))
             table = league(session, caller, now=now, period=timedelta(days=query.days), policy=policy)
         return league_document(table)
 

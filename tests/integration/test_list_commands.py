@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import Result
@@ -14,7 +15,16 @@ from core.access import Role, secret_hash
 from tests.commands import run_command
 from tests.integration.seeds import seeded_service
 from tests.screened import file_in
-from tests.seeding import CAMPAIGN, OTHER_CAMPAIGN, OTHER_SELLER, OTHER_SELLER_NAME, PARTNER_SOURCE, SELLER, SELLER_NAME
+from tests.seeding import (
+    CAMPAIGN,
+    FROM_PARTNER,
+    OTHER_CAMPAIGN,
+    OTHER_SELLER,
+    OTHER_SELLER_NAME,
+    PARTNER_SOURCE,
+    SELLER,
+    SELLER_NAME,
+)
 
 Json = Any  # whatever JSON holds
 Run = Callable[..., Result]
@@ -45,10 +55,9 @@ def test_screenings_are_listed_the_newest_first(ringklar: Run, tmp_path: Path) -
     assert newest["id"] > oldest["id"]
     assert newest["asked_by"].startswith("operator:")
     some = ringklar("screening", "list", "--limit", "1").stdout.splitlines()
-    day = newest["asked_at"][:10]
     counts = ", ".join(f"{newest['verdicts'][verdict]} {verdict}" for verdict in ("allow", "deny", "unknown"))
     assert some == [
-        f"{newest['id']}  {day}  {CAMPAIGN}  done, 8 rows: {counts}  ring.csv",
+        f"{newest['id']}  {day(newest['asked_at'])}  {CAMPAIGN}  done, 8 rows: {counts}  ring.csv",
         f"there are more: --after {newest['id']}",
     ]
     rest = told(ringklar("screening", "list", "--after", newest["id"], "--json"))
@@ -70,7 +79,7 @@ def test_campaigns_are_listed_by_slug_with_the_closed_ones(ringklar: Run) -> Non
     assert ringklar("campaign", "list").stdout.splitlines() == [
         f"annan  {SELLER}  tv, voice, weekends too  open  Tv året om",
         f"{OTHER_CAMPAIGN}  {OTHER_SELLER}  insurance, voice  open  Hemskydd 2026",
-        f"{CAMPAIGN}  {SELLER}  electricity, voice  closed {closed['closed_at'][:10]}  Vinterel 2026",
+        f"{CAMPAIGN}  {SELLER}  electricity, voice  closed {day(closed['closed_at'])}  Vinterel 2026",
     ]
     some = ringklar("campaign", "list", "--after", "annan", "--limit", "1").stdout.splitlines()
     assert [some[0].split()[0], some[1]] == [OTHER_CAMPAIGN, f"there are more: --after {OTHER_CAMPAIGN}"]
@@ -99,8 +108,11 @@ def test_keys_are_listed_by_name_and_which_of_them_stand_but_never_the_key(ringk
     assert [one["name"] for one in keys if one["revoked_at"] is not None] == ["sales key"]
     assert [one["name"] for one in keys if one["seller"] is None] == ["compliance key"]
     shown = ringklar("key", "list").stdout
-    assert f"compliance key  compliance  every seller  since {day(keys[2])}\n" in shown
-    assert f"sales key  sales  {SELLER}  since {day(keys[6])}  revoked {keys[6]['revoked_at'][:10]}\n" in shown
+    assert f"compliance key  compliance  every seller  since {day(keys[2]['created_at'])}\n" in shown
+    assert (
+        f"sales key  sales  {SELLER}  since {day(keys[6]['created_at'])}  revoked {day(keys[6]['revoked_at'])}\n"
+        in shown
+    )
     for secret in (made["key"], secret_hash(made["key"]), "rk_"):
         assert secret not in listed.output + shown
     some = ringklar("key", "list", "--after", "a dialer", "--limit", "1").stdout.splitlines()
@@ -119,8 +131,8 @@ def test_users_are_listed_by_name_and_which_of_them_may_sign_in_but_never_a_pass
     assert [one["name"] for one in users if one["disabled_at"] is not None] == ["sales"]
     assert [one["name"] for one in users if one["seller"] is None] == ["every_seller"]
     shown = ringklar("user", "list").stdout
-    assert f"admin  admin  {SELLER}  since {day(users[0])}\n" in shown
-    assert f"  disabled {users[-1]['disabled_at'][:10]}\n" in shown
+    assert f"admin  admin  {SELLER}  since {day(users[0]['created_at'])}\n" in shown
+    assert f"  disabled {day(users[-1]['disabled_at'])}\n" in shown
     assert "argon2" not in listed.output + shown
     assert ringklar("user", "list", "--after", "sales").stdout == "there is no user\n"
 
@@ -142,7 +154,7 @@ def test_recipients_and_what_was_handed_to_them_are_listed(ringklar: Run, tmp_pa
     assert (one["id"], one["sha256"], one["leads"]) == (made["id"], made["sha256"], made["leads"])
     assert one["made_by"].startswith("operator:")
     assert ringklar("recipient", "exports", "--to", "telefonisten").stdout == (
-        f"{made['id']}  {one['made_at'][:10]}  {made['leads']} leads for {CAMPAIGN} to telefonisten under PUB-1\n"
+        f"{made['id']}  {day(one['made_at'])}  {made['leads']} leads for {CAMPAIGN} to telefonisten under PUB-1\n"
     )
     assert ringklar("recipient", "exports", "--to", "anropet").stdout == "nothing was handed out\n"
     assert ringklar("recipient", "exports", "--to", "ingen").exit_code == USAGE
@@ -162,7 +174,7 @@ def test_a_list_of_sightings_that_is_cut_says_that_there_are_more(ringklar: Run,
     assert (len(every["sightings"]), every["next_after"]) == (3, None)
     first = every["sightings"][0]
     assert ringklar("canaries", "sightings", "--limit", "1").stdout.splitlines() == [
-        f"{first['seen_at'][:16].replace('T', ' ')}  {first['how']}  given to telefonisten in {first['export_id']}",
+        f"{first['seen_at'][:16].replace('T', ' ')} UTC  {first['how']}  given to telefonisten in {first['export_id']}",
         f"there are more: --after {first['id']}",
     ]
     rest = told(ringklar("canaries", "sightings", "--after", first["id"], "--json"))
@@ -187,9 +199,20 @@ def test_call_records_are_listed_the_newest_first_and_a_cut_list_says_that_there
     assert told(ringklar("calls", "list", "--after", newest["id"], "--json")) == {"files": [oldest], "next_after": None}
 
 
-def day(one: Json) -> str:
-    """Return the day on which a key or user was made."""
-    return str(one["created_at"][:10])
+def day(moment: str) -> str:
+    """Return the Swedish day of a moment."""
+    return datetime.fromisoformat(moment).astimezone(ZoneInfo("Europe/Stockholm")).date().isoformat()
+
+
+def test_a_lead_is_told_under_the_day_that_its_file_says(ringklar: Run, tmp_path: Path) -> None:
+    leads = tmp_path / "leads.csv"
+    leads.write_text("Telefon;Insamlad\n070-174 06 20;2024-11-02\n070-174 06 21;2024-07-02 00:30\n", "utf-8")
+    assert ringklar("leads", "import", leads, "--source", PARTNER_SOURCE).exit_code == 0
+
+    found = ringklar("complaint", "walk-back", FROM_PARTNER).stdout.splitlines()
+
+    assert f"    +46701740620  {PARTNER_SOURCE}  2024-11-02" in found
+    assert f"    +46701740621  {PARTNER_SOURCE}  2024-07-02" in found
 
 
 def test_what_a_supplier_wrote_commands_no_terminal(ringklar: Run, tmp_path: Path) -> None:
