@@ -124,7 +124,7 @@ def show(screening_id: str, written: str | None, as_json: bool) -> None:
             _tell(built, screening_id, as_json)
             return
         from dnc.lookups import readable
-        from dnc.screenings.reports import answers_on
+        from dnc.screenings.lookups import answers_on
 
         number = readable(written, "SE").value
         with built.store.reading() as session:

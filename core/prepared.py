@@ -24,10 +24,14 @@ MANY = 200
 
 
 class Prepared:
-    """One statement; its text is made at the first use with each dialect."""
+    """One statement; its text is made at the first use with each dialect.
 
-    def __init__(self, statement: ClauseElement) -> None:
+    ``in_bytes``: PostgreSQL gives the rows as it has them, not as text, in which a BLOB is twice as long.
+    """
+
+    def __init__(self, statement: ClauseElement, *, in_bytes: bool = False) -> None:
         self._statement = statement
+        self._in_bytes = in_bytes
         self._text = lru_cache(maxsize=8)(self._make_text)
 
     def _make_text(self, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
@@ -85,9 +89,10 @@ class Prepared:
         if connection.dialect.name == "sqlite":
             cursor = driver.cursor()
         else:
-            from psycopg import RawCursor  # where there is no PostgreSQL, a command starts without its driver
+            from psycopg import RawCursor, pq  # where there is no PostgreSQL, a command starts without its driver
 
             cursor = RawCursor(driver)
+            cursor.format = pq.Format.BINARY if self._in_bytes else pq.Format.TEXT
         try:
             run(cursor)
         except Exception as error:

@@ -1,16 +1,16 @@
 """Looking through the files that were screened for certain numbers: each part once, from what is on record of it."""
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from dnc.screenings.models import Screening, ScreeningPart
-from dnc.screenings.numbers import Ints
-from dnc.screenings.packing import PackedRowsDamaged, unpack_rows
+from dnc.screenings.errors import ScreeningDamaged, ScreeningErased
+from dnc.screenings.found import found_rows
+from dnc.screenings.models import Screening
 from dnc.screenings.terms import Subject
 
 
@@ -34,7 +34,6 @@ def look_through(session: Session, numbers: Collection[int]) -> Iterator[Screene
 
     A part that is not what was recorded tells nothing here: that it was changed is found by whoever verifies it.
     """
-    sought = np.array(sorted(numbers), dtype=np.int64)
     for screening in session.execute(
         select(
             Screening.id,
@@ -49,13 +48,8 @@ def look_through(session: Session, numbers: Collection[int]) -> Iterator[Screene
     ).all():
         found: set[int] = set()
         for no in range(screening.looked_through, screening.parts) if numbers else ():
-            part = session.execute(
-                select(ScreeningPart.packed, ScreeningPart.sha256).where(
-                    ScreeningPart.screening_id == screening.id, ScreeningPart.no == no
-                )
-            ).one_or_none()
-            if part is not None:
-                found.update(_among(part.packed, part.sha256, sought))
+            with suppress(ScreeningErased, ScreeningDamaged):
+                found.update(found_rows(session, screening.id, no, numbers).values.tolist())
         yield ScreenedFile(
             screening.id,
             screening.seller_id,
@@ -69,11 +63,3 @@ def look_through(session: Session, numbers: Collection[int]) -> Iterator[Screene
 def looked_through(session: Session, file: ScreenedFile) -> None:
     """Have those parts of it not looked through again."""
     session.execute(update(Screening).where(Screening.id == file.id).values(looked_through=file.parts))
-
-
-def _among(packed: bytes, sha256: str, sought: Ints) -> list[int]:
-    try:
-        values, _ = unpack_rows(packed, sha256)
-    except PackedRowsDamaged:
-        return []
-    return [int(value) for value in np.intersect1d(values, sought)]

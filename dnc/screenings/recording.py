@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from core.clock import utc
-from core.ledger import UNREADABLE, Event, LedgerEntry
+from core.ledger import UNREADABLE, Event, LedgerEntry, payload_digest
 from core.numbers import metadata_version
 from core.store import Store, storage_faults
 from dnc.deciding import Decided, encode
@@ -23,7 +23,7 @@ from dnc.screenings.counts import Summary
 from dnc.screenings.errors import ScreeningBusy, ScreeningDamaged, ScreeningErased, ScreeningNotRunning
 from dnc.screenings.models import Screening, ScreeningPart
 from dnc.screenings.numbers import Ints
-from dnc.screenings.packing import PackedRows, unpack_rows
+from dnc.screenings.packing import PackedRows, PackedRowsDamaged, unpack_rows
 from dnc.screenings.parts import Part
 from dnc.screenings.terms import ScreeningState
 
@@ -149,24 +149,30 @@ def _more(known: str, found: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedPart:
-    """A part as it stands on record: its numbers, the place of each row's answer, and the answers' records."""
+class PartEntry:
+    """What the ledger has of a part: the SHA-256 of its packed rows, and each distinct answer's record."""
 
-    no: int
-    first_row: int
-    values: Ints
-    places: Ints
+    packed: str
     decisions: list[dict[str, object]]
-
-    def cells(self) -> list[list[str]]:
-        """Return what is added to a row, for each answer."""
-        return [added_cells(self.answer(place)) for place in range(len(self.decisions))]
 
     def answer(self, place: int) -> dict[str, object]:
         """Return an answer in its wire form."""
         answer = self.decisions[place]["answer"]
         assert isinstance(answer, dict)  # noqa: S101 - it was written so
         return shared(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPart:
+    """A part as it stands on record: its numbers, the place of each row's answer, and what the ledger has of it."""
+
+    values: Ints
+    places: Ints
+    entry: PartEntry
+
+    def cells(self) -> list[list[str]]:
+        """Return what is added to a row, for each answer."""
+        return [added_cells(self.entry.answer(place)) for place in range(len(self.entry.decisions))]
 
 
 def recorded_part(session: Session, screening_id: str, no: int) -> RecordedPart:
@@ -177,20 +183,33 @@ def recorded_part(session: Session, screening_id: str, no: int) -> RecordedPart:
         ScreeningDamaged: its rows are not those that the ledger vouches for.
     """
     row = session.get_one(ScreeningPart, (screening_id, no))
-    payload = session.scalar(
-        select(LedgerEntry.payload).where(LedgerEntry.chain == row.chain, LedgerEntry.seq == row.seq)
-    )
-    if payload is None:
+    entry = part_entry(session, row.chain, row.seq)
+    try:
+        values, places = unpack_rows(row.packed, entry.packed)
+    except PackedRowsDamaged as error:
+        raise ScreeningDamaged(f"part {no} is not the one that is on record") from error
+    return RecordedPart(values, places, entry)
+
+
+def part_entry(session: Session, chain: int, seq: int) -> PartEntry:
+    """Return what the ledger has of the part that is recorded there. By pk_ledger_entries.
+
+    Raises:
+        ScreeningErased: its answers are no longer kept.
+        ScreeningDamaged: it is not as it was written.
+    """
+    found = session.execute(
+        select(LedgerEntry.payload, LedgerEntry.digest).where(LedgerEntry.chain == chain, LedgerEntry.seq == seq)
+    ).one_or_none()
+    if found is not None and found.payload is None:
         raise ScreeningErased("its retention has ended")
     try:
-        document = json.loads(payload)
-        packed, decisions = document["packed"], list(document["decisions"])
-        values, places = unpack_rows(row.packed, row.sha256)
+        if found is None or payload_digest(found.payload) != found.digest:
+            raise ValueError("the entry is another")
+        document = json.loads(found.payload)
+        return PartEntry(document["packed"], list(document["decisions"]))
     except UNREADABLE as error:
-        raise ScreeningDamaged(f"part {no} is not the one that is on record") from error
-    if packed != row.sha256:
-        raise ScreeningDamaged(f"part {no} is not the one that is on record")
-    return RecordedPart(no, row.first_row, values, places, decisions)
+        raise ScreeningDamaged("the ledger's entry of a part is not as it was written") from error
 
 
 def move_on(session: Session, screening_id: str, **changes: object) -> None:

@@ -1,19 +1,17 @@
-"""What a screening is told as: how far it has come, its summary, and the answer to one of its numbers."""
+"""What a screening is told as: how far it has come, and its summary."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from dnc.models import Campaign, RegisterVersion
 from dnc.screenings.counts import NO_SOURCE, Summary, Tally
-from dnc.screenings.models import Screening, ScreeningPart
-from dnc.screenings.recording import recorded_part
+from dnc.screenings.models import Screening
 from dnc.screenings.service import screening_of
 from dnc.screenings.terms import ScreeningState, Subject
 from leads.lead_texts import sources_of_seller
@@ -117,35 +115,3 @@ def _counts(found: object) -> dict[str, int]:
 def _registers(session: Session, ids: list[str]) -> tuple[str, ...]:
     found = session.execute(select(RegisterVersion.register, RegisterVersion.as_of).where(RegisterVersion.id.in_(ids)))
     return tuple(sorted(f"{register}:{as_of.isoformat()}" for register, as_of in found))
-
-
-@dataclass(frozen=True, slots=True)
-class ScreenedRow:
-    """One row of a screening: which, its number, when it was decided, and the answer as it was given."""
-
-    row: int
-    number: int
-    decided_at: datetime
-    answer: Mapping[str, object]
-
-
-def answers_on(
-    session: Session, caller: Caller, screening_id: str, number: int, *, after: int = 0
-) -> Iterator[ScreenedRow]:
-    """Yield every row of the screening after the row ``after`` that has the number, in order, from the record.
-
-    Raises:
-        Forbidden, UnknownScreening: as ``screening_of``.
-        ScreeningErased: its answers are no longer kept.
-        ScreeningDamaged: its rows are not those that are on record.
-    """
-    screening_of(session, caller, screening_id)
-    parts = select(ScreeningPart.no, ScreeningPart.decided_at).where(
-        ScreeningPart.screening_id == screening_id, ScreeningPart.first_row + ScreeningPart.rows > after
-    )
-    for no, decided_at in session.execute(parts.order_by(ScreeningPart.no)).all():
-        part = recorded_part(session, screening_id, no)
-        for at in np.flatnonzero(part.values == number):
-            if part.first_row + int(at) <= after:
-                continue
-            yield ScreenedRow(part.first_row + int(at), number, decided_at, part.answer(int(part.places[at])))

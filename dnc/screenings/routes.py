@@ -20,7 +20,8 @@ from dnc.screenings.errors import (
 )
 from dnc.screenings.kept_files import open_result
 from dnc.screenings.lists import screening_page
-from dnc.screenings.reports import answers_on, report_of, report_screening
+from dnc.screenings.lookups import answers_on
+from dnc.screenings.reports import report_of, report_screening
 from dnc.screenings.rows import file_layout
 from dnc.screenings.schemas import (
     AnswersDocument,

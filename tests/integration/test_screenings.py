@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from core.access import Caller, Role
 from core.errors import Forbidden, NotFound
-from core.ledger import LedgerEntry
+from core.ledger import LedgerEntry, payload_digest
 from core.sellers import seller_named
 from dnc.audit import compare_records
 from dnc.drafts import UnknownCampaign
@@ -23,9 +23,9 @@ from dnc.screenings.errors import (
     UnknownScreening,
 )
 from dnc.screenings.kept_files import forget_screened_files, open_result
-from dnc.screenings.models import Screening
-from dnc.screenings.recording import PART_KIND
-from dnc.screenings.reports import answers_on
+from dnc.screenings.lookups import answers_on
+from dnc.screenings.models import Screening, ScreeningPart
+from dnc.screenings.recording import PART_KIND, recorded_part
 from dnc.screenings.service import KEPT_FOR, Wanted, ask_screening
 from dnc.screenings.terms import ScreeningState
 from dnc.screenings.work import Screenings, what_if, work_on
@@ -109,10 +109,26 @@ def test_a_changed_record_is_never_told(on_sqlite: Seeded, tmp_path: Path) -> No
 @pytest.mark.parametrize("payload", ["", "[]", "{}", '{"packed":"","decisions":7}'])
 def test_a_record_that_cannot_be_read_is_never_told(on_sqlite: Seeded, tmp_path: Path, payload: str) -> None:
     screening_id, _ = screened(on_sqlite, file_in(tmp_path))
-    tamper(on_sqlite.service, update(LedgerEntry).where(LedgerEntry.kind == "screening.part").values(payload=payload))
+    changed = {"payload": payload, "digest": payload_digest(payload)}
+    tamper(on_sqlite.service, update(LedgerEntry).where(LedgerEntry.kind == PART_KIND).values(**changed))
 
     with on_sqlite.service.store.reading() as session, pytest.raises(ScreeningDamaged):
+        recorded_part(session, screening_id, 0)
+    with on_sqlite.service.store.reading() as session, pytest.raises(ScreeningDamaged):
         list(answers_on(session, OPERATOR, screening_id, int(FROM_PARTNER)))
+
+
+def test_a_record_is_told_only_as_it_was_written(seeded: Seeded, tmp_path: Path) -> None:
+    """Neither one in which an answer was changed, nor one whose part was taken away, as if there were no such row."""
+    entry = LedgerEntry.subject.endswith(":0")
+    changed, _ = screened(seeded, file_in(tmp_path), part_rows=100)
+    tamper(seeded.service, update(LedgerEntry).where(entry).values(payload=func.replace(LedgerEntry.payload, "y", "Y")))
+    taken, _ = screened(seeded, file_in(tmp_path))
+    tamper(seeded.service, delete(ScreeningPart).where(ScreeningPart.screening_id == taken, ScreeningPart.no == 0))
+
+    for screening_id in (changed, taken):
+        with seeded.service.store.reading() as session, pytest.raises(ScreeningDamaged):
+            list(answers_on(session, OPERATOR, screening_id, int(FROM_PARTNER)))
 
 
 @pytest.mark.parametrize("cells", [["Test Testsson", "12"], ["Test Testsson", "12", "", FROM_PARTNER]])

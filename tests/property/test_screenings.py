@@ -21,7 +21,7 @@ from dnc.facts import CallFacts, LeadFact
 from dnc.policy import POLICIES, Policy
 from dnc.screenings.added import ADDED, FORMULA, added_headings, harmless
 from dnc.screenings.numbers import fault_of, plans_of, read_cells
-from dnc.screenings.packing import PackedRowsDamaged, pack_rows, unpack_rows
+from dnc.screenings.packing import PackedRowsDamaged, find_rows, pack_rows, unpack_rows
 from dnc.screenings.parts import parts_of_rows
 from dnc.screenings.rows import FileLayout, Rows, _of_blocks, _of_text
 from dnc.screenings.tables import HORIZON
@@ -84,6 +84,27 @@ def test_packed_rows_are_what_was_packed(rows: list[tuple[int, int]]) -> None:
     assert (again[0].tolist(), again[1].tolist()) == (values.tolist(), places.tolist())
 
 
+@given(
+    rows=st.lists(st.tuples(st.integers(-9, 600) | st.integers(-len(NumberFault), 10**15), st.integers(0, 10**6))),
+    sought=st.sets(st.integers(0, 600) | st.integers(1, 10**15), min_size=1),
+    known=st.data(),
+)
+def test_rows_are_found_plane_by_plane_as_they_are_in_the_whole(
+    rows: list[tuple[int, int]], sought: set[int], known: st.DataObject
+) -> None:
+    values = np.array([value for value, _ in rows], dtype=np.int64)
+    places = np.array([place for _, place in rows], dtype=np.int64)
+    packed = pack_rows(values, places)
+    if rows:
+        sought |= known.draw(st.sets(st.sampled_from(values.tolist())))
+
+    found = find_rows(packed.content, packed.sha256, sought)
+
+    assert list(zip(*(one.tolist() for one in found), strict=True)) == [
+        (at, value, place) for at, (value, place) in enumerate(rows) if value in sought
+    ]
+
+
 @given(at=st.integers(0, 60), flip=st.integers(1, 255))
 def test_no_changed_byte_of_packed_rows_passes(at: int, flip: int) -> None:
     packed = pack_rows(np.arange(FIRST, FIRST + 40), np.zeros(40, dtype=np.int64))
@@ -92,6 +113,8 @@ def test_no_changed_byte_of_packed_rows_passes(at: int, flip: int) -> None:
 
     with pytest.raises(PackedRowsDamaged):
         unpack_rows(bytes(changed), packed.sha256)
+    with pytest.raises(PackedRowsDamaged):
+        find_rows(bytes(changed), packed.sha256, [1])
 
 
 def test_a_short_record_does_not_tell_its_number_by_its_hash() -> None:
