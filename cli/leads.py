@@ -17,7 +17,6 @@ from cli.places import Places
 from cli.references import reference_lines
 from core.clock import local_day
 from core.pages import cut
-from leads.dates import LOCAL_TIME
 from leads.file_lists import ListedLeadFile, lead_file_page
 from leads.importer import import_lead_file, read_lead_file
 from leads.intake import DeliveryTerms, HowToRead

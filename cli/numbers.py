@@ -1,11 +1,14 @@
 """``ringklar number``."""
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from cli.context import answer, caller, json_option, refusals, region_option, service
+from cli.context import FINDING, answer, caller, json_option, refusals, region_option, service
+from cli.screenings import codes_of
 from cli.times import INSTANT
 from core.clock import utc
 from core.sellers import seller_named
@@ -15,6 +18,12 @@ from dnc.history.schemas import LookUpDocument, PastAnswerDocument
 from dnc.history.timeline import timeline
 from dnc.lookups import look_up, readable
 from dnc.restrictions import end_restriction, restrict
+
+if TYPE_CHECKING:
+    from dnc.screenings.schemas import ScreeningOfNumberDocument
+
+SHOWN = 10
+"""Rows of one answer that are told one by one; JSON has all of them."""
 
 
 @click.group()
@@ -70,6 +79,68 @@ def _in_words(document: LookUpDocument) -> Iterator[str]:
 
 def _told(one: PastAnswerDocument) -> str:
     return f"{one.verdict} ({', '.join(one.reasons)})" if one.reasons else one.verdict.value
+
+
+@number.command("screenings")
+@click.argument("written", metavar="NUMBER")
+@region_option
+@json_option
+@refusals
+def screenings_of(written: str, region: str, as_json: bool) -> None:
+    """Every screening that NUMBER stands in, the newest first, with each answer; the look-up goes on record.
+
+    Exit code 1 if rows are damaged, so that nobody can tell whether NUMBER is among them.
+    """
+    from dnc.screenings.lookups import WhyUnread, look_up_screenings
+    from dnc.screenings.schemas import screenings_document
+
+    read = readable(written, region)
+    found: list[ScreeningOfNumberDocument] = []
+    rows, cursor = 0, None
+    with service() as built:
+        while True:
+            page = screenings_document(look_up_screenings(built.store, caller(), number=read, cursor=cursor))
+            found, rows, cursor = _joined(found, page.screenings), rows + page.rows, page.next_cursor
+            if sys.stderr.isatty():
+                click.echo(f"\r{rows:>14,} rows", err=True, nl=False)
+            if cursor is None:
+                break
+    if sys.stderr.isatty():
+        click.echo(err=True)
+    lines = [line for one in found for line in _screening_in_words(one)]
+    answer(
+        as_json,
+        {"number": read.e164, "screenings": [one.model_dump(mode="json") for one in found], "rows": rows},
+        "\n".join(lines or [f"the number stands in none of the {rows} rows that were screened"]),
+    )
+    if any(part.why is WhyUnread.DAMAGED for one in found for part in one.unread):
+        sys.exit(FINDING)
+
+
+def _joined(
+    found: "list[ScreeningOfNumberDocument]", more: "list[ScreeningOfNumberDocument]"
+) -> "list[ScreeningOfNumberDocument]":
+    """Return them all; a screening that stands on two pages is one."""
+    if not (found and more and found[-1].id == more[0].id):
+        return [*found, *more]
+    last, rest = found[-1], more[0]
+    whole = {"answers": [*last.answers, *rest.answers], "unread": [*last.unread, *rest.unread]}
+    return [*found[:-1], last.model_copy(update=whole), *more[1:]]
+
+
+def _screening_in_words(one: "ScreeningOfNumberDocument") -> Iterator[str]:
+    what = "leads" if one.file_name is None else one.file_name.replace("\n", "\ufffd")
+    yield f"{one.id}  {utc(one.asked_at)}  {one.campaign} of {one.seller}, by {one.asked_by}, {one.state}: {what}"
+    for part in one.answers:
+        codes = " ".join(codes_of(part.answer))
+        yield f"  row {_some(part.rows)}: {part.answer['verdict']} {codes}".rstrip() + f", at {utc(part.decided_at)}"
+    for gap in one.unread:
+        yield f"  rows {gap.first_row} to {gap.last_row}: {gap.why}; nobody can tell whether the number is among them"
+
+
+def _some(rows: list[int]) -> str:
+    more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
+    return ", ".join(map(str, rows[:SHOWN])) + more
 
 
 @number.command("restrict")

@@ -132,12 +132,13 @@ def show(screening_id: str, written: str | None, as_json: bool) -> None:
                 {"row": one.row, "number": f"+{one.number}", **one.answer}
                 for one in answers_on(session, caller(), screening_id, number)
             ]
-    lines = [f"row {row['row']}: {row['verdict']} {' '.join(_codes(row))}".rstrip() for row in rows]
+    lines = [f"row {row['row']}: {row['verdict']} {' '.join(codes_of(row))}".rstrip() for row in rows]
     answer(as_json, rows, "\n".join(lines) or "the screening has no row with that number")
 
 
-def _codes(row: dict[str, object]) -> list[str]:
-    reasons = row["reasons"]
+def codes_of(given: dict[str, object]) -> list[str]:
+    """Return the codes of an answer's reasons; it is in its wire form."""
+    reasons = given["reasons"]
     return [str(reason["code"]) for reason in reasons] if isinstance(reasons, list) else []
 
 

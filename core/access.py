@@ -54,6 +54,7 @@ class Right(StrEnum):
     LOG_CONTACTS = "log_contacts"
     READ_CHANGES = "read_changes"
     LOOK_UP = "look_up"
+    LOOK_UP_SCREENINGS = "look_up_screenings"
     REPORT_OBJECTION = "report_objection"
     ADD_OPT_OUT = "add_opt_out"
     RELEASE_OPT_OUT = "release_opt_out"
@@ -96,6 +97,8 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.LOG_CONTACTS: frozenset({Role.DIALER, Role.SALES}),
     Right.READ_CHANGES: frozenset({Role.DIALER, Role.COMPLIANCE}),
     Right.LOOK_UP: frozenset({Role.SALES, Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
+    # The name of a screened file may tell who sold a list: for those who see a number's full origin.
+    Right.LOOK_UP_SCREENINGS: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),
     Right.REPORT_OBJECTION: frozenset({Role.SALES, Role.CUSTOMER_SERVICE}),
     Right.ADD_OPT_OUT: frozenset({Role.CUSTOMER_SERVICE}),
     Right.RELEASE_OPT_OUT: frozenset({Role.CUSTOMER_SERVICE, Role.COMPLIANCE}),

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
+from core.clock import LOCAL_TIME
 from core.errors import InvalidInput
 from leads.archives import open_content
-from leads.dates import LOCAL_TIME, read_day, read_instant
+from leads.dates import read_day, read_instant
 from leads.encodings import EncodingFinder, line_text
 from leads.errors import UnclearHeadings, UnreadableLeadFile
 from leads.headings import NUMBERS, Field

@@ -3,9 +3,9 @@
 import re
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
-LOCAL_TIME = ZoneInfo("Europe/Stockholm")
+from core.clock import LOCAL_TIME
+
 _DATE = re.compile(r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})")
 _DAY_FIRST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})")
 _MIDNIGHT = re.compile(r"(\S+?)[ T]00:00(?::00(?:[.,]0+)?)?Z?")

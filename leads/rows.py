@@ -11,7 +11,7 @@ from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import TypeVar
 
-from core.clock import CLOCK_SLACK, LOCAL_TIME
+from core.clock import CLOCK_SLACK
 from core.numbers import Number, NumberFault, read_valid_number
 from leads.ages import OF_AGE, read_age
 from leads.dates import read_day, read_instant

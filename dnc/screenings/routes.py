@@ -20,7 +20,7 @@ from dnc.screenings.errors import (
 )
 from dnc.screenings.kept_files import open_result
 from dnc.screenings.lists import screening_page
-from dnc.screenings.lookups import answers_on
+from dnc.screenings.lookups import answers_on, look_up_screenings
 from dnc.screenings.reports import report_of, report_screening
 from dnc.screenings.rows import file_layout
 from dnc.screenings.schemas import (
@@ -31,9 +31,12 @@ from dnc.screenings.schemas import (
     ScreeningDocument,
     ScreeningForm,
     ScreeningPageDocument,
+    ScreeningsOfNumberDocument,
+    ScreeningsOfNumberQuestion,
     ScreeningsQuery,
     page_document,
     screening_document,
+    screenings_document,
 )
 from dnc.screenings.service import (
     AskedFile,
@@ -145,6 +148,12 @@ def screenings_api(screenings: Screenings, shelf: Shelf, work_beside: Callable[[
             for one in islice(found, body.limit)
         ]
         return AnswersDocument(answers=answers, cursor=answers[-1].row if len(answers) == body.limit else None)
+
+    @api.post("/v1/lookups/screenings", right=Right.LOOK_UP_SCREENINGS, problems=[InvalidInput])
+    def look_up_screenings_of_number(body: ScreeningsOfNumberQuestion, caller: Caller) -> ScreeningsOfNumberDocument:
+        """Return which screenings a number stands in, with each answer, a page at a time; the look-up is on record."""
+        number = readable(body.number, body.region)
+        return screenings_document(look_up_screenings(store, caller, number=number, cursor=body.cursor))
 
     @api.post(
         "/v1/screenings/<screening_id>/cancel",

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from dnc.screenings.lists import ScreeningPage
+from dnc.screenings.lookups import ScreeningOfNumber, ScreeningsOfNumber, WhyUnread
 from dnc.screenings.reports import ListedScreening, ScreeningReport
 from dnc.screenings.terms import ScreeningState, Subject
 from web.endpoint import Document
@@ -55,6 +56,60 @@ class AnswersDocument(Document):
 
     answers: list[ScreenedRowDocument]
     cursor: int | None
+
+
+class ScreeningsOfNumberQuestion(Document):
+    """In which screenings does this number stand? ``cursor`` goes on from the end of a page."""
+
+    number: RawNumber
+    region: Region = "SE"
+    cursor: Annotated[str, StringConstraints(max_length=60)] | None = None
+
+
+class AnsweredRowsDocument(Document):
+    """The answer to a number, in the wire form of a check, and the rows to which it was given at once."""
+
+    rows: list[int]
+    decided_at: Instant
+    answer: dict[str, object]
+
+
+class UnreadRowsDocument(Document):
+    """Rows of which nobody can tell whether the number is among them, and why: they are erased, or damaged."""
+
+    first_row: int
+    last_row: int
+    why: WhyUnread
+
+
+class ScreeningOfNumberDocument(Document):
+    """A screening that a number stands in, or of which that cannot be told; ``rows`` are all that are on record."""
+
+    id: str
+    seller: str
+    campaign: str
+    subject: Subject
+    file_name: str | None
+    next_opening: bool
+    asked_at: Instant
+    asked_by: str
+    state: ScreeningState
+    rows: int
+    answers: list[AnsweredRowsDocument]
+    unread: list[UnreadRowsDocument]
+
+
+class ScreeningsOfNumberDocument(Document):
+    """A page of the screenings that a number stands in, the newest first; ``rows`` were looked through for it.
+
+    ``next_cursor`` alone tells whether there may be more: a page may be empty and not be the last, and a long screening
+    may stand on several.
+    """
+
+    number: str
+    screenings: list[ScreeningOfNumberDocument]
+    rows: int
+    next_cursor: str | None
 
 
 class CountsDocument(Document):
@@ -150,4 +205,36 @@ def listed_document(listed: ListedScreening) -> ListedScreeningDocument:
         ended_at=listed.ended_at,
         result=listed.result,
         kept_until=listed.kept_until,
+    )
+
+
+def screenings_document(found: ScreeningsOfNumber) -> ScreeningsOfNumberDocument:
+    """Return a page of a number's screenings in its wire form."""
+    return ScreeningsOfNumberDocument(
+        number=found.number.e164,
+        screenings=[_screening_of_number(one) for one in found.screenings],
+        rows=found.rows,
+        next_cursor=found.next_cursor,
+    )
+
+
+def _screening_of_number(one: ScreeningOfNumber) -> ScreeningOfNumberDocument:
+    return ScreeningOfNumberDocument(
+        id=one.id,
+        seller=one.seller,
+        campaign=one.campaign,
+        subject=one.subject,
+        file_name=one.file_name,
+        next_opening=one.next_hour,
+        asked_at=one.asked_at,
+        asked_by=one.asked_by,
+        state=one.state,
+        rows=one.rows,
+        answers=[
+            AnsweredRowsDocument(rows=list(part.rows), decided_at=part.decided_at, answer=dict(part.answer))
+            for part in one.answers
+        ],
+        unread=[
+            UnreadRowsDocument(first_row=part.first_row, last_row=part.last_row, why=part.why) for part in one.unread
+        ],
     )

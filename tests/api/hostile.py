@@ -65,6 +65,10 @@ VALID: dict[str, tuple[Role, Json]] = {
     ),
     f"/v1/lead-files/{NOBODYS_ID}/holds/opt-out": (Role.CUSTOMER_SERVICE, {"reason": "minor", "limit": 10}),
     "/v1/lookups": (Role.CUSTOMER_SERVICE, {"number": NUMBER, "region": "SE", "as_of": NOW, "known_at": NOW}),
+    "/v1/lookups/screenings": (
+        Role.CUSTOMER_SERVICE,
+        {"number": NUMBER, "region": "SE", "cursor": f"{NOBODYS_ID}:1"},
+    ),
     "/v1/consents": (
         Role.CUSTOMER_SERVICE,
         {

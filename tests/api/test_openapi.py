@@ -369,6 +369,7 @@ def _try_screenings(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json
     fits("GET /v1/screenings/{screening_id}/result", ringklar.get(f"{place}/result"))
     asked = {"number": FROM_PARTNER}
     fits("POST /v1/screenings/{screening_id}/answers", ringklar.post(f"{place}/answers", asked))
+    fits("POST /v1/lookups/screenings", ringklar.post("/v1/lookups/screenings", asked, Role.CUSTOMER_SERVICE))
     fits("POST /v1/screenings/{screening_id}/resume", ringklar.post(f"{place}/resume", {}))
     with pytest.MonkeyPatch.context() as patched:  # nobody works on it, or it might be over before it is cancelled
         patched.setattr("service.subprocess.Popen", lambda *_args, **_kwargs: SimpleNamespace(poll=lambda: 0))

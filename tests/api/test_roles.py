@@ -31,6 +31,7 @@ EXPECTED: dict[str, set[Role]] = {
     "POST /v1/lead-files/{lead_file_id}/holds/close": {C, O},
     "POST /v1/lead-files/{lead_file_id}/holds/opt-out": {C},
     "POST /v1/lookups": {S, C, O},
+    "POST /v1/lookups/screenings": {C, O},
     "GET /v1/changes": {D, O},
     "GET /v1/campaigns": {D, S, C, L, O},
     "POST /v1/registers/{name}/versions": {O},
