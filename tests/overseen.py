@@ -26,6 +26,10 @@ from dnc.campaigns import add_campaign
 from dnc.gate import Gate, Question
 from dnc.models import Campaign, Check, Contact
 from dnc.opt_outs import add_opt_outs
+from dnc.oversight.complaints import ComplaintKind, record_complaint
+from dnc.oversight.league import Figure
+from dnc.oversight.policy import OVERSIGHT_2026_1
+from dnc.oversight.standings import League, Standing, league
 from dnc.registers.loading import load_register
 from dnc.registers.shelf import RegisterShelf
 from leads.models import Lead, LeadFile, Source
@@ -242,3 +246,51 @@ def _add_source(session: Session, slug: str, supplier: str, seller: str) -> None
         say_en=None,
         now=NOW,
     )
+
+
+def complain(
+    overseen: Overseen, number: int, kind: ComplaintKind = ComplaintKind.PERSON, received_at: datetime | None = None
+) -> None:
+    """Record a complaint about calls to the number, to the first seller."""
+    with overseen.store.writing() as session:
+        record_complaint(
+            session,
+            OPERATOR,
+            overseen.store.keyring,
+            number=number,
+            seller_id=overseen.seller_id,
+            kind=kind,
+            via="mail",
+            note="",
+            received_at=received_at,
+            now=overseen.clock.now(),
+        )
+
+
+def numbers(count: int, start: int = 0) -> list[int]:
+    """Return so many numbers that no telephone has."""
+    return [NOBODYS + start + place for place in range(count)]
+
+
+def table(overseen: Overseen, caller: Caller = OPERATOR, days: int = 90) -> League:
+    """Return the league table of the last days, as the caller sees it."""
+    with overseen.store.reading() as session:
+        return league(session, caller, now=overseen.clock.now(), period=timedelta(days=days), policy=OVERSIGHT_2026_1)
+
+
+def source(overseen: Overseen, slug: str, days: int = 90) -> Standing:
+    """Return how a source stands in it."""
+    [found] = [one for one in table(overseen, days=days).sources if one.slug == slug]
+    return found
+
+
+def supplier(overseen: Overseen, slug: str) -> Standing:
+    """Return how a supplier stands in it."""
+    [found] = [one for one in table(overseen).suppliers if one.slug == slug]
+    return found
+
+
+def counted(standing: Standing, figure: Figure) -> tuple[int, int]:
+    """Return the hits of a figure, and of how many."""
+    share = standing.shares[figure]
+    return share.hits, share.of
