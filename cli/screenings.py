@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from cli.context import answer, caller, json_option, refusals, service
+from cli.context import answer, caller, json_option, refusals, region_option, service
 from cli.files import FILE_IN, PLAIN_FILE
 from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
 from cli.places import importing
@@ -115,9 +115,10 @@ def screening() -> None:
 @screening.command("show")
 @click.argument("screening_id", metavar="ID")
 @click.option("--number", "written", default=None, help="The answers on this number, as they were given.")
+@region_option
 @json_option
 @refusals
-def show(screening_id: str, written: str | None, as_json: bool) -> None:
+def show(screening_id: str, written: str | None, region: str, as_json: bool) -> None:
     """How far the screening ID has come and its summary; or, with --number, the answer to each row of that number."""
     with service() as built:
         if written is None:
@@ -126,7 +127,7 @@ def show(screening_id: str, written: str | None, as_json: bool) -> None:
         from dnc.lookups import readable
         from dnc.screenings.lookups import answers_on
 
-        number = readable(written, "SE").value
+        number = readable(written, region).value
         with built.store.reading() as session:
             rows = [
                 {"row": one.row, "number": f"+{one.number}", **one.answer}

@@ -276,6 +276,7 @@ def test_opt_outs_are_imported_line_by_line_and_block(shell: Shell, tmp_path: Pa
     "words",
     [
         ["number", "show"],
+        ["number", "screenings"],
         ["number", "restrict", "--seller", SELLER, "--kind", "deceased"],
         ["complaint", "add", "--seller", SELLER, "--via", "phone"],
         ["complaint", "walk-back"],
