@@ -66,7 +66,7 @@ def imported(
     """Return the lead file as an import would put it down, and the tree that its segments give."""
     finder = EncodingFinder()
     finder.take(content)
-    mapping = {"number": "telefon"} if has_headings else {"number": "1"}
+    mapping = {"number": "telefon"} if has_headings else {"number": "#1"}
     with open_content(io.BytesIO(content)) as held:
         layout = find_layout(held, finder.encoding, lambda _: mapping, delimiter=None, has_headings=has_headings)
     place = shelf.receive(io.BytesIO(content)).place
