@@ -89,10 +89,13 @@ class Prepared:
         if connection.dialect.name == "sqlite":
             cursor = driver.cursor()
         else:
-            from psycopg import RawCursor, pq  # where there is no PostgreSQL, a command starts without its driver
+            from psycopg import RawCursor  # where there is no PostgreSQL, a command starts without its driver
 
             cursor = RawCursor(driver)
-            cursor.format = pq.Format.BINARY if self._in_bytes else pq.Format.TEXT
+            if self._in_bytes:
+                from psycopg.pq import Format
+
+                cursor.format = Format.BINARY
         try:
             run(cursor)
         except Exception as error:
