@@ -122,3 +122,9 @@ def percent(share: float, places: int) -> str:
     if share in {0, 1} or text != f"{round(share):.{places}%}":
         return text
     return f"<{least:.{places}%}" if share < least else f">{1 - least:.{places}%}"
+
+
+def reason_codes(given: dict[str, object]) -> list[str]:
+    """Return the codes of an answer's reasons; it is in its wire form."""
+    reasons = given["reasons"]
+    return [str(reason["code"]) for reason in reasons] if isinstance(reasons, list) else []

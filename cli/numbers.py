@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.context import FINDING, answer, caller, json_option, refusals, region_option, service
-from cli.screenings import codes_of
+from cli.context import FINDING, answer, caller, json_option, reason_codes, refusals, region_option, service
 from cli.times import INSTANT
 from core.clock import utc
 from core.sellers import seller_named
@@ -132,7 +131,7 @@ def _screening_in_words(one: "ScreeningOfNumberDocument") -> Iterator[str]:
     what = "leads" if one.file_name is None else one.file_name.replace("\n", "\ufffd")
     yield f"{one.id}  {utc(one.asked_at)}  {one.campaign} of {one.seller}, by {one.asked_by}, {one.state}: {what}"
     for part in one.answers:
-        codes = " ".join(codes_of(part.answer))
+        codes = " ".join(reason_codes(part.answer))
         yield f"  row {_some(part.rows)}: {part.answer['verdict']} {codes}".rstrip() + f", at {utc(part.decided_at)}"
     for gap in one.unread:
         yield f"  rows {gap.first_row} to {gap.last_row}: {gap.why}; nobody can tell whether the number is among them"

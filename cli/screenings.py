@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from cli.context import answer, caller, json_option, refusals, region_option, service
+from cli.context import answer, caller, json_option, reason_codes, refusals, region_option, service
 from cli.files import FILE_IN, PLAIN_FILE
 from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
 from cli.places import importing
@@ -133,14 +133,8 @@ def show(screening_id: str, written: str | None, region: str, as_json: bool) -> 
                 {"row": one.row, "number": f"+{one.number}", **one.answer}
                 for one in answers_on(session, caller(), screening_id, number)
             ]
-    lines = [f"row {row['row']}: {row['verdict']} {' '.join(codes_of(row))}".rstrip() for row in rows]
+    lines = [f"row {row['row']}: {row['verdict']} {' '.join(reason_codes(row))}".rstrip() for row in rows]
     answer(as_json, rows, "\n".join(lines) or "the screening has no row with that number")
-
-
-def codes_of(given: dict[str, object]) -> list[str]:
-    """Return the codes of an answer's reasons; it is in its wire form."""
-    reasons = given["reasons"]
-    return [str(reason["code"]) for reason in reasons] if isinstance(reasons, list) else []
 
 
 @screening.command("list")
