@@ -4,7 +4,7 @@ Tables are read as lead files are (``leads.layouts``, ``leads.reading``): any de
 XLSX, also in gzip or zip. A no is never lost: a row whose time cannot be read says no all the same.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -23,6 +23,8 @@ from leads.rows import EARLIEST_COLLECTION
 from leads.segments import Start
 
 _SEPARATORS = ";,\t|"
+_RECEIVED = Field.COLLECTED_AT
+"""The field of a lead file under which the column of times is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,15 @@ class OptOutFile:
         mapping = {field.value: "" for field in Field if field is not Field.NUMBER}
         mapping |= {field.value: heading for field, heading in zip(NUMBERS, columns, strict=False)}
         if received_column is not None:
-            mapping[Field.COLLECTED_AT.value] = received_column
+            mapping[_RECEIVED.value] = received_column
         self._layout: Layout | None = None
+        self._list: list[str] = []
         try:
-            self._layout = self._found(mapping)
+            self._layout = layout_of(self._plain, HowToRead(mapping=mapping), None)
         except UnclearHeadings as error:
-            if columns or received_column is not None or not self._is_list():
+            if not columns and received_column is None:
+                self._list = self._lines()
+            if not _is_list(self._list):
                 raise InvalidInput(f"name the column of the numbers: {error.detail}") from error
         except UnreadableLeadFile as error:
             raise InvalidInput(error.detail) from error
@@ -80,7 +85,7 @@ class OptOutFile:
             InvalidInput: it is damaged further in than was looked at; what was yielded before that stands there.
         """
         if self._layout is None:
-            for line_no, line in enumerate(self._lines(), start=1):
+            for line_no, line in enumerate(self._list, start=1):
                 if line.strip():
                     yield SaidNo(line_no, line, None, is_time_unread=False)
             return
@@ -89,21 +94,13 @@ class OptOutFile:
         except UnreadableLeadFile as error:
             raise InvalidInput(f"{error.detail}; the rows before that are read") from error
 
-    def _found(self, mapping: Mapping[str, str]) -> Layout:
-        return layout_of(self._plain, HowToRead(mapping=mapping), None)
-
-    def _is_list(self) -> bool:
-        """Return whether it is a text whose first line is one cell."""
-        first = next((line for line in self._lines() if line.strip()), "")
-        return not any(sign in first for sign in _SEPARATORS)
-
     def _lines(self) -> list[str]:
         """Return the lines of a text; none of a workbook."""
         finder = EncodingFinder()
         with self._plain.open() as file:
             with open_content(file) as content:
                 if content.kind != "text":
-                    return [_SEPARATORS]
+                    return []
                 finder.take(content.stream.read())
             with open_content(file) as content:
                 stream, codec = line_text(content.stream, finder.encoding)
@@ -111,10 +108,8 @@ class OptOutFile:
 
     def _rows(self, layout: Layout) -> Iterator[SaidNo]:
         places = layout.columns.places
-        numbers_at, received_at = (
-            [places[field] for field in NUMBERS if field in places],
-            places.get(Field.COLLECTED_AT),
-        )
+        numbers_at = [places[field] for field in NUMBERS if field in places]
+        received_at = places.get(_RECEIVED)
         reading = Reading(self._plain, layout, self._now, timedelta(days=1), Start())
         for row in raw_rows_of(reading):
             cells = row.cells if row.fault is None else []
@@ -123,6 +118,12 @@ class OptOutFile:
             moment = said_at(said, self._now)
             for number in [one for one in dict.fromkeys(numbers) if one.strip()] or numbers[:1]:
                 yield SaidNo(row.row_no, number, moment, is_time_unread=bool(said) and moment is None)
+
+
+def _is_list(lines: Sequence[str]) -> bool:
+    """Return whether the first line that holds anything is one cell. Pure."""
+    first = next((line for line in lines if line.strip()), _SEPARATORS)
+    return not any(sign in first for sign in _SEPARATORS)
 
 
 def said_at(text: str, now: datetime) -> datetime | None:
