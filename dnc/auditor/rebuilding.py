@@ -7,7 +7,6 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.clock import utc
@@ -22,7 +21,6 @@ from dnc.gathering import Listed
 from dnc.history.campaigns import PastCampaign
 from dnc.history.facts import Asked, changes_near, facts_asked
 from dnc.history.rows import Past
-from dnc.models import Check
 from dnc.policy import policy_for
 from leads.past import sources_begun_anew
 
@@ -98,18 +96,13 @@ class Given:
 
 @dataclass(slots=True)
 class _Doubted:
-    """An answer that the tables do not give; ``tried``: what else they gave around its moment.
-
-    ``heard_until``: until when the attempt was held by its own facts, if it is a no and another's answer near it held
-    the attempt until then.
-    """
+    """An answer that the tables do not give; ``tried``: what else they gave around its moment."""
 
     given: Given
     asked: Asked
     facts: CallFacts
     what: str
     tried: list[CallFacts]
-    heard_until: datetime | None
 
 
 @dataclass(slots=True)
@@ -140,7 +133,7 @@ class Rebuilding:
                 continue
             what = self._otherwise(one, facts)
             if what is not None:
-                doubted.append(_Doubted(one, question, facts, what, [facts], self._heard_until(one)))
+                doubted.append(_Doubted(one, question, facts, what, [facts]))
         doubted = self._by_holders(doubted)
         doubted = self._without_excused(doubted, IN_FLIGHT, self._holders.of)
         moments = [each.asked.at for each in doubted]  # of few: their ledger entries are looked for
@@ -184,25 +177,6 @@ class Rebuilding:
         if alike not in self._alike:
             self._alike[alike] = self._rebuilt_otherwise(one, facts)
         return self._alike[alike]
-
-    def _heard_until(self, one: Given) -> datetime | None:
-        """Return until when a no was told that the attempt is held, if another's answer near it says so too.
-
-        A holder that asks again holds it for longer, so of several within a moment no other than this end may be the
-        one that was read. By ix_checks_number.
-        """
-        attempts = one.stored.facts.attempts
-        if one.stored.allows or attempts is None or attempts.reserved_until is None:
-            return None
-        holding = select(Check.id).where(
-            Check.number == one.number,
-            Check.campaign_id == one.stored.campaign_id,
-            Check.asked_by != one.asked_by if one.asked_by is not None else Check.asked_by.is_not(None),
-            Check.verdict == Verdict.ALLOW.value,
-            Check.valid_until == attempts.reserved_until,
-            Check.checked_at.between(one.known_at - CLOCKS, one.known_at + CLOCKS),
-        )
-        return None if self.session.scalar(holding.limit(1)) is None else attempts.reserved_until
 
     def _without_excused(
         self,
@@ -349,8 +323,6 @@ def _held_as(doubted: _Doubted, around: CallFacts) -> CallFacts:
     or taken again by its holder. A screening takes none.
     """
     attempts = doubted.facts.attempts
-    if around.attempts is not None and doubted.heard_until is not None:
-        return replace(around, attempts=replace(around.attempts, reserved_until=doubted.heard_until))
     took_it = doubted.given.check_id is not None and doubted.given.stored.allows
     if not took_it or attempts is None or around.attempts is None:
         return around
