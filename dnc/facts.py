@@ -14,14 +14,16 @@ from consent.terms import Basis, Channel
 from dnc.narrowing import NO_RULES, SellerRules, rules_from_record, rules_to_record
 from leads.terms import SourceKind
 
-RECORD_FORM = 4
-READABLE_FORMS = (1, 2, 3, 4)  # 1 knew no seller's rules: there were none
+RECORD_FORM = 5
+READABLE_FORMS = (1, 2, 3, 4, 5)  # 1 knew no seller's rules: there were none
 FORM_OF_HELD_ATTEMPTS = 2
 """Before it no answer held the attempt that it gave, and none was held against a call."""
 FORM_OF_LATER_RULES = 3
 """Before it a withdrawal ended the one consent that it names, and a call counted from its start alone."""
 FORM_OF_DELIVERIES = 4
 """Before it no consent was known to be delivered by a lead file, paused or not."""
+FORM_OF_HELD_CALLS = 5
+"""Before it an answer held the attempt until its own end alone, not while the call may still go on."""
 
 
 class RestrictionKind(StrEnum):

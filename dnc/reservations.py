@@ -1,8 +1,8 @@
 """Reservations: an answer that allows a call holds the attempt, so that no other dialer is given the same one.
 
-A reservation belongs to whoever asked, and lives until the answer's ``valid_until`` or until a contact on that check
-settles it. The same asker asking again takes it over: the newest check holds it. Where others ask, it is a fact like
-any other, and ``decide`` says what follows.
+A reservation belongs to whoever asked, and lives until a contact on that check settles it, or until no call that the
+answer permitted can still be going on: ``held_until``. The same asker asking again takes it over: the newest check
+holds it. Where others ask, it is a fact like any other, and ``decide`` says what follows.
 
 Taking one is a compare-and-set: the row must be the one that the facts were read from. Whoever lost reads again and
 decides again, so two processes never both give the same attempt.
@@ -19,10 +19,17 @@ from core.database import Base, any_of
 from core.prepared import PreparedRows, instant_value
 from core.standing import NUMBERS, standing
 
+CALL_AT_MOST = timedelta(hours=1)
+"""How long a call is taken to last: many dialers report one at its end alone, and until then nobody knows of it."""
 KEPT = timedelta(days=1)
 """How long a reservation stays after its end: longer than any check takes from reading its facts to writing."""
 
 Row = tuple[Any, ...]  # the columns of core.standing
+
+
+def held_until(valid_until: datetime) -> datetime:
+    """Return until when an answer holds the attempt, unless a contact settles it: its last call may last that long."""
+    return valid_until + CALL_AT_MOST
 
 
 class Reservation(Base):
@@ -88,7 +95,9 @@ class Attempts:
         self._rows, self._dialect = rows, dialect
         self._now = instant_value(dialect, now)
         self._taken: dict[tuple[int, str], Row] = {}
-        self._until: datetime | None = None  # the last end, and the driver's form of it: most are one and the same
+        self._until: datetime | None = (
+            None  # the last answer's end, and what it holds until, as the driver takes it: most are alike
+        )
         self._ends: object = None
 
     def __len__(self) -> int:
@@ -97,7 +106,7 @@ class Attempts:
     def take(
         self, number: int, campaign_id: str, seller_id: str, *, check_id: str, asker: str, until: datetime
     ) -> None:
-        """Hold the attempt for a check that was allowed; whoever asks after it in this group finds it so."""
+        """Hold the attempt for a check that allows a call ``until`` then; others of this group find it so."""
         key = (number, campaign_id)
         before = self._taken.get(key)
         if before is not None and before[7] > check_id:
@@ -112,7 +121,7 @@ class Attempts:
         if before is not None:
             after = before[8]
         if until is not self._until:
-            self._until, self._ends = until, instant_value(self._dialect, until)
+            self._until, self._ends = until, instant_value(self._dialect, held_until(until))
         ends = self._ends
         self._taken[key] = (number, campaign_id, seller_id, asker, self._now, ends, False, check_id, after)
         mine = (

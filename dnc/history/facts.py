@@ -295,11 +295,11 @@ def _held_until(past: Past, number: int, asked: Asked) -> datetime | None:
     if not before or not asked.counts_held:
         return None
     newest = max(before, key=lambda one: (one.checked_at, one.entry.chain, one.entry.seq, one.id))
-    if newest.asked_by == asked.asker or newest.valid_until <= asked.at:
+    if newest.asked_by == asked.asker or newest.held_until <= asked.at:
         return None
     contacts = past.contacts.get(number, ())
     is_settled = any(one.check_id == newest.id and one.recorded_at <= moment for one in contacts)
-    return None if is_settled else newest.valid_until
+    return None if is_settled else newest.held_until
 
 
 def _came_before(one: PastPermission, asked: Asked, moment: datetime) -> bool:

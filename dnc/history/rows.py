@@ -26,6 +26,7 @@ from dnc.models import (
     RegisterVersion,
     Restriction,
 )
+from dnc.reservations import CALL_AT_MOST, held_until
 from leads.past import PastLead, Pauses, past_files, past_leads, past_pauses
 
 
@@ -82,13 +83,17 @@ class PastContact:
 
 @dataclass(frozen=True, slots=True)
 class PastPermission:
-    """A check that allowed a call, and so held the attempt for whoever asked; ``entry`` is its ledger entry."""
+    """A check that allowed a call, and so held the attempt for whoever asked; ``entry`` is its ledger entry.
+
+    ``held_until``: until when it did, unless a contact settled it; it was ``valid_until`` by older versions' rules.
+    """
 
     id: str
     campaign_id: str
     asked_by: str
     checked_at: datetime
     valid_until: datetime
+    held_until: datetime
     entry: Position
 
 
@@ -287,7 +292,7 @@ def past_of(
 ) -> Past:
     """Return what is on record on the numbers; of contacts, those that count at ``contacts_since`` or later.
 
-    Of checks, those that allowed a call until after ``permissions_since``.
+    Of checks, those that allowed a call, and held the attempt until after ``permissions_since``.
 
     Each part is one statement however many numbers there are: by ix_opt_outs_number, ix_holds_number,
     ix_restrictions_number, ix_contacts_number_contacts_started_at, ix_checks_number, and those of ``leads.past`` and
@@ -332,12 +337,14 @@ def past_of(
             by,
         )
         found.contacts.setdefault(number, []).append(contact)
-    since = {"since": instant_value(name, permissions_since)}
+    since = {"since": instant_value(name, permissions_since - CALL_AT_MOST)}
     for number, id_, campaign_id, by, checked_at, valid_until, chain, seq in _PERMISSIONS.rows(
         connection, given | since
     ):
-        entry = Position(chain, seq)
-        permission = PastPermission(id_, campaign_id, by, read_instant(checked_at), read_instant(valid_until), entry)
+        ended_at = read_instant(valid_until)
+        permission = PastPermission(
+            id_, campaign_id, by, read_instant(checked_at), ended_at, held_until(ended_at), Position(chain, seq)
+        )
         found.permissions.setdefault(number, []).append(permission)
     for opt_outs in found.opt_outs.values():
         opt_outs.sort(key=attrgetter("id"))

@@ -68,6 +68,16 @@ def allowed_by_what_a_paused_file_delivered(seeded: Seeded, monkeypatch: pytest.
         ask(seeded, WITHOUT_SOURCE)
 
 
+def allowed_after_another_ones_answer_ended(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt was held until its answer's end, though its call might still go on."""
+    one = dialer_of(seeded)
+    with monkeypatch.context() as then:
+        then.setattr("dnc.reservations.CALL_AT_MOST", timedelta(0))
+        for caller in (replace(one, id="dialer-2"), one):
+            assert seeded.service.gate.ask(caller, CAMPAIGN, Question(FROM_PARTNER)).decision.may_call
+            later(seeded, minutes=15)
+
+
 FORM = '"facts":{"form":'
 Answered = Callable[[Seeded, pytest.MonkeyPatch], None]
 ANSWERED: list[tuple[Answered, int]] = [
@@ -75,6 +85,7 @@ ANSWERED: list[tuple[Answered, int]] = [
     (allowed_after_a_call_dated_before_its_check, 2),
     (answered_by_another_plan, 2),
     (allowed_by_what_a_paused_file_delivered, 3),
+    (allowed_after_another_ones_answer_ended, 4),
 ]
 """What was answered by rules of its time, and in which form it was the last time."""
 
@@ -122,3 +133,25 @@ def test_an_answer_after_an_upgrade_is_held_by_none_from_before_attempts_were_he
     assert report.counts.differences == differences
     assert (report.counts.unrebuilt, report.counts.in_flight) == (0, 0)
     assert first not in [check_id for _against, check_id in found(seeded, report)]
+
+
+@pytest.mark.parametrize(("form", "differences"), [(4, 0), (5, 1)])
+def test_an_answer_after_an_upgrade_is_held_by_one_from_before_until_its_end_alone(
+    seeded: Seeded, monkeypatch: pytest.MonkeyPatch, form: int, differences: int
+) -> None:
+    """What the older version gave was held for ten minutes; fifteen minutes later another dialer was given the same."""
+    one = dialer_of(seeded)
+    with monkeypatch.context() as then:
+        then.setattr("dnc.reservations.CALL_AT_MOST", timedelta(0))
+        ask(seeded, FROM_PARTNER)
+    today, then_form = f"{FORM}{RECORD_FORM}", f"{FORM}{form}"
+    tamper(seeded, "UPDATE ledger_entries SET payload = replace(payload, :today, :then)", today=today, then=then_form)
+    later(seeded, minutes=15)
+    other = replace(one, id="dialer-2")
+    assert seeded.service.gate.ask(other, CAMPAIGN, Question(FROM_PARTNER)).decision.may_call
+    later(seeded, minutes=15)
+    assert not seeded.service.gate.ask(one, CAMPAIGN, Question(FROM_PARTNER)).decision.may_call
+
+    report = audited(seeded, Scope.ALL)
+    assert report.counts.differences == differences
+    assert (report.counts.unrebuilt, report.counts.in_flight) == (0, 0)

@@ -1,8 +1,8 @@
-"""An answer that allows a call holds the attempt: for whoever asked, until its end or until the call is logged."""
+"""An answer that allows a call holds the attempt: for whoever asked, until the call is logged or can only be over."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -12,7 +12,7 @@ from dnc.answers import Answer
 from dnc.gate import Question
 from dnc.models import Contact
 from dnc.recorded import replay
-from dnc.reservations import Reservation, forget_reservations
+from dnc.reservations import CALL_AT_MOST, Reservation, forget_reservations
 from leads.pauses import pause_source
 from service import Service
 from tests.calls import log_call
@@ -37,6 +37,12 @@ def ask(service: Service, caller: Caller, number: str = FROM_PARTNER) -> Answer:
     return service.gate.ask(caller, CAMPAIGN, Question(number))
 
 
+def held_by(answer: Answer) -> datetime:
+    """Return until when the answer holds the attempt while nobody logs a call on it."""
+    assert answer.decision.valid_until is not None
+    return answer.decision.valid_until + CALL_AT_MOST
+
+
 def codes(answer: Answer) -> list[str]:
     return [reason.code.value for reason in answer.decision.reasons]
 
@@ -47,7 +53,7 @@ def test_while_one_dialer_holds_the_attempt_no_other_is_allowed_it_on_any_node(s
     refused = ask(node, other)
 
     assert held.decision.may_call
-    assert (codes(refused), refused.decision.retry_at) == (["attempts_gap"], held.decision.valid_until)
+    assert (codes(refused), refused.decision.retry_at) == (["attempts_gap"], held_by(held))
     assert ask(node, other, FROM_LIST).decision.may_call
 
 
@@ -61,7 +67,7 @@ def test_whoever_holds_the_attempt_may_ask_again_and_the_newest_check_alone_perm
     refused = ask(seeded.service, other)
 
     assert second.decision.may_call
-    assert refused.decision.retry_at == second.decision.valid_until
+    assert refused.decision.retry_at == held_by(second)
     now = seeded.clock.now()
     assert not log_call(node, one, first.id, "on the first", now).permitted
     assert log_call(node, one, second.id, "on the second", now).permitted
@@ -96,14 +102,28 @@ def test_a_later_no_to_the_same_asker_takes_the_permission_back_and_one_to_anoth
     assert logged.permitted is permitted
 
 
-def test_an_attempt_that_is_not_used_is_free_when_the_answer_ends(seeded: Seeded, node: Service) -> None:
+def test_a_call_that_outlasts_its_answer_and_is_logged_at_its_end_alone_leaves_no_other_a_gap(
+    seeded: Seeded, node: Service
+) -> None:
+    one, other = dialers(seeded)
+    held, started_at = ask(seeded.service, one), seeded.clock.now()
+    for _minute in range(45):
+        seeded.clock.at += timedelta(minutes=1)
+        assert codes(ask(node, other)) == ["attempts_gap"]
+    assert log_call(seeded.service, one, held.id, "a long call", started_at).permitted
+
+    refused = ask(node, other)
+    assert codes(refused) == ["attempts_gap"]
+    assert refused.decision.retry_at == started_at + timedelta(hours=4)
+
+
+def test_an_attempt_that_is_not_used_is_free_once_no_call_on_it_can_go_on(seeded: Seeded, node: Service) -> None:
     one, other = dialers(seeded)
     held = ask(seeded.service, one)
-    assert held.decision.valid_until is not None
 
-    seeded.clock.at = held.decision.valid_until - timedelta(microseconds=1)
+    seeded.clock.at = held_by(held) - timedelta(microseconds=1)
     assert codes(ask(node, other)) == ["attempts_gap"]
-    seeded.clock.at = held.decision.valid_until
+    seeded.clock.at = held_by(held)
     taken = ask(node, other)
     assert taken.decision.may_call
     assert codes(ask(seeded.service, one)) == ["attempts_gap"]
@@ -217,8 +237,7 @@ def test_an_attempt_held_for_another_campaign_or_by_a_settled_row_is_nobodys_obs
 def test_held_attempts_are_forgotten_a_day_after_their_end(seeded: Seeded) -> None:
     one, _ = dialers(seeded)
     held = ask(seeded.service, one)
-    assert held.decision.valid_until is not None
 
     for moment, gone in ((timedelta(days=1), 0), (timedelta(days=1, seconds=1), 1)):
         with seeded.service.store.writing() as session:
-            assert forget_reservations(session, held.decision.valid_until + moment) == gone
+            assert forget_reservations(session, held_by(held) + moment) == gone

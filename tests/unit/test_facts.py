@@ -41,7 +41,7 @@ def test_what_could_not_be_learnt_is_not_read_back_as_nothing() -> None:
 def test_the_record_of_one_call_is_this() -> None:
     """The layout is kept: records written today are read years from now."""
     assert json.loads(json.dumps(facts_to_record(replace(FULL, leads=FULL.leads and FULL.leads[:1])))) == {
-        "form": 4,
+        "form": 5,
         "number": ["SE", "mobile", True],
         "campaign": ["energy", "voice", True, False],
         "opt_outs": [["no", ["voice"], True]],
@@ -81,7 +81,7 @@ def test_the_record_of_one_call_is_this() -> None:
     }
 
 
-@pytest.mark.parametrize("form", [0, 5, "2", None])
+@pytest.mark.parametrize("form", [0, 6, "2", None])
 def test_a_record_in_a_form_we_do_not_know_is_refused_rather_than_guessed(form: object) -> None:
     with pytest.raises(ValueError, match="cannot read"):
         facts_from_record({**facts_to_record(FULL), "form": form})
