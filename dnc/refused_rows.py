@@ -1,11 +1,11 @@
-"""What a lead file's refused rows say of people, held against leads that are there already.
+"""What the refused rows of lead files say of people, held against the seller's leads.
 
 A row that says a minor's age, or that nobody is to call, becomes no lead, so that it says nothing at a check. Another
-lead of the seller on the same number would go on being called: the number is held, as after a call that found so, until
-customer service has looked.
+lead of the seller on the same number would be called, whichever of the two came first: the number is held, as after a
+call that found so, until customer service has looked.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -19,7 +19,7 @@ from core.store import Store
 from dnc.contacts import Outcome
 from dnc.holds import FROM_LEAD_FILE, HOLD_LOCKS, make_hold
 from dnc.models import Hold, OptOut, OptOutRelease
-from leads.arriving import ArrivedFile, refused_with_leads
+from leads.arriving import ArrivedFile, refused_elsewhere, refused_with_leads
 from leads.rows import RowReason
 
 AT_ONCE = 200
@@ -31,7 +31,8 @@ SAID: Final = (
 
 
 def hold_refused(store: Store, caller: Caller, file: ArrivedFile, now: datetime) -> None:
-    """Hold the numbers of which rows of the file say so, if the file's seller has a lead on them.
+    """Hold numbers that the seller has leads on: of which rows of the file say so, and those of the file's own leads of
+    which other files of the seller do.
 
     Idempotent: a file holds a number once for what it says, however often it is screened, and not while the number is
     held for the same anyway; nor for a no to calls while its opt-out from every channel is in force.
@@ -41,26 +42,34 @@ def hold_refused(store: Store, caller: Caller, file: ArrivedFile, now: datetime)
     """
     for reason, outcome, words in SAID:
         with store.reading() as session:
-            numbers = refused_with_leads(session, file.id, file.seller_id, reason)
-        note = f"{FROM_LEAD_FILE}{file.id} {words}"
-        for start in range(0, len(numbers), AT_ONCE):
-            some = numbers[start : start + AT_ONCE]
-            with store.writing() as session:
-                for key in sorted({number_lock(HOLD_LOCKS, number) for number in some}):
-                    lock_key(session, key)
-                for number in sorted(set(some) - _settled(session, some, file.seller_id, outcome, note)):
-                    make_hold(
-                        session,
-                        caller,
-                        store.keyring,
-                        number=number,
-                        seller_id=file.seller_id,
-                        reason=outcome.value,
-                        contact_id=None,
-                        note=note,
-                        now=now,
-                    )
-            let_others_write(store.engine)
+            said_by = {file.id: [*refused_with_leads(session, file.id, file.seller_id, reason)]}
+            for other, number in refused_elsewhere(session, file.no, file.seller_id, reason):
+                said_by.setdefault(other, []).append(number)
+        for lead_file_id, numbers in said_by.items():
+            note = f"{FROM_LEAD_FILE}{lead_file_id} {words}"
+            for start in range(0, len(numbers), AT_ONCE):
+                _hold(store, caller, numbers[start : start + AT_ONCE], file.seller_id, outcome, note, now)
+
+
+def _hold(
+    store: Store, caller: Caller, numbers: Sequence[int], seller_id: str, outcome: Outcome, note: str, now: datetime
+) -> None:
+    with store.writing() as session:
+        for key in sorted({number_lock(HOLD_LOCKS, number) for number in numbers}):
+            lock_key(session, key)
+        for number in sorted(set(numbers) - _settled(session, numbers, seller_id, outcome, note)):
+            make_hold(
+                session,
+                caller,
+                store.keyring,
+                number=number,
+                seller_id=seller_id,
+                reason=outcome.value,
+                contact_id=None,
+                note=note,
+                now=now,
+            )
+    let_others_write(store.engine)
 
 
 def _settled(session: Session, numbers: Collection[int], seller_id: str, outcome: Outcome, note: str) -> set[int]:

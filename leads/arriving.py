@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Connection, String, exists, literal, select, type_coerce
+from sqlalchemy import BigInteger, Connection, String, and_, exists, literal, select, text, type_coerce
 from sqlalchemy.orm import Session
-from sqlalchemy.sql import Select
+from sqlalchemy.sql import ColumnElement, Select
 
 from core.access import Caller
 from core.database import any_of, any_of_value
@@ -106,20 +106,36 @@ def numbers_delivered_before(connection: Connection, lead_file_id: str) -> Itera
     )
 
 
+def refused_elsewhere(session: Session, file_no: int, seller_id: str, reason: "RowReason") -> Sequence[tuple[str, int]]:
+    """Return the numbers of the file's leads that the seller's other files refused for the reason, each with that file.
+
+    By ix_leads_file_no, and ix_lead_rows_number for each lead.
+    """
+    query = (
+        select(LeadRow.lead_file_id, LeadRow.number)
+        .join(Lead, Lead.number == LeadRow.number)
+        .join(LeadFile, LeadFile.id == LeadRow.lead_file_id)
+        .join(Source, Source.id == LeadFile.source_id)
+        .where(Lead.file_no == file_no, LeadFile.no != file_no, Source.seller_id == seller_id, _refused_for(reason))
+    )
+    return [(id_, number) for id_, number in session.execute(query.distinct()) if number is not None]
+
+
 def refused_with_leads(session: Session, lead_file_id: str, seller_id: str, reason: "RowReason") -> Sequence[int]:
     """Return the numbers of the file's rows that were refused for the reason, and that the seller has a lead on.
 
     By pk_lead_rows, and pk_leads for each such row.
     """
     is_lead = exists().where(Lead.number == LeadRow.number, Source.no == Lead.source_no, Source.seller_id == seller_id)
-    reasons = literal(",") + LeadRow.reasons + ","
-    query = select(LeadRow.number).where(
-        LeadRow.lead_file_id == lead_file_id,
-        LeadRow.state == RowState.REJECTED.value,
-        reasons.contains(f",{reason},", autoescape=True),
-        is_lead,
-    )
+    query = select(LeadRow.number).where(LeadRow.lead_file_id == lead_file_id, _refused_for(reason), is_lead)
     return [number for number in session.scalars(query.distinct()) if number is not None]
+
+
+def _refused_for(reason: "RowReason") -> ColumnElement[bool]:
+    """Return whether a row with a number was refused for the reason, among others."""
+    reasons = literal(",") + LeadRow.reasons + ","
+    is_refused = and_(text("lead_rows.state = 'rejected'"), LeadRow.number.is_not(None))  # as its index says it
+    return and_(is_refused, reasons.contains(f",{reason},", autoescape=True))
 
 
 def numbers_for_seller(connection: Connection, seller_id: str) -> Iterator[Sequence[tuple[int]]]:

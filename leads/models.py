@@ -2,7 +2,19 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Boolean, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Base
@@ -132,7 +144,15 @@ class LeadRow(Base):
     """
 
     __tablename__ = "lead_rows"
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own name
+    __table_args__ = (
+        Index(
+            "ix_lead_rows_number",
+            "number",
+            sqlite_where=text("state = 'rejected' AND number IS NOT NULL"),
+            postgresql_where=text("state = 'rejected' AND number IS NOT NULL"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
 
     lead_file_id: Mapped[str] = mapped_column(ForeignKey("lead_files.id"), primary_key=True)
     row_no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

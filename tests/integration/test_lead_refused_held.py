@@ -1,4 +1,4 @@
-"""A refused row that says a child's age, or that nobody is to call, holds the seller's other leads on the number.
+"""A refused row that says a child's age, or that nobody is to call, holds the seller's leads on the number.
 
 Until customer service has looked.
 """
@@ -100,6 +100,32 @@ def test_a_number_that_is_a_lead_already_is_held_when_a_file_says_not_to_call_it
     assert holds(seeded) == [(*held[:2], False)]
     screened(seeded, written(tmp_path / "c.csv", ["Telefon;Ring ej", f"{CHILD};ja"]), LIST_SOURCE)
     assert holds(seeded) == [(*held[:2], False), held]
+
+
+@pytest.mark.parametrize(("heading", "mark", "reason"), [("Ring ej", "ja", "objected"), ("Ålder", "12", "minor")])
+def test_a_lead_that_comes_later_is_held_for_what_a_file_said_before(
+    seeded: Seeded, tmp_path: Path, heading: str, mark: str, reason: str
+) -> None:
+    screened(seeded, written(tmp_path / "a.csv", [f"Telefon;{heading}", f"{CHILD};{mark}", f"{LEAD};"]), LIST_SOURCE)
+    assert holds(seeded) == []
+
+    later = screened(seeded, written(tmp_path / "b.csv", ["Telefon", CHILD, LEAD, ADULT]), PARTNER_SOURCE)
+
+    held = (number_of(CHILD).value, reason, True)
+    assert holds(seeded) == [held]
+    assert [verdict(seeded, number) for number in (CHILD, LEAD)] == [("deny", ["held"]), ("allow", [])]
+    close(seeded)
+    again(seeded, later)
+    assert holds(seeded) == [(*held[:2], False)]
+    assert verdict(seeded, CHILD)[0] == "allow"
+
+
+def test_what_another_sellers_file_said_holds_no_lead(seeded: Seeded, tmp_path: Path) -> None:
+    screened(seeded, written(tmp_path / "a.csv", ["Telefon;Ring ej", f"{CHILD};ja"]), "hemtavlingen")
+
+    screened(seeded, written(tmp_path / "b.csv", ["Telefon", CHILD]), PARTNER_SOURCE)
+
+    assert holds(seeded) == []
 
 
 def test_many_are_held_some_at_a_time_and_a_screening_that_was_cut_off_holds_none_twice(
