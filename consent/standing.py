@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sqlalchemy import exists, or_
 from sqlalchemy.sql import ColumnElement, Select
 
 from consent.models import Consent, ConsentWithdrawal, CustomerRelation
@@ -36,6 +37,16 @@ def consents_standing(delivered: ColumnElement[str | None]) -> Select[Any]:
 def delivered_with() -> ColumnElement[str | None]:
     """Return the id of the lead file that delivered the consent, NULL if none did."""
     return Consent.lead_file_id.expression
+
+
+def has_grounds(number: ColumnElement[int | None], seller_id: str) -> ColumnElement[bool]:
+    """Return whether the seller has a consent or a customer relation on the number, whether or not it is in force.
+
+    By ix_consents_number and ix_customer_relations_number.
+    """
+    return or_(
+        *(exists().where(kind.number == number, kind.seller_id == seller_id) for kind in (Consent, CustomerRelation))
+    )
 
 
 def relations_standing() -> Select[Any]:

@@ -146,8 +146,8 @@ def compare_wash(
 def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id: str, now: datetime) -> ArrivalReport:
     """Return what the file's leads are worth at ``now``, on record; ``listed`` is ``RegisterShelf.listed``.
 
-    First, numbers that it says are a minor's by age, or not to be called, are held for the seller if it has a lead on
-    them; so are its leads' numbers of which the seller's other files say so.
+    First, numbers that it says are a minor's by age, or not to be called, are held for the seller if it has a lead,
+    consent or customer relation on them; so are its leads' numbers of which the seller's other files say so.
 
     Reads one state of the database, and writes in a unit of work of its own. A million leads take some tens of seconds.
 

@@ -1,8 +1,8 @@
-"""What the refused rows of lead files say of people, held against the seller's leads.
+"""What the refused rows of lead files say of people, held against the seller's grounds to call them.
 
-A row that says a minor's age, or that nobody is to call, becomes no lead, so that it says nothing at a check. Another
-lead of the seller on the same number would be called, whichever of the two came first: the number is held, as after a
-call that found so, until customer service has looked.
+A row that says a minor's age, or that nobody is to call, becomes no lead, so that it says nothing at a check. For
+another lead of the seller on the same number, whichever of the two came first, or a consent or customer relation, it
+would be called: the number is held, as after a call that found so, until customer service has looked.
 """
 
 from collections.abc import Collection, Sequence
@@ -19,7 +19,7 @@ from core.store import Store
 from dnc.contacts import Outcome
 from dnc.holds import FROM_LEAD_FILE, HOLD_LOCKS, make_hold
 from dnc.models import Hold, OptOut, OptOutRelease
-from leads.arriving import ArrivedFile, refused_elsewhere, refused_with_leads
+from leads.arriving import ArrivedFile, refused_elsewhere, refused_with_grounds
 from leads.rows import RowReason
 
 AT_ONCE = 200
@@ -31,8 +31,8 @@ SAID: Final = (
 
 
 def hold_refused(store: Store, caller: Caller, file: ArrivedFile, now: datetime) -> None:
-    """Hold numbers that the seller has leads on: of which rows of the file say so, and those of the file's own leads of
-    which other files of the seller do.
+    """Hold numbers for the file's seller: those that rows of the file say so of, where it has a ground to call, and
+    those of the file's own leads that its other files say so of.
 
     Idempotent: a file holds a number once for what it says, however often it is screened, and not while the number is
     held for the same anyway; nor for a no to calls while its opt-out from every channel is in force.
@@ -42,7 +42,7 @@ def hold_refused(store: Store, caller: Caller, file: ArrivedFile, now: datetime)
     """
     for reason, outcome, words in SAID:
         with store.reading() as session:
-            said_by = {file.id: [*refused_with_leads(session, file.id, file.seller_id, reason)]}
+            said_by = {file.id: [*refused_with_grounds(session, file.id, file.seller_id, reason)]}
             for other, number in refused_elsewhere(session, file.no, file.seller_id, reason):
                 said_by.setdefault(other, []).append(number)
         for lead_file_id, numbers in said_by.items():

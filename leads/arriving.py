@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Connection, String, and_, exists, literal, select, text, type_coerce
+from sqlalchemy import BigInteger, Connection, String, and_, exists, literal, or_, select, text, type_coerce
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement, Select
 
+from consent.standing import has_grounds
 from core.access import Caller
 from core.database import any_of, any_of_value
 from core.standing import NUMBERS
@@ -121,13 +122,14 @@ def refused_elsewhere(session: Session, file_no: int, seller_id: str, reason: "R
     return [(id_, number) for id_, number in session.execute(query.distinct()) if number is not None]
 
 
-def refused_with_leads(session: Session, lead_file_id: str, seller_id: str, reason: "RowReason") -> Sequence[int]:
-    """Return the numbers of the file's rows that were refused for the reason, and that the seller has a lead on.
+def refused_with_grounds(session: Session, lead_file_id: str, seller_id: str, reason: "RowReason") -> Sequence[int]:
+    """Return the numbers of the file's rows that were refused for the reason, and that the seller has a ground for.
 
-    By pk_lead_rows, and pk_leads for each such row.
+    A lead, a consent or a customer relation, in force or not. By pk_lead_rows, and pk_leads for each such row.
     """
     is_lead = exists().where(Lead.number == LeadRow.number, Source.no == Lead.source_no, Source.seller_id == seller_id)
-    query = select(LeadRow.number).where(LeadRow.lead_file_id == lead_file_id, _refused_for(reason), is_lead)
+    is_known = or_(is_lead, has_grounds(LeadRow.number.expression, seller_id))
+    query = select(LeadRow.number).where(LeadRow.lead_file_id == lead_file_id, _refused_for(reason), is_known)
     return [number for number in session.scalars(query.distinct()) if number is not None]
 
 

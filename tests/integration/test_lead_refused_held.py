@@ -3,6 +3,7 @@
 Until customer service has looked.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from consent.grounds import record_consent, record_relation
+from consent.terms import Channel
 from core.access import Caller, Role
 from core.errors import StorageUnavailable
 from dnc import refused_rows
@@ -50,6 +53,42 @@ def verdict(seeded: Seeded, number: str) -> tuple[str, list[str]]:
     """Return the verdict of a check and its reasons."""
     decision = seeded.service.gate.ask(dialer_of(seeded), "vinterel", Question(number)).decision
     return decision.verdict.value, [reason.code.value for reason in decision.reasons]
+
+
+def consented(seeded: Seeded, number: str) -> None:
+    """Record a consent for the first seller."""
+    with seeded.service.store.writing() as session:
+        record_consent(
+            session,
+            OPERATOR,
+            number=number_of(number),
+            seller_id=seeded.seller_id,
+            channels=frozenset(Channel),
+            names_seller=True,
+            text_version="v1",
+            evidence={"form": "kept"},
+            given_at=seeded.clock.now(),
+            expires_at=None,
+            now=seeded.clock.now(),
+            keyring=seeded.service.keyring,
+        )
+
+
+def related(seeded: Seeded, number: str) -> None:
+    """Record a running contract with the first seller."""
+    with seeded.service.store.writing() as session:
+        record_relation(
+            session,
+            OPERATOR,
+            number=number_of(number),
+            seller_id=seeded.seller_id,
+            product="electricity",
+            reference="K-1",
+            started_at=seeded.clock.now() - timedelta(days=30),
+            fulfilled_at=None,
+            now=seeded.clock.now(),
+            keyring=seeded.service.keyring,
+        )
 
 
 def close(seeded: Seeded) -> None:
@@ -118,6 +157,19 @@ def test_a_lead_that_comes_later_is_held_for_what_a_file_said_before(
     again(seeded, later)
     assert holds(seeded) == [(*held[:2], False)]
     assert verdict(seeded, CHILD)[0] == "allow"
+
+
+@pytest.mark.parametrize("record", [consented, related])
+def test_a_number_with_another_ground_than_a_lead_is_held_for_what_a_file_says(
+    seeded: Seeded, tmp_path: Path, record: Callable[[Seeded, str], None]
+) -> None:
+    record(seeded, CHILD)
+    assert verdict(seeded, CHILD)[0] == "allow"
+
+    screened(seeded, written(tmp_path / "a.csv", ["Telefon;Ring ej", f"{CHILD};ja", f"{LEAD};ja"]), LIST_SOURCE)
+
+    assert holds(seeded) == [(number_of(CHILD).value, "objected", True)]
+    assert verdict(seeded, CHILD) == ("deny", ["held"])
 
 
 def test_what_another_sellers_file_said_holds_no_lead(seeded: Seeded, tmp_path: Path) -> None:
