@@ -1,8 +1,9 @@
 """What the refused rows of lead files say of people, held against the seller's grounds to call them.
 
-A row that says a minor's age, or that nobody is to call, becomes no lead, so that it says nothing at a check. For
-another lead of the seller on the same number, whichever of the two came first, or a consent or customer relation, it
-would be called: the number is held, as after a call that found so, until customer service has looked.
+A row that says a minor's age, that nobody is to call, or that its person has died becomes no lead, so that it says
+nothing at a check. For another lead of the seller on the same number, whichever of the two came first, or a consent or
+customer relation, it would be called: the number is held, as after a call that found so, until customer service has
+looked.
 """
 
 from collections.abc import Collection, Sequence
@@ -27,6 +28,7 @@ AT_ONCE = 200
 SAID: Final = (
     (RowReason.MINOR, Outcome.MINOR, "says an age under 18"),
     (RowReason.DO_NOT_CALL, Outcome.OBJECTED, "says that the number is not to be called"),
+    (RowReason.DECEASED, Outcome.DECEASED, "says that the person has died"),
 )
 
 

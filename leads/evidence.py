@@ -153,7 +153,7 @@ def says_no(text: str) -> bool:
     return first is not None and plain_heading(first[1]) in _BEGINS_NO and not _NUMBERED.fullmatch(text.casefold())
 
 
-def asks_for_no_calls(text: str) -> bool:
+def is_marked(text: str) -> bool:
     """Return whether a cell under a heading such as ``Ring ej`` marks the person: all that is no clear no does.
 
     An empty cell, a dash and an empty box mark nobody; a yes, a cross, a date or a name does.

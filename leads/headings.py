@@ -9,7 +9,15 @@ from functools import lru_cache
 
 from leads.errors import UnclearHeadings
 from leads.identities import HIDDEN, without_identities, without_slipped_identities
-from leads.synonyms import CONSENT, IDENTITY_IN_HEADINGS, NO_CALLS, OTHER_IDENTITIES, OTHERS_IN_HEADINGS, SAYS_NOTHING
+from leads.synonyms import (
+    CONSENT,
+    DECEASED,
+    IDENTITY_IN_HEADINGS,
+    NO_CALLS,
+    OTHER_IDENTITIES,
+    OTHERS_IN_HEADINGS,
+    SAYS_NOTHING,
+)
 from leads.synonyms import SYNONYMS as FIELD_WORDS
 
 
@@ -94,6 +102,11 @@ class Columns:
     def no_call_places(self) -> tuple[int, ...]:
         """Where a row may mark the person as one who must not be called, and no field is read from it."""
         return self._unread_of(NO_CALLS)
+
+    @property
+    def deceased_places(self) -> tuple[int, ...]:
+        """Where a row may mark the person as dead, and no field is read from it."""
+        return self._unread_of(DECEASED)
 
     def blanked(self, cells: Sequence[str]) -> list[str]:
         """Return the cells of a row as they may be kept: personal identity numbers are hidden.

@@ -17,7 +17,7 @@ from leads.ages import OF_AGE, read_age
 from leads.dates import read_day, read_instant
 from leads.evidence import (
     Evidence,
-    asks_for_no_calls,
+    is_marked,
     read_channels,
     read_ip,
     read_sellers,
@@ -65,6 +65,7 @@ class RowReason(StrEnum):
     IDENTITY_MISMATCH = "identity_mismatch"
     INVALID_EVIDENCE = "invalid_evidence"
     DO_NOT_CALL = "do_not_call"
+    DECEASED = "deceased"
     DUPLICATE_IN_FILE = "duplicate_in_file"
     DUPLICATE_IN_SOURCE = "duplicate_in_source"
 
@@ -165,6 +166,7 @@ class Settler:
         self._may_slip = bool(columns.identity_places)
         self._evidence = _EvidenceCells(places, received_at) if _EVIDENCE & places.keys() else None
         self._consent, self._no_calls = columns.consent_places, columns.no_call_places
+        self._deceased = columns.deceased_places
         self._latest_birth, self._latest_collection = received_at.date(), received_at + COLLECTED_AHEAD
 
     def settle(self, row: RawRow) -> SettledRow:
@@ -179,8 +181,10 @@ class Settler:
         has_refused = any(says_no(row.cells[place]) for place in self._consent)
         if has_refused and RowReason.INVALID_EVIDENCE not in reasons:
             reasons.append(RowReason.INVALID_EVIDENCE)
-        if any(asks_for_no_calls(row.cells[place]) for place in self._no_calls):
+        if any(is_marked(row.cells[place]) for place in self._no_calls):
             reasons.append(RowReason.DO_NOT_CALL)
+        if any(is_marked(row.cells[place]) for place in self._deceased):
+            reasons.append(RowReason.DECEASED)
         if not reasons:
             return SettledRow(row, RowState.ACCEPTED, (), number, person)
         alone = reasons == [RowReason.AMBIGUOUS_NUMBER]

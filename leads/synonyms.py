@@ -111,10 +111,15 @@ NO_CALLS = re.compile(
     r"|reserver(?:t|et|ad)(?:mot|imod)(?:telefon|telemarketing).*"
 )
 """Headings under which a person is marked as one who must not be called: by the supplier or its customer system."""
+DECEASED = re.compile(
+    r"(?:ar|is|er)?(?:avliden|avlidna|avled|avdod|dod|deceased|dead|died)(?:datum|dato|date|den|on|ar|year)?"
+    r"|(?:datum|dato|dateof)?(?:avliden|dodsfall|death|dod)|dods(?:datum|dato|dag|ar)"
+)
+"""Headings under which a person is marked as dead, or the day of it stands."""
 NOT_MARKED = frozenset(
     (
         *("nej", "nei", "no", "n", "false", "falsk", "falskt", "f", "usann", "usant", "0", "off", "unchecked"),
         *("ingen", "inget", "none", "allow", "allowed"),
     )
 )
-"""What a cell under such a heading says of a person who is not marked; whatever else it says marks them."""
+"""What a cell under either says of a person who is not marked; whatever else it says marks them."""

@@ -141,7 +141,10 @@ def test_a_number_that_is_a_lead_already_is_held_when_a_file_says_not_to_call_it
     assert holds(seeded) == [(*held[:2], False), held]
 
 
-@pytest.mark.parametrize(("heading", "mark", "reason"), [("Ring ej", "ja", "objected"), ("Ålder", "12", "minor")])
+@pytest.mark.parametrize(
+    ("heading", "mark", "reason"),
+    [("Ring ej", "ja", "objected"), ("Ålder", "12", "minor"), ("Avliden", "2026-03-01", "deceased")],
+)
 def test_a_lead_that_comes_later_is_held_for_what_a_file_said_before(
     seeded: Seeded, tmp_path: Path, heading: str, mark: str, reason: str
 ) -> None:

@@ -185,8 +185,24 @@ def test_a_row_that_the_supplier_marks_as_one_not_to_be_called_is_no_lead(headin
 
 
 @pytest.mark.parametrize(
+    "heading",
+    [
+        *("Avliden", "Är avliden", "Avlidendatum", "Datum avliden", "Avled den", "Dödsdatum", "Dödsår", "Död"),
+        *("Deceased", "is_deceased", "Deceased date", "Date of death", "Dødsdato", "Avdød"),
+    ],
+)
+@pytest.mark.parametrize("cell", ["Ja", "TRUE", "1", "x", "2026-03-01", "vet ej"])
+def test_a_row_that_says_that_its_person_has_died_is_no_lead(heading: str, cell: str) -> None:
+    row = Settler(read_headings(["tel", heading]), RECEIVED).settle(RawRow(1, ["070-174 06 05", cell]))
+
+    assert (row.state, row.reasons) == (RowState.REJECTED, (RowReason.DECEASED,))
+
+
+@pytest.mark.parametrize(
     ("heading", "cell"),
     [
+        *(("Avliden", cell) for cell in ("", "-", "Nej", "0", "☐")),
+        *(("Födelsedatum", "1950-01-01"), ("Deadline", "2026-12-01"), ("Dödsbo", "Ja"), ("Kod", "1")),
         *(("Ring ej", cell) for cell in ("", " ", "-", "Nej", "false", "0", "N", "☐", "[ ]")),
         *(("Do not allow Phone Calls", "Allow"), ("Email Opt Out", "1"), ("HasOptedOutOfEmail", "true")),
         *(("Unsubscribed", "ja"), ("Noteringar", "ring ej"), ("Reklamspärr", "Ja"), ("NIX-tvättad", "Ja")),
