@@ -72,7 +72,7 @@ def import_file(
     undated: list[int] = []
     note = f"file {kept_name(file.name)}"
     with service() as built:
-        said = OptOutFile(file, columns=columns, received_column=received_column, now=built.clock.now())
+        said = OptOutFile(file, columns=columns, received_column=received_column, region=region, now=built.clock.now())
         where, noes = "row" if said.is_table else "line", said.noes()
         while part := list(islice(noes, AT_ONCE)):
             results = _add(built, part, seller, via, note, region)

@@ -55,8 +55,9 @@ Cell = str | float | bool | date | time | timedelta
 class SpreadsheetReader:
     """The rows of one workbook. ``sheet`` names the sheet to be read where more than one has content.
 
-    ``headings_cells`` is the first row with content; ``warnings`` are sentences on what may surprise; ``is_unread``:
-    nobody has taken its rows. A file that is handed over stays the caller's.
+    ``headings_cells`` is the first row with content; ``warnings`` are sentences on what may surprise; ``hidden_sheets``
+    counts those that are not read; ``is_unread``: nobody has taken its rows. A file that is handed over stays the
+    caller's.
 
     Raises:
         UnreadableLeadFile: it is no workbook, is damaged, has macros or a password, would take too much memory, has no
@@ -75,6 +76,7 @@ class SpreadsheetReader:
             name, self._sheet = contents.choose(sheet)
             only_that = contents.pack(name)
         self.is_unread = True
+        self.hidden_sheets = contents.hidden_sheets
         self._rows: Iterator[tuple[int, list[Cell] | None]] = enumerate(_rows(only_that))
         self.headings_cells = self._headings()
         peeked = list(islice(self._rows, LOOKED_AT))
@@ -149,9 +151,14 @@ class _Contents:
                 while stream.read(CHUNK):
                     pass
 
+    @property
+    def hidden_sheets(self) -> int:
+        """How many sheets nobody sees."""
+        return sum(not visible for _, visible, _ in self._sheets)
+
     def choose(self, wanted: str | None) -> tuple[str, Sheet]:
         """Return the member that holds the sheet to be read, and what was seen of it."""
-        if hidden := sum(not visible for _, visible, _ in self._sheets):
+        if hidden := self.hidden_sheets:
             self.warnings.append(f"the workbook has {hidden} hidden sheet{'s' * (hidden > 1)}, not read")
         named = [sheet for sheet in self._sheets if wanted is None or sheet[0] == wanted]
         if not named:

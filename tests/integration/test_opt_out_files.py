@@ -4,6 +4,7 @@ import gzip
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from dnc.models import OptOut, OptOutRepeat
 from tests.commands import run_command
 from tests.seeding import SELLER, Seeded
-from tests.workbooks import sheet
+from tests.workbooks import sheet, workbook
 
 ONE, TWO, THREE = "070-174 06 31", "070-174 06 32", "070-174 06 33"
 VALUES = (46701740631, 46701740632, 46701740633)
@@ -133,6 +134,57 @@ def test_a_table_whose_columns_are_not_told_is_refused_whole(
 
     assert done.exit_code == 2
     assert "name the column" in done.stderr
+    assert received(on_sqlite) == {}
+
+
+@pytest.mark.parametrize("other", [TWO, "+46 70 174 06 32", "701740632"])
+@pytest.mark.parametrize("heading", ["Telefon 2", "Kund"])
+def test_a_table_with_numbers_in_a_column_that_is_not_read_is_refused_until_each_is_named(
+    on_sqlite: Seeded, tmp_path: Path, heading: str, other: str
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"Telefon;{heading}\n{ONE};\n{THREE};{other}\n", encoding="utf-8")
+
+    refused = imported(on_sqlite, path)
+
+    assert refused.exit_code == 2
+    assert f"name the column of the numbers: “{heading}” holds some too (row 2)" in refused.stderr
+    assert received(on_sqlite) == {}
+    done = imported(on_sqlite, path, "--column", "Telefon", "--column", heading)
+    assert (done.exit_code, done.stdout) == (0, "3 added, 0 already, 0 invalid\n")
+    assert set(received(on_sqlite)) == set(VALUES)
+
+
+def test_what_else_stands_in_a_table_is_not_taken_for_numbers(on_sqlite: Seeded, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "Telefon;Kund;Personnummer;Född;Org;Datum;Postnr;Anteckning\n"
+        f"{ONE};17;010101-2386;19900602-2397;556677-8899;2024-05-01 10:00;123 45;ringde 2024-05-01\n",
+        encoding="utf-8",
+    )
+
+    done = imported(on_sqlite, path)
+
+    assert (done.exit_code, done.stdout) == (0, "1 added, 0 already, 0 invalid\n")
+
+
+def test_a_workbook_with_a_hidden_sheet_is_refused_since_noes_may_stand_there(
+    on_sqlite: Seeded, tmp_path: Path
+) -> None:
+    def write(book: Any) -> None:
+        shown, hidden = book.add_worksheet("2026"), book.add_worksheet("2025")
+        for page, number in ((shown, ONE), (hidden, TWO)):
+            page.write_string(0, 0, "Telefon")
+            page.write_string(1, 0, number)
+        hidden.hide()
+
+    path = tmp_path / "list.xlsx"
+    path.write_bytes(workbook(write))
+
+    done = imported(on_sqlite, path)
+
+    assert done.exit_code == 2
+    assert "hidden sheets, which are not read" in done.stderr
     assert received(on_sqlite) == {}
 
 
