@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from consent.models import Consent, ConsentWithdrawal, CustomerRelation, RelationVersion
-from consent.terms import Channel, delivering_file, product_type, written_channels
+from consent.terms import Channel, delivering_file, product_type, with_file_as_known, written_channels
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
 from core.clock import CLOCK_SLACK, utc
@@ -57,7 +57,8 @@ def record_consent(
     """
     caller.require(Right.RECORD_GROUNDS)
     _require_seller(session, caller, seller_id)
-    proof = json.dumps(dict(evidence), ensure_ascii=False, sort_keys=True, default=str)
+    evidence = with_file_as_known(evidence)
+    proof = json.dumps(evidence, ensure_ascii=False, sort_keys=True, default=str)
     _refuse(_consent_mistakes(channels, text_version, evidence, proof, given_at, expires_at, now))
     consent = Consent(
         id=new_id(),

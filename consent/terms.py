@@ -43,6 +43,16 @@ EVERY_CHANNEL = written_channels(frozenset(Channel))
 """All channels, as a column holds them."""
 
 
+def with_file_as_known(evidence: Mapping[str, object]) -> dict[str, object]:
+    """Return the evidence with the id of the lead file, if it names one, written as ids are here. Pure.
+
+    An id in capitals is the same one: systems differ in how they write it.
+    """
+    named = evidence.get(LEAD_FILE)
+    known = named.strip().lower() if isinstance(named, str) else ""
+    return {**evidence, LEAD_FILE: known} if _ID.fullmatch(known) else dict(evidence)
+
+
 def delivering_file(evidence: Mapping[str, object]) -> str | None:
     """Return the id of the lead file that the evidence says the consent came with; None if it names none. Pure."""
     named = evidence.get(LEAD_FILE)

@@ -1,5 +1,7 @@
 """Consents, withdrawals and customer relations over HTTP, and what they do to the next check."""
 
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import select
 
@@ -63,11 +65,14 @@ def test_a_consent_lifts_the_register_until_it_is_withdrawn(ringklar: Ringklar, 
     assert codes(ringklar) == ["on_register"]
 
 
-def test_a_consent_whose_evidence_names_a_lead_file_goes_with_that_file(ringklar: Ringklar) -> None:
+@pytest.mark.parametrize("written", [str, str.upper, " {} ".format], ids=["plain", "capitals", "spaces"])
+def test_a_consent_whose_evidence_names_a_lead_file_goes_with_that_file(
+    ringklar: Ringklar, written: Callable[[str], str]
+) -> None:
     with ringklar.service.store.reading() as session:
         of_list = select(LeadFile.id).join(Source, Source.id == LeadFile.source_id).where(Source.slug == LIST_SOURCE)
         lead_file_id = session.scalars(of_list).one()
-    named = consent(evidence={"lead_file": lead_file_id, "row_no": 1})
+    named = consent(evidence={"lead_file": written(lead_file_id), "row_no": 1})
     answered(ringklar.post("/v1/consents", named, role=Role.LEAD_MANAGER), 201)
     assert codes(ringklar) == []
 
