@@ -4,13 +4,21 @@ import json
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from consent.models import Consent, ConsentWithdrawal, CustomerRelation, RelationVersion
-from consent.terms import Channel, delivering_file, product_type, with_file_as_known, written_channels
+from consent.terms import (
+    Channel,
+    delivering_file,
+    product_type,
+    read_channels,
+    with_file_as_known,
+    written_channels,
+)
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
 from core.clock import CLOCK_SLACK, utc
@@ -125,7 +133,8 @@ def withdraw_consent(
 ) -> ConsentWithdrawal:
     """End a consent at the person's wish, from this moment on (GDPR art. 7.3), and tell the dialers.
 
-    Idempotent: a consent that is withdrawn already stays as it was first withdrawn.
+    A consent that is withdrawn already stays as it was first withdrawn; said again later, the wish ends what was agreed
+    to since, for the same channels. Idempotent but for that.
 
     Raises:
         NotFound: there is no such consent, or it is another seller's; the two are not told apart.
@@ -136,15 +145,50 @@ def withdraw_consent(
     if consent is None or caller.seller_id not in (None, consent.seller_id):
         raise NotFound("there is no consent with that id")
     _refuse(_withdrawal_mistakes(withdrawn_at, via, note, now))
+    wish = _Wish(min(withdrawn_at, now), via.strip(), note.strip(), now)
     first = session.get(ConsentWithdrawal, consent.id)
-    if first is not None:
-        return first
+    if first is None:
+        return _end(session, caller, keyring, consent, wish)
+    for other in _agreed_to_since(session, consent, first, wish.withdrawn_at):
+        _end(session, caller, keyring, other, wish)
+    return first
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A person's wish to end a consent: when it was said, how, and when that was recorded."""
+
+    withdrawn_at: datetime
+    via: str
+    note: str
+    recorded_at: datetime
+
+
+def _agreed_to_since(
+    session: Session, consent: Consent, ended: ConsentWithdrawal, until: datetime
+) -> Sequence[Consent]:
+    """Return what stands of the person's consents to the seller for one of the channels, given since the end of this
+    one. By ix_consents_number."""
+    query = (
+        select(Consent)
+        .outerjoin(ConsentWithdrawal, ConsentWithdrawal.consent_id == Consent.id)
+        .where(Consent.number == consent.number, Consent.seller_id == consent.seller_id)
+        .where(ConsentWithdrawal.consent_id.is_(None))
+        .where(Consent.given_at > max(ended.withdrawn_at, consent.given_at), Consent.given_at <= until)
+        .order_by(Consent.id)
+    )
+    channels = read_channels(consent.channels)
+    return [one for one in session.scalars(query) if channels & read_channels(one.channels)]
+
+
+def _end(session: Session, caller: Caller, keyring: Keyring, consent: Consent, wish: _Wish) -> ConsentWithdrawal:
+    """Return the end of the consent: by this wish, or by the one that another request was faster with."""
     withdrawal = ConsentWithdrawal(
         consent_id=consent.id,
-        withdrawn_at=min(withdrawn_at, now),
-        via=via.strip(),
-        note=note.strip(),
-        recorded_at=now,
+        withdrawn_at=wish.withdrawn_at,
+        via=wish.via,
+        note=wish.note,
+        recorded_at=wish.recorded_at,
         recorded_by=caller.actor,
     )
     if not inserted(session, withdrawal):  # withdrawn by another request since it was looked for
@@ -153,13 +197,13 @@ def withdraw_consent(
         "number": keyring.number_hash(consent.number),
         "withdrawn_at": utc(withdrawal.withdrawn_at),
         "via": withdrawal.via,
-        "recorded_at": utc(now),
+        "recorded_at": utc(withdrawal.recorded_at),
     }
     put_on_record(session, Event("consent.withdrawn", consent.id, caller.actor, consent.seller_id, payload))
     announce(
         session,
         NewChange(
-            at=now,
+            at=withdrawal.recorded_at,
             kind=ChangeKind.RETRACTION,
             number=consent.number,
             seller_id=consent.seller_id,

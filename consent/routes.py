@@ -128,7 +128,7 @@ def grounds_api(store: Store) -> Api:
 
     @api.post("/v1/consents/<consent_id>/withdraw", right=Right.RECORD_GROUNDS, problems=[NotFound, InvalidInput])
     def create_withdrawal(consent_id: str, body: NewWithdrawal, caller: Caller, session: Session) -> WithdrawalDocument:
-        """End a consent at the person's wish, from this moment on; once withdrawn, the first withdrawal stands."""
+        """End a consent at the person's wish; once withdrawn, a later wish ends what was agreed to since."""
         now = store.clock.now()
         withdrawal = withdraw_consent(
             session,

@@ -112,6 +112,28 @@ def test_a_withdrawal_ends_every_record_of_what_was_agreed_to_before_it(ringklar
     assert codes(ringklar) == []
 
 
+def test_a_withdrawal_said_again_ends_what_was_agreed_to_since(ringklar: Ringklar) -> None:
+    first = answered(ringklar.post("/v1/consents", consent(), role=Role.CUSTOMER_SERVICE), 201)
+    path, early = f"/v1/consents/{first['id']}/withdraw", {"via": "phone", "withdrawn_at": "2026-11-21T12:00:00Z"}
+    withdrawn = answered(ringklar.post(path, early, role=Role.CUSTOMER_SERVICE), 200)
+    given = answered(
+        ringklar.post("/v1/consents", consent(given_at="2026-11-22T12:00:00Z"), role=Role.LEAD_MANAGER), 201
+    )
+    other_way = consent(given_at="2026-11-22T12:00:00Z", channels=["automated_voice"])
+    answered(ringklar.post("/v1/consents", other_way, role=Role.LEAD_MANAGER), 201)
+    assert answered(ringklar.post(path, early, role=Role.CUSTOMER_SERVICE), 200) == withdrawn
+    assert codes(ringklar) == [], "the same wish sent again ends nothing that came after it"
+
+    again = answered(ringklar.post(path, {"via": "mail"}, role=Role.CUSTOMER_SERVICE), 200)
+
+    assert again == withdrawn
+    assert codes(ringklar) == ["on_register"]
+    changes = answered(ringklar.get("/v1/changes"), 200)["changes"]
+    assert [one["subject"] for one in changes if one["kind"] == "retraction"] == [first["id"], given["id"]]
+    seen = answered(ringklar.post("/v1/lookups", {"number": LISTED}, role=Role.CUSTOMER_SERVICE), 200)["consents"]
+    assert {one["id"] for one in seen if one["withdrawn_at"] is not None} == {first["id"], given["id"]}
+
+
 def test_a_consent_that_names_no_seller_or_is_too_old_lifts_nothing(ringklar: Ringklar) -> None:
     for changes in ({"names_seller": False}, {"given_at": "2026-08-01T10:00:00Z"}, {"channels": ["automated_voice"]}):
         answered(ringklar.post("/v1/consents", consent(**changes), role=Role.CUSTOMER_SERVICE), 201)
