@@ -126,7 +126,12 @@ def grounds_api(store: Store) -> Api:
             recorded_at=consent.recorded_at,
         )
 
-    @api.post("/v1/consents/<consent_id>/withdraw", right=Right.RECORD_GROUNDS, problems=[NotFound, InvalidInput])
+    @api.post(
+        "/v1/consents/<consent_id>/withdraw",
+        right=Right.RECORD_GROUNDS,
+        repeatable=True,
+        problems=[NotFound, InvalidInput],
+    )
     def create_withdrawal(consent_id: str, body: NewWithdrawal, caller: Caller, session: Session) -> WithdrawalDocument:
         """End a consent at the person's wish; once withdrawn, a later wish ends what was agreed to since."""
         now = store.clock.now()

@@ -114,7 +114,7 @@ def holds_api(store: Store) -> Api:
     api = Api("holds", store)
     clock, keyring = store.clock, store.keyring
 
-    @api.post("/v1/objections", right=Right.REPORT_OBJECTION, status=201, problems=[NotFound])
+    @api.post("/v1/objections", right=Right.REPORT_OBJECTION, status=201, repeatable=True, problems=[NotFound])
     def create_objection(body: NewObjection, caller: Caller, session: Session) -> ObjectionDocument:
         """Report that a person objected in a call; the number is held until customer service has looked at it."""
         hold = report_objection(

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 from core.access import Role
 from core.clock import FixedClock
 from tests.api.calling import Json, Ringklar, answered, refused
-from tests.seeding import FROM_LIST, FROM_PARTNER, SELLER
+from tests.seeding import FROM_LIST, FROM_PARTNER, LISTED, SELLER
 
 KEYED = {"Idempotency-Key": "key-1"}
 
@@ -63,6 +63,34 @@ def test_a_second_no_after_a_release_is_recorded_although_its_request_is_the_sam
     assert ringklar.check(FROM_PARTNER)["verdict"] == "deny"
 
 
+def test_a_withdrawal_after_a_new_consent_ends_that_although_its_request_is_the_same(ringklar: Ringklar) -> None:
+    def consent(given_at: str) -> Json:
+        body = {
+            "number": LISTED,
+            "seller": SELLER,
+            "channels": ["voice"],
+            "names_seller": True,
+            "text_version": "2026-1",
+            "evidence": {"form": "web"},
+            "given_at": given_at,
+        }
+        return answered(ringklar.post("/v1/consents", body, role=Role.CUSTOMER_SERVICE), 201)
+
+    def withdraw(id_: str) -> Json:
+        path = f"/v1/consents/{id_}/withdraw"
+        return answered(ringklar.post(path, {"via": "mail"}, role=Role.CUSTOMER_SERVICE, headers=KEYED), 200)
+
+    first = consent("2026-11-20T10:00:00Z")
+    withdraw(first["id"])
+    wait(ringklar, timedelta(hours=2))
+    consent("2026-11-24T10:00:00Z")
+    assert ringklar.check(LISTED)["verdict"] == "allow"
+
+    withdraw(first["id"])
+
+    assert [reason["code"] for reason in ringklar.check(LISTED)["reasons"]] == ["on_register"]
+
+
 def test_a_no_sent_twice_at_once_is_recorded_once(ringklar: Ringklar) -> None:
     before = ringklar.row_counts()["opt_outs"]
 
@@ -97,7 +125,7 @@ def test_the_description_says_where_a_key_is_not_used(shared: Ringklar) -> None:
         [header] = [one for one in operation["parameters"] if one["name"] == "Idempotency-Key"]
         return header["description"], "idempotency-conflict" in str(operation["responses"].get("409"))
 
-    for path in ("/v1/opt-outs", "/v1/lookups"):
+    for path in ("/v1/opt-outs", "/v1/objections", "/v1/consents/{consent_id}/withdraw", "/v1/lookups"):
         assert told(path) == ("taken and not used: sending the same again does no harm, and no answer is kept", False)
     kept = "the same request with the same key gets the first answer again, for 72 hours"
     assert told("/v1/opt-outs/{opt_out_id}/release") == (kept, True)
