@@ -103,11 +103,19 @@ NO = frozenset(
 """What a cell under such a heading says, or begins with, where nobody consented."""
 
 NO_CALLS = re.compile(
-    r"(?:has)?(?:do|does|did)?(?:not?)(?:allow|want)?(?:to)?(?:be)?(?:call(?:s|ed)?|phone(?:calls?|d)?|contact(?:ed)?)"
-    r"|dnc|(?:has)?(?:phone|calls?|telephone|telefon)?(?:optout|optedout)(?:of(?:phone)?calls?)?"
-    r"|(?:far|vill|ska|skall|ma)?(?:ej|inte|ikke|ikkje)(?:bli|blive)?(?:upp)?(?:ring(?:as?|d|es|t)?|kontakt(?:as?|ad|es))"
+    r"(?:has)?(?:do|does|did)?(?:not?)(?:allow|want)?(?:to)?(?:be)?"
+    r"(?:call(?:s|ed)?|phone(?:calls?|d)?|contact(?:ed)?|(?:tele)?market(?:ing|ed)?)"
+    r"|(?:on)?dnc(?:status|flag|flagga|list|listed)?|blocked|blockerad|blacklisted|svartlistad|suppressed"
+    r"|(?:has)?(?:phone|calls?|telephone|telefon|(?:tele)?marketing)?(?:optout|optedout)"
+    r"(?:(?:of|from)?(?:phone)?(?:calls?|telefon|telemarketing))?"
+    r"|(?:far|vill?|ska|skall|ma|kan)?(?:ej|inte|ikke|ikkje)(?:bli|blive)?(?:upp)?"
+    r"(?:ring(?:as?|d|es|t)?(?:upp)?|kontakt(?:as?|ad|es))"
     r"|(?:far)?(?:ring(?:as?|es)?|kontakt(?:as?|es))(?:ej|inte|ikke|ikkje)"
-    r"|(?:telefon|samtals)?sparr(?:ad|at)?(?:for)?(?:telefon|samtal)?"
+    r"|(?:vill?)?(?:ej|inte|ikke|ikkje|ingen|inga|nej(?:tack)?(?:till?)?)(?:ha)?"
+    r"(?:telefon(?:forsaljning|samtal|salg)?|telemarketing|samtal|marknadsforing|markedsforing)"
+    r"|(?:telefon|samtals|telemarketing|tm|nix|marknadsforings|kontakt|utringnings|salj|gdpr)?"
+    r"sparr(?:ad|at)?(?:for)?(?:telefon(?:forsaljning)?|telemarketing|samtal|marknadsforing)?"
+    r"|(?:i)?nix(?:telefon)?(?:ad|at|registrerad|registrerat|listad)|robinson(?:list(?:e|en|an|ad)?)?"
     r"|reserver(?:t|et|ad)(?:mot|imod)(?:telefon|telemarketing).*"
 )
 """Headings under which a person is marked as one who must not be called: by the supplier or its customer system."""

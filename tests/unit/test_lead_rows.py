@@ -175,6 +175,18 @@ def test_a_no_to_something_else_than_calls_leaves_the_row_a_lead(heading: str, c
         *("Do Not Call", "DoNotPhone", "do_not_contact", "Do not allow Phone Calls", "DNC", "Opt-out", "Phone opt-out"),
         *("HasOptedOutOfCalls", "Ring ej", "Ring inte", "Får ej ringas", "Vill inte bli uppringd", "Kontakta ej"),
         *("Telefonspärr", "Spärrad", "Ikke ring", "Må ikke kontaktes", "Reservert mot telefonsalg"),
+        *(
+            "Telemarketing opt-out",
+            "Marketing opt-out",
+            "No marketing",
+            "DNC status",
+            "On DNC",
+            "Blocked",
+            "Svartlistad",
+        ),
+        *("Får inte ringas upp", "Kan ej ringas", "Vil ikke kontaktes", "Vill inte ha samtal", "Nej tack till samtal"),
+        *("Ingen telefonförsäljning", "Ej marknadsföring", "Telemarketingspärr", "Spärrad för telefonförsäljning"),
+        *("Kontaktspärr", "NIX-spärr", "Nixad", "NIX-registrerad", "Robinsonlisten"),
     ],
 )
 @pytest.mark.parametrize("cell", ["Ja", "TRUE", "1", "x", "✓", "2026-11-01", "Never", "Do Not Allow", "vet ej"])
@@ -207,6 +219,7 @@ def test_a_row_that_says_that_its_person_has_died_is_no_lead(heading: str, cell:
         *(("Do not allow Phone Calls", "Allow"), ("Email Opt Out", "1"), ("HasOptedOutOfEmail", "true")),
         *(("Unsubscribed", "ja"), ("Noteringar", "ring ej"), ("Reklamspärr", "Ja"), ("NIX-tvättad", "Ja")),
         *(("Ring", "Ja"), ("Opt-in", "Ja"), ("Spärrdatum", "2020-01-01"), ("Reserverad", "Ja")),
+        *(("NIX", "Ja"), ("Ingen", "Ja"), ("Ej", "Ja"), ("Reklam", "Ja"), ("Nej", "Ja"), ("Samtal", "3")),
     ],
 )
 def test_a_row_that_is_not_marked_so_stays_a_lead(heading: str, cell: str) -> None:
