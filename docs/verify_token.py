@@ -49,7 +49,7 @@ def refusal(token: str, keys: dict[str, Any], *, number: str, campaign: str, now
             return "for another number or another campaign"
     except InvalidSignature:
         return "the signature does not hold"
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "not a check token"
     if not issued - CLOCKS_DIFFER <= now < ends:
         return "not valid now"

@@ -125,6 +125,7 @@ def test_the_script_refuses_whatever_was_not_signed_by_this_installation(shared:
         "",
         "..",
         "å.å.å",
+        f"{base64.b64encode(b'[' * 99_999).decode()}.{claims_part}.{signature}",
     ):
         now = _seconds(check["checked_at"])
         assert VERIFY.refusal(forged, keys, number=FROM_PARTNER, campaign=CAMPAIGN, now=now) is not None, forged
