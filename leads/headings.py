@@ -11,9 +11,8 @@ from leads.errors import UnclearHeadings
 from leads.identities import HIDDEN, without_identities, without_slipped_identities
 from leads.synonyms import (
     CONSENT,
-    DECEASED,
     IDENTITY_IN_HEADINGS,
-    NO_CALLS,
+    MARKS,
     OTHER_IDENTITIES,
     OTHERS_IN_HEADINGS,
     SAYS_NOTHING,
@@ -99,14 +98,9 @@ class Columns:
         return self._unread_of(CONSENT)
 
     @property
-    def no_call_places(self) -> tuple[int, ...]:
-        """Where a row may mark the person as one who must not be called, and no field is read from it."""
-        return self._unread_of(NO_CALLS)
-
-    @property
-    def deceased_places(self) -> tuple[int, ...]:
-        """Where a row may mark the person as dead, and no field is read from it."""
-        return self._unread_of(DECEASED)
+    def marks(self) -> tuple[tuple[str, int], ...]:
+        """What a row may mark its person as, of ``MARKS``, and the column of each mark that no field is read from."""
+        return tuple((mark, place) for mark, meaning in MARKS.items() for place in self._unread_of(meaning))
 
     def blanked(self, cells: Sequence[str]) -> list[str]:
         """Return the cells of a row as they may be kept: personal identity numbers are hidden.

@@ -66,6 +66,7 @@ class RowReason(StrEnum):
     INVALID_EVIDENCE = "invalid_evidence"
     DO_NOT_CALL = "do_not_call"
     DECEASED = "deceased"
+    ON_REGISTER = "on_register"
     DUPLICATE_IN_FILE = "duplicate_in_file"
     DUPLICATE_IN_SOURCE = "duplicate_in_source"
 
@@ -165,8 +166,8 @@ class Settler:
         self._identity = places.get(Field.IDENTITY) if identity else None
         self._may_slip = bool(columns.identity_places)
         self._evidence = _EvidenceCells(places, received_at) if _EVIDENCE & places.keys() else None
-        self._consent, self._no_calls = columns.consent_places, columns.no_call_places
-        self._deceased = columns.deceased_places
+        self._consent = columns.consent_places
+        self._marks = [(RowReason(mark), place) for mark, place in columns.marks]
         self._latest_birth, self._latest_collection = received_at.date(), received_at + COLLECTED_AHEAD
 
     def settle(self, row: RawRow) -> SettledRow:
@@ -181,10 +182,7 @@ class Settler:
         has_refused = any(says_no(row.cells[place]) for place in self._consent)
         if has_refused and RowReason.INVALID_EVIDENCE not in reasons:
             reasons.append(RowReason.INVALID_EVIDENCE)
-        if any(is_marked(row.cells[place]) for place in self._no_calls):
-            reasons.append(RowReason.DO_NOT_CALL)
-        if any(is_marked(row.cells[place]) for place in self._deceased):
-            reasons.append(RowReason.DECEASED)
+        reasons.extend(dict.fromkeys(mark for mark, place in self._marks if is_marked(row.cells[place])))
         if not reasons:
             return SettledRow(row, RowState.ACCEPTED, (), number, person)
         alone = reasons == [RowReason.AMBIGUOUS_NUMBER]

@@ -102,7 +102,7 @@ NO = frozenset(
 )
 """What a cell under such a heading says, or begins with, where nobody consented."""
 
-NO_CALLS = re.compile(
+_NO_CALLS = re.compile(
     r"(?:has)?(?:do|does|did)?(?:not?)(?:allow|want)?(?:to)?(?:be)?"
     r"(?:call(?:s|ed)?|phone(?:calls?|d)?|contact(?:ed)?|(?:tele)?market(?:ing|ed)?)"
     r"|(?:on)?dnc(?:status|flag|flagga|list|listed)?|blocked|blockerad|blacklisted|svartlistad|suppressed"
@@ -113,21 +113,27 @@ NO_CALLS = re.compile(
     r"|(?:far)?(?:ring(?:as?|es)?|kontakt(?:as?|es))(?:ej|inte|ikke|ikkje)"
     r"|(?:vill?)?(?:ej|inte|ikke|ikkje|ingen|inga|nej(?:tack)?(?:till?)?)(?:ha)?"
     r"(?:telefon(?:forsaljning|samtal|salg)?|telemarketing|samtal|marknadsforing|markedsforing)"
-    r"|(?:telefon|samtals|telemarketing|tm|nix|marknadsforings|kontakt|utringnings|salj|gdpr)?"
+    r"|(?:telefon|samtals|telemarketing|tm|marknadsforings|kontakt|utringnings|salj|gdpr)?"
     r"sparr(?:ad|at)?(?:for)?(?:telefon(?:forsaljning)?|telemarketing|samtal|marknadsforing)?"
-    r"|(?:i)?nix(?:telefon)?(?:ad|at|registrerad|registrerat|listad)|robinson(?:list(?:e|en|an|ad)?)?"
     r"|reserver(?:t|et|ad)(?:mot|imod)(?:telefon|telemarketing).*"
 )
 """Headings under which a person is marked as one who must not be called: by the supplier or its customer system."""
-DECEASED = re.compile(
+_ON_REGISTER = re.compile(
+    r"(?:ar)?nix(?:telefon)?(?:ad|at|sparr(?:ad|at)?|reg(?:istrerad|istrerat)?|list(?:ad|at)?)|(?:finnsi|i|pa)nix(?:telefon)?"
+    r"|(?:pa)?robinson(?:list(?:e|en|an|ad|et)?)?"
+)
+"""Headings under which a number is marked as listed on a national register; not as washed against it."""
+_DECEASED = re.compile(
     r"(?:ar|is|er)?(?:avliden|avlidna|avled|avdod|dod|deceased|dead|died)(?:datum|dato|date|den|on|ar|year)?"
     r"|(?:datum|dato|dateof)?(?:avliden|dodsfall|death|dod)|dods(?:datum|dato|dag|ar)"
 )
 """Headings under which a person is marked as dead, or the day of it stands."""
+MARKS = {"do_not_call": _NO_CALLS, "deceased": _DECEASED, "on_register": _ON_REGISTER}
+"""What a column may mark people as, and its headings."""
 NOT_MARKED = frozenset(
     (
         *("nej", "nei", "no", "n", "false", "falsk", "falskt", "f", "usann", "usant", "0", "off", "unchecked"),
         *("ingen", "inget", "none", "allow", "allowed"),
     )
 )
-"""What a cell under either says of a person who is not marked; whatever else it says marks them."""
+"""What a cell under such a heading says of a person who is not marked; whatever else it says marks them."""

@@ -175,6 +175,17 @@ def test_a_number_with_another_ground_than_a_lead_is_held_for_what_a_file_says(
     assert verdict(seeded, CHILD) == ("deny", ["held"])
 
 
+def test_a_listed_number_that_a_consent_may_lift_is_not_held_for_what_a_file_says(
+    seeded: Seeded, tmp_path: Path
+) -> None:
+    consented(seeded, CHILD)
+
+    screened(seeded, written(tmp_path / "a.csv", ["Telefon;Nixad", f"{CHILD};ja", f"{LEAD};nej"]), LIST_SOURCE)
+
+    assert holds(seeded) == []
+    assert [verdict(seeded, number)[0] for number in (CHILD, LEAD)] == ["allow", "allow"]
+
+
 def test_what_another_sellers_file_said_holds_no_lead(seeded: Seeded, tmp_path: Path) -> None:
     screened(seeded, written(tmp_path / "a.csv", ["Telefon;Ring ej", f"{CHILD};ja"]), "hemtavlingen")
 

@@ -186,7 +186,7 @@ def test_a_no_to_something_else_than_calls_leaves_the_row_a_lead(heading: str, c
         ),
         *("Får inte ringas upp", "Kan ej ringas", "Vil ikke kontaktes", "Vill inte ha samtal", "Nej tack till samtal"),
         *("Ingen telefonförsäljning", "Ej marknadsföring", "Telemarketingspärr", "Spärrad för telefonförsäljning"),
-        *("Kontaktspärr", "NIX-spärr", "Nixad", "NIX-registrerad", "Robinsonlisten"),
+        "Kontaktspärr",
     ],
 )
 @pytest.mark.parametrize("cell", ["Ja", "TRUE", "1", "x", "✓", "2026-11-01", "Never", "Do Not Allow", "vet ej"])
@@ -194,6 +194,16 @@ def test_a_row_that_the_supplier_marks_as_one_not_to_be_called_is_no_lead(headin
     row = Settler(read_headings(["tel", heading]), RECEIVED).settle(RawRow(1, ["070-174 06 05", cell]))
 
     assert (row.state, row.reasons) == (RowState.REJECTED, (RowReason.DO_NOT_CALL,))
+
+
+@pytest.mark.parametrize(
+    "heading", ["NIX-spärr", "NIX-spärrad", "Nixad", "Är nixad", "NIX-registrerad", "I NIX-Telefon", "Robinsonlisten"]
+)
+@pytest.mark.parametrize("cell", ["Ja", "1", "2026-03-01"])
+def test_a_row_whose_number_the_supplier_knows_to_be_on_a_register_is_no_lead(heading: str, cell: str) -> None:
+    row = Settler(read_headings(["tel", heading]), RECEIVED).settle(RawRow(1, ["070-174 06 05", cell]))
+
+    assert (row.state, row.reasons) == (RowState.REJECTED, (RowReason.ON_REGISTER,))
 
 
 @pytest.mark.parametrize(
@@ -213,6 +223,7 @@ def test_a_row_that_says_that_its_person_has_died_is_no_lead(heading: str, cell:
 @pytest.mark.parametrize(
     ("heading", "cell"),
     [
+        *(("Nixad", "Nej"), ("NIX-tvättad", "2026-11-15"), ("NIX-datum", "2026-11-15"), ("Tvättad mot NIX", "Ja")),
         *(("Avliden", cell) for cell in ("", "-", "Nej", "0", "☐")),
         *(("Födelsedatum", "1950-01-01"), ("Deadline", "2026-12-01"), ("Dödsbo", "Ja"), ("Kod", "1")),
         *(("Ring ej", cell) for cell in ("", " ", "-", "Nej", "false", "0", "N", "☐", "[ ]")),
