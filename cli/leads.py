@@ -14,7 +14,7 @@ from cli.mappings import map_option, mapping_given
 from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
 from cli.pauses import add_pauses
 from cli.places import Places
-from cli.references import reference_lines
+from cli.references import reference_lines, references_given
 from core.clock import local_day
 from core.pages import cut
 from leads.file_lists import ListedLeadFile, lead_file_page
@@ -129,16 +129,34 @@ def show_file(lead_file_id: str, as_json: bool) -> None:
 @leads.command("list")
 @click.option("--source", "source_slug", help="Only the files of this source.")
 @click.option("--state", type=click.Choice([state.value for state in FileState]), help="Only the files in this state.")
+@click.option("--contract", help="Only the files that come under the contract of this reference.")
+@click.option("--invoice", help="Only the files that come under this invoice.")
+@click.option("--order", help="Only the files that come under this order.")
 @after_id_option
 @limit_option
 @json_option
 @refusals
-def list_files(source_slug: str | None, state: str | None, after: str | None, limit: int, as_json: bool) -> None:
-    """List the lead files, the newest first: how far each has come, and what became of its rows."""
+def list_files(
+    source_slug: str | None,
+    state: str | None,
+    contract: str | None,
+    invoice: str | None,
+    order: str | None,
+    after: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List the lead files, the newest first: how far each has come, and what became of its rows.
+
+    A file comes under the contract, invoice or order that was said last: a reference that was replaced finds nothing.
+    """
     wanted = None if state is None else FileState(state)
+    references = references_given(contract, invoice, order)
 
     def page_after(cursor: str | None, most: int) -> Page[ListedLeadFile]:
-        page = lead_file_page(session, caller(), source=source_slug, state=wanted, cursor=cursor, limit=most)
+        page = lead_file_page(
+            session, caller(), source=source_slug, state=wanted, references=references, cursor=cursor, limit=most
+        )
         return page.files, page.next_cursor
 
     with service() as built, built.store.reading() as session:

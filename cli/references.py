@@ -1,6 +1,6 @@
 """``ringklar leads reference``: what a delivery comes under, said once it is known."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import click
@@ -20,11 +20,16 @@ from leads.terms import ReferenceKind
 @refusals
 def reference(lead_file_id: str, contract: str | None, invoice: str | None, order: str | None, as_json: bool) -> None:
     """Say what a file that was delivered before comes under. What was said before stays on record."""
-    said = {ReferenceKind.CONTRACT: contract, ReferenceKind.INVOICE: invoice, ReferenceKind.ORDER: order}
-    given = {kind: one for kind, one in said.items() if one is not None}
+    given = references_given(contract, invoice, order)
     with service() as built, built.store.writing() as session:
         found = add_references(session, caller(), lead_file_id, given, built.clock.now())
     answer(as_json, {"references": [asdict(one) for one in found]}, "\n".join(reference_lines(found)))
+
+
+def references_given(contract: str | None, invoice: str | None, order: str | None) -> Mapping[ReferenceKind, str]:
+    """Return the references that options gave."""
+    said = {ReferenceKind.CONTRACT: contract, ReferenceKind.INVOICE: invoice, ReferenceKind.ORDER: order}
+    return {kind: one for kind, one in said.items() if one is not None}
 
 
 def reference_lines(references: Sequence[Reference]) -> list[str]:

@@ -1,6 +1,6 @@
 """Lead files as a list, the newest first: what was delivered, and how far each has come."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,9 +12,10 @@ from core.access import Caller, Right
 from core.pages import newest, page_of
 from leads.intake import kept_warnings
 from leads.models import LeadFile, Source
+from leads.references import come_under
 from leads.reports import shares_read
 from leads.suppliers import source_of
-from leads.terms import FileFormat, FileState
+from leads.terms import FileFormat, FileState, ReferenceKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +61,20 @@ def lead_file_page(
     *,
     source: str | None = None,
     state: FileState | None = None,
+    references: Mapping[ReferenceKind, str] | None = None,
     cursor: str | None = None,
     limit: int,
 ) -> LeadFilePage:
     """Return at most ``limit`` lead files that are the caller's to see, the newest first: whoever may pause may see.
 
-    Those of one source or in one state alone, if asked for; after ``cursor``, if there was a page before. A file that
-    arrives meanwhile moves none of the others. Served by pk_lead_files; of one source by
-    uq_lead_files_source_id_sha256.
+    Those of one source, in one state or under every one of the references alone, if asked for; after ``cursor``, if
+    there was a page before. A file that arrives meanwhile moves none of the others. Served by pk_lead_files; of one
+    source by uq_lead_files_source_id_sha256.
 
     Raises:
         Forbidden: the caller may not pause.
         NotFound: there is no such source for this caller.
+        InvalidInput: what is given as a reference is none.
     """
     caller.require(Right.PAUSE_SOURCES)
     if source is None:
@@ -81,6 +84,8 @@ def lead_file_page(
     wanted = select(looked.c.id)
     if state is not None:
         wanted = wanted.where(looked.c.state == state.value)
+    if references:
+        wanted = wanted.join(LeadFile, LeadFile.id == looked.c.id).where(*come_under(references))
     if caller.seller_id is not None:
         wanted = wanted.join(Source, Source.id == looked.c.source_id).where(Source.seller_id == caller.seller_id)
     page = page_of(session, looked, wanted, limit)

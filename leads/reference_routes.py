@@ -1,6 +1,6 @@
 """The endpoints of references: the contract, invoices and orders that a delivery comes under."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
@@ -28,12 +28,21 @@ class ReferenceDocument(Document):
     stands: bool
 
 
-class NewReferences(Document):
-    """What a file that was delivered before comes under: one of each kind, or of some."""
+class GivenReferences(Document):
+    """References that a request names: one of each kind, or of some."""
 
     contract: Given | None = Field(default=None, description="Reference of the contract.")
     invoice: Given | None = Field(default=None, description="Reference of the invoice.")
     order: Given | None = Field(default=None, description="Reference of the order.")
+
+    def by_kind(self) -> Mapping[ReferenceKind, str]:
+        """Return those that are given."""
+        given = {kind: getattr(self, kind.value) for kind in ReferenceKind}
+        return {kind: reference for kind, reference in given.items() if reference is not None}
+
+
+class NewReferences(GivenReferences):
+    """What a file that was delivered before comes under: one of each kind, or of some."""
 
 
 class ReferencesDocument(Document):
@@ -51,8 +60,7 @@ def references_api(store: Store) -> Api:
         lead_file_id: str, body: NewReferences, caller: Caller, session: Session
     ) -> ReferencesDocument:
         """Say what a delivered file comes under; what was said before stays on record with who said it and when."""
-        given = {ReferenceKind(kind): reference for kind, reference in body if reference is not None}
-        return _document(add_references(session, caller, lead_file_id, given, store.clock.now()))
+        return _document(add_references(session, caller, lead_file_id, body.by_kind(), store.clock.now()))
 
     @api.get("/v1/lead-files/<lead_file_id>/references", right=Right.PAUSE_SOURCES, problems=[NotFound])
     def read_lead_file_references(lead_file_id: str, caller: Caller, session: Session) -> ReferencesDocument:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
@@ -47,7 +47,10 @@ def add_references(
     """
     caller.require(Right.LOAD_LEADS)
     lead_file, source = lead_file_of(session, caller, lead_file_id)
-    wanted = _sound(given)
+    wanted = sound_references(given)
+    if not wanted:
+        detail = "give the reference of a contract, an invoice or an order"
+        raise InvalidInput(detail, extra={"errors": [detail]})
     session.refresh(lead_file, [column for _, column in AT_DELIVERY], with_for_update=True)  # one adds at a time
     standing = standing_of(session, lead_file)
     said = len(_added(session, lead_file))
@@ -113,6 +116,30 @@ def standing_of(session: Session, lead_file: LeadFile) -> Mapping[ReferenceKind,
     return {one.kind: one.reference for one in references_of(session, lead_file) if one.stands}
 
 
+def come_under(given: Mapping[ReferenceKind, str]) -> Sequence[ColumnElement[bool]]:
+    """Return the conditions on ``LeadFile`` that each reference stands of it: one that was replaced finds nothing.
+
+    Served by uq_lead_file_references_lead_file_id_no, for each file that is looked at.
+
+    Raises:
+        InvalidInput: one is empty or too long; ``errors`` lists every mistake.
+    """
+    said_with_it = dict(AT_DELIVERY)
+    conditions = []
+    for kind, reference in sound_references(given).items():
+        added = (
+            select(LeadFileReference.reference)
+            .where(LeadFileReference.lead_file_id == LeadFile.id, LeadFileReference.kind == kind.value)
+            .order_by(LeadFileReference.no.desc())
+            .limit(1)
+            .correlate(LeadFile)
+            .scalar_subquery()
+        )
+        # What was said with a delivery is kept as it came, also with blanks around it.
+        conditions.append(func.trim(func.coalesce(added, getattr(LeadFile, said_with_it[kind]))) == reference)
+    return conditions
+
+
 def reference_on_record(row: LeadFileReference) -> dict[str, object]:
     """Return what the ledger says of a reference that was added."""
     return {
@@ -130,15 +157,18 @@ def _added(session: Session, lead_file: LeadFile) -> Sequence[LeadFileReference]
     ).all()
 
 
-def _sound(given: Mapping[ReferenceKind, str]) -> Mapping[ReferenceKind, str]:
+def sound_references(given: Mapping[ReferenceKind, str]) -> Mapping[ReferenceKind, str]:
+    """Return the references without blanks around them. Pure.
+
+    Raises:
+        InvalidInput: one is empty or too long; ``errors`` lists every mistake.
+    """
     wanted = {kind: trimmed(reference) for kind, reference in given.items()}
     mistakes = [
         f"the {kind} reference has 1 to {REFERENCE_LENGTH} printable characters"
         for kind, reference in wanted.items()
         if not (1 <= len(reference) <= REFERENCE_LENGTH and reference.isprintable())
     ]
-    if not wanted:
-        mistakes.append("give the reference of a contract, an invoice or an order")
     if mistakes:
         raise InvalidInput("; ".join(mistakes), extra={"errors": mistakes})
     return wanted

@@ -17,7 +17,7 @@ from leads.errors import LeadFileChanged, UnclearHeadings, UnreadableLeadFile
 from leads.file_lists import lead_file_page
 from leads.intake import FILE_LIMIT, DeliveryTerms, HowToRead
 from leads.originals import LeadFileNotKept, take_original
-from leads.reference_routes import ReferenceDocument
+from leads.reference_routes import GivenReferences, ReferenceDocument
 from leads.reports import LeadFileReport, lead_file_report, rejects_of, reported_rows
 from leads.shelf import FileTooLarge, KeptFileDamaged, KeptUnderAnotherSecret, Shelf
 from leads.terms import FileFormat, FileState, RowState
@@ -96,8 +96,11 @@ class LeadFileDocument(Document):
     dry_run: bool
 
 
-class LeadFilesQuery(Document):
-    """Which lead files: those of one source or in one state, after a cursor."""
+class LeadFilesQuery(GivenReferences):
+    """Which lead files: those of one source, in one state, or under every reference that is given; after a cursor.
+
+    A file comes under the reference of a kind that was said last: one that was replaced finds nothing.
+    """
 
     source: Slug | None = None
     state: FileState | None = None
@@ -206,7 +209,15 @@ def lead_files_api(
     @api.get("/v1/lead-files", right=Right.PAUSE_SOURCES, problems=[NotFound])
     def list_lead_files(query: LeadFilesQuery, caller: Caller, session: Session) -> LeadFilePageDocument:
         """List lead files, the newest first: how far each has come and what became of its rows."""
-        page = lead_file_page(session, caller, **dict(query))
+        page = lead_file_page(
+            session,
+            caller,
+            source=query.source,
+            state=query.state,
+            references=query.by_kind(),
+            cursor=query.cursor,
+            limit=query.limit,
+        )
         return LeadFilePageDocument(
             lead_files=[ListedLeadFileDocument(**asdict(one)) for one in page.files], next_cursor=page.next_cursor
         )

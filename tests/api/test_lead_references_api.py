@@ -6,7 +6,7 @@ import pytest
 
 from core.access import Role
 from tests.api.calling import NOBODYS_ID, Json, Ringklar, answered, refused
-from tests.seeding import PARTNER_SOURCE
+from tests.seeding import LIST_SOURCE, PARTNER_SOURCE
 
 
 @pytest.fixture
@@ -41,6 +41,20 @@ def test_an_invoice_that_comes_later_is_added_and_every_answer_tells_it(ringklar
         ("A-2", "key"),
         ("F-1", "key"),
     ]
+
+
+def test_an_invoice_tells_which_files_it_covers(ringklar: Ringklar, path: str) -> None:
+    answered(ringklar.post(f"{path}/references", {"invoice": "F 1&2", "contract": "A-2"}, Role.LEAD_MANAGER), 200)
+
+    def files(query: str, role: Role = Role.LEAD_MANAGER) -> list[str]:
+        found = answered(ringklar.get(f"/v1/lead-files?{query}", role), 200)["lead_files"]
+        return [f"/v1/lead-files/{one['id']}" for one in found]
+
+    for role in (Role.LEAD_MANAGER, Role.COMPLIANCE):
+        assert files("invoice=F+1%262", role) == files("contract=A-2&invoice=F+1%262", role) == [path]
+    assert files("contract=A-1") == files("order=A-2") == files(f"source={LIST_SOURCE}&contract=A-2") == []
+    for empty in ("invoice=", "invoice=%20", f"order={'x' * 101}"):
+        refused(ringklar.get(f"/v1/lead-files?{empty}", Role.LEAD_MANAGER), 422, "invalid-input")
 
 
 def test_a_request_that_is_sent_again_adds_nothing_more(ringklar: Ringklar, path: str) -> None:

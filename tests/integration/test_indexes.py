@@ -25,7 +25,7 @@ from jobs.run import run_due
 from jobs.schedule import enqueue
 from jobs.tasks import Task, forget_runs, tasks_for
 from leads.file_lists import lead_file_page
-from leads.terms import FileState
+from leads.terms import FileState, ReferenceKind
 from service import Service
 from tests.calls import call
 from tests.held import MARKED, held_by_file
@@ -183,6 +183,19 @@ def test_a_page_of_lead_files_is_found_by_their_key_and_looks_through_so_many_at
     for statement, parameters in chosen:
         if (statement, parameters) not in of_source:
             _assert_walked(engine, statement, parameters, "lead_files")
+
+
+def test_the_reference_that_stands_of_a_file_is_found_among_all_that_were_said(seeded: Seeded) -> None:
+    engine = seeded.service.store.engine
+
+    with _asked_of(engine, "lead_file_references") as asked, seeded.service.store.reading() as session:
+        lead_file_page(session, OPERATOR, references={ReferenceKind.INVOICE: "F-1"}, limit=10)
+
+    [(statement, parameters)] = asked
+    with engine.begin() as connection:
+        steps = _steps(connection, statement, parameters)
+    assert "SCAN lead_file" not in steps, steps
+    assert "uq_lead_file_references" in steps or "lead_file_references_2 (lead_file_id=?)" in steps, steps
 
 
 def test_a_page_of_screenings_is_found_by_their_key_and_looks_through_so_many_at_most(seeded: Seeded) -> None:

@@ -15,6 +15,7 @@ from core.clock import FixedClock
 from core.errors import Forbidden, InvalidInput, NotFound
 from core.ledger import LedgerEntry
 from core.store import Store
+from leads.file_lists import lead_file_page
 from leads.intake import DeliveryTerms
 from leads.models import LeadFileReference, Source
 from leads.receipts import SignedReceipt, receipt_of
@@ -106,6 +107,38 @@ def test_what_was_said_before_stays_with_who_said_it_and_when(store: Store, deli
         assert list(lead_file_report(session, OPERATOR, delivered).references) == references(store, delivered)
 
 
+def under(store: Store, caller: Caller = OPERATOR, **given: str) -> list[str]:
+    """Return the ids of the files that come under these references."""
+    wanted = {ReferenceKind(kind): reference for kind, reference in given.items()}
+    with store.reading() as session:
+        return [file.id for file in lead_file_page(session, caller, references=wanted, limit=10).files]
+
+
+def test_an_invoice_finds_the_files_that_it_covers_and_none_that_it_no_longer_does(
+    store: Store, delivered: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "b.csv", ["Telefon;Namn", "0701740606;Bo"])
+    other = str(deliver(store, path, "lista", terms=DeliveryTerms(invoice_reference=" F-1", order_reference="PO-8")).id)
+    path = written(tmp_path / "c.csv", ["Telefon;Namn", "0701740607;Bo"])
+    theirs = str(deliver(store, path, "soders", terms=DeliveryTerms(invoice_reference="F-1")).id)
+    add(store, delivered, invoice="F-1")
+
+    assert under(store, invoice="F-1") == [theirs, other, delivered]
+    with store.reading() as session:
+        norrsken = session.scalars(select(Source.seller_id).where(Source.slug == "lista")).one()
+    assert under(store, lead_manager(norrsken), invoice=" F-1\n") == [other, delivered]
+    assert under(store, invoice="F-1", order="PO-7") == [delivered]
+    assert under(store, invoice="F-1", order="PO-9") == under(store, order="F-1") == under(store, invoice="f-1") == []
+    with store.reading() as session:
+        of_source = lead_file_page(session, OPERATOR, source="lista", references={INVOICE: "F-1"}, limit=10).files
+    assert [file.id for file in of_source] == [other]
+
+    add(store, other, invoice="F-2")
+    assert (under(store, invoice="F-1"), under(store, invoice="F-2")) == ([theirs, delivered], [other])
+    add(store, other, invoice="F-1")
+    assert under(store, invoice="F-1") == [theirs, other, delivered]
+
+
 def test_what_stands_already_is_not_added_once_more_and_what_stood_before_may_stand_again(
     store: Store, delivered: str
 ) -> None:
@@ -155,6 +188,9 @@ def test_a_file_delivered_again_under_what_was_added_is_told_nothing(
 def test_what_is_no_reference_is_refused(store: Store, delivered: str, given: dict[str, str]) -> None:
     with pytest.raises(InvalidInput):
         add(store, delivered, OPERATOR, **given)
+    if given:
+        with pytest.raises(InvalidInput):
+            under(store, OPERATOR, **given)
     assert on_record(store) == []
 
 
@@ -210,5 +246,8 @@ def test_the_command_adds_them_and_the_report_shows_all(service: Service, store:
         ("invoice", "F-1", False),
         ("invoice", "F-2", True),
     ]
+    assert [line.split()[0] for line in run("list", "--invoice", "F-2", "--order", "PO-7")] == [delivered]
+    assert run("list", "--invoice", "F-1") == run("list", "--contract", "F-2") == ["no lead file"]
+    assert run_command(service.settings, "leads", "list", "--invoice", "").exit_code == 2
     refused = run_command(service.settings, "leads", "reference", delivered)
     assert (refused.exit_code, "give the reference of" in refused.stderr) == (2, True)
