@@ -1,6 +1,6 @@
 """Swedish and English: chosen by ``?lang=``, kept in a cookie, Swedish until then."""
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -49,8 +49,8 @@ def written_moment(at: datetime) -> str:
     return str(babel_datetime(at, "d MMM y HH:mm"))
 
 
-def written_day(at: datetime) -> str:
-    """Return the day of a moment, as ``written_moment``."""
+def written_day(at: date) -> str:
+    """Return a day, or the day of a moment as ``written_moment`` tells it."""
     return str(babel_date(at, "d MMM y"))
 
 

@@ -1,4 +1,6 @@
-"""The lead files that came in, for lead managers and compliance: how far each is read, and what became of its rows."""
+"""The lead files that came in, for lead managers and compliance: how far each is read, what became of its rows,
+what surprised in it and what it came under.
+"""
 
 import re
 
@@ -38,7 +40,8 @@ def add_lead_files(blueprint: Blueprint, parts: Parts) -> None:
                 cursor=cursor,
                 limit=SHOWN,
             )
-            names = names_of(session, (file.received_by for file in found.files))
+            said_by = [one.said_by for file in found.files for one in file.references]
+            names = names_of(session, [*said_by, *(file.received_by for file in found.files)])
         return page("lead_files.html", found=found, names=names, source=source, state=state)
 
 

@@ -1,5 +1,6 @@
 """The pages' words for what the services speak of in codes, in the reader's language."""
 
+import re
 from http import HTTPStatus
 
 from console.languages import Words, chosen_language, gettext, lazy_gettext
@@ -8,6 +9,7 @@ from core.errors import ServiceError
 from core.number_plan import NumberFault
 from dnc.holds import BECAME_OPT_OUT, IN_A_CALL, IN_A_LEAD_FILE
 from dnc.schemas import ReasonDocument
+from leads.terms import ReferenceKind
 
 Vocabulary = dict[str, Words]
 
@@ -84,6 +86,27 @@ RESTRICTIONS: Vocabulary = {
     "vulnerable": lazy_gettext("Vulnerable"),
 }
 RESOLUTIONS: Vocabulary = {BECAME_OPT_OUT: lazy_gettext("Became an opt-out")}
+REFERENCES: Vocabulary = {
+    ReferenceKind.CONTRACT: lazy_gettext("Contract"),
+    ReferenceKind.INVOICE: lazy_gettext("Invoice"),
+    ReferenceKind.ORDER: lazy_gettext("Order"),
+}
+SURPRISES: dict[str, Words] = {
+    # What is kept of a file that surprised, word for word; what a file says itself stands in the holes.
+    r"the workbook has 1 hidden sheet, not read": lazy_gettext("the workbook has a hidden sheet, which was not read"),
+    r"the workbook has (?P<count>\d+) hidden sheets, not read": lazy_gettext(
+        "the workbook has %(count)s hidden sheets, which were not read"
+    ),
+    r"cells are merged: only the first cell of each merge has its text, the others are empty": lazy_gettext(
+        "cells are merged: only the first cell of each merge has its text, the others are empty"
+    ),
+    r"rows or columns of the sheet are hidden: they are read like the others": lazy_gettext(
+        "rows or columns of the sheet are hidden: they were read like the others"
+    ),
+    r"(?P<heading>.*) came as spreadsheet numbers: leading zeros are lost": lazy_gettext(
+        "%(heading)s came as spreadsheet numbers: leading zeros are lost"
+    ),
+}
 TITLES: dict[int, Words] = {
     HTTPStatus.BAD_REQUEST: lazy_gettext("The form is too old"),
     HTTPStatus.FORBIDDEN: lazy_gettext("This page is not for your role"),
@@ -141,6 +164,14 @@ def status_sentence(status: int) -> str | None:
     """Return what to do about a status that no sentence of its own explains."""
     known = SENTENCES.get(status, FAILED_SENTENCE if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None)
     return str(known) if known is not None else None
+
+
+def surprise(warning: str) -> str:
+    """Return what surprised in a lead file in the reader's language; a sentence that is not known stands for itself."""
+    for form, words in SURPRISES.items():
+        if found := re.fullmatch(form, warning, re.DOTALL):
+            return str(words) % found.groupdict()
+    return warning
 
 
 def reason_text(reason: ReasonDocument) -> str:

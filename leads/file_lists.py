@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from core.access import Caller, Right
 from core.pages import newest, page_of
 from leads.intake import kept_warnings
 from leads.models import LeadFile, Source
-from leads.references import come_under
+from leads.references import Reference, come_under, references_of_each
 from leads.reports import shares_read
 from leads.suppliers import source_of
 from leads.terms import FileFormat, FileState, ReferenceKind
@@ -23,8 +23,9 @@ class ListedLeadFile:
     """A lead file in a list: what was delivered, and the count of its rows in each state, ``rows`` in all.
 
     ``progress`` is the share that is read, None where it cannot be told before the end; ``warnings`` say what surprised
-    in it, None if it was received before that was kept. A quarantine is a pause that
-    only compliance may end.
+    in it, None if it was received before that was kept. ``references`` are all that it came under, in the order of
+    saying, ``wash_register`` and ``wash_version`` the supplier's own claim of a wash. A quarantine is a pause that only
+    compliance may end.
     """
 
     id: str
@@ -41,6 +42,9 @@ class ListedLeadFile:
     duplicate: int
     ambiguous: int
     warnings: Sequence[str] | None
+    references: Sequence[Reference]
+    wash_register: str | None
+    wash_version: date | None
     received_at: datetime
     received_by: str
     paused_at: datetime | None
@@ -98,11 +102,12 @@ def _of_source(source_id: str, before: str | None) -> Subquery:
 
 
 def _listed(session: Session, ids: Sequence[str]) -> list[ListedLeadFile]:
-    """Return the lead files, in order: two statements at most, however many there are."""
+    """Return the lead files, in order: three statements at most, however many there are."""
     files = session.execute(
         select(LeadFile, Source.slug).join(Source, Source.id == LeadFile.source_id).where(LeadFile.id.in_(ids))
     ).all()
     shares = shares_read(session, [file for file, _ in files])
+    references = references_of_each(session, [file for file, _ in files])
     listed = {
         file.id: ListedLeadFile(
             id=file.id,
@@ -119,6 +124,9 @@ def _listed(session: Session, ids: Sequence[str]) -> list[ListedLeadFile]:
             duplicate=file.rows_duplicate,
             ambiguous=file.rows_ambiguous,
             warnings=kept_warnings(file),
+            references=references[file.id],
+            wash_register=file.wash_register,
+            wash_version=file.wash_version,
             received_at=file.received_at,
             received_by=file.received_by,
             paused_at=file.paused_at,

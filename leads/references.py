@@ -88,12 +88,25 @@ def lead_file_references(session: Session, caller: Caller, lead_file_id: str) ->
 
 def references_of(session: Session, lead_file: LeadFile) -> Sequence[Reference]:
     """Return what was said with the file, then what was added: by uq_lead_file_references_lead_file_id_no."""
-    said = [
-        (kind, reference, lead_file.received_at, lead_file.received_by)
-        for kind, column in AT_DELIVERY
-        if (reference := getattr(lead_file, column)) is not None
-    ]
-    said += [(ReferenceKind(row.kind), row.reference, row.added_at, row.added_by) for row in _added(session, lead_file)]
+    return references_of_each(session, [lead_file])[lead_file.id]
+
+
+def references_of_each(session: Session, lead_files: Sequence[LeadFile]) -> Mapping[str, Sequence[Reference]]:
+    """Return by id what ``references_of`` says of each file: one statement, however many there are."""
+    said = {
+        file.id: [
+            (kind, reference, file.received_at, file.received_by)
+            for kind, column in AT_DELIVERY
+            if (reference := getattr(file, column)) is not None
+        ]
+        for file in lead_files
+    }
+    for row in _added(session, *lead_files):
+        said[row.lead_file_id].append((ReferenceKind(row.kind), row.reference, row.added_at, row.added_by))
+    return {id_: _in_order(of_file) for id_, of_file in said.items()}
+
+
+def _in_order(said: Sequence[tuple[ReferenceKind, str, datetime, str]]) -> Sequence[Reference]:
     newest = {kind: place for place, (kind, *_) in enumerate(said)}
     return [Reference(*one, stands=newest[one[0]] == place) for place, one in enumerate(said)]
 
@@ -151,9 +164,11 @@ def reference_on_record(row: LeadFileReference) -> dict[str, object]:
     }
 
 
-def _added(session: Session, lead_file: LeadFile) -> Sequence[LeadFileReference]:
+def _added(session: Session, *lead_files: LeadFile) -> Sequence[LeadFileReference]:
     return session.scalars(
-        select(LeadFileReference).where(LeadFileReference.lead_file_id == lead_file.id).order_by(LeadFileReference.no)
+        select(LeadFileReference)
+        .where(LeadFileReference.lead_file_id.in_([file.id for file in lead_files]))
+        .order_by(LeadFileReference.lead_file_id, LeadFileReference.no)
     ).all()
 
 

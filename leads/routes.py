@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import Field, Json
@@ -112,6 +112,8 @@ class ListedLeadFileDocument(Document):
     """A lead file in a list; ``progress`` is the share that is read, null where it cannot be told.
 
     ``warnings`` say what surprised in it, null if it was received by a version that did not keep them.
+    ``references`` are all that it came under, in the order of saying; ``wash_register`` and ``wash_version`` are the
+    supplier's own claim of a wash, null if there is none.
     """
 
     id: str
@@ -128,6 +130,9 @@ class ListedLeadFileDocument(Document):
     duplicate: int
     ambiguous: int
     warnings: list[str] | None
+    references: list[ReferenceDocument]
+    wash_register: str | None
+    wash_version: date | None
     received_at: datetime
     received_by: str
     paused_at: datetime | None

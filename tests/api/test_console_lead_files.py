@@ -2,16 +2,22 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from core.access import Role, operator
-from leads.importer import receive_lead_file
+from leads.importer import import_lead_file, receive_lead_file
+from leads.intake import DeliveryTerms
 from leads.pauses import pause_lead_file
 from leads.quarantines import quarantine_lead_file
+from leads.references import add_references
+from leads.terms import ReferenceKind
 from tests.api.forms import sign_in
 from tests.seeding import LIST_SOURCE, PARTNER_SOURCE, Seeded, import_leads
+from tests.workbooks import workbook
 
 MANAGER = Role.LEAD_MANAGER
 PATH = "/lead-files"
@@ -52,6 +58,74 @@ def test_a_file_that_is_being_read_tells_how_far_it_has_come(
 
     assert being_read.startswith("Läses in: 0 % stor.csv")
     assert len(cards(client)) == 3
+
+
+@pytest.fixture
+def surprising(seeded: Seeded, tmp_path: Path) -> str:
+    """Return the id of a workbook in which everything surprises that can, and that came under what is said later."""
+
+    def write(book: Any) -> None:
+        page, first, second = book.add_worksheet(), book.add_worksheet(), book.add_worksheet()
+        for hidden in (first, second):
+            hidden.hide()
+            hidden.write(0, 0, "Telefon")
+        page.set_row(2, None, None, {"hidden": True})
+        for place, cells in enumerate([("Telefon", "Kundnr <100%>"), ("0701740641", 1234567), ("0701740642", 7654321)]):
+            page.write_row(place, 0, cells)
+        page.merge_range(3, 0, 4, 0, "0701740643")
+
+    path = tmp_path / "bok.xlsx"
+    path.write_bytes(workbook(write))
+    who, service = operator("tests"), seeded.service
+    report = import_lead_file(
+        service.store,
+        service.lead_files,
+        who,
+        path=path,
+        file_name=path.name,
+        source_slug=LIST_SOURCE,
+        terms=DeliveryTerms.told("A-1", None, None, "nix:2026-11-15"),
+    )
+    assert report.warnings is not None
+    assert len(report.warnings) == 4
+    with service.store.writing() as session:
+        given = {ReferenceKind.CONTRACT: "A-2", ReferenceKind.INVOICE: "F <1>"}
+        add_references(session, who, str(report.id), given, seeded.clock.now())
+    return str(report.id)
+
+
+@pytest.mark.parametrize("role", [MANAGER, Role.COMPLIANCE])
+def test_what_surprised_in_a_file_and_what_it_came_under_are_shown_in_both_languages(
+    role: Role, client: FlaskClient, surprising: str
+) -> None:
+    sign_in(client, role)
+
+    swedish, english = cards(client)[0], cards(client, "?lang=en")[0]
+
+    assert (
+        "Avtal A-1 (24 nov. 2026 10:00, tests), ersatt senare Avtal A-2 (24 nov. 2026 10:00, tests) "
+        "Faktura F &lt;1&gt; (24 nov. 2026 10:00, tests) Leverantörens egen uppgift om tvätt nix, per den 15 nov. 2026 "
+        "Att notera arbetsboken har 2 dolda blad, som inte lästes "
+        "Att notera celler är sammanfogade: bara den första av dem har sin text, de andra är tomma "
+        "Att notera bladet har dolda rader eller kolumner: de lästes som de andra "
+        "Att notera “Kundnr &lt;100%&gt;” kom som tal från ett kalkylark: inledande nollor har gått förlorade "
+        f"Id, för kommandon och API:et {surprising}"
+    ) in swedish
+    assert "Contract A-1 (24 Nov 2026 10:00, tests), replaced later Contract A-2 " in english
+    assert "The supplier's own claim of a wash nix, as of 15 Nov 2026 To note the workbook has 2 hidden " in english
+    assert "To note “Kundnr &lt;100%&gt;” came as spreadsheet numbers: leading zeros are lost Id, for" in english
+
+
+def test_of_a_file_that_came_before_surprises_were_kept_it_is_told_that_they_are_not_known(
+    client: FlaskClient, seeded: Seeded
+) -> None:
+    sign_in(client, MANAGER)
+    assert "Att notera" not in cards(client)[0]
+
+    with seeded.service.store.writing() as session:
+        session.execute(text("UPDATE lead_files SET warnings = NULL"))
+
+    assert "Att notera Den kom innan det som är ovanligt i en fil sparades med den." in cards(client)[0]
 
 
 def test_a_pause_and_a_quarantine_are_shown(client: FlaskClient, seeded: Seeded) -> None:

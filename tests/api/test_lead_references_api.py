@@ -12,7 +12,8 @@ from tests.seeding import LIST_SOURCE, PARTNER_SOURCE
 @pytest.fixture
 def path(ringklar: Ringklar) -> str:
     """Return the address of a file that was delivered under a contract."""
-    form = {"source": PARTNER_SOURCE, "contract": "A-1", "file": (io.BytesIO(b"Telefon\n0701740620\n"), "leads.csv")}
+    file = (io.BytesIO(b"Telefon\n0701740620\n"), "leads.csv")
+    form = {"source": PARTNER_SOURCE, "contract": "A-1", "washed": "nix:2026-11-15", "file": file}
     delivered = answered(ringklar.ask("POST", "/v1/lead-files", role=Role.LEAD_MANAGER, data=form), 202)
     assert short(delivered) == [("contract", "A-1", True)]
     return f"/v1/lead-files/{delivered['id']}"
@@ -52,6 +53,9 @@ def test_an_invoice_tells_which_files_it_covers(ringklar: Ringklar, path: str) -
 
     for role in (Role.LEAD_MANAGER, Role.COMPLIANCE):
         assert files("invoice=F+1%262", role) == files("contract=A-2&invoice=F+1%262", role) == [path]
+    [one] = answered(ringklar.get("/v1/lead-files?invoice=F+1%262", Role.COMPLIANCE), 200)["lead_files"]
+    assert short(one) == [("contract", "A-1", False), ("contract", "A-2", True), ("invoice", "F 1&2", True)]
+    assert (one["wash_register"], one["wash_version"]) == ("nix", "2026-11-15")
     assert files("contract=A-1") == files("order=A-2") == files(f"source={LIST_SOURCE}&contract=A-2") == []
     for empty in ("invoice=", "invoice=%20", f"order={'x' * 101}"):
         refused(ringklar.get(f"/v1/lead-files?{empty}", Role.LEAD_MANAGER), 422, "invalid-input")
