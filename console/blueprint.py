@@ -24,7 +24,7 @@ from core.access import Caller
 from core.config import Settings
 from core.store import Store
 from dnc.gate import Gate
-from web.problems import problem
+from web.problems import code_of, problem
 
 STATIC = Path(__file__).parent / "static"
 OPEN_ENDPOINTS = frozenset({"console.sign_in_page", "console.enter"})
@@ -41,8 +41,7 @@ def install_console(app: Flask, settings: Settings) -> None:
         status = HTTPStatus(error.code or HTTPStatus.NOT_FOUND)
         accepted = request.accept_mimetypes
         if request.path.startswith("/v1/") or accepted.quality("text/html") <= accepted.quality("application/json"):
-            code = status.name.lower().replace("_", "-")
-            response = problem(status, code, status.phrase, error.description or status.phrase)
+            response = problem(status, code_of(status), status.phrase, error.description or status.phrase)
         else:
             response = protect(error_page(status), secure)
         if isinstance(error, MethodNotAllowed):

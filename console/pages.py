@@ -14,7 +14,7 @@ from console.languages import chosen_language, written_day, written_moment
 from console.wording import error_sentence, error_title, status_sentence
 from core.access import Caller, Right
 from core.errors import ServiceError
-from web.problems import status_of
+from web.problems import note_code, status_of
 
 log = logging.getLogger(__name__)
 NUL = "\x00"
@@ -89,6 +89,7 @@ def add_error_pages(blueprint: Blueprint) -> None:
 
     @blueprint.errorhandler(ServiceError)
     def refused(error: ServiceError) -> Response:
+        note_code(error.code)
         return error_page(status_of(type(error)), error_sentence(error))
 
     @blueprint.errorhandler(CSRFError)

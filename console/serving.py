@@ -26,7 +26,7 @@ from dnc.file_holds import SettledHolds, close_file_holds, opt_out_file_holds, w
 from dnc.holds import HoldReason, close_hold, count_open_holds, open_holds, opt_out_hold
 from dnc.lookups import NumberRecord, look_up
 from dnc.opt_outs import VERIFIED_BY_LENGTH, add_opt_outs, release_opt_out
-from web.problems import status_of
+from web.problems import note_code, status_of
 
 EVERY_SELLER = "*"
 SETTLED_AT_ONCE = 1_000
@@ -174,6 +174,7 @@ def _answer(parts: Parts, right: Right, change: Change | None) -> Response:
         except ServiceError as error:
             if error.kind not in (Kind.INVALID, Kind.CONFLICT):
                 raise
+            note_code(error.code)
             status, typed = status_of(type(error)), _typed()
             problem = error.detail if isinstance(error, Unfit) else error_sentence(error) or error_title(status)
     now = store.clock.now()
@@ -195,6 +196,7 @@ def _settle_file(parts: Parts, right: Right, settle: Callable[..., SettledHolds]
     try:
         settled = settle(parts.store, caller, reason=HoldReason(reason), at_most=SETTLED_AT_ONCE)
     except InvalidInput as error:
+        note_code(error.code)
         return _page(
             parts, status_of(type(error)), problem=error_sentence(error) or error_title(status_of(type(error)))
         )

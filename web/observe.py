@@ -10,9 +10,10 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from types import TracebackType
+from http import HTTPStatus
+from types import MappingProxyType, TracebackType
 
 from flask import Flask, Response, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
@@ -22,6 +23,7 @@ from sqlalchemy.exc import StatementError
 from core.access import Caller
 from core.errors import ServiceError
 from core.ids import new_id
+from web.problems import code_of
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
@@ -162,8 +164,19 @@ def request_id_for(given: str | None) -> str:
     return given if given is not None and _is_sane(given) else new_id()
 
 
-def answered(method: str, route: str, status: int, started: float, request_id: str, caller: Caller | None) -> None:
-    """Give an answered request its log line and its share in the metrics; ``started`` is of ``time.perf_counter``."""
+def answered(
+    method: str,
+    route: str,
+    status: int,
+    started: float,
+    request_id: str,
+    caller: Caller | None,
+    refusal: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Give an answered request its log line and its share in the metrics; ``started`` is of ``time.perf_counter``.
+
+    ``refusal`` is the problem's ``code``, if the request was refused.
+    """
     seconds = time.perf_counter() - started
     if (method, route, status) not in _COUNTERS:
         _COUNTERS[method, route, status] = REQUESTS.labels(method, route, str(status))
@@ -184,6 +197,7 @@ def answered(method: str, route: str, status: int, started: float, request_id: s
                     "ms": round(seconds * 1000, 2),
                     "request_id": request_id,
                     "caller": caller.actor if caller is not None else None,
+                    **refusal,
                 }
             )
         )
@@ -204,8 +218,9 @@ def install_observation(app: Flask) -> None:
         context = g._get_current_object()  # noqa: SLF001 - werkzeug documents it so
         request_id = context.get("request_id") or new_id()
         response.headers["X-Request-Id"] = request_id
-        started = context.get("started", time.perf_counter())
-        answered(method, route, response.status_code, started, request_id, context.get("caller"))
+        started, status = context.get("started", time.perf_counter()), response.status_code
+        refusal = {"code": context.get("code") or code_of(status)} if status >= HTTPStatus.BAD_REQUEST else {}
+        answered(method, route, status, started, request_id, context.get("caller"), refusal)
         return response
 
 

@@ -10,7 +10,7 @@ from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
-from core.errors import Kind, ServiceError
+from core.errors import InvalidInput, Kind, ServiceError
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,10 @@ STATUS: dict[Kind, HTTPStatus] = {
     Kind.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 PROBLEM_TYPE = "application/problem+json"
+_CODES: dict[int, str] = {
+    HTTPStatus.UNPROCESSABLE_ENTITY: InvalidInput.code,
+    HTTPStatus.INTERNAL_SERVER_ERROR: "internal-error",
+}
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z_-]{0,39}")
 
 
@@ -57,8 +61,19 @@ def status_of(error: type[ServiceError]) -> HTTPStatus:
     return OWN_STATUS.get(error, STATUS[error.kind])
 
 
+def code_of(status: int) -> str:
+    """Return the code of a refusal that no error of ours names, by its status."""
+    return _CODES.get(status) or HTTPStatus(status).name.lower().replace("_", "-")
+
+
+def note_code(code: str) -> None:
+    """Have the log line of the present request name why it was refused; a problem document does so by itself."""
+    g.code = code
+
+
 def problem(status: int, code: str, title: str, detail: str, **extra: object) -> Response:
     """Return a problem document; ``code`` is its stable name, the last part of ``type``."""
+    note_code(code)
     document = {
         "type": f"urn:ringklar:problem:{code}",
         "title": title,
@@ -127,7 +142,7 @@ def install_problems(app: Flask) -> None:
     def invalid(error: ValidationError) -> Response:
         return problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            "invalid-input",
+            InvalidInput.code,
             "The input is not valid",
             "see errors for each mistake",
             errors=mistakes(error),
@@ -141,8 +156,7 @@ def install_problems(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         status = HTTPStatus(error.code or 500)
-        code = status.name.lower().replace("_", "-")
-        response = problem(status, code, status.phrase, status.description or status.phrase)
+        response = problem(status, code_of(status), status.phrase, status.description or status.phrase)
         for name, value in error.get_headers(request.environ):
             if name.lower() == "allow":
                 response.headers[name] = value
@@ -151,4 +165,4 @@ def install_problems(app: Flask) -> None:
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
         log.error("request failed", exc_info=error, extra={"request_id": g.get("request_id")})
-        return problem(500, "internal-error", "Internal error", "the failure is on record under the request id")
+        return problem(500, code_of(500), "Internal error", "the failure is on record under the request id")

@@ -10,8 +10,10 @@ from sqlalchemy import text
 from app import create_app
 from core.access import Role
 from core.clock import FixedClock
+from core.errors import Overloaded
 from service import build_service
 from tests.api.calling import NOBODYS_ID, Ringklar, answered, captured_log, refused
+from tests.api.forms import sign_in
 from tests.api.hostile import MARKER
 from tests.seeding import CAMPAIGN, FROM_PARTNER, SELLER, TUESDAY_AT_TEN, settings_for_tests
 
@@ -78,6 +80,53 @@ def test_every_request_leaves_one_json_line_without_any_number(on_sqlite: Ringkl
     for line in lines:
         assert line.keys() >= {"at", "level", "event", "method", "route", "status", "ms", "request_id", "caller"}
     assert {line["route"] for line in lines} >= {"/v1/checks", "/v1/checks/<check_id>", "(none)"}
+
+
+def test_the_line_of_a_refused_request_says_why_it_was_refused(
+    on_sqlite: Ringklar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = {"number": FROM_PARTNER, "campaign": CAMPAIGN}
+    with captured_log() as log:
+        answers = [
+            on_sqlite.post("/v1/checks", check),
+            on_sqlite.post("/v1/checks", {**check, "surplus": 1}),
+            on_sqlite.post("/v1/checks", {**check, "campaign": "finns-inte"}),
+            on_sqlite.get(f"/v1/checks/{NOBODYS_ID}"),
+            on_sqlite.get("/v1/lead-files"),
+            on_sqlite.ask("GET", "/v1/changes", headers={"Authorization": "Bearer rk_wrong"}),
+            on_sqlite.ask("GET", "/finns-inte"),
+            on_sqlite.ask("DELETE", "/v1/checks"),
+        ]
+
+        def busy(*_given: object) -> NoReturn:
+            raise Overloaded("too much at once")
+
+        monkeypatch.setattr(on_sqlite.service.gate, "ask", busy)
+        answers.append(on_sqlite.post("/v1/checks", check))
+        assert answers[-1].status_code == 503
+
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    told = [answer.json and answer.json.get("code") for answer in answers]
+    assert [line.get("code") for line in lines] == told
+    assert ("code" in lines[0], told[-1], len(set(told))) == (False, Overloaded.code, 9)
+
+
+def test_the_line_of_a_refused_page_says_why_it_was_refused(on_sqlite: Ringklar) -> None:
+    client = create_app(on_sqlite.service).test_client()
+    sign_in(client, Role.SALES)
+    with captured_log() as log:
+        client.get("/lead-files")
+        client.post("/sign-in", data={"name": "a"})
+        client.get("/sidan-finns-inte", headers={"Accept": "text/html"})
+        client.get("/sign-in")
+
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [(line["status"], line.get("code")) for line in lines if line["event"] == "request"] == [
+        (403, "forbidden"),
+        (400, "bad-request"),
+        (404, "not-found"),
+        (303, None),
+    ]
 
 
 def test_a_failure_is_opaque_to_the_caller_and_on_record_without_numbers(
