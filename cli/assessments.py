@@ -8,6 +8,7 @@ import click
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.files import whole_file
+from core.clock import utc
 from leads.assessments import (
     add_assessment,
     assessment_report,
@@ -74,7 +75,7 @@ def show_assessment(reference: str, to: Path | None, as_json: bool) -> None:
                 shutil.copyfileobj(document, file)
     lines = [
         f"balancing test {shown.reference}: {shown.title}",
-        f"seller {shown.seller}, filed by {shown.added_by} at {shown.added_at.isoformat()}",
+        f"seller {shown.seller}, filed by {shown.added_by} at {utc(shown.added_at)}",
         f"{shown.file_name}, {shown.size} bytes, sha256 {shown.sha256}",
         *([] if to is None else [f"written to {to}"]),
     ]

@@ -6,15 +6,15 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date, datetime, time
 from functools import wraps
-from operator import methodcaller
 from typing import NoReturn, ParamSpec, TypeVar
 
 import click
 from sqlalchemy.exc import DBAPIError
 
 from core.access import Caller, operator
-from core.clock import SystemClock
+from core.clock import SystemClock, utc
 from core.config import ConfigError, load_settings
 from core.errors import Kind, ServiceError
 from core.store import storage_faults
@@ -105,15 +105,20 @@ def refuse(error: ServiceError) -> NoReturn:
 
 
 def answer(as_json: bool, document: object, text: str) -> None:
-    """Print ``document`` as JSON, its days and moments in ISO 8601, or ``text``.
+    """Print ``document`` as JSON, its moments as over HTTP, or ``text``.
 
     Whatever a supplier wrote in it, it commands no terminal.
     """
     if as_json:
-        written = json.dumps(document, ensure_ascii=False, indent=2, default=methodcaller("isoformat"))
+        written = json.dumps(document, ensure_ascii=False, indent=2, default=_written)
         click.echo(_COMMANDS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", written))
     else:
         click.echo(_COMMANDS.sub("\ufffd", text))
+
+
+def _written(value: date | time) -> str | None:
+    """Return a moment as RFC 3339 in UTC with a Z, and a day or a time of day as ISO 8601."""
+    return utc(value) if isinstance(value, datetime) else value.isoformat()
 
 
 def percent(share: float, places: int) -> str:

@@ -12,6 +12,7 @@ from cli.context import FINDING, answer, json_option, refusals, service
 from cli.files import PLAIN_FILE, whole_file
 from cli.times import INSTANT
 from core.checkpoints import make_checkpoint, public_key
+from core.clock import utc
 from core.exporting import export_ledger, ledger_lines, part_between, read_export
 from core.timestamps import StampVerifier
 from core.verification import Finding, Verified, verify
@@ -95,7 +96,8 @@ def _beside(verified: Verified) -> list[str]:
     if verified.unsigned:
         lines.append(f"  {verified.unsigned} entries are signed by no checkpoint")
     lines += [
-        f"  late: checkpoint {one.checkpoint} of {one.signed_at} is the first to sign what was written at {one.since}"
+        f"  late: checkpoint {one.checkpoint} of {utc(one.signed_at)} is the first to sign "
+        f"what was written at {utc(one.since)}"
         for one in verified.late
     ]
     return lines

@@ -28,7 +28,7 @@ def original(lead_file_id: str, out: Path, as_json: bool) -> None:
         "file_name": taken.file_name,
         "sha256": taken.sha256,
         "size": taken.size,
-        "received_at": taken.received_at.isoformat(),
+        "received_at": taken.received_at,
         "file": str(out),
     }
     came = local_day(taken.received_at)

@@ -10,6 +10,7 @@ import click
 from cli.context import FINDING, answer, caller, json_option, refusals, service
 from cli.files import write_table
 from cli.times import INSTANT
+from core.clock import utc
 from core.numbers import Number
 from dnc.registers.change_schemas import changes_document, rematch_document
 from dnc.registers.changes import Comparison, Move, compare_versions
@@ -109,7 +110,7 @@ def _all_listed(built: Service, found: Rematch, version: str | None) -> Iterator
 def _cells(one: RematchedContact) -> list[object]:
     return [
         Number(one.number).e164,
-        one.started_at.isoformat(),
+        utc(one.started_at),
         one.campaign,
         one.source,
         one.when_called.value,

@@ -11,6 +11,7 @@ import click
 from cli.context import FINDING, answer, caller, json_option, refusals, service
 from cli.register_changes import compare, rematch_
 from cli.register_layouts import layout, layout_json
+from core.clock import utc
 from dnc.registers.layouts import FileKind
 from dnc.registers.loading import load_register
 from dnc.registers.outcomes import LoadedVersion
@@ -126,7 +127,7 @@ def _loaded_text(loaded: LoadedVersion) -> str:
 
 
 def _standing_text(one: Standing) -> str:
-    held = f", of {one.as_of}, {one.count} numbers, until {one.valid_until}" if one.as_of else ""
+    held = f", of {one.as_of}, {one.count} numbers, until {utc(one.valid_until)}" if one.as_of else ""
     if one.covered is not None:
         held += f"; {one.covered} answered for"
     lasts = f"; valid {said}" if (said := validity_text(one.validity)) else ""

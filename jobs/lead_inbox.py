@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from core.access import operator
+from core.clock import utc
 from core.config import Settings
 from core.errors import Kind, ServiceError
 from core.store import Store
@@ -250,7 +251,7 @@ def _document(report: LeadFileReport) -> str:
         "source": report.source,
         "sha256": report.sha256,
         "size": report.size,
-        "received_at": report.received_at.isoformat(),
+        "received_at": utc(report.received_at),
         "rows": report.rows,
         "accepted": report.accepted,
         "rejected": report.rejected,

@@ -67,7 +67,7 @@ class JsonLines(logging.Formatter):
         if record.name == access_log.name:
             return record.getMessage()
         line: dict[str, object] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "at": _written(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": mask(_event(record)),
@@ -78,6 +78,10 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["error"] = mask("\n".join(told(record.exc_info[1])) if record.exc_info[1] is not None else "")
         return json.dumps(line, ensure_ascii=False, default=lambda value: mask(str(value)))
+
+
+def _written(at: datetime) -> str:
+    return f"{at.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def told_plainly(record: logging.LogRecord) -> str:
@@ -187,7 +191,7 @@ def answered(
         access_log.info(
             _encode(
                 {
-                    "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                    "at": _written(datetime.now(UTC)),
                     "level": "info",
                     "logger": "ringklar.access",
                     "event": "request",

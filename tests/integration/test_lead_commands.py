@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 import core.pages
 from cli.main import main
+from core.clock import utc
 from jobs.leader import Election
 from leads.terms import RowState
 from tests.registers import service_for, written_file
@@ -202,11 +203,11 @@ def test_moments_of_lead_files_are_written_as_in_every_other_answer(origins: Run
     path = tmp_path / "insamlade.csv"
     path.write_text("Telefon;Insamlat\n0701740621;2026-11-01 10:00\n", "utf-8")
     [previewed] = told(origins("leads", "import", path, "--source", "lista", "--dry-run", "--json"))["preview"]
-    assert previewed["collected_at"] == "2026-11-01T09:00:00+00:00"
+    assert previewed["collected_at"] == "2026-11-01T09:00:00Z"
 
     kept = told(origins("leads", "import", path, "--source", "lista", "--json"))
 
-    assert kept["received_at"] == datetime.fromisoformat(kept["received_at"]).isoformat()
+    assert kept["received_at"] == utc(datetime.fromisoformat(kept["received_at"]))
     [listed] = told(origins("leads", "list", "--json"))["lead_files"]
     assert listed["received_at"] == kept["received_at"]
 
