@@ -2,9 +2,7 @@
 
 import io
 from dataclasses import asdict
-from typing import Annotated
 
-from pydantic import Field
 from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
@@ -19,7 +17,8 @@ from dnc.handed_out import export_page, recipient_reports
 from dnc.lookups import readable
 from dnc.recipients import UnknownRecipient
 from web.endpoint import Api, Document
-from web.fields import Id, Instant, Limit, Note, RawNumber, Region, Slug
+from web.fields import Instant, Note, RawNumber, Region, Slug
+from web.lists import AfterId, AfterSlug
 
 LEADS_AT_ONCE = 50_000
 
@@ -43,13 +42,6 @@ class ExportDocument(Document):
     csv: str
 
 
-class RecipientsQuery(Document):
-    """Which recipients: those after a cursor, by slug."""
-
-    cursor: Slug | None = None
-    limit: Limit = 100
-
-
 class RecipientDocument(Document):
     """A processor that leads are handed to, under a contract; ``key`` names the API key by which it asks."""
 
@@ -68,12 +60,10 @@ class RecipientPage(Document):
     next_cursor: str | None
 
 
-class ExportsQuery(Document):
+class ExportsQuery(AfterId):
     """Which exports: those to a recipient, all without one; after a cursor."""
 
     recipient: Slug | None = None
-    cursor: Id | None = None
-    limit: Limit = 100
 
 
 class ListedExportDocument(Document):
@@ -109,13 +99,6 @@ class SightedDocument(Document):
     """Of how many exports the number is a canary: none, if it is not one."""
 
     exports: int
-
-
-class SightingsQuery(Document):
-    """Which sightings: those after a cursor."""
-
-    cursor: Annotated[str, Field(pattern=r"^[0-9a-f-]{0,36}$")] = ""
-    limit: Limit = 100
 
 
 class SightingDocument(Document):
@@ -175,7 +158,7 @@ def exports_api(store: Store, listed: Listed) -> Api:
         )
 
     @api.get("/v1/recipients", right=Right.READ_EXPORTS)
-    def list_recipients(query: RecipientsQuery, caller: Caller, session: Session) -> RecipientPage:
+    def list_recipients(query: AfterSlug, caller: Caller, session: Session) -> RecipientPage:
         """List the processors that leads are handed to, by slug."""
         found = recipient_reports(session, caller, after=query.cursor or "", limit=query.limit + 1)
         page, next_cursor = cut(found, query.limit, lambda one: one.slug)
@@ -196,9 +179,9 @@ def exports_api(store: Store, listed: Listed) -> Api:
         return SightedDocument(exports=exports)
 
     @api.get("/v1/canaries/sightings", right=Right.READ_CANARIES)
-    def list_sightings(query: SightingsQuery, caller: Caller, session: Session) -> SightingPage:
+    def list_sightings(query: AfterId, caller: Caller, session: Session) -> SightingPage:
         """List the canaries that were seen, and whom each was given to."""
-        found = sightings(session, caller, after=query.cursor, limit=query.limit + 1)
+        found = sightings(session, caller, after=query.cursor or "", limit=query.limit + 1)
         page, next_cursor = cut(found, query.limit, lambda one: one.id)
         return SightingPage(
             sightings=[SightingDocument(**asdict(one) | {"number": f"+{one.number}"}) for one in page],

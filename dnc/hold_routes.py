@@ -16,6 +16,7 @@ from dnc.lookups import readable
 from dnc.schemas import HoldDocument
 from web.endpoint import Api, Document
 from web.fields import Id, Instant, Limit, Note, RawNumber, Region, Slug
+from web.lists import AfterId
 
 
 class NewObjection(Document):
@@ -34,14 +35,12 @@ class ObjectionDocument(Document):
     made_at: Instant
 
 
-class HoldsQuery(Document):
+class HoldsQuery(AfterId):
     """Which holds: in one state, made by one lead file, for one reason; after a cursor."""
 
     state: HoldState = HoldState.OPEN
     lead_file: Id | None = None
     reason: HoldReason | None = None
-    cursor: Id | None = None
-    limit: Limit = 100
 
 
 class ListedHoldDocument(HoldDocument):

@@ -26,7 +26,6 @@ from dnc.schemas import (
     BatchDocument,
     BatchQuestion,
     CampaignPage,
-    CampaignsQuery,
     ChangePage,
     CheckDocument,
     CheckQuestion,
@@ -42,6 +41,7 @@ from dnc.schemas import (
 )
 from dnc.tokens import CheckTokens
 from web.endpoint import Api, Rendered
+from web.lists import AfterSlug
 
 
 def checks_api(store: Store, gate: Gate) -> Api:
@@ -149,7 +149,7 @@ def dnc_api(store: Store) -> Api:
         return change_page(changes, query.cursor)
 
     @api.get("/v1/campaigns", right=Right.READ_CAMPAIGNS)
-    def list_campaigns(query: CampaignsQuery, caller: Caller, session: Session) -> CampaignPage:
+    def list_campaigns(query: AfterSlug, caller: Caller, session: Session) -> CampaignPage:
         """List campaigns by slug, the closed ones too."""
         found = campaign_reports(session, caller, after=query.cursor or "", limit=query.limit + 1)
         page, next_cursor = cut(found, query.limit, lambda one: one.slug)

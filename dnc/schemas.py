@@ -339,13 +339,6 @@ class ChangePage(Document):
     cursor: int
 
 
-class CampaignsQuery(Document):
-    """Which campaigns: those after a cursor, by slug."""
-
-    cursor: Slug | None = None
-    limit: Limit = 100
-
-
 class CampaignDocument(Document):
     """A campaign; once ``closed_at`` is set, every check for it is denied."""
 

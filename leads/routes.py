@@ -23,7 +23,8 @@ from leads.shelf import FileTooLarge, KeptFileDamaged, KeptUnderAnotherSecret, S
 from leads.terms import FileFormat, FileState, RowState
 from leads.trial import try_lead_file
 from web.endpoint import Api, Document, Download
-from web.fields import EachKeyOnce, Id, Limit, Slug
+from web.fields import EachKeyOnce, Limit, Slug
+from web.lists import AfterId
 from web.uploads import Upload
 
 READ_AT_ONCE = 1 << 20
@@ -96,7 +97,7 @@ class LeadFileDocument(Document):
     dry_run: bool
 
 
-class LeadFilesQuery(GivenReferences):
+class LeadFilesQuery(GivenReferences, AfterId):
     """Which lead files: those of one source, in one state, or under every reference that is given; after a cursor.
 
     A file comes under the reference of a kind that was said last: one that was replaced finds nothing.
@@ -104,8 +105,6 @@ class LeadFilesQuery(GivenReferences):
 
     source: Slug | None = None
     state: FileState | None = None
-    cursor: Id | None = None
-    limit: Limit = 100
 
 
 class ListedLeadFileDocument(Document):

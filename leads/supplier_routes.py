@@ -44,7 +44,7 @@ from leads.suppliers import (
 )
 from leads.terms import SourceKind
 from web.endpoint import Api, Document
-from web.fields import Limit
+from web.lists import AfterSlug
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -171,13 +171,6 @@ class SourceWithTerms(SourceDocument):
     terms: list[TermsDocument]
 
 
-class SlugQuery(Document):
-    """Which of them: those after a cursor, by slug."""
-
-    cursor: Annotated[str, Field(max_length=60)] = ""
-    limit: Limit = 100
-
-
 class NewPause(Document):
     """Why it is paused; it is kept on record."""
 
@@ -211,9 +204,9 @@ def _add_suppliers(api: Api, store: Store) -> None:
         return _supplier(session, caller, body.slug)
 
     @api.get("/v1/suppliers", right=Right.PAUSE_SOURCES)
-    def list_suppliers(query: SlugQuery, caller: Caller, session: Session) -> SupplierPage:
+    def list_suppliers(query: AfterSlug, caller: Caller, session: Session) -> SupplierPage:
         """List suppliers by slug."""
-        found = supplier_reports(session, caller, after=query.cursor, limit=query.limit + 1)
+        found = supplier_reports(session, caller, after=query.cursor or "", limit=query.limit + 1)
         page, next_cursor = cut(found, query.limit, lambda one: one.slug)
         return SupplierPage(suppliers=[SupplierDocument(**asdict(one)) for one in page], next_cursor=next_cursor)
 
@@ -243,9 +236,9 @@ def _add_sources(api: Api, store: Store) -> None:
         return _source(source_report(session, caller, body.slug))
 
     @api.get("/v1/sources", right=Right.PAUSE_SOURCES)
-    def list_sources(query: SlugQuery, caller: Caller, session: Session) -> SourcePage:
+    def list_sources(query: AfterSlug, caller: Caller, session: Session) -> SourcePage:
         """List sources by slug, each with what its evidence lacks."""
-        found = source_reports(session, caller, after=query.cursor, limit=query.limit + 1)
+        found = source_reports(session, caller, after=query.cursor or "", limit=query.limit + 1)
         page, next_cursor = cut(found, query.limit, lambda one: one.slug)
         return SourcePage(sources=[_source(one) for one in page], next_cursor=next_cursor)
 

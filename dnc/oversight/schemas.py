@@ -12,6 +12,7 @@ from leads.pauses import REASON_LENGTH
 from leads.terms import SourceKind
 from web.endpoint import Document
 from web.fields import Id, Instant, Limit, RawNumber, Region, Slug, Via
+from web.lists import OpaqueCursor
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=REASON_LENGTH, strip_whitespace=True)]
 
@@ -55,7 +56,7 @@ class WalkBackQuestion(Document):
     number: RawNumber
     region: Region = "SE"
     part: Part = Part.LEADS
-    cursor: Annotated[str, StringConstraints(min_length=1, max_length=60)] | None = None
+    cursor: OpaqueCursor | None = None
     limit: Limit = 200
 
 

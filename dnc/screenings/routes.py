@@ -33,7 +33,6 @@ from dnc.screenings.schemas import (
     ScreeningPageDocument,
     ScreeningsOfNumberDocument,
     ScreeningsOfNumberQuestion,
-    ScreeningsQuery,
     page_document,
     screening_document,
     screenings_document,
@@ -51,6 +50,7 @@ from leads.errors import UnclearHeadings, UnreadableLeadFile
 from leads.intake import FILE_LIMIT, plain_at, receive
 from leads.shelf import FileTooLarge, KeptFileDamaged, KeptUnderAnotherSecret, Shelf
 from web.endpoint import Api, Download
+from web.lists import AfterId
 from web.uploads import Upload
 
 SCREENED_AT_ONCE = 1 << 20
@@ -113,7 +113,7 @@ def screenings_api(screenings: Screenings, shelf: Shelf, work_beside: Callable[[
         return document
 
     @api.get("/v1/screenings", right=Right.SCREEN)
-    def list_screenings(query: ScreeningsQuery, caller: Caller, session: Session) -> ScreeningPageDocument:
+    def list_screenings(query: AfterId, caller: Caller, session: Session) -> ScreeningPageDocument:
         """List screenings, the newest first: how far each has come; a dialer's key sees those that it asked for."""
         return page_document(screening_page(session, caller, cursor=query.cursor, limit=query.limit))
 

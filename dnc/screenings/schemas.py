@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from dnc.screenings.lists import ScreeningPage
 from dnc.screenings.lookups import ScreeningOfNumber, ScreeningsOfNumber, WhyUnread
 from dnc.screenings.reports import ListedScreening, ScreeningReport
 from dnc.screenings.terms import ScreeningState, Subject
 from web.endpoint import Document
-from web.fields import Id, Instant, Limit, RawNumber, Region, Slug
+from web.fields import Instant, Limit, RawNumber, Region, Slug
+from web.lists import OpaqueCursor
 
 
 class ScreeningForm(Document):
@@ -63,7 +64,7 @@ class ScreeningsOfNumberQuestion(Document):
 
     number: RawNumber
     region: Region = "SE"
-    cursor: Annotated[str, StringConstraints(max_length=60)] | None = None
+    cursor: OpaqueCursor | None = None
 
 
 class AnsweredRowsDocument(Document):
@@ -118,13 +119,6 @@ class CountsDocument(Document):
     rows: int
     verdicts: dict[str, int]
     reasons: dict[str, int]
-
-
-class ScreeningsQuery(Document):
-    """Which screenings: those after a cursor."""
-
-    cursor: Id | None = None
-    limit: Limit = 100
 
 
 class ListedScreeningDocument(Document):

@@ -300,6 +300,20 @@ def test_a_query_that_no_database_can_be_asked_is_refused(watch: Watch, text: st
         assert watch.refused(response, path)["code"] == "malformed-request"
 
 
+def test_an_empty_cursor_is_refused_by_every_list(watch: Watch) -> None:
+    for one in watch.application.operations:
+        if one.query is None or "cursor" not in one.query.model_fields:
+            continue
+        role = next(role for role in (Role.COMPLIANCE, Role.LEAD_MANAGER) if role in RIGHTS[one.right])
+        path = re.sub(r"{\w+}", NOBODYS_ID, one.path)
+        document = watch.refused(send(watch, f"{path}?cursor=", role, method="GET"), path)
+
+        assert (document["code"], [mistake["at"] for mistake in document["errors"]]) == (
+            "invalid-input",
+            [["cursor"]],
+        ), path
+
+
 @pytest.mark.parametrize("path", ["/v1/changes", "/health/live", "/zqhemligtzq"])
 def test_a_host_that_can_be_none_is_refused(watch: Watch, path: str) -> None:
     for host in ("..", "zqhemligtzq" * 300):
