@@ -6,6 +6,7 @@ import click
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.pages import Page, after_id_option, limit_option, read_on, tell_page
+from core.clock import local_day
 from dnc.file_holds import SettledHolds, close_file_holds, opt_out_file_holds
 from dnc.hold_lists import HoldState, ListedHold, hold_page
 from dnc.holds import HoldReason, close_hold, opt_out_hold
@@ -60,9 +61,9 @@ def list_holds(lead_file: object, state: str, reason: str | None, after: str | N
 
 
 def _line(one: ListedHold) -> str:
-    end = "open" if one.closed_at is None else f"closed {one.closed_at:%Y-%m-%d}: {one.resolution}"
+    end = "open" if one.closed_at is None else f"closed {local_day(one.closed_at)}: {one.resolution}"
     note = f"  {one.note}" if one.note else ""
-    return f"{one.id}  {one.made_at:%Y-%m-%d}  {one.seller}  {one.number}  {one.reason}  {end}{note}"
+    return f"{one.id}  {local_day(one.made_at)}  {one.seller}  {one.number}  {one.reason}  {end}{note}"
 
 
 @hold.command("close")

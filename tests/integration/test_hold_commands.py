@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 from click.testing import Result
 from sqlalchemy import select
 
+from dnc.holds import close_hold
 from dnc.models import OptOut
 from tests.commands import run_command
-from tests.held import CHILD, MARKED, REPORTED, every_hold, held_by_file, reported
+from tests.held import CHILD, MARKED, REPORTED, every_hold, held_by_file, reported, staff
 from tests.seeding import SELLER, Seeded, number_of
 
 NOBODYS_ID = "00000000-0000-7000-8000-000000000000"
@@ -28,6 +30,18 @@ def told(result: Result) -> Json:
     """Return the JSON that a command answered."""
     assert result.exit_code == OK, result.output
     return json.loads(result.stdout)
+
+
+def test_the_day_of_a_hold_is_the_swedish_one(on_sqlite: Seeded) -> None:
+    on_sqlite.clock.at = datetime(2026, 11, 24, 23, 30, tzinfo=UTC)
+    one = reported(on_sqlite.service, on_sqlite.seller_id, "", REPORTED)
+    store = on_sqlite.service.store
+    with store.writing() as session:
+        close_hold(session, staff(), store.keyring, hold_id=one.id, resolution="fel nummer", now=on_sqlite.clock.now())
+
+    [line] = hold(on_sqlite, "list", "--state", "closed").stdout.splitlines()
+
+    assert line == f"{one.id}  2026-11-25  {SELLER}  {REPORTED}  objected  closed 2026-11-25: fel nummer"
 
 
 def opted_out(seeded: Seeded) -> dict[int, str]:
