@@ -15,9 +15,9 @@ from core.numbers import Number, read_valid_number
 from core.sellers import seller_of
 from core.store import Store
 from web.endpoint import Api, Document
-from web.fields import Instant, Note
+from web.fields import Instant, Note, RawNumber
 
-NumberText = Annotated[str, Field(max_length=64, description="A phone number in any usual spelling.")]
+NumberText = Annotated[RawNumber, Field(description="A phone number in any usual spelling.")]
 Region = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="Where a number without country code is dialled.")]
 Slug = Annotated[str, Field(max_length=60)]
 

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from console import wording
 from console.languages import chosen_language, written_day, written_moment
 from console.wording import error_sentence, error_title, status_sentence
+from core import naming
 from core.access import Caller, Right
 from core.errors import ServiceError
 from web.problems import note_code, status_of
@@ -49,6 +50,7 @@ def page(template: str, status: int = HTTPStatus.OK, **context: object) -> Respo
         may=caller.may if caller is not None else _nothing,
         Right=Right,
         wording=wording,
+        naming=naming,
         **context,
     )
     response = make_response(text, int(status))

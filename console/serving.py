@@ -19,13 +19,13 @@ from console.queries import SellerName, names_of, sellers_of
 from console.wording import VIAS, error_sentence, error_title, number_fault
 from core.access import Caller, Right
 from core.errors import InvalidInput, Kind, ServiceError
-from core.naming import NOTE_LENGTH
+from core.naming import NOTE_LENGTH, VERIFIED_BY_LENGTH
 from core.numbers import Number, read_number
 from core.sellers import seller_of
 from dnc.file_holds import SettledHolds, close_file_holds, opt_out_file_holds, waiting_files
 from dnc.holds import HoldReason, close_hold, count_open_holds, open_holds, opt_out_hold
 from dnc.lookups import NumberRecord, look_up
-from dnc.opt_outs import VERIFIED_BY_LENGTH, add_opt_outs, release_opt_out
+from dnc.opt_outs import add_opt_outs, release_opt_out
 from web.problems import note_code, status_of
 
 EVERY_SELLER = "*"

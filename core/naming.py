@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 from core.database import Base, inserted
 from core.errors import AlreadyExists, InvalidInput
 
-NAME_LENGTH, VIA_LENGTH, NOTE_LENGTH = 200, 40, 2_000
-"""How many characters are kept of what a thing is called, of how a person said something, and of a note on it."""
+NAME_LENGTH, VIA_LENGTH, NOTE_LENGTH, VERIFIED_BY_LENGTH = 200, 40, 2_000, 200
+"""How many characters are kept of what a thing is called, of how a person said something, of a note on it, and of how
+it was made sure that the person asked."""
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
@@ -39,6 +40,17 @@ def check_name(name: str, thing: str, longest: int = NAME_LENGTH) -> str:
     if 1 <= len(name) <= longest:
         return name
     raise InvalidInput(f"{thing} needs a name, of at most {longest} characters")
+
+
+def check_note(note: str) -> str:
+    """Return ``note``, if it is no longer than what is kept of one.
+
+    Raises:
+        InvalidInput: it is longer.
+    """
+    if len(note) > NOTE_LENGTH:
+        raise InvalidInput(f"a note has at most {NOTE_LENGTH} characters")
+    return note
 
 
 def insert_named(session: Session, row: Base, taken: str) -> None:

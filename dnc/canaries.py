@@ -21,6 +21,7 @@ from core.database import inserted
 from core.errors import InvalidInput, Kind, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
+from core.naming import check_note
 from core.secrets import Keyring
 from core.store import Store
 from dnc.call_records.models import CallRecord
@@ -176,22 +177,21 @@ def report_sighting(
 
     Raises:
         Forbidden: the caller may not report canaries.
-        InvalidInput: seen in the future, or nothing is said of how.
+        InvalidInput: seen in the future, or nothing is said of how, or more than a note holds.
     """
     caller.require(Right.REPORT_CANARIES)
     if seen_at > now + CLOCK_SLACK:
         raise InvalidInput("seen_at is in the future")
     if not how.strip():
         raise InvalidInput("say how it was seen")
+    note = check_note(how.strip())
     found = [
         one
         for one in canaries_out(session)
         if one.number == number and caller.seller_id in (None, one.seller_id) and one.seeded_at <= seen_at + CLOCK_SLACK
     ]
     report = new_id()
-    return sum(
-        _see(session, caller.actor, keyring, one, How.REPORT, report, seen_at, now, note=how.strip()) for one in found
-    )
+    return sum(_see(session, caller.actor, keyring, one, How.REPORT, report, seen_at, now, note=note) for one in found)
 
 
 def look_for_canaries(store: Store, now: datetime) -> int:

@@ -19,7 +19,7 @@ from core.database import lock_key, number_lock
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
-from core.naming import trimmed
+from core.naming import check_note, trimmed
 from core.secrets import Keyring
 from dnc.models import Hold
 from dnc.opt_outs import OptOutResult, add_opt_outs
@@ -150,14 +150,15 @@ def checked_resolution(resolution: str) -> str:
     """Return what was found, without what cannot be seen around it.
 
     Raises:
-        InvalidInput: it is empty, or the word that says that a hold became an opt-out, which closing it does not make.
+        InvalidInput: it is empty or longer than a note, or the word that says that a hold became an opt-out, which
+            closing it does not make.
     """
     resolution = trimmed(resolution)
     if not resolution:
         raise InvalidInput("say what was found")
     if resolution.casefold() == BECAME_OPT_OUT:
         raise InvalidInput("closing a hold makes no opt-out: turn it into one, or say what was found")
-    return resolution
+    return check_note(resolution)
 
 
 def put_closed(

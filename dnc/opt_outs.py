@@ -19,12 +19,11 @@ from core.database import lock_key, number_lock
 from core.errors import InvalidInput, Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
-from core.naming import VIA_LENGTH, trimmed
+from core.naming import VERIFIED_BY_LENGTH, VIA_LENGTH, check_note, trimmed
 from core.numbers import Number, NumberFault, read_number
 from core.secrets import Keyring
 from dnc.models import OptOut, OptOutRelease, OptOutRepeat
 
-VERIFIED_BY_LENGTH = 200
 OPT_OUT_LOCKS = 0x52494E47_000000  # PostgreSQL advisory locks: two adds of one number, one after the other
 
 
@@ -73,13 +72,14 @@ def add_opt_outs(
     Raises:
         Forbidden: the caller may not add opt-outs; only customer service may.
         NotFound: the seller is not the caller's.
-        InvalidInput: no channel, no ``via``, or received in the future.
+        InvalidInput: no channel, no ``via``, too long a note, or received in the future.
     """
     caller.require(Right.ADD_OPT_OUT)
     if caller.seller_id is not None and seller_id != caller.seller_id:
         raise NotFound("there is no seller with that slug")
     if not channels or not 1 <= len(via.strip()) <= VIA_LENGTH:
         raise InvalidInput(f"say in 1 to {VIA_LENGTH} characters how the person said no, and to which channels")
+    check_note(note)
     said_at = said_at or {}
     if any(moment > now + CLOCK_SLACK for moment in (received_at or now, *said_at.values())):
         raise InvalidInput("received_at is in the future")
@@ -199,8 +199,8 @@ def release_opt_out(
         Forbidden: the caller may not release opt-outs.
         NotFound: there is no such opt-out, or it is not the caller's seller's.
         AlreadyReleased: it was released before.
-        InvalidInput: how the person was recognised is not said or too long, or the person asked before saying no, or in
-            the future.
+        InvalidInput: how the person was recognised is not said or too long, or the note is too long, or the person
+            asked before saying no, or in the future.
     """
     caller.require(Right.RELEASE_OPT_OUT)
     opt_out = session.get(OptOut, opt_out_id)
@@ -211,6 +211,7 @@ def release_opt_out(
         raise InvalidInput("say how it was made sure that the person asked")
     if len(verified_by) > VERIFIED_BY_LENGTH:
         raise InvalidInput(f"say in at most {VERIFIED_BY_LENGTH} characters how it was made sure that the person asked")
+    check_note(note)
     if asked_by_person_at > now + CLOCK_SLACK:
         raise InvalidInput("asked_by_person_at is in the future")
     lock_key(session, number_lock(OPT_OUT_LOCKS, opt_out.number))

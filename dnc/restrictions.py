@@ -14,6 +14,7 @@ from core.changes import ChangeKind, NewChange, announce
 from core.errors import Kind, NotFound, ServiceError
 from core.ids import new_id
 from core.ledger import Event, put_on_record
+from core.naming import check_note
 from core.secrets import Keyring
 from dnc.facts import RestrictionKind
 from dnc.models import Restriction
@@ -41,6 +42,7 @@ def restrict(
     Raises:
         Forbidden: the caller may not restrict.
         NotFound: the seller is not the caller's.
+        InvalidInput: the note is too long.
     """
     caller.require(Right.RESTRICT)
     if caller.seller_id is not None and seller_id != caller.seller_id:
@@ -50,7 +52,7 @@ def restrict(
         seller_id=seller_id,
         number=number,
         kind=kind.value,
-        note=note,
+        note=check_note(note),
         made_at=now,
         made_by=caller.actor,
     )

@@ -9,7 +9,7 @@ from dnc.contacts import Outcome
 from dnc.decision import Verdict
 from dnc.reasons import Category, ReasonCode
 from web.endpoint import Document
-from web.fields import Id, Instant, Limit, Note, RawNumber, Region, Short, Slug, Via
+from web.fields import Id, Instant, Limit, Note, RawNumber, Region, Short, Slug, VerifiedBy, Via
 
 
 class CheckQuestion(Document):
@@ -181,7 +181,7 @@ class NewRelease(Document):
     """The person asked to leave the list."""
 
     asked_by_person_at: Instant
-    verified_by: Short
+    verified_by: VerifiedBy
     note: Note = ""
 
 

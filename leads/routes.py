@@ -18,6 +18,7 @@ from leads.file_lists import lead_file_page
 from leads.intake import FILE_LIMIT, DeliveryTerms, HowToRead
 from leads.originals import LeadFileNotKept, take_original
 from leads.reference_routes import GivenReferences, ReferenceDocument
+from leads.references import REFERENCE_LENGTH
 from leads.reports import LeadFileReport, lead_file_report, rejects_of, reported_rows
 from leads.shelf import FileTooLarge, KeptFileDamaged, KeptUnderAnotherSecret, Shelf
 from leads.terms import FileFormat, FileState, RowState
@@ -40,9 +41,11 @@ class LeadFileForm(Document):
         description="JSON object: the heading of each field it names.",
     )
     encoding: str | None = Field(default=None, max_length=20, description="The character set, if not found by itself.")
-    contract: str | None = Field(default=None, max_length=100, description="Reference of the contract it comes under.")
-    invoice: str | None = Field(default=None, max_length=100, description="Reference of the invoice.")
-    order: str | None = Field(default=None, max_length=100, description="Reference of the order.")
+    contract: str | None = Field(
+        default=None, max_length=REFERENCE_LENGTH, description="Reference of the contract it comes under."
+    )
+    invoice: str | None = Field(default=None, max_length=REFERENCE_LENGTH, description="Reference of the invoice.")
+    order: str | None = Field(default=None, max_length=REFERENCE_LENGTH, description="Reference of the order.")
     washed: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9-]{1,40}:[0-9]{4}-[0-9]{2}-[0-9]{2}$",

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
-from core.naming import NOTE_LENGTH, VIA_LENGTH
+from core.naming import NOTE_LENGTH, VERIFIED_BY_LENGTH, VIA_LENGTH
+from core.number_text import LONGEST_TEXT
 
 _WRITTEN = re.compile(r"(?:19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}.*")
 """Years 1900 to 2199: a calendar's first and last day cannot be moved to another zone, nor kept and read again."""
@@ -57,8 +58,10 @@ Slug = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9](?:[a-
 Short = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
 Via = Annotated[str, StringConstraints(min_length=1, max_length=VIA_LENGTH, strip_whitespace=True)]
 """In which way a person said something: phone, e-mail, letter …"""
+VerifiedBy = Annotated[str, StringConstraints(min_length=1, max_length=VERIFIED_BY_LENGTH, strip_whitespace=True)]
+"""How it was made sure that the person asked."""
 Note = Annotated[str, StringConstraints(max_length=NOTE_LENGTH)]
-RawNumber = Annotated[str, StringConstraints(max_length=250)]
+RawNumber = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
 """A phone number in any spelling; whether it can be read is part of the answer, not of the input's form."""
 Region = Annotated[
     str, StringConstraints(max_length=2, pattern=r"^[A-Z]{2}$"), Field(description="ISO country for national forms")

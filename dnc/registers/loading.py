@@ -84,10 +84,8 @@ def load_register(
         ServiceError: one of ``dnc.registers.errors``; the version in force stays in force.
     """
     _require_right(caller)
-    if accept_shrunken_reason is not None and not accept_shrunken_reason.strip():
-        raise InvalidInput("say why the shrunken register is right")
-    if accept_unreadable_reason is not None and not accept_unreadable_reason.strip():
-        raise InvalidInput("say why the lines that cannot be read may be left out")
+    _require_words(accept_shrunken_reason, "why the shrunken register is right")
+    _require_words(accept_unreadable_reason, "why the lines that cannot be read may be left out")
     if base_as_of is not None and kind is not FileKind.CHANGES:
         raise InvalidInput("only a change list has a version that it changes")
     with store.writing() as session:
@@ -203,6 +201,11 @@ def _require_newer(before: VersionInForce | None, as_of: date) -> None:
         raise RegisterOlder(f"the version in force is from {before.as_of}", extra={"in_force_as_of": str(before.as_of)})
 
 
+def _require_words(reason: str | None, why: str) -> None:
+    if reason is not None and not 1 <= len(reason.strip()) <= REASON_LENGTH:
+        raise InvalidInput(f"say {why}, in 1 to {REASON_LENGTH} characters")
+
+
 def _require_size(before: VersionInForce | None, count: int, accepted: str | None) -> bool:
     """Return whether the register shrank by more than is believed, which somebody must then have accepted."""
     if before is None or count >= before.count * (1 - MAX_SHRINK_SHARE):
@@ -290,7 +293,7 @@ def _event(
     for warning, name in _ACCEPTED_BECAUSE.items():
         reason = accepted[warning]
         if warning in warnings and reason is not None:
-            payload[name] = reason.strip()[:REASON_LENGTH]
+            payload[name] = reason.strip()
     return Event("register.loaded", version.register, caller.actor, None, payload)
 
 

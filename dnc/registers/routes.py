@@ -35,7 +35,7 @@ from dnc.registers.errors import (
     UnknownRegister,
 )
 from dnc.registers.layouts import LONGEST_LAYOUT, FileKind
-from dnc.registers.loading import load_register
+from dnc.registers.loading import REASON_LENGTH, load_register
 from dnc.registers.outcomes import LoadWarning
 from dnc.registers.standing import State, standing, validity_text
 from web.endpoint import Api, Document
@@ -49,9 +49,12 @@ class NewVersion(Document):
     """The form that goes with a register file."""
 
     as_of: str = Field(pattern=_DATE.pattern, description="The day that the contents are from, YYYY-MM-DD.")
-    accept_shrunken: str | None = Field(default=None, min_length=1, max_length=500)
+    accept_shrunken: str | None = Field(default=None, min_length=1, max_length=REASON_LENGTH)
     accept_unreadable: str | None = Field(
-        default=None, min_length=1, max_length=500, description="Why lines that cannot be read may be left out."
+        default=None,
+        min_length=1,
+        max_length=REASON_LENGTH,
+        description="Why lines that cannot be read may be left out.",
     )
     kind: FileKind = Field(default=FileKind.FULL, description="A full file, or changes to the version in force.")
     base: str | None = Field(

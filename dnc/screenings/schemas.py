@@ -7,6 +7,7 @@ from pydantic import Field
 from dnc.screenings.lists import ScreeningPage
 from dnc.screenings.lookups import ScreeningOfNumber, ScreeningsOfNumber, WhyUnread
 from dnc.screenings.reports import ListedScreening, ScreeningReport
+from dnc.screenings.service import COLUMN_LENGTH
 from dnc.screenings.terms import ScreeningState, Subject
 from web.endpoint import Document
 from web.fields import Instant, Limit, RawNumber, Region, Slug
@@ -18,7 +19,9 @@ class ScreeningForm(Document):
 
     campaign: str = Field(max_length=60, description="Slug of the campaign.")
     column: str | None = Field(
-        default=None, max_length=200, description="Heading of the number's column, or its place as #1 without headings."
+        default=None,
+        max_length=COLUMN_LENGTH,
+        description="Heading of the number's column, or its place as #1 without headings.",
     )
     next_opening: bool = Field(default=False, description="Ask for the next hour at which calling is open.")
 

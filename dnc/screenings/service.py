@@ -27,6 +27,9 @@ ALIVE_FOR = timedelta(minutes=5)
 """A screening that nobody has worked on for so long has been left: a part takes seconds. One that was worked on later
 than so long from now was so by a clock that has been put back."""
 
+COLUMN_LENGTH = 200
+"""Characters of the heading by which the column of numbers is named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -78,10 +81,14 @@ def ask_screening(
         Forbidden: the caller may not screen.
         UnknownCampaign: there is none for the caller.
         NotFound: there is no such source for the caller.
-        InvalidInput: a source is another seller's, or none is named.
+        InvalidInput: a source is another seller's, or none is named, or the name of a column is too long.
     """
     if file is None:
         caller.require(Right.SCREEN_LEADS)
+    elif len(file.number_column or "") > COLUMN_LENGTH:
+        raise InvalidInput(
+            f"a column is named by its heading, of at most {COLUMN_LENGTH} characters, or its place as #1"
+        )
     card = campaign_asked(session, caller, campaign, now)
     chosen = None if sources is None else [source_of(session, caller, slug) for slug in dict.fromkeys(sources)]
     if chosen is not None and (not chosen or any(source.seller_id != card.seller_id for source in chosen)):

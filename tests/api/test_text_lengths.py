@@ -88,3 +88,25 @@ def test_a_way_that_no_column_holds_is_refused_and_the_same_no_can_be_sent_again
     answered(ringklar.post("/v1/opt-outs", {**body, "via": "å" * 40}, role=Role.CUSTOMER_SERVICE), 200)
 
     assert ringklar.check(FROM_PARTNER)["verdict"] == "deny"
+
+
+def test_how_it_was_made_sure_that_the_person_asked_may_be_as_long_over_http_as_on_the_page(ringklar: Ringklar) -> None:
+    asked = {"asked_by_person_at": "2026-11-24T09:00:00Z"}
+    path = f"/v1/opt-outs/{ringklar.seeded.opt_out_id}/release"
+    refused(ringklar.post(path, {**asked, "verified_by": "å" * 201}, Role.CUSTOMER_SERVICE), 422, "invalid-input")
+
+    released = answered(ringklar.post(path, {**asked, "verified_by": "å" * 200}, Role.CUSTOMER_SERVICE), 200)
+
+    assert released["verified_by"] == "å" * 200
+
+
+def test_a_number_may_be_written_as_long_wherever_one_is_asked_for(shared: Ringklar) -> None:
+    schemas = answered(shared.client.get("/openapi.json"), 200)["components"]["schemas"]
+    bodies = {operation.body.__name__ for operation in shared.operations if operation.body is not None}
+
+    longest = {
+        body: text["maxLength"] for body in bodies for name, text in texts(schemas[body], schemas) if name == "number"
+    }
+
+    assert set(longest.values()) == {250}, longest
+    assert {"NewConsent", "LookUpQuestion"} <= longest.keys()
