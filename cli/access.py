@@ -62,7 +62,7 @@ def list_keys(after: str | None, limit: int, as_json: bool) -> None:
 
 @click.group()
 def user() -> None:
-    """Users, for people who sign in to the console."""
+    """Users, for people who sign in to the pages."""
 
 
 @user.command("add")
@@ -73,7 +73,7 @@ def user() -> None:
 @json_option
 @refusals
 def add(name: str, role: str, seller: str | None, password_stdin: bool, as_json: bool) -> None:
-    """Make a user called NAME."""
+    """Make a user called NAME. The password is asked for: it has at least 12 characters."""
     if password_stdin:
         password = sys.stdin.buffer.readline().rstrip(b"\n").decode("utf-8", "surrogateescape")
     else:

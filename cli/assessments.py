@@ -19,7 +19,7 @@ from leads.assessments import (
 
 @click.group()
 def assessment() -> None:
-    """Balancing tests (GDPR art. 6.1.f): the documents that sources refer to, kept encrypted."""
+    """Balancing tests of legitimate interests (GDPR article 6): the documents that sources refer to, kept encrypted."""
 
 
 @assessment.command("add")

@@ -95,7 +95,9 @@ class _Main(click.Group):
 def main() -> None:
     """May this number be called now, on what ground, and what must the caller say?
 
-    Settings are RINGKLAR_* variables; see docs/configuration.md. Exit codes: 0 ok, 1 a finding, 2 wrong usage.
+    A NUMBER may be in any spelling. A TIME is written as 2026-11-24T10:00:00+01:00, in UTC if it has no offset, and a
+    DATE as 2026-11-24. Settings are RINGKLAR_* variables; see docs/configuration.md. Exit codes: 0 ok, 1 a finding or a
+    refusal, 2 wrong usage, input or settings.
     """
     sys.excepthook = _tell
     atexit.register(gc.freeze)  # to look for garbage among what ends anyway would take a tenth of a second

@@ -30,7 +30,7 @@ def optout() -> None:
 @optout.command("add")
 @click.argument("number")
 @click.option("--seller", required=True, help="The seller's slug, or * for every seller.")
-@click.option("--via", required=True, help="How the person said it: phone, mail, web …")
+@click.option("--via", required=True, help="How the person said it: phone, email, web …; at most 40 characters.")
 @click.option("--received-at", type=INSTANT, help="When the person said it; now if left out.")
 @click.option("--note", default="", help="Why, in few words.")
 @region_option

@@ -35,7 +35,7 @@ def complaint() -> None:
     show_default=True,
     help="Who complained, or to whom.",
 )
-@click.option("--via", required=True, help="How it came: phone, mail, letter …")
+@click.option("--via", required=True, help="How it came: phone, email, letter …; at most 40 characters.")
 @click.option("--received-at", type=INSTANT, help="When it came; now if left out.")
 @click.option("--note", default="", help="In few words, and no more of the person than is needed.")
 @region_option

@@ -11,6 +11,7 @@ import click
 from cli.context import FINDING, answer, caller, json_option, refusals, service
 from cli.register_changes import compare, rematch_
 from cli.register_layouts import layout, layout_json
+from cli.times import DAY
 from core.clock import utc
 from dnc.registers.layouts import FileKind
 from dnc.registers.loading import load_register
@@ -31,11 +32,9 @@ register.add_command(layout)
 @register.command("import")
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--as-of", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The day that the contents are from.")
+@click.option("--as-of", required=True, type=DAY, metavar="DATE", help="The day that the contents are from.")
 @click.option("--change-list", is_flag=True, help="FILE holds changes to the version in force.")
-@click.option(
-    "--base", type=click.DateTime(["%Y-%m-%d"]), help="The day of the version that a change list goes on from."
-)
+@click.option("--base", type=DAY, metavar="DATE", help="The day of the version that a change list goes on from.")
 @click.option(
     "--layout",
     "layout_file",

@@ -45,7 +45,7 @@ def migrate() -> None:
 @click.command()
 @refusals
 def serve() -> None:
-    """Serve the API and the console under gunicorn, until stopped.
+    """Serve the API and the pages under gunicorn, until stopped.
 
     RINGKLAR_BIND (127.0.0.1:8000), RINGKLAR_WORKERS and RINGKLAR_THREADS say where and how wide.
     """

@@ -10,12 +10,14 @@ import click
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.pauses import add_pauses
+from cli.times import DAY
 from consent.terms import Basis
 from leads.assessments import AssessmentDocument
 from leads.pauses import pause_source, pause_supplier, resume_source, resume_supplier
 from leads.quarantines import quarantine_source, quarantine_supplier
 from leads.source_terms import Terms, add_terms, terms_of
 from leads.sources import (
+    MAX_RETENTION_DAYS,
     RETENTION_DAYS,
     EvidenceGap,
     SourceReport,
@@ -100,7 +102,11 @@ def source() -> None:
 @click.option("--say", required=True, help="What to say in the call of where the number comes from, in Swedish.")
 @click.option("--say-en", help="The same in English.")
 @click.option(
-    "--retention-days", type=int, default=RETENTION_DAYS, show_default=True, help="How long a lead may be used."
+    "--retention-days",
+    type=click.IntRange(1, MAX_RETENTION_DAYS),
+    default=RETENTION_DAYS,
+    show_default=True,
+    help="For how many days a lead may be used, from when it was collected or else received.",
 )
 @click.option(
     "--needs-identity", is_flag=True, help="Read personal identity numbers in its files, and keep them sealed."
@@ -147,8 +153,8 @@ def add_one_source(
 @click.argument("slug")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--url", help="The address of the page that showed them.")
-@click.option("--from", "shown_from", type=click.DateTime(["%Y-%m-%d"]), help="The first day they were shown.")
-@click.option("--until", "shown_until", type=click.DateTime(["%Y-%m-%d"]), help="The last day, once it is known.")
+@click.option("--from", "shown_from", type=DAY, metavar="DATE", help="The first day they were shown.")
+@click.option("--until", "shown_until", type=DAY, metavar="DATE", help="The last day, once it is known.")
 @click.option("--names", multiple=True, help="A company that they name as one that may call. May be given many times.")
 @json_option
 @refusals

@@ -26,3 +26,4 @@ class _Instant(click.ParamType[datetime]):
 
 
 INSTANT = _Instant()
+DAY = click.DateTime(["%Y-%m-%d"])
