@@ -84,7 +84,7 @@ class HoldOptOutDocument(Document):
 
 
 class FileHoldsOptOut(Document):
-    """Which of a lead file's open holds become opt-outs: those for one reason, or all; so many at once."""
+    """Which of a lead file's open holds become opt-outs: those for one reason, or all; up to `limit` at once."""
 
     reason: HoldReason | None = None
     limit: Limit = 1000
@@ -153,7 +153,7 @@ def holds_api(store: Store) -> Api:
 
     @api.post("/v1/lead-files/<lead_file_id>/holds/close", right=Right.CLOSE_HOLD, problems=[NotFound, InvalidInput])
     def close_holds_of_file(lead_file_id: str, body: FileHoldsClosing, caller: Caller) -> SettledHoldsDocument:
-        """Close a lead file's open holds with one resolution, so many at once: ask again while some are open."""
+        """Close a lead file's open holds with one resolution, up to 1,000 at once: ask again while some are open."""
         settled = close_file_holds(
             store,
             caller,
@@ -166,7 +166,7 @@ def holds_api(store: Store) -> Api:
 
     @api.post("/v1/lead-files/<lead_file_id>/holds/opt-out", right=Right.ADD_OPT_OUT, problems=[NotFound])
     def opt_out_holds_of_file(lead_file_id: str, body: FileHoldsOptOut, caller: Caller) -> SettledHoldsDocument:
-        """Turn a lead file's open holds into opt-outs, so many at once: ask again while some are open."""
+        """Turn a lead file's open holds into opt-outs, up to 1,000 at once: ask again while some are open."""
         settled = opt_out_file_holds(store, caller, lead_file_id=lead_file_id, reason=body.reason, at_most=body.limit)
         return SettledHoldsDocument(**asdict(settled))
 

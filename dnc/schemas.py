@@ -316,7 +316,9 @@ class NumberDocument(Document):
 class Page(Document):
     """Where to go on, and how much at once."""
 
-    cursor: Annotated[int, Field(ge=0, le=2**62)] = 0
+    cursor: Annotated[
+        int, Field(ge=0, le=2**62, description="The `cursor` of the answer before; 0 is the beginning.")
+    ] = 0
     limit: Limit = 200
 
 

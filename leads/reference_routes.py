@@ -31,9 +31,9 @@ class ReferenceDocument(Document):
 class GivenReferences(Document):
     """References that a request names: one of each kind, or of some."""
 
-    contract: Given | None = Field(default=None, description="Reference of the contract.")
-    invoice: Given | None = Field(default=None, description="Reference of the invoice.")
-    order: Given | None = Field(default=None, description="Reference of the order.")
+    contract: Given | None = Field(default=None, description="Reference of a contract.")
+    invoice: Given | None = Field(default=None, description="Reference of an invoice.")
+    order: Given | None = Field(default=None, description="Reference of an order.")
 
     def by_kind(self) -> Mapping[ReferenceKind, str]:
         """Return those that are given."""

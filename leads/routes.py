@@ -25,7 +25,7 @@ from leads.terms import FileFormat, FileState, RowState
 from leads.trial import try_lead_file
 from web.endpoint import Api, Document, Download
 from web.fields import EachKeyOnce, Limit, Slug
-from web.lists import AfterId
+from web.lists import CURSOR, AfterId
 from web.uploads import Upload
 
 READ_AT_ONCE = 1 << 20
@@ -152,7 +152,7 @@ class RowsQuery(Document):
     """Which rows: those in one state, after a cursor."""
 
     state: RowState | None = None
-    cursor: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")] = "0"
+    cursor: Annotated[str, Field(pattern=r"^[0-9]{1,9}$", description=CURSOR)] = "0"
     limit: Limit = 100
 
 

@@ -91,6 +91,7 @@ class Operation:
     path: str
     name: str
     summary: str
+    details: str
     right: Right
     status: int
     body: type[BaseModel] | None
@@ -151,11 +152,13 @@ class Api:
         def declare(view: View) -> View:
             hints = get_type_hints(view)
             names = set(inspect.signature(view).parameters)
+            summary, *details = (inspect.getdoc(view) or "").split("\n\n")
             operation = Operation(
                 method=method,
                 path=re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", path),
                 name=view.__name__,
-                summary=(inspect.getdoc(view) or "").split("\n\n")[0].replace("\n", " "),
+                summary=summary.replace("\n", " "),
+                details="\n\n".join(part.replace("\n", " ") for part in details),
                 right=right,
                 status=status,
                 body=hints.get("body"),

@@ -51,7 +51,7 @@ Instant = Annotated[
 ]
 """An instant with its time zone, RFC 3339."""
 
-Limit = Annotated[int, Field(ge=1, le=1000)]
+Limit = Annotated[int, Field(ge=1, le=1000, description="How many at most.")]
 """How much of a list is asked for at once."""
 
 Slug = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?$")]

@@ -1,11 +1,13 @@
 """The OpenAPI 3.1 description, made from the declared operations: it cannot differ from what is served."""
 
+import inspect
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from core.access import RIGHTS, Role
 from core.errors import Forbidden, InvalidInput, ServiceError, StorageUnavailable, Unauthenticated
 from web.endpoint import Download, Operation
 from web.kept import KEPT_FOR, IdempotencyConflict
@@ -98,7 +100,7 @@ def _operation(operation: Operation, refs: Any, definitions: Any) -> dict[str, A
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "description": f"Needs the right to {operation.right.replace('_', ' ')}.",
+        "description": _description(operation),
         "parameters": parameters,
         "responses": _responses(operation, refs),
     }
@@ -111,6 +113,14 @@ def _operation(operation: Operation, refs: Any, definitions: Any) -> dict[str, A
             "content": {"multipart/form-data": {"schema": _form_schema(operation, definitions)}},
         }
     return described
+
+
+def _description(operation: Operation) -> str:
+    """Return what the summary leaves out: of the answer, of what may be asked for, and whose key may ask."""
+    roles = RIGHTS[operation.right]
+    whose = "any role" if roles == set(Role) else f"one of these roles: {', '.join(sorted(roles))}"
+    asked = inspect.cleandoc(operation.query.__doc__ or "").replace("\n", " ") if operation.query is not None else ""
+    return "\n\n".join(part for part in (operation.details, asked, f"Needs a key of {whose}.") if part)
 
 
 def _form_schema(operation: Operation, definitions: Any) -> dict[str, Any]:

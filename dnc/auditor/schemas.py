@@ -10,6 +10,7 @@ from dnc.auditor.findings import Against, Difference
 from dnc.replays import By, Outcome, PeriodReplay, Tally
 from web.endpoint import Document
 from web.fields import Instant, Limit, Slug
+from web.lists import CURSOR
 
 
 class CountsDocument(Document):
@@ -58,7 +59,7 @@ class DifferencesQuestion(Document):
     """Which page of an audit's differences; with ``excused``, of the answers counted as ``in_flight``."""
 
     excused: bool = False
-    cursor: Annotated[int, Field(ge=0, le=2**53)] = 0
+    cursor: Annotated[int, Field(ge=0, le=2**53, description=CURSOR)] = 0
     limit: Limit = 100
 
 

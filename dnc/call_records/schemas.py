@@ -13,6 +13,7 @@ from dnc.call_records.states import CallState
 from dnc.models import Contact
 from web.endpoint import Document
 from web.fields import Id, Instant, Limit, Region, Slug
+from web.lists import CURSOR
 
 Heading = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
@@ -80,8 +81,8 @@ class CallRecordsDocument(Document):
 class FilesQuestion(Document):
     """After which file, and how many at once."""
 
-    cursor: Id | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 100
+    cursor: Id | None = Field(default=None, description=CURSOR)
+    limit: Annotated[int, Field(ge=1, le=200, description="How many at most.")] = 100
 
 
 class CallRecordsList(Document):
@@ -95,7 +96,7 @@ class RowsQuestion(Document):
     """Rows of one state, or all but those matched."""
 
     state: CallState | None = None
-    cursor: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    cursor: Annotated[int, Field(ge=0, le=2**31 - 1, description=CURSOR)] = 0
     limit: Limit = 200
 
 
@@ -123,7 +124,7 @@ class CallRecordPage(Document):
 class MissingQuestion(Document):
     """After which contact, and how many at once."""
 
-    cursor: Id | None = None
+    cursor: Id | None = Field(default=None, description=CURSOR)
     limit: Limit = 200
 
 

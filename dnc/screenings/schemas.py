@@ -11,7 +11,7 @@ from dnc.screenings.service import COLUMN_LENGTH
 from dnc.screenings.terms import ScreeningState, Subject
 from web.endpoint import Document
 from web.fields import Instant, Limit, RawNumber, Region, Slug
-from web.lists import OpaqueCursor
+from web.lists import CURSOR, OpaqueCursor
 
 
 class ScreeningForm(Document):
@@ -39,7 +39,7 @@ class AskedNumber(Document):
 
     number: RawNumber
     region: Region = "SE"
-    cursor: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    cursor: Annotated[int, Field(ge=0, le=2**31 - 1, description=CURSOR)] = 0
     limit: Limit = 200
 
 

@@ -66,7 +66,16 @@ def test_every_operation_is_described_for_its_reader(shared: Ringklar) -> None:
     for methods in answered(shared.client.get("/openapi.json"), 200)["paths"].values():
         for operation in methods.values():
             assert operation["summary"].endswith(".")
+            assert "Needs a key of " in operation["description"]
+            for asked in operation["parameters"]:
+                if asked["in"] == "query" and asked["name"] in {"cursor", "limit"}:
+                    assert asked["schema"]["description"], (operation["operationId"], asked)
             assert operation["responses"].keys() >= {"401", "403", "503"}
+    described = answered(shared.client.get("/openapi.json"), 200)["paths"]
+    asking = described["/v1/lead-files"]["get"]["description"]
+    assert "one that was replaced finds nothing" in asking
+    assert asking.endswith("Needs a key of one of these roles: compliance, lead_manager.")
+    assert "a larger one goes on being read" in described["/v1/lead-files"]["post"]["description"]
     names = [operation.name for operation in shared.operations]
     assert len(names) == len(set(names))
 
