@@ -34,9 +34,10 @@ Mapped = Callable[[Sequence[str]], Mapping[str, str] | None]
 class Layout:
     """How the file is to be read. ``position`` is where its first row begins, in the text without byte order mark.
 
-    ``encoding`` and ``delimiter`` are empty for a workbook. ``has_headings`` is false where the first line is a row.
-    ``warnings`` say what a spreadsheet may have done to the values. ``workbook`` is the workbook as it was opened for
-    this: to open it is most of the cost of reading it.
+    ``encoding`` and ``delimiter`` are empty for a workbook. ``opening`` is the line before all others by which Excel is
+    told the delimiter, as it came: ``sep=;``, or empty if there is none. ``has_headings`` is false where the first line
+    is a row. ``warnings`` say what a spreadsheet may have done to the values. ``workbook`` is the workbook as it was
+    opened for this: to open it is most of the cost of reading it.
     """
 
     format: FileFormat
@@ -46,6 +47,7 @@ class Layout:
     columns: Columns
     has_headings: bool
     position: int
+    opening: str = ""
     warnings: tuple[str, ...] = ()
     workbook: SpreadsheetReader | None = field(default=None, compare=False, repr=False)
 
@@ -84,7 +86,9 @@ def find_layout(
         if not headed:
             raise UnreadableLeadFile("a workbook begins with a row of headings")
         workbook = sheet if isinstance(sheet, SpreadsheetReader) else None
-        return Layout(FileFormat.XLSX, wrapping, "", "", columns, True, 0, tuple(sheet.warnings), workbook)
+        return Layout(
+            FileFormat.XLSX, wrapping, "", "", columns, True, 0, warnings=tuple(sheet.warnings), workbook=workbook
+        )
     stream, codec = line_text(content.stream, encoding)
     head = stream.read(HEAD)
     first, position, after = _first_line(head, 0, codec)
@@ -101,9 +105,9 @@ def find_layout(
         raise UnreadableLeadFile("it is a JSON object over several lines: send JSON Lines, an object a line")
     if _MARKUP.match(first):
         raise UnreadableLeadFile("it is a web page or XML, whatever its name says: save it as XLSX or CSV")
-    told = delimiter
+    told, opening = delimiter, ""
     if first.casefold().startswith("sep=") and len(first) == len("sep=") + 1 and first[4] in DELIMITERS:
-        told = first[4]
+        told, opening = first[4], first
         first, position, after = _first_line(head, after, codec)
     if "\x00" in first:
         raise UnreadableLeadFile(
@@ -112,7 +116,7 @@ def find_layout(
     first, after = _whole(head, first, after, codec)
     found, cells = _delimited(first, told, mapped)
     columns, headed = _columns(cells, mapped, has_headings)
-    return Layout(FileFormat.CSV, wrapping, encoding, found, columns, headed, after if headed else position)
+    return Layout(FileFormat.CSV, wrapping, encoding, found, columns, headed, after if headed else position, opening)
 
 
 def _columns(cells: Sequence[str], mapped: Mapped, has_headings: bool | None) -> tuple[Columns, bool]:

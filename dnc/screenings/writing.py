@@ -27,19 +27,28 @@ class Output(Protocol):
 
 
 class CsvOutput:
-    """Writes CSV with the same delimiter, line ends and encoding.
+    """Writes CSV with the same delimiter, line ends, encoding and opening line.
 
     A character that the encoding does not have is written as ``\\u0141``. A cell of the file itself is written as it
     came, whatever it begins with; what is added is no formula.
     """
 
     def __init__(
-        self, file: BinaryIO, headings: Sequence[str] | None, *, delimiter: str, encoding: str, line_end: str
+        self,
+        file: BinaryIO,
+        headings: Sequence[str] | None,
+        *,
+        delimiter: str,
+        encoding: str,
+        line_end: str,
+        opening: str = "",
     ) -> None:
         self._file, self._delimiter, self._line_end = file, delimiter, line_end
         self._encoding = "utf-8" if encoding in UTF_8 else encoding.replace("utf-16", "utf-16-le")
         if encoding in MARKED:
             file.write("\ufeff".encode(self._encoding))
+        if opening:
+            self._put(opening + line_end)
         if headings is not None:
             self._put(joined([*headings, *added_headings(headings)], delimiter) + line_end)
 
@@ -111,4 +120,11 @@ def output_for(file: BinaryIO, how: FileLayout | None, *, spool_dir: str | None 
     if how.is_workbook:
         return XlsxOutput(file, layout.columns.headings, spool_dir=spool_dir)
     headings = layout.columns.headings if layout.has_headings else None
-    return CsvOutput(file, headings, delimiter=layout.delimiter, encoding=layout.encoding, line_end=how.line_end)
+    return CsvOutput(
+        file,
+        headings,
+        delimiter=layout.delimiter,
+        encoding=layout.encoding,
+        line_end=how.line_end,
+        opening=layout.opening,
+    )

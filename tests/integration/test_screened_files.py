@@ -51,6 +51,27 @@ def test_a_file_keeps_its_encoding(on_sqlite: Seeded, tmp_path: Path, encoding: 
     assert f"Åmål;{FROM_PARTNER};allow;" in read
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8-sig", "utf-16"])
+def test_a_file_that_tells_excel_its_delimiter_still_does(on_sqlite: Seeded, tmp_path: Path, encoding: str) -> None:
+    source = tmp_path / "ring.csv"
+    source.write_bytes(f"SEP=|\r\nOrt|Telefon\r\nÅmål|{FROM_PARTNER}\r\n".encode(encoding))
+
+    _, target = screened(on_sqlite, source)
+
+    read = target.read_bytes().decode(encoding)
+    assert read.startswith("SEP=|\r\nOrt|Telefon|verdict|")
+    assert f"\r\nÅmål|{FROM_PARTNER}|allow|" in read
+
+
+def test_a_file_without_headings_that_tells_excel_its_delimiter_still_does(on_sqlite: Seeded, tmp_path: Path) -> None:
+    source = tmp_path / "ring.csv"
+    source.write_text(f"sep=;\n{FROM_PARTNER};a\n")
+
+    _, target = screened(on_sqlite, source, number_column="#1")
+
+    assert target.read_text().startswith(f"sep=;\n{FROM_PARTNER};a;allow;")
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [(b"\xc5m\x81l", b"\xc5m\\ufffdl"), (b"\xef\xbb\xbf\xc5m", b"\xef\xbb\xbf\xef\xbf\xbdm")],
