@@ -293,11 +293,19 @@ def _complaints(
     until: datetime,
     after_resume: bool,
 ) -> dict[str, list[tuple[str, bool]]]:
-    """Return by source its complaints of the period: id, and whether from an authority. There are few of them."""
+    """Return by source its complaints of the period: id, and whether from an authority. There are few of them.
+
+    They are those that came in it. ``after_resume``, for a pause, those of authorities count also if they came before
+    and were told of in it: they are held against no number of calls, and one that is told of late would never count.
+    """
+    of_period = Complaint.received_at >= since
+    if after_resume:
+        told_late = and_(Complaint.kind == ComplaintKind.AUTHORITY.value, Complaint.recorded_at >= since)
+        of_period = or_(of_period, told_late)
     query = (
         select(ComplaintOrigin.source_id, Complaint.id, Complaint.kind, Complaint.recorded_at)
         .join(Complaint, Complaint.id == ComplaintOrigin.complaint_id)
-        .where(Complaint.received_at >= since, Complaint.received_at <= until)
+        .where(of_period, Complaint.received_at <= until)
     )
     if seller_id is not None:
         query = query.where(Complaint.seller_id == seller_id)

@@ -184,6 +184,21 @@ def test_one_complaint_by_an_authority_pauses_every_source_that_the_number_came_
     assert reason(overseen, "lista") == "oversight (oversight-2026-1): complaints by authorities: 1"
 
 
+def test_an_authoritys_complaint_that_is_told_of_late_pauses_all_the_same(overseen: Overseen) -> None:
+    overseen.deliver("tavling", [FIRST], received_at=NOW - 200 * DAY)
+    overseen.deliver("enkat", [FIRST + 1], received_at=NOW - 200 * DAY)
+    complain(overseen, FIRST + 1, ComplaintKind.NIX_BOARD, received_at=NOW - 120 * DAY)
+    complain(overseen, FIRST, ComplaintKind.AUTHORITY, received_at=NOW - 120 * DAY)
+
+    assert source(overseen, "tavling").authority_complaints == 0, "the league table is of when complaints came"
+    assert overseen_now(overseen) == ["tavling"]
+    assert reason(overseen, "tavling") == "oversight (oversight-2026-1): complaints by authorities: 1"
+
+    with overseen.store.writing() as session:
+        resume_source(session, OPERATOR, slug="tavling", now=NOW)
+    assert overseen_now(overseen) == [], "nobody ends a pause twice for the same complaint"
+
+
 def test_a_source_that_delivered_the_number_after_a_complaint_came_is_not_accused_of_it(overseen: Overseen) -> None:
     came = NOW - 5 * DAY
     overseen.deliver("tavling", [FIRST], received_at=came)
