@@ -65,7 +65,8 @@ def console_blueprint(store: Store, gate: Gate, settings: Settings) -> Blueprint
     @blueprint.before_request
     def turn_away() -> Response | None:
         if the_caller() is None and request.endpoint not in OPEN_ENDPOINTS:
-            return go_to("console.sign_in_page")
+            is_lost = request.method == "POST" and request.endpoint != "console.leave"
+            return go_to("console.sign_in_page", "?not_done=1" if is_lost else "")
         refuse_forged()
         return None
 

@@ -18,7 +18,9 @@ def add_entrance(blueprint: Blueprint, parts: Parts) -> None:
 
     @blueprint.get("/sign-in")
     def sign_in_page() -> Response:
-        return go_to("console.first") if the_caller() is not None else page("sign_in.html", refused=False, name="")
+        if the_caller() is not None:
+            return go_to("console.first")
+        return page("sign_in.html", refused=False, name="", not_done="not_done" in request.args)
 
     @blueprint.post("/sign-in")
     def enter() -> Response:

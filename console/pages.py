@@ -62,11 +62,12 @@ def _nothing(_right: Right) -> bool:
     return False
 
 
-def go_to(endpoint: str) -> BaseResponse:
-    """Return a redirection to a page of ours that htmx follows as a browser does."""
+def go_to(endpoint: str, query: str = "") -> BaseResponse:
+    """Return a redirection to a page of ours, with the ``query`` behind its address, that htmx follows as a browser."""
+    address = url_for(endpoint) + query
     if wants_fragment():
-        return Response(status=HTTPStatus.OK, headers={"HX-Redirect": url_for(endpoint)})
-    return redirect(url_for(endpoint), HTTPStatus.SEE_OTHER)
+        return Response(status=HTTPStatus.OK, headers={"HX-Redirect": address})
+    return redirect(address, HTTPStatus.SEE_OTHER)
 
 
 def error_page(status: int, sentence: str | None = None) -> Response:

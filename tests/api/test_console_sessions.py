@@ -14,7 +14,7 @@ from app import create_app
 from core.access import User, WebSession, secret_hash
 from core.ledger import LedgerEntry
 from tests.api.forms import is_in, send, session_cookie, sign_in, token_of
-from tests.seeding import PASSWORD, Seeded, seed
+from tests.seeding import FROM_PARTNER, PASSWORD, Seeded, seed
 
 WRONG = "fel lösenord helt"
 MINUTE = timedelta(minutes=1)
@@ -111,6 +111,21 @@ def test_a_session_ends_after_half_an_hour_without_use_and_lives_on_while_it_is_
     seeded.clock.at += 30 * MINUTE
 
     assert not is_in(client)
+
+
+@pytest.mark.parametrize("path", ["/call/objections", "/customer-service/opt-outs"])
+def test_whoever_sends_a_no_after_the_session_has_ended_is_told_that_nothing_was_saved(
+    seeded: Seeded, client: FlaskClient, path: str
+) -> None:
+    sign_in(client, "sales")
+    form = {"csrf_token": token_of(client), "number": FROM_PARTNER}
+    seeded.clock.at += 31 * MINUTE
+
+    answer = client.post(path, data=form, follow_redirects=True)
+
+    assert "Inget har gjorts eller sparats" in answer.text
+    assert "Inget har gjorts eller sparats" not in client.get("/call", follow_redirects=True).text
+    assert "Inget har gjorts eller sparats" not in client.post("/sign-out", follow_redirects=True).text
 
 
 def test_a_session_ends_after_ten_hours_however_much_it_is_used(seeded: Seeded, client: FlaskClient) -> None:
