@@ -69,6 +69,33 @@ def test_sellers_cannot_restrict_and_nobody_restricts_for_another_seller(seeded:
     assert reasons(seeded) == []
 
 
+@pytest.mark.parametrize("for_all", [True, False])
+def test_a_restriction_is_ended_only_by_those_who_may_restrict_all_whom_it_protects_from(
+    seeded: Seeded, for_all: bool
+) -> None:
+    store, now = seeded.service.store, seeded.clock.now()
+    with store.writing() as session:
+        made = restrict(
+            session,
+            ME,
+            seeded.service.keyring,
+            number=NUMBER,
+            seller_id=None if for_all else seeded.seller_id,
+            kind=RestrictionKind.RESTRICTED,
+            note="",
+            now=now,
+        )
+    too_few = seeded.seller_id if for_all else seeded.other_seller_id
+    refused = [(replace(ME, role=role), Forbidden) for role in (Role.DIALER, Role.SALES, Role.LEAD_MANAGER, Role.ADMIN)]
+    for caller, refusal in (*refused, (replace(ME, role=Role.COMPLIANCE, seller_id=too_few), NotFound)):
+        with pytest.raises(refusal), store.writing() as session:
+            end_restriction(session, caller, restriction_id=made.id, now=now)
+    with pytest.raises(NotFound), store.writing() as session:
+        end_restriction(session, ME, restriction_id="none", now=now)
+
+    assert reasons(seeded) == ["restricted"]
+
+
 def test_a_revoked_key_opens_nothing(seeded: Seeded) -> None:
     store, now = seeded.service.store, seeded.clock.now()
     with store.writing() as session:
