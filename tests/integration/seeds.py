@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -135,7 +135,7 @@ def verified(service: Service) -> Verified:
         return verify(ledger_lines(session, key), key)
 
 
-def consented(seeded: Seeded, number: Number, node: Service | None = None) -> str:
+def consented(seeded: Seeded, number: Number, node: Service | None = None, expires_at: datetime | None = None) -> str:
     """Record a consent to calls, given to the seller by name a day ago, on a node; return its id."""
     node = node or seeded.service
     with node.store.writing() as session:
@@ -150,6 +150,6 @@ def consented(seeded: Seeded, number: Number, node: Service | None = None) -> st
             text_version="2026-1",
             evidence={"form": "web-7"},
             given_at=node.clock.now() - timedelta(days=1),
-            expires_at=None,
+            expires_at=expires_at,
             now=node.clock.now(),
         ).id

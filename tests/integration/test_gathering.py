@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,12 +12,14 @@ from sqlalchemy import select, update
 from consent.grounds import record_relation, withdraw_consent
 from core.ids import new_id
 from dnc.campaigns import close_campaign
+from dnc.facts import RestrictionKind
 from dnc.gate import Question
 from dnc.holds import close_hold, report_objection
 from dnc.models import Campaign, RegisterVersion, Restriction
 from dnc.opt_outs import release_opt_out
 from dnc.reasons import ReasonCode
-from leads.models import LeadFile, Supplier
+from dnc.restrictions import restrict
+from leads.models import Lead, LeadFile, Supplier
 from leads.pauses import (
     pause_lead_file,
     pause_source,
@@ -163,7 +166,9 @@ def test_a_paused_source_supplier_or_file_counts_at_the_next_check(seeded: Seede
     assert codes(seeded, FROM_PARTNER) == set()
 
 
-def relation(node: Service, seeded: Seeded, number: str, product: str = "electricity") -> None:
+def relation(
+    node: Service, seeded: Seeded, number: str, product: str = "electricity", fulfilled_at: datetime | None = None
+) -> None:
     with node.store.writing() as session:
         record_relation(
             session,
@@ -173,8 +178,8 @@ def relation(node: Service, seeded: Seeded, number: str, product: str = "electri
             number=number_of(number),
             product=product,
             reference=f"contract-{product}",
-            started_at=node.clock.now() - timedelta(days=300),
-            fulfilled_at=None,
+            started_at=node.clock.now() - timedelta(days=500),
+            fulfilled_at=fulfilled_at,
             now=node.clock.now(),
         )
 
@@ -209,6 +214,50 @@ def test_a_relation_is_a_ground_without_a_lead(seeded: Seeded, node: Service) ->
     assert ReasonCode.NO_SOURCE in codes(seeded, WITHOUT_SOURCE)
     relation(node, seeded, WITHOUT_SOURCE)
     assert codes(seeded, WITHOUT_SOURCE) == set()
+
+
+def test_a_consent_counts_until_it_ends_and_a_relation_for_a_year_after_its_contract(
+    seeded: Seeded, node: Service
+) -> None:
+    now = seeded.clock.now()
+    consented(seeded, number_of(LISTED), node, expires_at=now + timedelta(minutes=5))
+    assert codes(seeded, LISTED) == set()
+    seeded.clock.at = now + timedelta(minutes=5)
+    assert codes(seeded, LISTED) == {ReasonCode.ON_REGISTER}
+
+    relation(node, seeded, LISTED, fulfilled_at=now - timedelta(days=400))
+    assert codes(seeded, LISTED) == {ReasonCode.ON_REGISTER}
+
+
+def test_what_was_given_to_another_seller_is_no_ground_here(seeded: Seeded, node: Service) -> None:
+    another = replace(seeded, seller_id=seeded.other_seller_id)
+    for number in (LISTED, WITHOUT_SOURCE):
+        consented(another, number_of(number), node)
+        relation(node, another, number)
+
+    assert codes(seeded, LISTED) == {ReasonCode.ON_REGISTER}
+    assert ReasonCode.NO_SOURCE in codes(seeded, WITHOUT_SOURCE)
+
+
+def test_a_hold_or_restriction_for_another_seller_stops_no_call_here(seeded: Seeded, node: Service) -> None:
+    number, now = number_of(FROM_PARTNER).value, node.clock.now()
+    other = seeded.other_seller_id
+    with node.store.writing() as session:
+        report_objection(session, OPERATOR, node.keyring, number=number, seller_id=other, note="", now=now)
+        kind = RestrictionKind.RESTRICTED
+        restrict(session, OPERATOR, node.keyring, number=number, seller_id=other, kind=kind, note="", now=now)
+
+    assert codes(seeded, FROM_PARTNER) == set()
+
+
+def test_a_lead_whose_birth_date_tells_of_a_minor_counts_at_the_next_check(seeded: Seeded, node: Service) -> None:
+    with node.store.writing() as session:
+        of_number = Lead.number == number_of(FROM_PARTNER).value
+        session.execute(update(Lead).where(of_number).values(birth_date=date(2010, 11, 25)))
+    assert codes(seeded, FROM_PARTNER) == {ReasonCode.MINOR}
+
+    seeded.clock.at += timedelta(days=1)
+    assert codes(seeded, FROM_PARTNER) == set()
 
 
 def test_a_new_register_version_counts_at_the_next_check_on_every_node(seeded: Seeded, node: Service) -> None:
