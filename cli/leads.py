@@ -26,6 +26,7 @@ from leads.quarantines import quarantine_lead_file
 from leads.reading import Progress
 from leads.reports import LeadFileReport, Preview, lead_file_report, rejects_of, reported_rows
 from leads.terms import FileState, RowState
+from leads.withdrawals import withdraw_lead_file
 from leads.workbook_beside import WorkbookBeside
 from service import Service, pace_beside, screen_arrival, turn_to_read
 
@@ -49,7 +50,7 @@ _ELSEWHERE = Places(
 
 @click.group(commands=_ELSEWHERE)
 def leads() -> None:
-    """Lead files: import, see rows with their reasons, download rejects, pause, quarantine, resume."""
+    """Lead files: import, see rows with their reasons, download rejects, pause, quarantine, resume, withdraw."""
 
 
 @leads.command("import")
@@ -219,6 +220,17 @@ add_pauses(
 )
 
 
+@leads.command("withdraw")
+@click.argument("lead_file_id")
+@click.option("--reason", required=True, help="Why; it is kept on record.")
+@refusals
+def withdraw_file(lead_file_id: str, reason: str) -> None:
+    """Take back, for good, all that a wrongly read file says of numbers; then import it again, with another mapping."""
+    with service() as built, built.store.writing() as session:
+        is_new = withdraw_lead_file(session, caller(), lead_file_id=lead_file_id, reason=reason, now=built.clock.now())
+    click.echo(f"lead file {lead_file_id} is {'withdrawn' if is_new else 'withdrawn already'}")
+
+
 def _screen(built: Service, report: LeadFileReport) -> None:
     """Screen a small file at once; a larger one is screened by the jobs within a minute."""
     if report.id is not None and not report.repeated and not report.dry_run and report.rows <= SCREENED_AT_ONCE:
@@ -247,7 +259,10 @@ def _line(file: ListedLeadFile) -> str:
     state = file.state.value
     if file.state is FileState.READING and file.progress is not None:
         state = f"{state} ({file.progress:.0%})"
-    paused = "" if file.paused_at is None else "  paused" if file.quarantined_at is None else "  quarantined"
+    if file.withdrawn_at is not None:
+        paused = "  withdrawn"
+    else:
+        paused = "" if file.paused_at is None else "  paused" if file.quarantined_at is None else "  quarantined"
     counts = _counts(file) + (f", {count} note{'s' * (count > 1)}" if (count := len(file.warnings or ())) else "")
     return f"{file.id}  {local_day(file.received_at)}  {file.source}  {state}, {counts}{paused}  {file.file_name}"
 

@@ -95,7 +95,10 @@ def walk_number_back(written: str, part: str, cursor: str | None, limit: int, re
 
 def _walked_back(found: WalkBackDocument) -> str:
     lines = [found.number]
-    lines += [f"  lead: {lead.source} of {lead.supplier}, {lead.file} row {lead.row}" for lead in found.leads]
+    lines += [
+        f"  lead: {lead.source} of {lead.supplier}, {lead.file} row {lead.row}{', withdrawn' if lead.withdrawn else ''}"
+        for lead in found.leads
+    ]
     for one in found.sources:
         held = "" if one.leads is None else f": {one.files} files, {one.leads} leads"
         lines.append(f"  source {one.source} of {one.supplier}{held}{_mark(one.paused, one.quarantined)}")

@@ -30,8 +30,9 @@ from dnc.refused_rows import hold_refused
 from dnc.screenings.arrived import Arrived, count_delivered_before, tally_file
 from dnc.screenings.counts import held_against_register
 from dnc.screenings.engine import Screener, hypothetical_campaign, one_by_one
-from leads.arriving import ArrivedFile, arrived_file, finished_files
+from leads.arriving import ArrivedFile, arrived_file, finished_files, withdrawn_files
 from leads.deliveries import count_without_proof
+from leads.errors import LeadFileWithdrawn
 from leads.receipts import LeadFileUnfinished
 from leads.suppliers import source_of
 from leads.terms import FileState
@@ -155,12 +156,15 @@ def report_arrival(store: Store, listed: Listed, caller: Caller, *, lead_file_id
         Forbidden: the caller may not screen arrivals.
         NotFound: there is no such lead file for the caller.
         LeadFileUnfinished: its rows are not all read.
+        LeadFileWithdrawn: it is withdrawn.
     """
     caller.require(Right.LOAD_LEADS)
     with store.reading() as session:
         file = arrived_file(session, caller, lead_file_id)
     if file.state is not FileState.FINISHED:
         raise LeadFileUnfinished("import the file to its end first")
+    if file.withdrawn:
+        raise LeadFileWithdrawn("what it was worth is not asked any more")
     hold_refused(store, caller, file, now)
     with store.snapshot() as session:
         canaries = canaries_out(session)
@@ -292,7 +296,7 @@ def newest_arrival(session: Session, caller: Caller, lead_file_id: str) -> Arriv
 
 
 def source_arrivals(session: Session, caller: Caller, source_slug: str) -> SourceArrivals:
-    """Return what the source's lead files were worth when each was last screened, added up.
+    """Return what the source's lead files, but for those that are withdrawn, were worth when last screened, added up.
 
     Served by ix_lead_arrivals_source_id.
 
@@ -307,6 +311,8 @@ def source_arrivals(session: Session, caller: Caller, source_slug: str) -> Sourc
         select(LeadArrival).where(LeadArrival.source_id == source.id).order_by(LeadArrival.screened_at, LeadArrival.id)
     ):
         newest[row.lead_file_id] = _read(row)
+    for lead_file_id in withdrawn_files(session, source.id):
+        newest.pop(lead_file_id, None)
     reports = newest.values()
     missing = [report.missing_evidence for report in reports]
     return SourceArrivals(

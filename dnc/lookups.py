@@ -254,6 +254,7 @@ def _leads(
             source_paused=pauses.paused(one.source_id, moment),
             supplier_paused=pauses.paused(suppliers[one.lead_id], moment),
             file_paused=pauses.paused(one.lead_file_id, moment),
+            file_withdrawn=pauses.withdrawn(one.lead_file_id, moment),
         )
         for one in origins
     ]

@@ -195,4 +195,5 @@ def lead_document(lead: LeadOrigin) -> LeadDocument:
         received_at=lead.received_at,
         expires_at=lead.expires_at,
         paused=lead.paused,
+        withdrawn=lead.file_withdrawn,
     )

@@ -234,7 +234,10 @@ class HoldDocument(Document):
 
 
 class LeadDocument(Document):
-    """A lead's origin; of a bought list, sales staff are given no name, supplier or moment: those tell lists apart."""
+    """A lead's origin; of a bought list, sales staff are given no name, supplier or moment: those tell lists apart.
+
+    ``withdrawn``: the file it came in was read wrongly, and it carries no call any more.
+    """
 
     kind: str
     source: str | None
@@ -250,6 +253,7 @@ class LeadDocument(Document):
     received_at: Instant | None
     expires_at: Instant | None
     paused: bool
+    withdrawn: bool
 
 
 class ConsentDocument(Document):

@@ -41,6 +41,7 @@ class ArrivedFile:
     ambiguous: int
     wash_register: str | None
     wash_version: date | None
+    withdrawn: bool
 
 
 def arrived_file(session: Session, caller: Caller, lead_file_id: str) -> ArrivedFile:
@@ -63,12 +64,23 @@ def arrived_file(session: Session, caller: Caller, lead_file_id: str) -> Arrived
         ambiguous=file.rows_ambiguous,
         wash_register=file.wash_register,
         wash_version=file.wash_version,
+        withdrawn=file.withdrawn_at is not None,
     )
 
 
 def finished_files(session: Session) -> Sequence[str]:
-    """Return the ids of the lead files whose rows are all read, oldest first. One row a delivery."""
-    query = select(LeadFile.id).where(LeadFile.state == FileState.FINISHED.value).order_by(LeadFile.received_at)
+    """Return the ids of the lead files whose rows are all read, oldest first, but for those that are withdrawn.
+
+    One row a delivery.
+    """
+    is_read = LeadFile.state == FileState.FINISHED.value
+    query = select(LeadFile.id).where(is_read, LeadFile.withdrawn_at.is_(None)).order_by(LeadFile.received_at)
+    return session.scalars(query).all()
+
+
+def withdrawn_files(session: Session, source_id: str) -> Sequence[str]:
+    """Return the ids of the source's lead files that are withdrawn. By ix_lead_files_source_id."""
+    query = select(LeadFile.id).where(LeadFile.source_id == source_id, LeadFile.withdrawn_at.is_not(None))
     return session.scalars(query).all()
 
 
@@ -118,6 +130,7 @@ def refused_elsewhere(session: Session, file_no: int, seller_id: str, reason: "R
         .join(LeadFile, LeadFile.id == LeadRow.lead_file_id)
         .join(Source, Source.id == LeadFile.source_id)
         .where(Lead.file_no == file_no, LeadFile.no != file_no, Source.seller_id == seller_id, _refused_for(reason))
+        .where(LeadFile.withdrawn_at.is_(None))
     )
     return [(id_, number) for id_, number in session.execute(query.distinct()) if number is not None]
 

@@ -111,6 +111,7 @@ SWITCHED = (
     Switched(Supplier, "quarantined_at", "supplier.quarantined", "supplier.resumed"),
     Switched(Source, "quarantined_at", "source.quarantined", "source.resumed"),
     Switched(LeadFile, "quarantined_at", "lead_file.quarantined", "lead_file.resumed"),
+    Switched(LeadFile, "withdrawn_at", "lead_file.withdrawn"),
 )
 
 

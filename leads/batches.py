@@ -1,7 +1,7 @@
 """A batch of segments, written in one transaction: leads, rows that became none, and what else was said of persons."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import cast
@@ -25,8 +25,12 @@ from leads.models import Lead, LeadBirthDate, LeadFile, LeadIdentity, LeadRow, L
 from leads.rows import Person, RowReason
 from leads.segments import Mark, RefusedRow, RepeatedRow, Segment
 from leads.terms import RowState
+from leads.withdrawn import Told, give_way, withdrawn_among
 
-_ROWS = BulkInsert(LeadRow.__table__, ("lead_file_id", "row_no", "state", "reasons", "raw", "number"))  # type: ignore[arg-type] # typed as any selectable, it is a table
+_ROWS = BulkInsert(
+    LeadRow.__table__,  # type: ignore[arg-type] # typed as any selectable, it is a table
+    ("lead_file_id", "row_no", "state", "reasons", "raw", "number", "birth_date"),
+)
 _LEADS = FrameInsert(
     Lead.__table__,  # type: ignore[arg-type] # as above
     ("number", "row_no", "birth_date", "collected_at", "expires_at", "person"),
@@ -39,7 +43,7 @@ _HELD = Prepared(
     )
 )
 _BIRTH_DATES = Prepared(
-    select(Lead.number, Lead.file_no, Lead.row_no, Lead.birth_date).where(
+    select(Lead.number, Lead.file_no, Lead.row_no, Lead.birth_date, Lead.told_by).where(
         Lead.source_no == bindparam("source_no"), any_of(Lead.number, bindparam("numbers"))
     )
 )
@@ -125,8 +129,8 @@ def write_batch(
     """Write the batch in the session's transaction; return its rows by what became of them.
 
     ``is_alone``: every lead that this source has is one of this very reading. Otherwise those that it has are looked
-    up first: a number that it has given already is a duplicate. Leads go in by number: the index takes neighbours on
-    one page faster than the same numbers at random.
+    up first: a number that it has given already is a duplicate, unless by a file that is withdrawn, whose lead gives
+    way. Leads go in by number: the index takes neighbours on one page faster than the same numbers at random.
 
     Raises:
         CellsNeeded: the source turns out to have leads, and the batch was read as if it had none; nothing is written.
@@ -134,12 +138,18 @@ def write_batch(
     if is_alone and _others(session, delivery):
         raise CellsNeeded
     held = {} if is_alone else _holders(session, delivery, batch)
+    withdrawn = withdrawn_among(session, {delivery.file_no, *held.values()}) if held else frozenset()
+    stands = delivery.file_no not in withdrawn
+    told: list[Told] = []
+    if stands and withdrawn:
+        old = {number: held.pop(number) for number in batch.leads["number"] if held.get(number) in withdrawn}
+        told = give_way(session, delivery.source_no, old)
     leads, known = batch.leads, pl.DataFrame(schema=batch.leads.schema)
     if held:
         is_known = leads["number"].is_in(list(held))
         leads, known = leads.filter(~is_known), leads.filter(is_known)
     refused: list[Row] = [
-        (delivery.lead_file_id, row.row_no, row.state.value, ",".join(row.reasons), row.cells, row.number)
+        (delivery.lead_file_id, row.row_no, row.state.value, ",".join(row.reasons), row.cells, row.number, None)
         for row in batch.refused
     ]
     again = [*batch.repeated, *_as_repeated(known)]
@@ -151,13 +161,15 @@ def write_batch(
             _doubles(held.get(row.number, delivery.file_no) == delivery.file_no).value,
             row.cells,
             row.number,
+            row.birth_date,
         )
         for row in again
     ]
     connection = session.connection()
     _ROWS.run(connection, sorted(refused + doubles, key=_row_no))
     _LEADS.run(connection, leads, {"source_no": delivery.source_no, "file_no": delivery.file_no})
-    _learn_birth_dates(session, delivery, again, now)
+    if stands:
+        _learn_birth_dates(session, delivery, [*told, *_told(delivery, again)], withdrawn, now)
     _keep_persons(session, delivery, batch, set(held), now)
     session.add_all(
         LeadSegment(
@@ -215,17 +227,25 @@ def _doubles(in_file: bool) -> RowReason:
     return RowReason.DUPLICATE_IN_FILE if in_file else RowReason.DUPLICATE_IN_SOURCE
 
 
-def _learn_birth_dates(session: Session, delivery: Delivery, rows: Sequence[RepeatedRow], now: datetime) -> None:
-    """Give the leads that ``rows`` double the birth date they lack, or the younger one that was said; on record.
-
-    Of two birth dates the younger counts: a child may not be called, whichever row said so. The ledger tells neither
-    date. Served by pk_leads.
-    """
-    said: dict[int, tuple[date, int]] = {}
+def _told(delivery: Delivery, rows: Sequence[RepeatedRow]) -> Iterator[Told]:
+    """Yield what the delivery's ``rows`` say of birth dates."""
     for row in rows:
         if row.birth_date is not None:
-            told = date.fromisoformat(row.birth_date), row.row_no
-            said[row.number] = max(said.get(row.number, (date.min, 0)), told)
+            birth_date = date.fromisoformat(row.birth_date)
+            yield Told(row.number, birth_date, delivery.file_no, delivery.lead_file_id, row.row_no)
+
+
+def _learn_birth_dates(
+    session: Session, delivery: Delivery, told: Sequence[Told], withdrawn: Collection[int], now: datetime
+) -> None:
+    """Give the leads on the numbers the birth date they lack, or the younger one that was told; on record.
+
+    Of two birth dates the younger counts: a child may not be called, whichever row said so; that of a ``withdrawn``
+    file's own row does not count. The ledger tells neither date. Served by pk_leads.
+    """
+    said: dict[int, Told] = {}
+    for one in told:
+        said[one.number] = max(said.get(one.number, one), one, key=lambda each: (each.birth_date, each.row_no or 0))
     if not said:
         return
     connection = session.connection()
@@ -234,29 +254,35 @@ def _learn_birth_dates(session: Session, delivery: Delivery, rows: Sequence[Repe
         "numbers": any_of_value(connection.dialect.name, list(said)),
     }
     files: dict[int, str] = {delivery.file_no: delivery.lead_file_id}
-    for number, file_no, lead_row_no, before in _BIRTH_DATES.rows(connection, given):
-        birth_date, row_no = said[int(number)]
+    for number, file_no, lead_row_no, before, was_told_by in _BIRTH_DATES.rows(connection, given):
+        one = said[int(number)]
         had = read_date_or_none(before)
-        if (had or date.min) >= birth_date:
+        counting = had if file_no not in withdrawn or was_told_by is not None else None
+        if (counting or date.min) >= one.birth_date:
             continue
         if session.get(LeadBirthDate, (number, delivery.source_no, now)) is None:
             session.add(
                 LeadBirthDate(
-                    number=number, source_no=delivery.source_no, replaced_at=now, birth_date=had, is_known=True
+                    number=number,
+                    source_no=delivery.source_no,
+                    replaced_at=now,
+                    birth_date=had,
+                    is_known=True,
+                    told_by=was_told_by,
                 )
             )
         session.execute(
             update(Lead)
             .where(Lead.number == number, Lead.source_no == delivery.source_no)
-            .values(birth_date=birth_date)
+            .values(birth_date=one.birth_date, told_by=None if one.file_no == file_no else one.file_no)
             .execution_options(synchronize_session=False)
         )
         if file_no not in files:
             files[file_no] = session.scalars(select(LeadFile.id).where(LeadFile.no == file_no)).one()
         payload = {
             "number": delivery.keyring.number_hash(int(number)),
-            "lead_file": delivery.lead_file_id,
-            "row_no": row_no,
+            "lead_file": one.lead_file_id,
+            "row_no": one.row_no,
         }
         lead = f"{files[file_no]}:{lead_row_no}"
         put_on_record(

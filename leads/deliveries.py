@@ -122,6 +122,8 @@ def source_nos_on(session: Session, number: int, seller_id: str | None) -> list[
 def leads_known() -> Subquery:
     """Return every lead with its source, for a query to join by number and seller. A probe is served by pk_leads.
 
+    Those of withdrawn files are among them: calls were made on them.
+
     Columns: number, seller_id, source_id, supplier_id, received_at, expires_at, resumed_at (the source's).
     """
     return (
@@ -134,8 +136,8 @@ def leads_known() -> Subquery:
             Lead.expires_at,
             Source.resumed_at,
         )
-        .join(Source, Source.no == Lead.source_no)
         .join(LeadFile, LeadFile.no == Lead.file_no)
+        .join(Source, Source.id == LeadFile.source_id)
         .subquery("known_leads")
     )
 
@@ -210,6 +212,7 @@ def delivered(
 ) -> Mapping[str, Delivered]:
     """Return by source id what came in the period; sources that delivered nothing are left out.
 
+    Files that are withdrawn do not count: they were read wrongly, and count once they are read again.
     ``after_resume``: only what came after the source was last resumed. A lead is without proof if its row does not say
     when it was collected, if its source has no lawful basis or rests on legitimate interest without a balancing test,
     or if its source rests on consent and the row does not say when it was given. One pass over the leads of the
@@ -274,7 +277,7 @@ def files_that_came(
 def _came_within(
     seller_id: str | None, since: datetime, until: datetime, *, after_resume: bool
 ) -> list[ColumnElement[bool]]:
-    within = [LeadFile.received_at >= since, LeadFile.received_at <= until]
+    within = [LeadFile.received_at >= since, LeadFile.received_at <= until, LeadFile.withdrawn_at.is_(None)]
     if seller_id is not None:
         within.append(Source.seller_id == seller_id)
     if after_resume:

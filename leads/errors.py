@@ -19,3 +19,9 @@ class LeadFileChanged(ServiceError):
     """The file was written to while it was read; what is kept so far came from the file as it first was."""
 
     kind, code, title = Kind.CONFLICT, "lead-file-changed", "The lead file changed while it was read"
+
+
+class LeadFileWithdrawn(ServiceError):
+    """The file is withdrawn for good: it is not paused, resumed, quarantined or screened any more."""
+
+    kind, code, title = Kind.CONFLICT, "lead-file-withdrawn", "The lead file is withdrawn"

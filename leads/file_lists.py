@@ -25,7 +25,7 @@ class ListedLeadFile:
     ``progress`` is the share that is read, None where it cannot be told before the end; ``warnings`` say what surprised
     in it, None if it was received before that was kept. ``references`` are all that it came under, in the order of
     saying, ``wash_register`` and ``wash_version`` the supplier's own claim of a wash. A quarantine is a pause that only
-    compliance may end.
+    compliance may end, a withdrawal one that nobody may.
     """
 
     id: str
@@ -49,6 +49,7 @@ class ListedLeadFile:
     received_by: str
     paused_at: datetime | None
     quarantined_at: datetime | None
+    withdrawn_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def lead_file_page(
 
     Those of one source, in one state or under every one of the references alone, if asked for; after ``cursor``, if
     there was a page before. A file that arrives meanwhile moves none of the others. Served by pk_lead_files; of one
-    source by uq_lead_files_source_id_sha256.
+    source by ix_lead_files_source_id.
 
     Raises:
         Forbidden: the caller may not pause.
@@ -131,6 +132,7 @@ def _listed(session: Session, ids: Sequence[str]) -> list[ListedLeadFile]:
             received_by=file.received_by,
             paused_at=file.paused_at,
             quarantined_at=file.quarantined_at,
+            withdrawn_at=file.withdrawn_at,
         )
         for file, slug in files
     }

@@ -6,7 +6,6 @@ that read one file at once share the work. Readers of one source wait for each o
 sources do not.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -40,6 +39,7 @@ from leads.intake import (
     receive,
     sound,
     source_for,
+    source_lock,
     terms_not_kept,
 )
 from leads.layouts import share_read
@@ -74,10 +74,10 @@ def import_lead_file(
 ) -> LeadFileReport:
     """Return what became of the file's rows.
 
-    A file is known by its SHA-256 within its source: a repeat gives the first report, and one that was cut off goes on
-    where it stopped, by its first layout. ``dry_run`` writes nothing and counts what a real run would give.
-    ``progress`` is called after each batch that is taken. ``workbook`` is what the caller has started to open, if the
-    file may be a workbook.
+    A file is known by its SHA-256 within its source, unless it is withdrawn: a repeat gives the first report, and one
+    that was cut off goes on where it stopped, by its first layout. ``dry_run`` writes nothing and counts what a real
+    run would give. ``progress`` is called after each batch that is taken. ``workbook`` is what the caller has started
+    to open, if the file may be a workbook.
 
     Raises:
         NotFound: there is no such source for this caller.
@@ -234,7 +234,7 @@ def _read(
             read = segments(reading, lead_file.size, beside)
             _write(store, delivery, read, pace.batch, partial(_tell, progress, lead_file), is_alone=is_alone)
             with store.writing() as session:
-                lock_key(session, _source_key(source.id))
+                lock_key(session, source_lock(source.id))
                 _finish(session, caller, source, lead_file.id)
         except (CellsNeeded, Overtaken):
             continue
@@ -294,7 +294,7 @@ def _write(
         for some in _gathered(read, rows):
             last = some[-1].mark
             with store.writing() as session:
-                lock_key(session, _source_key(delivery.source_id))
+                lock_key(session, source_lock(delivery.source_id))
                 spare_memory(session)
                 done = session.scalars(select(LeadFile.rows_read).where(LeadFile.id == delivery.lead_file_id)).one()
                 if last.rows_before + last.rows > done:
@@ -383,8 +383,3 @@ def waiting_files(session: Session, before: datetime) -> list[str]:
             .order_by(LeadFile.received_at, LeadFile.no)
         )
     )
-
-
-def _source_key(source_id: str) -> int:
-    """Return the number under which imports of one source wait for each other."""
-    return int.from_bytes(hashlib.blake2b(source_id.encode(), digest_size=8, person=b"leads").digest(), signed=True)

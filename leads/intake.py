@@ -1,5 +1,6 @@
 """A delivery is received: kept as it came, known by its SHA-256 within its source, and how it is read is settled."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -268,8 +269,17 @@ def _finder_of(content: Content) -> EncodingFinder:
 
 
 def known_file(session: Session, source: Source, digest: str) -> LeadFile | None:
-    """Return the source's lead file with that SHA-256, if it has delivered it before."""
-    return session.scalar(select(LeadFile).where(LeadFile.source_id == source.id, LeadFile.sha256 == digest))
+    """Return the source's lead file with that SHA-256, if it has delivered it before and it is not withdrawn.
+
+    Served by uq_lead_files_standing.
+    """
+    standing = select(LeadFile).where(LeadFile.source_id == source.id, LeadFile.sha256 == digest)
+    return session.scalar(standing.where(LeadFile.withdrawn_at.is_(None)))
+
+
+def source_lock(source_id: str) -> int:
+    """Return the number under which imports of one source, and withdrawals of its files, wait for each other."""
+    return int.from_bytes(hashlib.blake2b(source_id.encode(), digest_size=8, person=b"leads").digest(), signed=True)
 
 
 def enter(
@@ -411,6 +421,7 @@ def _new_file(
         wash_version=terms.wash_version,
         kept=True,
         kept_until=now + KEPT_FOR,
+        tells_births=True,
         received_at=now,
         received_by=caller.actor,
     )

@@ -19,11 +19,12 @@ from sqlalchemy import (
     cast,
     false,
     func,
+    null,
     or_,
     select,
     text,
 )
-from sqlalchemy.sql import Select
+from sqlalchemy.sql import ColumnElement, Select
 
 from core.database import any_of, any_of_value
 from core.row_texts import as_text
@@ -58,6 +59,7 @@ def lead_texts(connection: Connection, seller_id: str, numbers: Sequence[int] | 
 
     They tell number, source, file, row, when it was collected, when it expires, birth date.
     """
+    birth_date = _birth_date(connection)
     columns = [
         Lead.number,
         Lead.source_no,
@@ -65,7 +67,7 @@ def lead_texts(connection: Connection, seller_id: str, numbers: Sequence[int] | 
         Lead.row_no,
         Lead.collected_at,
         Lead.expires_at,
-        cast(Lead.birth_date, String),
+        cast(birth_date, String),
     ]
     for (found,) in _read(connection, seller_id, numbers, select(as_text(columns, connection.dialect.name))):
         yield found
@@ -80,8 +82,9 @@ def brief_texts(connection: Connection, seller_id: str, first: datetime, last: d
     files = (connection.execute(select(func.max(LeadFile.no))).scalar() or 0) + 1
     sources = (connection.execute(select(func.max(Source.no))).scalar() or 0) + 1
     most = connection.execute(select(func.max(Lead.number))).scalar() or 0
+    birth_date = _birth_date(connection)
     is_past, is_beyond = Lead.collected_at <= first, Lead.expires_at > last
-    tells_nothing = and_(or_(Lead.collected_at.is_(None), is_past), is_beyond, Lead.birth_date.is_(None))
+    tells_nothing = and_(or_(Lead.collected_at.is_(None), is_past), is_beyond, birth_date.is_(None))
     if (most + 1) * files * sources > _LARGEST:
         tells_nothing = and_(false())
     whole = (Lead.number * files + Lead.file_no) * sources + Lead.source_no
@@ -91,11 +94,20 @@ def brief_texts(connection: Connection, seller_id: str, first: datetime, last: d
         Lead.file_no,
         case((~is_past, Lead.collected_at)),
         case((~is_beyond, Lead.expires_at)),
-        cast(Lead.birth_date, String),
+        cast(birth_date, String),
     ]
     name = connection.dialect.name
     leads = select(as_text([whole], name, tells_nothing), as_text(columns, name, ~tells_nothing))
     return BriefTexts(files, sources, [(brief, told) for brief, told in _read(connection, seller_id, None, leads)])
+
+
+def _birth_date(connection: Connection) -> ColumnElement[Any]:  # Any: a day or NULL
+    """Return the column of birth dates, without those of withdrawn files' own rows."""
+    withdrawn = connection.execute(select(LeadFile.no).where(LeadFile.withdrawn_at.is_not(None))).scalars().all()
+    if not withdrawn:
+        return Lead.birth_date.expression
+    own = and_(Lead.file_no.in_(withdrawn), Lead.told_by.is_(None))
+    return case((own, null()), else_=Lead.birth_date)
 
 
 def _read(

@@ -70,18 +70,29 @@ class Source(Base):
 
 
 class LeadFile(Base):
-    """A delivery as received, known by its SHA-256 within its source.
+    """A delivery as received, known by its SHA-256 among those of its source that are not withdrawn.
 
     ``format`` is csv, xlsx or jsonl, ``wrapping`` the archive it came in: gzip, zip or none. ``headings`` is a JSON
     array of its own headings, or null if its first line is a row. ``wash_register`` and ``wash_version`` are the
     supplier's own claim of a wash. ``warnings`` is a JSON array of what surprised in it when it was received, or null
     if that was before they were kept. ``merkle_root`` is that of all its rows, once they are read; ``kept``: the file
     as received lies on the shelf, until ``kept_until``. ``read_at``: when rows of it were taken last. ``no`` stands for
-    the file in the tables that grow.
+    the file in the tables that grow. A file that is withdrawn is paused for good. ``tells_births``: what its repeated
+    rows say of birth dates is kept with them.
     """
 
     __tablename__ = "lead_files"
-    __table_args__ = (UniqueConstraint("source_id", "sha256"),)
+    __table_args__ = (
+        Index(
+            "uq_lead_files_standing",
+            "source_id",
+            "sha256",
+            unique=True,
+            sqlite_where=text("withdrawn_at IS NULL"),
+            postgresql_where=text("withdrawn_at IS NULL"),
+        ),
+        Index(None, "source_id"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     no: Mapped[int] = mapped_column(Integer, server_default="0", unique=True, index=True)
@@ -117,6 +128,8 @@ class LeadFile(Base):
     paused_reason: Mapped[str | None] = mapped_column(Text)
     quarantined_at: Mapped[datetime | None]
     resumed_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    tells_births: Mapped[bool] = mapped_column(Boolean, server_default=false())
 
 
 class LeadFileReference(Base):
@@ -140,7 +153,8 @@ class LeadFileReference(Base):
 class LeadRow(Base):
     """One row of a lead file that did not become a lead: its cells as delivered, and every reason why.
 
-    The rows that did are leads; their cells are read again from the file as it was received.
+    The rows that did are leads; their cells are read again from the file as it was received. ``birth_date`` is what a
+    duplicate said of the person.
     """
 
     __tablename__ = "lead_rows"
@@ -160,6 +174,7 @@ class LeadRow(Base):
     reasons: Mapped[str] = mapped_column(String(200))
     raw: Mapped[str | None] = mapped_column(Text)
     number: Mapped[int | None] = mapped_column(BigInteger)
+    birth_date: Mapped[date | None] = mapped_column(Date)
 
 
 class LeadSegment(Base):
@@ -186,6 +201,10 @@ class Lead(Base):
     It is known by its file and row. Source and file are named by their ``no``: this table and its one wide index are
     what an import's time goes to. They are held to no foreign key: that was half the cost of a COPY in PostgreSQL, and
     neither is ever deleted. ``person`` is a JSON object: name, address, email, partner_reference, evidence of consent.
+    ``told_by`` is the ``no`` of another file whose row told the birth date, ``TOLD_BY_SOME`` if nobody knows which.
+
+    A lead of a withdrawn file gives way to one that its source delivers later: its ``source_no`` is then ``-file_no``,
+    here and in the tables beside, so that no source has it, and it is found by its file alone.
     """
 
     __tablename__ = "leads"
@@ -199,6 +218,11 @@ class Lead(Base):
     collected_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
     person: Mapped[str | None] = mapped_column(Text)
+    told_by: Mapped[int | None]
+
+
+TOLD_BY_SOME = 0
+"""Stands for a file that told a birth date before it was kept which; no lead file has this ``no``."""
 
 
 class LeadIdentity(Base):
@@ -215,7 +239,8 @@ class LeadIdentity(Base):
 class LeadBirthDate(Base):
     """The birth date that a lead had before another was learnt at ``replaced_at``; erased with the lead.
 
-    ``is_known`` False: it had another, or none, that was not kept.
+    ``is_known`` False: it had another, or none, that was not kept. ``told_by``: as it was with the lead.
+    ``withdrawn_no``: the file whose withdrawal took it away; None: another row told a younger one.
     """
 
     __tablename__ = "lead_birth_dates"
@@ -225,10 +250,12 @@ class LeadBirthDate(Base):
     replaced_at: Mapped[datetime] = mapped_column(primary_key=True)
     birth_date: Mapped[date | None] = mapped_column(Date)
     is_known: Mapped[bool]
+    told_by: Mapped[int | None]
+    withdrawn_no: Mapped[int | None]
 
 
 class PauseMark(Base):
-    """A supplier, source or lead file became paused, quarantined or resumed; append-only.
+    """A supplier, source or lead file became paused, quarantined or resumed, or a file withdrawn; append-only.
 
     ``subject_id`` is its id, whichever of the three it is; ``no`` counts its marks from 1.
     """

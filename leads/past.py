@@ -11,18 +11,23 @@ from core.database import any_of, any_of_value
 from core.prepared import Prepared, read_date_or_none, read_instant, read_instant_or_none
 from core.standing import NUMBERS
 from leads.models import Lead, LeadBirthDate, LeadFile, PauseMark, Source, Supplier
-from leads.pauses import RESUMED
+from leads.pauses import RESUMED, WITHDRAWN
 from leads.standing import lead_id
 from leads.terms import FileState, SourceKind
 
 
 @dataclass(frozen=True, slots=True)
 class PastBirthDate:
-    """The birth date that a lead had until ``replaced_at``; ``is_known`` False: nobody kept which."""
+    """The birth date that a lead had until ``replaced_at``; ``is_known`` False: nobody kept which.
+
+    ``is_own`` False: a row of another file told it. ``with_a_file``: it went as a file was withdrawn.
+    """
 
     replaced_at: datetime
     birth_date: date | None
     is_known: bool
+    is_own: bool
+    with_a_file: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,8 @@ class PastLead:
     """A lead with its times: its file came at ``received_at``; by ``settled_at`` the lead was sure to be on record.
 
     Between the two, while the file was being read, nobody can tell any more whether the lead was there yet.
-    ``births`` are the birth dates it had before, oldest first. ``id`` names its file and row.
+    ``births`` are the birth dates it had before, oldest first; ``is_own`` speaks of the one it has. ``id`` names its
+    file and row.
     """
 
     id: str
@@ -46,6 +52,7 @@ class PastLead:
     birth_date: date | None
     received_at: datetime
     settled_at: datetime
+    is_own: bool
     births: tuple[PastBirthDate, ...]
 
     @property
@@ -58,12 +65,12 @@ class PastLead:
         for before in self.births:
             if at < before.replaced_at:
                 return before
-        return PastBirthDate(at, self.birth_date, is_known=True)
+        return PastBirthDate(at, self.birth_date, is_known=True, is_own=self.is_own, with_a_file=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PauseRecord:
-    """A supplier, source or lead file ``became`` paused, quarantined or resumed."""
+    """A supplier, source or lead file ``became`` paused, quarantined or resumed, or a file withdrawn."""
 
     became: str
     recorded_at: datetime
@@ -83,6 +90,10 @@ class Pauses:
             if record.recorded_at <= at:
                 return record.became != RESUMED
         return False
+
+    def withdrawn(self, id_: str, at: datetime) -> bool:
+        """Return whether the lead file was withdrawn at ``at``."""
+        return any(one.became == WITHDRAWN and one.recorded_at <= at for one in self.by_id.get(id_, ()))
 
     def any_paused(self, ids: Iterable[str], at: datetime) -> bool:
         """Return whether any of the suppliers, sources and lead files was paused or quarantined at ``at``."""
@@ -106,10 +117,11 @@ _LEADS = Prepared(
         Lead.birth_date,
         LeadFile.received_at,
         func.coalesce(LeadFile.read_at, LeadFile.received_at),
+        Lead.told_by.is_(None),
     )
-    .join(Source, Source.no == Lead.source_no)
-    .join(Supplier, Supplier.id == Source.supplier_id)
     .join(LeadFile, LeadFile.no == Lead.file_no)
+    .join(Source, Source.id == LeadFile.source_id)  # also of leads that gave way
+    .join(Supplier, Supplier.id == Source.supplier_id)
     .where(any_of(Lead.number, NUMBERS))
 )
 _BIRTHS = Prepared(
@@ -119,6 +131,8 @@ _BIRTHS = Prepared(
         LeadBirthDate.replaced_at,
         LeadBirthDate.birth_date,
         LeadBirthDate.is_known,
+        LeadBirthDate.told_by.is_(None),
+        LeadBirthDate.withdrawn_no.is_not(None),
     )
     .where(any_of(LeadBirthDate.number, NUMBERS))
     .order_by(LeadBirthDate.number, LeadBirthDate.source_no, LeadBirthDate.replaced_at)
@@ -142,13 +156,13 @@ def past_leads(connection: Connection, numbers: Collection[int]) -> dict[int, li
     """
     given: dict[str, object] = {"numbers": any_of_value(connection.dialect.name, numbers)}
     births: dict[tuple[int, int], list[PastBirthDate]] = {}
-    for number, source_no, replaced_at, birth_date, is_known in _BIRTHS.rows(connection, given):
-        before = PastBirthDate(read_instant(replaced_at), read_date_or_none(birth_date), bool(is_known))
+    for number, source_no, replaced_at, birth_date, *flags in _BIRTHS.rows(connection, given):
+        before = PastBirthDate(read_instant(replaced_at), read_date_or_none(birth_date), *map(bool, flags))
         births.setdefault((number, source_no), []).append(before)
     found: dict[int, list[PastLead]] = {}
     for number, source_no, *row in sorted(_LEADS.rows(connection, given), key=lambda row: str(row[2])):
         id_, seller_id, source_id, supplier_id, lead_file_id, kind, basis, assessment = row[:8]
-        collected_at, expires_at, birth_date, received_at, settled_at = row[8:]
+        collected_at, expires_at, birth_date, received_at, settled_at, is_own = row[8:]
         lead = PastLead(
             id=id_,
             seller_id=seller_id,
@@ -163,6 +177,7 @@ def past_leads(connection: Connection, numbers: Collection[int]) -> dict[int, li
             birth_date=read_date_or_none(birth_date),
             received_at=read_instant(received_at),
             settled_at=read_instant(settled_at),
+            is_own=bool(is_own),
             births=tuple(births.get((number, source_no), ())),
         )
         found.setdefault(number, []).append(lead)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from core.audit import entries_of, read_object
@@ -13,11 +13,15 @@ from core.ledger import LedgerEntry
 from core.secrets import Keyring
 from core.verification import Finding
 from leads.models import Lead, LeadBirthDate, LeadFile, LeadRow, PauseMark, Source
-from leads.pauses import PAUSED, QUARANTINED, RESUMED
+from leads.pauses import PAUSED, QUARANTINED, RESUMED, WITHDRAWN
 from leads.standing import lead_id
 
 PAUSED_THINGS = ("supplier", "source", "lead_file")
-MARKED = tuple(f"{thing}.{became}" for thing in PAUSED_THINGS for became in (PAUSED, QUARANTINED, RESUMED))
+TAKEN_AWAY = f"lead_file.{WITHDRAWN}"
+MARKED = (
+    *(f"{thing}.{became}" for thing in PAUSED_THINGS for became in (PAUSED, QUARANTINED, RESUMED)),
+    TAKEN_AWAY,
+)
 LEARNT = "lead.birth_date_learnt"
 LONGEST_WORK = timedelta(minutes=10)
 """No unit of work takes so long: where an entry does not say when its row was made, it was within this before."""
@@ -72,7 +76,8 @@ def _differing(entry: LedgerEntry, mark: PauseMark) -> list[str]:
 def compare_birth_dates(session: Session, keyring: Keyring) -> list[Finding]:
     """Return a finding for each birth date kept of a lead that no entry tells of, or that one tells of and is gone.
 
-    The ledger tells no birth date, so that one is not compared. A lead that is erased took its own with it.
+    The ledger tells no birth date, so that one is not compared. A lead that is erased took its own with it. Of those
+    that went with a file that was withdrawn, its entry tells how many.
     """
     said: dict[str, list[LedgerEntry]] = defaultdict(list)
     for entries in entries_of(session, LEARNT):
@@ -82,6 +87,7 @@ def compare_birth_dates(session: Session, keyring: Keyring) -> list[Finding]:
         select(LeadBirthDate.number, LeadBirthDate.replaced_at, LeadFile.id, Lead.row_no)
         .outerjoin(Lead, (Lead.number == LeadBirthDate.number) & (Lead.source_no == LeadBirthDate.source_no))
         .outerjoin(LeadFile, LeadFile.no == Lead.file_no)
+        .where(LeadBirthDate.withdrawn_no.is_(None))
     )
     unsaid, told, taken = 0, set[tuple[int, int]](), set[tuple[int, int]]()
     for number, replaced_at, lead_file_id, row_no in session.execute(kept.order_by(LeadBirthDate.replaced_at)):
@@ -102,7 +108,24 @@ def compare_birth_dates(session: Session, keyring: Keyring) -> list[Finding]:
     ]
     if unsaid:
         findings.append(Finding("inserted", None, None, f"{unsaid} rows of lead_birth_dates are not in the ledger"))
-    return findings
+    return [*findings, *_taken_away(session)]
+
+
+def _taken_away(session: Session) -> Iterator[Finding]:
+    """Yield the withdrawals that took away another number of birth dates than is kept."""
+    kept = (
+        select(LeadFile.id, func.count())
+        .join(LeadBirthDate, LeadBirthDate.withdrawn_no == LeadFile.no)
+        .group_by(LeadFile.id)
+    )
+    counts = {lead_file_id: int(count) for lead_file_id, count in session.execute(kept)}
+    for entries in entries_of(session, TAKEN_AWAY):
+        for entry in entries:
+            count = counts.pop(entry.subject, 0)
+            if entry.payload is not None and read_object(entry.payload).get("birth_dates") != count:
+                yield Finding("changed", entry.chain, entry.seq, "other rows of lead_birth_dates went with the file")
+    if counts:
+        yield Finding("inserted", None, None, f"{sum(counts.values())} rows of lead_birth_dates are not in the ledger")
 
 
 def _lead_told_of(session: Session, entry: LedgerEntry) -> str:

@@ -1,7 +1,7 @@
 """Pauses of suppliers, sources and lead files: each takes effect at the next check, and is kept on record.
 
 A quarantine (``leads.quarantines``) is a pause too; pausing what is quarantined leaves it so, and only compliance ends
-that.
+that. The pause of a file that is withdrawn (``leads.withdrawals``) nobody ends.
 """
 
 from datetime import datetime
@@ -14,11 +14,12 @@ from core.clock import utc
 from core.errors import Forbidden, InvalidInput
 from core.ledger import Event, put_on_record
 from core.naming import trimmed
+from leads.errors import LeadFileWithdrawn
 from leads.models import LeadFile, PauseMark, Source, Supplier
 from leads.suppliers import lead_file_of, source_of, supplier_named
 
 REASON_LENGTH = 1000
-PAUSED, QUARANTINED, RESUMED = "paused", "quarantined", "resumed"
+PAUSED, QUARANTINED, RESUMED, WITHDRAWN = "paused", "quarantined", "resumed", "withdrawn"
 MARKS = ("paused_at", "paused_reason", "quarantined_at", "resumed_at")
 
 
@@ -64,6 +65,7 @@ def pause_lead_file(session: Session, caller: Caller, *, lead_file_id: str, reas
     Raises:
         InvalidInput: no reason is given, or a very long one.
         NotFound: there is no such file for this caller.
+        LeadFileWithdrawn: it is withdrawn.
     """
     caller.require(Right.PAUSE_SOURCES)
     lead_file, source = lead_file_of(session, caller, lead_file_id)
@@ -101,8 +103,20 @@ def kind_of(thing: Pausable) -> str:
 
 
 def locked(session: Session, thing: Pausable) -> None:
-    """Read the thing's marks anew and hold them: nobody else pauses, quarantines or resumes it meanwhile."""
-    session.refresh(thing, MARKS, with_for_update=True)
+    """Read the thing's marks anew and hold them: nobody else pauses, quarantines or resumes it meanwhile.
+
+    Raises:
+        LeadFileWithdrawn: it is a file that is withdrawn.
+    """
+    hold_marks(session, thing)
+    if isinstance(thing, LeadFile) and thing.withdrawn_at is not None:
+        raise LeadFileWithdrawn("it is paused for good")
+
+
+def hold_marks(session: Session, thing: Pausable) -> None:
+    """Read the thing's marks anew and hold them, also those of a file that is withdrawn."""
+    marks = (*MARKS, "withdrawn_at") if isinstance(thing, LeadFile) else MARKS
+    session.refresh(thing, marks, with_for_update=True)
 
 
 def pause(session: Session, caller: Caller, thing: Pausable, seller_id: str | None, reason: str, now: datetime) -> bool:
@@ -111,9 +125,7 @@ def pause(session: Session, caller: Caller, thing: Pausable, seller_id: str | No
     Raises:
         InvalidInput: no reason is given, or a very long one.
     """
-    reason = trimmed(reason)
-    if not 1 <= len(reason) <= REASON_LENGTH:
-        raise InvalidInput(f"a pause needs a reason of at most {REASON_LENGTH} characters")
+    reason = sound_reason(reason, "a pause")
     locked(session, thing)
     if thing.paused_at is not None:
         add_reason(session, caller, thing, seller_id, reason)
@@ -124,6 +136,18 @@ def pause(session: Session, caller: Caller, thing: Pausable, seller_id: str | No
     payload = {"reason": reason, "recorded_at": utc(now)}
     put_on_record(session, Event(f"{kind_of(thing)}.paused", thing.id, caller.actor, seller_id, payload))
     return True
+
+
+def sound_reason(reason: str, what: str) -> str:
+    """Return the reason, trimmed.
+
+    Raises:
+        InvalidInput: there is none, or it is very long; ``what`` needs it.
+    """
+    reason = trimmed(reason)
+    if not 1 <= len(reason) <= REASON_LENGTH:
+        raise InvalidInput(f"{what} needs a reason of at most {REASON_LENGTH} characters")
+    return reason
 
 
 def keep_mark(session: Session, caller: Caller, thing: Pausable, became: str, reason: str, now: datetime) -> None:

@@ -13,14 +13,12 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.clock import utc
-from core.errors import InvalidInput, NotFound
+from core.errors import NotFound
 from core.ledger import Event, put_on_record
-from core.naming import trimmed
 from leads.deliveries import source_nos_on
 from leads.models import Source
 from leads.pauses import (
     QUARANTINED,
-    REASON_LENGTH,
     Pausable,
     add_reason,
     for_every_seller,
@@ -28,6 +26,7 @@ from leads.pauses import (
     kind_of,
     locked,
     pause,
+    sound_reason,
 )
 from leads.suppliers import lead_file_of, source_of
 
@@ -60,7 +59,11 @@ def quarantine_source(session: Session, caller: Caller, *, slug: str, reason: st
 
 
 def quarantine_lead_file(session: Session, caller: Caller, *, lead_file_id: str, reason: str, now: datetime) -> bool:
-    """Quarantine every lead of the file; return whether that is new. Raises as ``quarantine_supplier``."""
+    """Quarantine every lead of the file; return whether that is new. Raises as ``quarantine_supplier``.
+
+    Raises:
+        LeadFileWithdrawn: it is withdrawn.
+    """
     caller.require(Right.QUARANTINE)
     lead_file, source = lead_file_of(session, caller, lead_file_id)
     return _quarantine(session, caller, lead_file, source.seller_id, reason, now)
@@ -93,9 +96,7 @@ def quarantine_sources_on(
 def _quarantine(
     session: Session, caller: Caller, thing: Pausable, seller_id: str | None, reason: str, now: datetime
 ) -> bool:
-    reason = trimmed(reason)
-    if not 1 <= len(reason) <= REASON_LENGTH:
-        raise InvalidInput(f"a quarantine needs a reason of at most {REASON_LENGTH} characters")
+    reason = sound_reason(reason, "a quarantine")
     locked(session, thing)
     if thing.quarantined_at is not None:
         add_reason(session, caller, thing, seller_id, reason)

@@ -46,6 +46,7 @@ class LeadOrigin:
     source_paused: bool
     supplier_paused: bool
     file_paused: bool
+    file_withdrawn: bool
 
     @property
     def paused(self) -> bool:
@@ -54,7 +55,7 @@ class LeadOrigin:
 
 
 def leads_on(session: Session, number: int, seller_id: str | None = None) -> Sequence[LeadOrigin]:
-    """Return every lead on the number, of one seller or of all (None), oldest first.
+    """Return every lead on the number, of one seller or of all (None), oldest first; also those of withdrawn files.
 
     Served by pk_leads.
     """
@@ -110,17 +111,18 @@ def _origins() -> Select[*tuple[Any, ...]]:  # Any: a column of each type
             Source.paused_at,
             Supplier.paused_at,
             LeadFile.paused_at,
+            LeadFile.withdrawn_at,
         )
-        .join(Source, Source.no == Lead.source_no)
-        .join(Supplier, Supplier.id == Source.supplier_id)
         .join(LeadFile, LeadFile.no == Lead.file_no)
+        .join(Source, Source.id == LeadFile.source_id)  # also of leads that gave way
+        .join(Supplier, Supplier.id == Source.supplier_id)
     )
 
 
 def _read(found: Any) -> LeadOrigin:  # Any: a row of _origins, in the order of LeadOrigin
-    *fields, source_paused_at, supplier_paused_at, file_paused_at = found
+    *fields, source_paused_at, supplier_paused_at, file_paused_at, withdrawn_at = found
     fields[4] = SourceKind(fields[4])
     fields[8] = None if fields[8] is None else Basis(fields[8])
     fields[14] = None if fields[14] is None else json.loads(fields[14]).get("partner_reference")
-    paused = (moment is not None for moment in (source_paused_at, supplier_paused_at, file_paused_at))
-    return LeadOrigin(*fields, *paused)
+    marks = (source_paused_at, supplier_paused_at, file_paused_at, withdrawn_at)
+    return LeadOrigin(*fields, *(moment is not None for moment in marks))

@@ -1,4 +1,4 @@
-"""A file that was delivered before is not read again: what is said now of how to read it is told to be in vain."""
+"""A file that stands is not read again: what is said now of how to read it is told to be in vain."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def not_read_again(known: LeadFile, how: HowToRead | None, saved: SavedMapping |
     if not others:
         return ()
     stood = f"the file is not read again: {' and '.join(others)} of its first reading stood"
-    return (f"{stood}; if that was wrong, quarantine the file and deliver it under a source of its own",)
+    return (f"{stood}; if that was wrong, withdraw the file and import it again",)
 
 
 def _is_other(headings: list[str] | None, first: Mapping[str, str], mapping: Mapping[str, str]) -> bool:

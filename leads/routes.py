@@ -139,6 +139,7 @@ class ListedLeadFileDocument(Document):
     received_by: str
     paused_at: datetime | None
     quarantined_at: datetime | None
+    withdrawn_at: datetime | None
 
 
 class LeadFilePageDocument(Document):

@@ -23,7 +23,8 @@ def lead_id() -> ColumnElement[str]:
 def leads_standing() -> Select[Any]:
     """Leads: a source, b kind of supplier, c basis, e balancing test, t1 collected, t2 expires, day of birth.
 
-    The flag says that source, supplier or lead file is paused. By pk_leads.
+    The flag says that source, supplier or lead file is paused. A withdrawn file's own birth dates are left out. By
+    pk_leads.
     """
     return (
         standing(
@@ -38,7 +39,7 @@ def leads_standing() -> Select[Any]:
             t1=Lead.collected_at,
             t2=Lead.expires_at,
             flag=_is_paused(),
-            day=Lead.birth_date,
+            day=case((or_(LeadFile.withdrawn_at.is_(None), Lead.told_by.is_not(None)), Lead.birth_date)),
         )
         .join(Source, Source.no == Lead.source_no)
         .join(Supplier, Supplier.id == Source.supplier_id)

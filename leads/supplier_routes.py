@@ -15,6 +15,7 @@ from core.naming import NAME_LENGTH
 from core.pages import cut
 from core.store import Store
 from leads.assessments import AssessmentDocument
+from leads.errors import LeadFileWithdrawn
 from leads.pauses import (
     REASON_LENGTH,
     pause_lead_file,
@@ -43,6 +44,7 @@ from leads.suppliers import (
     supplier_reports,
 )
 from leads.terms import SourceKind
+from leads.withdrawals import withdraw_lead_file
 from web.endpoint import Api, Document
 from web.lists import AfterSlug
 
@@ -178,13 +180,14 @@ class NewPause(Document):
 
 
 class PausedLeadFile(Document):
-    """Whether a lead file is paused, and why."""
+    """Whether a lead file is paused, and why; one that is withdrawn is so for good."""
 
     id: str
     source: str
     paused_at: datetime | None
     paused_reason: str | None
     quarantined_at: datetime | None
+    withdrawn_at: datetime | None
 
 
 def suppliers_api(store: Store) -> Api:
@@ -268,16 +271,27 @@ def _add_sources(api: Api, store: Store) -> None:
 
 
 def _add_lead_files(api: Api, store: Store) -> None:
-    @api.post("/v1/lead-files/<lead_file_id>/pause", right=Right.PAUSE_SOURCES, problems=[NotFound])
+    problems = [NotFound, LeadFileWithdrawn]
+
+    @api.post("/v1/lead-files/<lead_file_id>/pause", right=Right.PAUSE_SOURCES, problems=problems)
     def pause_a_lead_file(lead_file_id: str, body: NewPause, caller: Caller, session: Session) -> PausedLeadFile:
         """Deny every lead of the file from the next check on."""
         pause_lead_file(session, caller, lead_file_id=lead_file_id, reason=body.reason, now=store.clock.now())
         return _lead_file(session, caller, lead_file_id)
 
-    @api.post("/v1/lead-files/<lead_file_id>/resume", right=Right.PAUSE_SOURCES, problems=[NotFound])
+    @api.post("/v1/lead-files/<lead_file_id>/resume", right=Right.PAUSE_SOURCES, problems=problems)
     def resume_a_lead_file(lead_file_id: str, caller: Caller, session: Session) -> PausedLeadFile:
         """End the file's pause; of a quarantine, only for compliance."""
         resume_lead_file(session, caller, lead_file_id=lead_file_id, now=store.clock.now())
+        return _lead_file(session, caller, lead_file_id)
+
+    @api.post("/v1/lead-files/<lead_file_id>/withdraw", right=Right.PAUSE_SOURCES, problems=[NotFound])
+    def withdraw_a_lead_file(lead_file_id: str, body: NewPause, caller: Caller, session: Session) -> PausedLeadFile:
+        """Take back, for good, all that a wrongly read file says of numbers; it may then be delivered again.
+
+        Of a file in quarantine, only for compliance.
+        """
+        withdraw_lead_file(session, caller, lead_file_id=lead_file_id, reason=body.reason, now=store.clock.now())
         return _lead_file(session, caller, lead_file_id)
 
 
@@ -303,4 +317,5 @@ def _lead_file(session: Session, caller: Caller, lead_file_id: str) -> PausedLea
         paused_at=lead_file.paused_at,
         paused_reason=lead_file.paused_reason,
         quarantined_at=lead_file.quarantined_at,
+        withdrawn_at=lead_file.withdrawn_at,
     )

@@ -32,6 +32,7 @@ from leads.rows import RowReason
 from leads.segments import Segment, Start
 from leads.shelf import kept_name
 from leads.terms import FileState, RowState
+from leads.withdrawn import withdrawn_among
 
 PREVIEWED = 5
 
@@ -75,7 +76,8 @@ def try_lead_file(
             numbers = segment.leads["number"].to_list()
             with store.reading() as session:
                 held = holders(session, source.no, [*numbers, *(row.number for row in segment.repeated)])
-            elsewhere |= BitMap64(number for number, file_no in held.items() if file_no != own)
+                gone = withdrawn_among(session, set(held.values()))
+            elsewhere |= BitMap64(number for number, file_no in held.items() if file_no != own and file_no not in gone)
             known_already = sum(number in elsewhere for number in numbers)
             states[RowState.ACCEPTED] += len(numbers) - known_already
             states[RowState.DUPLICATE] += known_already + len(segment.repeated)

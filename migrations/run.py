@@ -39,10 +39,21 @@ def downgrade(url: str, revision: str) -> None:
 def _move(url: str, revision: str, *, up: bool) -> None:
     engine = open_engine(url, pool_size=1, patience_ms=PATIENCE_MS)
     try:
-        with engine.connect().execution_options(sqlite_begin="IMMEDIATE") as connection, connection.begin():
-            if connection.dialect.name == "postgresql":
-                connection.execute(select_lock(MIGRATE_LOCK))
-            require_known(revision_of(connection))
-            (command.upgrade if up else command.downgrade)(_config(connection), revision)
+        with engine.connect().execution_options(sqlite_begin="IMMEDIATE") as connection:
+            if connection.dialect.name == "sqlite":
+                _let_tables_be_replaced(connection)
+            with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    connection.execute(select_lock(MIGRATE_LOCK))
+                require_known(revision_of(connection))
+                (command.upgrade if up else command.downgrade)(_config(connection), revision)
     finally:
         engine.dispose()
+
+
+def _let_tables_be_replaced(connection: Connection) -> None:
+    """Let SQLite drop a table that others refer to, which is put back under its name with the same rows.
+
+    Its only way to take a constraint off a table; the pragma has no effect once a transaction is open.
+    """
+    connection.connection.cursor().execute("PRAGMA foreign_keys = OFF")

@@ -22,7 +22,7 @@ No = TypeVar("No", PastOptOut, PastBlock, PastConsent)
 LONGEST = timedelta(minutes=5)
 """No transaction that records a no takes longer: of one that seems to, the row's own time counts."""
 PAUSABLE = ("supplier", "source", "lead_file")
-BECAME = ("paused", "quarantined", "resumed")
+BECAME = ("paused", "quarantined", "resumed", "withdrawn")
 KINDS = (
     *("opt_out.added", "opt_out.released", "hold.made", "hold.closed", "restriction.made", "restriction.ended"),
     *("consent.recorded", "consent.withdrawn"),

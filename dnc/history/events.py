@@ -33,6 +33,7 @@ class EventKind(StrEnum):
     PAUSED = "paused"
     QUARANTINED = "quarantined"
     RESUMED = "resumed"
+    WITHDRAWN = "withdrawn"
     REGISTER = "register"
     CONTACT = "contact"
     COMPLAINT = "complaint"
@@ -191,6 +192,8 @@ def _leads(leads: Sequence[PastLead], names: OriginNames) -> Iterator[PastEvent]
         for before in one.births:
             at = before.replaced_at
             text = f"another birth date, learnt from a later delivery of the source {source}"
+            if before.with_a_file:
+                text = f"another birth date, without what a withdrawn file of the source {source} told"
             yield PastEvent(EventKind.BIRTH_DATE, at, at, None, one.seller_id, one.id, text)
 
 

@@ -195,10 +195,18 @@ def _register(past: Past, number: int, country: str | None, asked: Asked, listed
 
 
 def _leads(past: Past, number: int, seller_id: str, at: datetime, known_at: datetime) -> tuple[LeadFact, ...] | None:
-    """Return the leads whose file had come by ``at``; None if one of them may or may not have been on record."""
+    """Return the leads whose file had come by ``at``; None if one of them may or may not have been on record.
+
+    That of a withdrawn file is paused, and gave way to one that its source delivered later.
+    """
     facts: list[LeadFact] = []
-    for lead in past.leads.get(number, ()):
-        if lead.seller_id != seller_id or lead.received_at > min(at, known_at):
+    moment = min(at, known_at)
+    found = [one for one in past.leads.get(number, ()) if one.seller_id == seller_id and one.received_at <= moment]
+    for lead in found:
+        is_withdrawn = past.pauses.withdrawn(lead.lead_file_id, moment)
+        if is_withdrawn and any(
+            one.source_id == lead.source_id and one.received_at > lead.received_at for one in found
+        ):
             continue
         birth = lead.birth_date_known(known_at)
         if known_at < lead.settled_at or not birth.is_known:
@@ -210,10 +218,10 @@ def _leads(past: Past, number: int, seller_id: str, at: datetime, known_at: date
                 source_kind=lead.source_kind,
                 basis=lead.basis,
                 has_assessment=lead.has_assessment,
-                paused=past.pauses.any_paused(lead.came_from, min(at, known_at)),
+                paused=past.pauses.any_paused(lead.came_from, moment),
                 collected_at=lead.collected_at,
                 expires_at=lead.expires_at,
-                birth_date=birth.birth_date,
+                birth_date=None if is_withdrawn and birth.is_own else birth.birth_date,
             )
         )
     return tuple(facts)

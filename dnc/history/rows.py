@@ -175,6 +175,7 @@ class Past:
             yield from (version.recorded_at for version in relation.versions)
         for lead in self.leads.get(number, ()):
             yield lead.settled_at
+            yield from (before.replaced_at for before in lead.births)
         yield from (contact.recorded_at for contact in self.contacts.get(number, ()))
         yield from (permission.checked_at for permission in self.permissions.get(number, ()))
         yield from (record.recorded_at for records in self.pauses.by_id.values() for record in records)

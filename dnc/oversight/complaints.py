@@ -87,12 +87,16 @@ def record_complaint(
     )
     session.add(complaint)
     session.flush()
+    by_source = {  # of a file that was read again the newer reading
+        lead.source_id: lead
+        for lead in leads_on(session, number, seller_id)
+        if lead.received_at is not None and lead.received_at <= complaint.received_at
+    }
     origins = [
         ComplaintOrigin(
             complaint_id=complaint.id, source_id=lead.source_id, lead_file_id=lead.lead_file_id, row_no=lead.row_no or 0
         )
-        for lead in leads_on(session, number, seller_id)
-        if lead.received_at is not None and lead.received_at <= complaint.received_at
+        for lead in by_source.values()
     ]
     session.add_all(origins)
     session.flush()

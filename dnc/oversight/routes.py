@@ -25,6 +25,7 @@ from dnc.oversight.schemas import (
 )
 from dnc.oversight.standings import league
 from dnc.oversight.walk_back import walk_back
+from leads.errors import LeadFileWithdrawn
 from leads.quarantines import quarantine_lead_file, quarantine_source, quarantine_sources_on, quarantine_supplier
 from web.endpoint import Api
 
@@ -60,7 +61,7 @@ def oversight_api(store: Store) -> Api:
             walk_back(store, caller, number=number, part=body.part, cursor=body.cursor, limit=body.limit)
         )
 
-    @api.post("/v1/quarantines", right=Right.QUARANTINE, status=201, problems=[NotFound])
+    @api.post("/v1/quarantines", right=Right.QUARANTINE, status=201, problems=[NotFound, LeadFileWithdrawn])
     def create_quarantine(body: NewQuarantine, caller: Caller, session: Session) -> QuarantineDocument:
         """Quarantine every source with a lead on a number, or one supplier, source or file; from the next check on."""
         now = clock.now()

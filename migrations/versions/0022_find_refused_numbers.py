@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0022_find_refused_numbers"
-down_revision = "0020_date_first_loads"
+down_revision = "0021_withdraw_lead_files"
 branch_labels = None
 depends_on = None
 

@@ -129,6 +129,7 @@ VALID: dict[str, tuple[Role, Json]] = {
     f"/v1/suppliers/{NOBODYS_ID}/pause": (Role.COMPLIANCE, {"reason": MARKER}),
     f"/v1/sources/{NOBODYS_ID}/pause": (Role.COMPLIANCE, {"reason": MARKER}),
     f"/v1/lead-files/{NOBODYS_ID}/pause": (Role.COMPLIANCE, {"reason": MARKER}),
+    f"/v1/lead-files/{NOBODYS_ID}/withdraw": (Role.COMPLIANCE, {"reason": MARKER}),
     f"/v1/lead-files/{NOBODYS_ID}/references": (
         Role.LEAD_MANAGER,
         {"contract": MARKER, "invoice": MARKER, "order": MARKER},

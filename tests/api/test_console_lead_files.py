@@ -15,6 +15,7 @@ from leads.pauses import pause_lead_file
 from leads.quarantines import quarantine_lead_file
 from leads.references import add_references
 from leads.terms import ReferenceKind
+from leads.withdrawals import withdraw_lead_file
 from tests.api.forms import sign_in
 from tests.seeding import LIST_SOURCE, PARTNER_SOURCE, Seeded, import_leads
 from tests.workbooks import workbook
@@ -140,6 +141,10 @@ def test_a_pause_and_a_quarantine_are_shown(client: FlaskClient, seeded: Seeded)
 
     assert paused.startswith("Inläst Pausad ")
     assert quarantined.startswith("Inläst I karantän ")
+
+    with seeded.service.store.writing() as session:
+        withdraw_lead_file(session, who, lead_file_id=oldest, reason="fel kolumn", now=now)
+    assert cards(client)[1].startswith("Inläst Filen är återkallad ")
 
 
 def test_the_files_of_a_source_are_a_link_away_and_so_are_older_ones(

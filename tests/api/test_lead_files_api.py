@@ -70,7 +70,7 @@ def test_a_file_sent_again_gives_the_first_report(ringklar: Ringklar) -> None:
     assert {**again, "repeated": False} == first
 
 
-def test_a_file_read_wrongly_is_quarantined_and_read_once_more_under_a_source_of_its_own(ringklar: Ringklar) -> None:
+def test_a_file_read_wrongly_is_withdrawn_and_read_once_more(ringklar: Ringklar) -> None:
     content = b"Fax;Mobil\n0701740621;0701740622\n0701740623;0701740621\n"
     wrong = answered(deliver(ringklar, content, mapping='{"number": "Fax"}'), 202)
     right = '{"number": "Mobil"}'
@@ -80,23 +80,43 @@ def test_a_file_read_wrongly_is_quarantined_and_read_once_more_under_a_source_of
         assert (again["id"], again["repeated"], again["mapping"]) == (wrong["id"], True, {"number": "Fax"})
         [warning] = again["warnings"]
         assert "not read again: the mapping" in warning
-    body = {"lead_file": wrong["id"], "reason": "fel kolumn"}
-    answered(ringklar.post("/v1/quarantines", body, role=Role.COMPLIANCE), 201)
-    source = answered(ringklar.get(f"/v1/sources/{PARTNER_SOURCE}", Role.LEAD_MANAGER), 200)
-    same = {name: source[name] for name in ("supplier", "seller", "name", "basis", "assessment", "say")}
-    answered(ringklar.post("/v1/sources", {"slug": "omlast", **same}, role=Role.LEAD_MANAGER), 201)
-    second = answered(deliver(ringklar, content, source="omlast", mapping=right), 202)
-    repeat = answered(deliver(ringklar, content, source="omlast", mapping=right), 202)
+    place, reason = f"/v1/lead-files/{wrong['id']}", {"reason": "fel kolumn"}
+    withdrawn = answered(ringklar.post(f"{place}/withdraw", reason, role=Role.LEAD_MANAGER), 200)
+    assert (withdrawn["paused_reason"], withdrawn["withdrawn_at"]) == ("fel kolumn", withdrawn["paused_at"])
+    assert answered(ringklar.post(f"{place}/withdraw", reason, role=Role.COMPLIANCE), 200) == withdrawn
+    second = answered(deliver(ringklar, content, mapping=right), 202)
+    repeat = answered(deliver(ringklar, content, mapping=right), 202)
 
     assert (second["accepted"], second["sha256"]) == (2, wrong["sha256"])
     assert (repeat["id"], repeat["repeated"], repeat["warnings"]) == (second["id"], True, [])
     checks = [ringklar.check(number) for number in ("+46701740621", "+46701740622", "+46701740623")]
     assert [check["verdict"] for check in checks] == ["allow", "allow", "deny"]
     assert [reason["code"] for reason in checks[2]["reasons"]] == ["source_paused"]
+    listed = answered(ringklar.get(f"/v1/lead-files?source={PARTNER_SOURCE}", Role.LEAD_MANAGER), 200)["lead_files"]
+    moments = {one["id"]: one["withdrawn_at"] for one in listed}
+    assert (moments[wrong["id"]], moments[second["id"]]) == (withdrawn["withdrawn_at"], None)
     receipts = [
         answered(ringklar.get(f"/v1/lead-files/{one['id']}/receipt", Role.LEAD_MANAGER), 200) for one in (wrong, second)
     ]
     assert len({json.dumps(receipt, sort_keys=True) for receipt in receipts}) == 2
+
+
+def test_a_withdrawal_is_for_good_and_not_for_everybody(ringklar: Ringklar) -> None:
+    file = answered(deliver(ringklar), 202)
+    place, reason = f"/v1/lead-files/{file['id']}", {"reason": "fel kolumn"}
+    for role in (Role.SALES, Role.DIALER, Role.CUSTOMER_SERVICE, Role.ADMIN):
+        refused(ringklar.post(f"{place}/withdraw", reason, role=role), 403, "forbidden")
+    quarantine = {"lead_file": file["id"], "reason": "klagomål"}
+    answered(ringklar.post("/v1/quarantines", quarantine, role=Role.COMPLIANCE), 201)
+    refused(ringklar.post(f"{place}/withdraw", reason, role=Role.LEAD_MANAGER), 403, "forbidden")
+    answered(ringklar.post(f"{place}/withdraw", reason, role=Role.COMPLIANCE), 200)
+
+    for again in (
+        ringklar.ask("POST", f"{place}/resume", role=Role.COMPLIANCE),
+        ringklar.post(f"{place}/pause", reason, role=Role.COMPLIANCE),
+        ringklar.post("/v1/quarantines", quarantine, role=Role.COMPLIANCE),
+    ):
+        refused(again, 409, "lead-file-withdrawn")
 
 
 def test_a_duplicate_that_says_the_person_is_a_child_denies_the_next_check(ringklar: Ringklar) -> None:

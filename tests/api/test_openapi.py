@@ -404,3 +404,5 @@ def _try_sources(ringklar: Ringklar, fits: Callable[[str, TestResponse], Json], 
         place = re.sub(r"{\w+}", name, path)
         fits(f"POST /v1/{path}/pause", ringklar.post(f"/v1/{place}/pause", {"reason": "x"}, key=everybodys))
         fits(f"POST /v1/{path}/resume", ringklar.ask("POST", f"/v1/{place}/resume", key=everybodys))
+    withdraw = "POST /v1/lead-files/{lead_file_id}/withdraw"
+    fits(withdraw, ringklar.post(f"/v1/lead-files/{file_id}/withdraw", {"reason": "x"}, key=everybodys))

@@ -54,6 +54,7 @@ EXPECTED: dict[str, set[Role]] = {
     "POST /v1/lead-files/{lead_file_id}/references": {L},
     "GET /v1/lead-files/{lead_file_id}/rows/{row_no}/proof": {L, O},
     "POST /v1/lead-files/{lead_file_id}/pause": {L, O},
+    "POST /v1/lead-files/{lead_file_id}/withdraw": {L, O},
     "POST /v1/lead-files/{lead_file_id}/resume": {L, O},
     "POST /v1/suppliers": {L},
     "GET /v1/suppliers": {L, O},

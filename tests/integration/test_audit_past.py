@@ -86,8 +86,8 @@ TAMPERED: dict[str, dict[str, tuple[str, str]]] = {
         "a birth date that was put in": (
             "inserted",
             (
-                f"INSERT INTO lead_birth_dates SELECT number, source_no, {EARLIER}, birth_date, is_known "
-                "FROM lead_birth_dates"
+                f"INSERT INTO lead_birth_dates SELECT number, source_no, {EARLIER}, birth_date, is_known, told_by, "
+                "withdrawn_no FROM lead_birth_dates"
             ),
         ),
     },

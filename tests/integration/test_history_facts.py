@@ -261,7 +261,7 @@ def test_what_was_overwritten_is_read_back_from_the_ledger(seeded: Seeded, tmp_p
     upgrade(url)
 
     again = _kept(seeded)
-    births = [(*row[:3], None, False) for row in kept.pop("lead_birth_dates")]
+    births = [(*row[:3], None, False, None, None) for row in kept.pop("lead_birth_dates")]
     assert again.pop("lead_birth_dates") == births
     assert again == kept
 

@@ -370,3 +370,24 @@ def test_a_file_of_opt_outs_is_taken_whatever_its_name(origins: Run, tmp_path: P
     path.write_text("0701740605\n")
 
     assert origins("optout", "import", path, "--seller", "norrsken").exit_code == OK
+
+
+def test_a_file_that_is_withdrawn_is_listed_so_and_imported_again(origins: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("Mobil;Fax\n0701740621;0701740622\n", encoding="utf-8")
+    first = told(origins("leads", "import", path, "--source", "lista", "--map", "number=Fax", "--json"))
+
+    done = origins("leads", "withdraw", first["id"], "--reason", "fel kolumn")
+    assert done.stdout == f"lead file {first['id']} is withdrawn\n"
+    done = origins("leads", "withdraw", first["id"], "--reason", "fel kolumn")
+    assert done.stdout == f"lead file {first['id']} is withdrawn already\n"
+    refused(origins("leads", "resume", first["id"]), FINDING, says="The lead file is withdrawn")
+    refused(origins("leads", "arrival", first["id"], "--screen-now"), FINDING, says="The lead file is withdrawn")
+    refused(origins("leads", "withdraw", first["id"]), USAGE, says="--reason")
+    again = told(origins("leads", "import", path, "--source", "lista", "--map", "number=Mobil", "--json"))
+
+    assert (again["repeated"], again["accepted"]) == (False, 1)
+    newest, oldest = origins("leads", "list").stdout.splitlines()
+    assert newest.startswith(again["id"])
+    assert "withdrawn" not in newest
+    assert "  withdrawn  a.csv" in oldest

@@ -291,6 +291,7 @@ PLAIN = {
     "source_paused",
     "supplier_paused",
     "file_paused",
+    "file_withdrawn",
 }
 
 

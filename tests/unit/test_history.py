@@ -179,7 +179,10 @@ def test_the_register_version_that_spoke_was_loaded_and_is_not_from_after(
 
 
 def test_the_birth_date_that_was_on_record_is_found() -> None:
-    changed = [PastBirthDate(NOON + place * DAY, date(1980 + place, 1, 1), is_known=True) for place in range(3)]
+    changed = [
+        PastBirthDate(NOON + place * DAY, date(1980 + place, 1, 1), is_known=True, is_own=True, with_a_file=False)
+        for place in range(3)
+    ]
     lead = PastLead(
         "f:1",
         "s",
@@ -194,6 +197,7 @@ def test_the_birth_date_that_was_on_record_is_found() -> None:
         birth_date=date(2000, 1, 1),
         received_at=NOON,
         settled_at=NOON,
+        is_own=True,
         births=tuple(changed),
     )
 
