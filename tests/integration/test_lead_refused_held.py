@@ -20,6 +20,7 @@ from dnc.arrivals import newest_arrival, report_arrival
 from dnc.drafts import Question
 from dnc.holds import close_hold, make_hold, open_holds, report_objection
 from dnc.models import Hold
+from leads.withdrawals import withdraw_lead_file
 from tests.deliveries import deliver, written
 from tests.integration.seeds import dialer_of
 from tests.seeding import LIST_SOURCE, OPERATOR, PARTNER_SOURCE, Seeded, number_of, opt_out
@@ -184,6 +185,16 @@ def test_a_listed_number_that_a_consent_may_lift_is_not_held_for_what_a_file_say
 
     assert holds(seeded) == []
     assert [verdict(seeded, number)[0] for number in (CHILD, LEAD)] == ["allow", "allow"]
+
+
+def test_what_a_withdrawn_file_said_holds_no_later_lead(seeded: Seeded, tmp_path: Path) -> None:
+    wrong = screened(seeded, written(tmp_path / "a.csv", ["Telefon;Ring ej", f"{CHILD};ja"]), LIST_SOURCE)
+    with seeded.service.store.writing() as session:
+        withdraw_lead_file(session, OPERATOR, lead_file_id=wrong, reason="fel kolumn", now=seeded.clock.now())
+
+    screened(seeded, written(tmp_path / "b.csv", ["Telefon", CHILD]), PARTNER_SOURCE)
+
+    assert holds(seeded) == []
 
 
 def test_what_another_sellers_file_said_holds_no_lead(seeded: Seeded, tmp_path: Path) -> None:
