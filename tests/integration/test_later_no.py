@@ -27,8 +27,8 @@ NUMBER = FROM_PARTNER
 SECOND = timedelta(seconds=1)
 
 
-def say_no(seeded: Seeded, received_at: datetime) -> str:
-    """Record a no on NUMBER; return its opt-out's id."""
+def say_no(seeded: Seeded, received_at: datetime, channels: frozenset[Channel] = frozenset(Channel)) -> str:
+    """Record a no on NUMBER, to every channel unless some are given; return its opt-out's id."""
     with seeded.service.store.writing() as session:
         [result] = add_opt_outs(
             session,
@@ -36,7 +36,7 @@ def say_no(seeded: Seeded, received_at: datetime) -> str:
             seeded.service.keyring,
             numbers=[NUMBER],
             seller_id=seeded.seller_id,
-            channels=frozenset(Channel),
+            channels=channels,
             via="phone",
             received_at=received_at,
             note="",
@@ -88,6 +88,14 @@ def test_a_no_is_kept_for_its_seller_though_there_is_one_to_somebody_else(seeded
     say_no(seeded, seeded.clock.now())
     release(seeded, before, seeded.clock.now())
 
+    assert verdict(seeded) == "deny"
+
+
+def test_a_no_to_calls_is_kept_though_there_is_one_to_machines(seeded: Seeded) -> None:
+    machines = say_no(seeded, seeded.clock.now(), frozenset({Channel.AUTOMATED_VOICE}))
+    assert verdict(seeded) == "allow"
+
+    assert say_no(seeded, seeded.clock.now()) != machines
     assert verdict(seeded) == "deny"
 
 
