@@ -61,6 +61,17 @@ def test_a_rule_holds_from_the_next_check_for_its_own_seller_alone(seeded: Seede
     )
 
 
+def test_each_seller_is_held_to_its_own_newest_rules_whatever_versions_another_has(seeded: Seeded) -> None:
+    setting(seeded, {"SE": {"minor_age": 18}}, seller=OTHER_SELLER)
+    setting(seeded, AFTERNOONS)
+    assert [checked(seeded, campaign)["verdict"] for campaign in (CAMPAIGN, OTHER_CAMPAIGN)] == ["deny", "allow"]
+
+    setting(seeded, {"SE": {"minor_age": 20}}, seller=OTHER_SELLER)
+
+    assert [checked(seeded, campaign)["seller_rules"] for campaign in (CAMPAIGN, OTHER_CAMPAIGN)] == [1, 2]
+    assert checked(seeded)["verdict"] == "deny"
+
+
 def test_the_newest_version_is_in_force_and_an_empty_one_ends_all_rules(seeded: Seeded) -> None:
     for version in range(1, 12):
         assert setting(seeded, {"SE": {"register_days": 30 - version}}).version == version
