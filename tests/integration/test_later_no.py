@@ -46,7 +46,7 @@ def say_no(seeded: Seeded, received_at: datetime, channels: frozenset[Channel] =
     return result.id
 
 
-def release(seeded: Seeded, opt_out_id: str, asked_at: datetime) -> None:
+def release(seeded: Seeded, opt_out_id: str, asked_at: datetime, verified_by: str = "called back") -> None:
     """Release the opt-out for a wish of that moment."""
     with seeded.service.store.writing() as session:
         release_opt_out(
@@ -55,7 +55,7 @@ def release(seeded: Seeded, opt_out_id: str, asked_at: datetime) -> None:
             seeded.service.keyring,
             opt_out_id=opt_out_id,
             asked_by_person_at=asked_at,
-            verified_by="called back",
+            verified_by=verified_by,
             note="",
             now=seeded.clock.now(),
         )
@@ -80,6 +80,19 @@ def test_a_wish_from_before_the_last_no_does_not_end_it(seeded: Seeded) -> None:
 
     release(seeded, first, now - timedelta(hours=1))
     assert verdict(seeded) == "allow"
+
+
+def test_a_no_ends_neither_by_a_wish_that_nobody_verified_nor_by_one_yet_to_come(seeded: Seeded) -> None:
+    now = seeded.clock.now()
+    id_ = say_no(seeded, now)
+
+    for verified_by in ("", " \u200b", "x" * 201):
+        with pytest.raises(InvalidInput, match="made sure that the person asked"):
+            release(seeded, id_, now, verified_by)
+    with pytest.raises(InvalidInput, match="in the future"):
+        release(seeded, id_, now + CLOCK_SLACK + SECOND)
+
+    assert verdict(seeded) == "deny"
 
 
 @pytest.mark.parametrize("said_before_to", ["another", "everybody"])
