@@ -8,6 +8,8 @@ import pytest
 from core.access import Caller, Role
 from core.errors import Forbidden, InvalidInput, NotFound
 from dnc.arrivals import report_arrival, source_arrivals
+from dnc.history.events import EventKind
+from dnc.history.timeline import timeline
 from dnc.oversight.complaints import ComplaintKind, record_complaint
 from dnc.oversight.policy import OVERSIGHT_2026_1
 from dnc.oversight.standings import league
@@ -49,6 +51,26 @@ def test_it_is_for_good(reread: Seeded) -> None:
         with pytest.raises(LeadFileWithdrawn), reread.service.store.writing() as session:
             verb(session)
     assert codes(reread, WITHOUT_SOURCE) == {PAUSED}
+
+
+def test_its_numbers_history_tells_when_and_why(reread: Seeded) -> None:
+    first = deliver(reread, [born(WITHOUT_SOURCE)])
+    reread.clock.at += timedelta(minutes=1)
+    withdraw(reread, first.id, reason="fel kolumn")
+    withdrawn_at = reread.clock.now()
+
+    with reread.service.store.reading() as session:
+        told = timeline(
+            session,
+            OPERATOR,
+            reread.service.shelf.listed,
+            number=number_of(WITHOUT_SOURCE),
+            as_of=withdrawn_at,
+            known_at=withdrawn_at,
+            now=withdrawn_at,
+        ).history
+    [event] = [one for one in told if one.kind is EventKind.WITHDRAWN]
+    assert (event.true_at, event.subject) == (withdrawn_at, first.id)
 
 
 def test_who_may_withdraw(reread: Seeded) -> None:

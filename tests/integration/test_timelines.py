@@ -129,6 +129,7 @@ def test_every_event_is_told_with_when_it_was_true_and_when_it_was_recorded(stor
         EventKind.CONSENT_WITHDRAWN,
         EventKind.COMPLAINT,
         EventKind.OPT_OUT_REPEATED,
+        EventKind.WITHDRAWN,
     }
     at = story.moments
     assert [one.recorded_at for one in events[FROM_PARTNER] if one.kind is EventKind.QUARANTINED] == [at["quarantined"]]
