@@ -9,7 +9,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from cryptography.exceptions import InvalidSignature
@@ -147,7 +147,7 @@ class _Verifier:
         self.wanted = Part()
         self.chains: dict[int, _Chain] = {}
         self.vouched: dict[tuple[int, int], str] = {}  # where chains say that they were opened: the hash there
-        self.stamped: dict[int, Line] = {}  # by checkpoint: what the ledger says of its stamp
+        self.stamped: dict[str, Line] = {}  # by checkpoint: what the ledger says of its stamp
         self.late: dict[int, Late] = {}
         self.erasures = Erasures()
         self.entries = self.checkpoints = self.timestamps = self.told = self.unsigned = 0
@@ -259,6 +259,7 @@ class _Verifier:
         at = datetime.fromisoformat(line["at"])
         if at.isoformat() != line["at"] or at.utcoffset():  # a moment can be written in any offset
             self.find("changed", no, seq, "the moment is not written as it was")
+            at = at.replace(tzinfo=UTC)  # as it stands: what it would be in UTC may lie outside the calendar
         if entry_hash(before_hash, Position(no, seq), at, event, digest) != line["hash"]:
             self.find("changed", no, seq, "the hash does not follow from the entry and the one before it")
         self.opened(line, chain)
@@ -266,7 +267,7 @@ class _Verifier:
         self.erasures.entry(no, seq, at, line["kind"], payload)
         self.vouch(no, seq, line["hash"], at)
         if line["kind"] == STAMPED and payload is not None:
-            self.stamped[int(line["subject"])] = json.loads(payload)
+            self.stamped[line["subject"]] = json.loads(payload)
 
     def opened(self, line: Line, chain: _Chain) -> None:
         """Hold the first entry of a chain against the chain's line."""
@@ -309,7 +310,7 @@ class _Verifier:
         if no <= self.told:
             self.find("reordered", None, None, f"the time stamp of checkpoint {no} stands after a later one, or twice")
         self.told = no
-        said = self.stamped.pop(no, None)
+        said = self.stamped.pop(str(no), None)
         response = base64.b64decode(line["response"], validate=True)
         if base64.b64encode(response).decode() != line["response"]:
             self.find("changed", None, None, f"the time stamp of checkpoint {no} is not written as it was")
@@ -348,8 +349,8 @@ class _Verifier:
             self.close_chain(no, chain)
         for no, seq in self.vouched:
             self.find("missing", no, seq, "an entry that was vouched for is gone or was changed")
-        for no in self.stamped:
-            self.find("missing", None, None, f"the time stamp of checkpoint {no} is on record and gone")
+        for named in self.stamped:
+            self.find("missing", None, None, f"the time stamp of checkpoint {named} is on record and gone")
         self.findings += self.erasures.findings()
 
     def close_chain(self, no: int, chain: _Chain) -> None:
@@ -360,7 +361,9 @@ class _Verifier:
             what = "inserted" if chain.newest is None else "missing"
             self.find(what, no, None, "the entries belong to no chain")
             return
-        if chain.end[0] < stated[0]:
+        if chain.end[0] < 0:
+            self.find("inserted", no, None, "the chain has no entries")
+        elif chain.end[0] < stated[0]:
             self.find("missing", no, stated[0], "the chain was cut short")
         elif chain.end != stated:
             self.find("inserted", no, chain.end[0], "the chain goes on after its head")

@@ -2,19 +2,17 @@
 
     python verify_ledger.py EXPORT PUBLIC_KEY [FOLDER]
 
-PUBLIC_KEY: 64 hex digits, had from elsewhere than the export. To FOLDER go the RFC 3161 answers, for ``openssl ts
--verify -attime STAMPED_AT -digest DIGEST -in DIGEST.tsr -CAfile CA``. Exit code 1: something is not as it was written.
+PUBLIC_KEY: 64 hex digits, had from elsewhere than the export. To FOLDER go the RFC 3161 answers. Exit code 1: findings.
 """
 
 import base64
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -28,22 +26,19 @@ MEMBERS = {  # the kinds of lines in their order
     "timestamp": {"checkpoint", "authority", "stamped_at", "response"},
     "end": {*COUNTED.values()},
 }
-EPOCH, FIRST = datetime(1970, 1, 1, tzinfo=UTC), (-1, "0" * 64)  # what the first entry of a chain follows
-NEVER_ERASED = ("chain.opened", "ledger.erased")
+EPOCH, FIRST, NEVER_ERASED = datetime(1970, 1, 1, tzinfo=UTC), (-1, "0" * 64), ("chain.opened", "ledger.erased")
 
 
 class Ledger:
-    def __init__(self, lines: Iterable[bytes], public_key: str, folder: Path | None = None) -> None:
+    def __init__(self, file: IO[bytes], public_key: str, folder: Path | None = None) -> None:
         self.public_key, self.key = public_key, Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
         self.folder, self.wrong, self.count, self.part = folder, list[str](), Counter[str](), list[Any]([0, None])
         self.place = self.newest = self.newest_stamp = 0
         self.signed: dict[int, tuple[int, str]] = {}  # by chain: the entry and hash that was signed last
         self.ends: dict[int, tuple[int, str]] = {}  # by chain: the entry read last, or the last before this part
-        self.vouched: dict[tuple[int, int], str] = {}  # the hash that must be there, by a checkpoint or a later chain
-        self.digests, self.chains, self.stamped = list[str](), dict[int, Any](), dict[int, Any]()
-        self.gone: list[tuple[int, int, str, datetime]] = []  # entries whose payload is erased
-        self.erased: dict[tuple[int, int], list[tuple[int, int, datetime]]] = {}  # and who says so
-        for number, written in enumerate(lines, start=1):
+        self.vouched, self.erased = dict[Any, str](), dict[Any, Any]()  # by entry: the hash due there; who says: erased
+        self.digests, self.gone, self.chains, self.stamps = list[str](), list[Any](), dict[int, Any](), dict[str, Any]()
+        for number, written in enumerate(iter(lambda: file.readline(2**28), b""), start=1):
             try:
                 self.take(written)
             except (InvalidSignature, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -51,7 +46,7 @@ class Ledger:
         self.close()
 
     def must(self, holds: bool, otherwise: str) -> None:
-        self.wrong += [] if holds else [otherwise]
+        self.wrong += [] if holds else [otherwise.encode("unicode_escape").decode()]  # no file commands a terminal
 
     def take(self, written: bytes) -> None:
         line = json.loads(written.decode())
@@ -90,7 +85,7 @@ class Ledger:
             self.must(stands == head, f"chain {no} follows another hash than was signed")
 
     def entry(self, line: Any) -> None:
-        chain, seq, payload, kind = line["chain"], line["seq"], line["payload"], line["kind"]
+        chain, seq, payload, kind = line["chain"], line["seq"], line["payload"], line["kind"] + ""
         at, where, (last, before) = datetime.fromisoformat(line["at"]), (chain, seq), self.ends.get(chain, FIRST)
         self.must(seq + 0 == last + 1 and chain >= self.newest, f"entry {where} follows entry {last}")
         self.must(payload is None or sha256(payload.encode()).hexdigest() == line["digest"], f"entry {where}: payload")
@@ -100,21 +95,23 @@ class Ledger:
         self.must(self.vouched.pop(where, line["hash"]) == line["hash"] and is_hash, f"entry {where}: hash")
         self.ends[chain], self.newest = (seq, line["hash"]), chain
         self.gone += [(chain, seq, kind, at)] if payload is None else []
-        told = json.loads(payload) if payload and kind in (*NEVER_ERASED, "checkpoint.stamped") else {}
+        self.count["unsigned"] += not (is_signed := seq <= self.signed.get(chain, FIRST)[0])
+        told = json.loads(payload) if payload is not None and kind in (*NEVER_ERASED, "checkpoint.stamped") else {}
         if seq == 0 or kind == "chain.opened":
             after = told["after"] and [told["after"][name] for name in ("chain", "seq", "head")]
             is_next = seq == 0 and self.chains[chain]["after"] == after and (after or [0])[0] == chain - 1
             self.must(is_next and self.chains[chain]["opened_at"] == line["at"], f"chain {chain} was opened otherwise")
-        for by_chain, by_seq in told.get("entries", ()) if seq <= self.signed.get(chain, FIRST)[0] else ():  # signed
-            self.erased.setdefault((by_chain, by_seq), []).append((chain, seq, at))
-        self.stamped |= {int(line["subject"]): told} if kind == "checkpoint.stamped" and told else {}
+        for of_chain, of_seq in told["entries"] if kind == "ledger.erased" and payload is not None else ():
+            self.must(type(of_chain) is type(of_seq) is int, f"entry {where} names no entry")
+            self.erased.setdefault((of_chain, of_seq), []).extend([(chain, seq, at)] * is_signed)
+        self.stamps |= {line["subject"]: told} if kind == "checkpoint.stamped" and payload is not None else {}
 
     def timestamp(self, line: Any) -> None:
         no, response = line["checkpoint"], base64.b64decode(line["response"], validate=True)
         told = {"checkpoint_sha256": self.digests[no - 1], "response_sha256": sha256(response).hexdigest()}
         told |= {"authority": line["authority"], "stamped_at": line["stamped_at"]}
         is_written_so = base64.b64encode(response).decode() == line["response"] and no > self.newest_stamp
-        self.must(is_written_so and self.stamped.pop(no) == told, f"the stamp of checkpoint {no} is another")
+        self.must(is_written_so and self.stamps.pop(str(no)) == told, f"the stamp of checkpoint {no} is another")
         self.newest_stamp = no
         if self.folder:
             (self.folder / f"{self.digests[no - 1]}.tsr").write_bytes(response)
@@ -125,7 +122,7 @@ class Ledger:
     def close(self) -> None:
         is_part = 0 <= self.part[0] <= len(self.digests) > 0 and self.part[1] in (None, len(self.digests))
         self.must(is_part and self.count["end"] == 1, "the end is missing, or a checkpoint")
-        self.must(not self.vouched and not self.stamped, "what was vouched for, or a stamp on record, is missing")
+        self.must(not self.vouched and not self.stamps, "what was vouched for, or a stamp on record, is missing")
         stated = {no: line["end"] for no, line in self.chains.items()}
         self.must(self.ends == stated and (self.part[1] is None or stated == self.signed), "chains end elsewhere")
         for chain, seq, kind, at in self.gone:
@@ -140,10 +137,13 @@ def is_plain(value: object) -> bool:  # 1.0 and true would pass for 1
 if __name__ == "__main__":
     if len(sys.argv) not in (3, 4) or len(sys.argv[2]) != len(FIRST[1]) or set(sys.argv[2]) - set("0123456789abcdef"):
         sys.exit(__doc__)
-    with Path(sys.argv[1]).open("rb") as file:
-        found = Ledger(file, sys.argv[2], Path(sys.argv[3]) if sys.argv[3:] else None)
+    try:
+        with Path(sys.argv[1]).open("rb") as file:
+            found = Ledger(file, sys.argv[2], Path(sys.argv[3]) if sys.argv[3:] else None)
+    except OSError as error:
+        sys.exit(f"{error}")
     told = ", ".join(f"{found.count[kind]} {name}" for kind, name in COUNTED.items())
-    unsigned = sum(seq - found.signed.get(chain, FIRST)[0] for chain, (seq, _head) in found.ends.items())
-    beside = [f"{unsigned} entries are signed by no checkpoint"] * (unsigned > 0) + ["a part alone"] * any(found.part)
-    sys.stdout.write("\n".join([*found.wrong, *beside, f"{told}: {len(found.wrong)} findings", ""]))
+    beside = [f"{found.count['unsigned']} entries are signed by no checkpoint"] * (found.count["unsigned"] > 0)
+    lines = [*found.wrong, *beside, *["a part alone"] * any(found.part), f"{told}: {len(found.wrong)} findings", ""]
+    sys.stdout.write("\n".join(lines))
     sys.exit(bool(found.wrong))

@@ -83,6 +83,10 @@ def lines_of(export: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in export.splitlines()]
 
 
+def written(lines: list[dict[str, Any]]) -> bytes:
+    return b"".join(canonical(line).encode() + b"\n" for line in lines)
+
+
 def checkpoint_payload(export: bytes, no: int) -> str:
     [found] = [line["payload"] for line in lines_of(export) if line["type"] == "checkpoint" and line["no"] == no]
     return str(found)
@@ -109,7 +113,7 @@ def both_find(export: bytes, key: str) -> bool:
     return found.script > 0 and found.ours > 0
 
 
-def _small(service: Service) -> bytes:
+def small(service: Service) -> bytes:
     note(service, "å")
     make_checkpoint(service.store)
     stamp(service, 1, checkpoint_payload(exported(service), 1))
@@ -126,7 +130,7 @@ def test_the_script_is_short_and_needs_nothing_of_ours() -> None:
 
 def test_every_single_bit_that_is_changed_is_found(service: Service) -> None:
     """Each line's own bits against all other lines as they were: every bit of the file, for both verifiers."""
-    intact, key = _small(service), public_key(service.keyring)
+    intact, key = small(service), public_key(service.keyring)
     assert told(intact, key) == NOTHING
     unseen = []
     for bit in range(8 * len(intact)):
@@ -138,7 +142,7 @@ def test_every_single_bit_that_is_changed_is_found(service: Service) -> None:
     assert unseen == []
 
 
-def _rich(service: Service, *, erasing: bool = True) -> bytes:
+def rich(service: Service, *, erasing: bool = True) -> bytes:
     """Return an export of several chains, checkpoints and stamps, with an erased payload."""
     other = build_service(service.settings, service.clock)
     for place in range(4):
@@ -157,7 +161,7 @@ def _rich(service: Service, *, erasing: bool = True) -> bytes:
 
 
 def test_any_line_that_is_removed_given_twice_or_moved_is_found(either: Service) -> None:
-    intact, key = _rich(either), public_key(either.keyring)
+    intact, key = rich(either), public_key(either.keyring)
     assert told(intact, key) == NOTHING
     lines = intact.splitlines(keepends=True)
     for place in range(len(lines)):
@@ -169,7 +173,7 @@ def test_any_line_that_is_removed_given_twice_or_moved_is_found(either: Service)
 
 
 def test_an_export_that_was_cut_short_anywhere_is_found(service: Service) -> None:
-    intact, key = _small(service), public_key(service.keyring)
+    intact, key = small(service), public_key(service.keyring)
 
     assert [at for at in range(len(intact)) if not both_find(intact[:at], key)] == []
 
@@ -188,7 +192,7 @@ REWRITTEN: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("way", REWRITTEN)
 def test_a_line_that_says_the_same_in_another_way_is_found(service: Service, way: str) -> None:
-    intact, key = _small(service), public_key(service.keyring)
+    intact, key = small(service), public_key(service.keyring)
     [entry] = [line for line in intact.splitlines(keepends=True) if b'"kind":"test.noted"' in line]
     rewritten = REWRITTEN[way](entry)
     assert rewritten != entry
@@ -198,7 +202,7 @@ def test_a_line_that_says_the_same_in_another_way_is_found(service: Service, way
 
 def test_a_moment_that_is_written_in_another_offset_is_found(service: Service) -> None:
     """It is the same moment and gives the same hash, but a reader would take it for another hour or day."""
-    intact, key = _small(service), public_key(service.keyring)
+    intact, key = small(service), public_key(service.keyring)
     lines = lines_of(intact)
     for place, line in enumerate(lines):
         if line["type"] != "entry":
@@ -207,16 +211,16 @@ def test_a_moment_that_is_written_in_another_offset_is_found(service: Service) -
         bent = [*lines[:place], line | {"at": at}, *lines[place + 1 :]]
         if line["seq"] == 0:
             bent = [one | {"opened_at": at} if one["type"] == "chain" else one for one in bent]
-        assert both_find(b"".join(canonical(one).encode() + b"\n" for one in bent), key), line["kind"]
+        assert both_find(written(bent), key), line["kind"]
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-20T12:00:00"])
 def test_a_moment_at_the_ends_of_the_calendar_or_without_an_offset_is_found(service: Service, moment: str) -> None:
-    lines, key = lines_of(_small(service)), public_key(service.keyring)
+    lines, key = lines_of(small(service)), public_key(service.keyring)
     place = next(place for place, line in enumerate(lines) if line["type"] == "entry")
     lines[place]["at"] = moment
 
-    assert both_find(b"".join(canonical(line).encode() + b"\n" for line in lines), key)
+    assert both_find(written(lines), key)
 
 
 COUNTS = [("chain", "seq"), ("chain", "no"), ("end", "entries"), ("end", "chains"), ("header", "after")]
@@ -225,17 +229,17 @@ COUNTS = [("chain", "seq"), ("chain", "no"), ("end", "entries"), ("end", "chains
 @pytest.mark.parametrize(("kind", "member"), COUNTS)
 @pytest.mark.parametrize("other", [float, bool, str])
 def test_a_number_of_another_type_is_found(service: Service, kind: str, member: str, other: type) -> None:
-    intact, key = _small(service), public_key(service.keyring)
+    intact, key = small(service), public_key(service.keyring)
     lines = lines_of(intact)
     for line in lines:
         if line["type"] == kind:
             line[member] = other(line[member])
 
-    assert both_find(b"".join(canonical(line).encode() + b"\n" for line in lines), key)
+    assert both_find(written(lines), key)
 
 
 def test_a_payload_that_is_gone_without_a_word_is_found(service: Service) -> None:
-    intact, key = _rich(service), public_key(service.keyring)
+    intact, key = rich(service), public_key(service.keyring)
     entries = [line for line in intact.splitlines(keepends=True) if b'"type":"entry"' in line]
     for entry in entries:
         line = json.loads(entry)
@@ -245,7 +249,7 @@ def test_a_payload_that_is_gone_without_a_word_is_found(service: Service) -> Non
 
 
 def test_a_part_verifies_by_itself_and_nothing_can_be_cut_from_it(either: Service) -> None:
-    _rich(either, erasing=False)
+    rich(either, erasing=False)
     key = public_key(either.keyring)
     for after, to in ((0, 3), (1, 3), (2, None), (3, 4), (5, None), (2, 2)):
         part = exported(either, Part(after, to))
@@ -253,7 +257,7 @@ def test_a_part_verifies_by_itself_and_nothing_can_be_cut_from_it(either: Servic
         for name, value in (("after", after + 1), ("after", -1), ("to", 1 if to != 1 else 2)):
             lines = lines_of(part)
             lines[0][name] = value
-            assert both_find(b"".join(canonical(line).encode() + b"\n" for line in lines), key), (after, to, name)
+            assert both_find(written(lines), key), (after, to, name)
         pieces = part.splitlines(keepends=True)
         for place in range(len(pieces)):
             assert both_find(b"".join(pieces[:place] + pieces[place + 1 :]), key), (after, to, pieces[place])
@@ -262,7 +266,7 @@ def test_a_part_verifies_by_itself_and_nothing_can_be_cut_from_it(either: Servic
 
 def test_an_erasure_that_stands_outside_a_part_is_told_as_one_without_a_word(service: Service) -> None:
     """A part cannot tell one from the other, so it does not pass: ask for more of the ledger."""
-    _rich(service)
+    rich(service)
 
     assert told(exported(service, Part(0, 3)), public_key(service.keyring)) == Told(1, 1)
 
@@ -283,7 +287,7 @@ def _made_up_erasure(intact: bytes, place: tuple[int, int]) -> bytes:
     for line in lines:
         if line["type"] == "entry" and (line["chain"], line["seq"]) == place:
             line["payload"] = None
-    return b"".join(canonical(line).encode() + b"\n" for line in lines)
+    return written(lines)
 
 
 def test_an_erasure_that_no_checkpoint_signs_takes_nothing_out_of_an_export(service: Service, tmp_path: Path) -> None:
@@ -335,7 +339,7 @@ def test_a_checkpoint_that_came_late_is_told_and_is_no_finding(service: Service)
 def test_the_script_runs_by_itself_and_hands_out_the_stamps(service: Service, tmp_path: Path) -> None:
     path, key, folder = tmp_path / "export.jsonl", public_key(service.keyring), tmp_path / "stamps"
     folder.mkdir()
-    path.write_bytes(_rich(service))
+    path.write_bytes(rich(service))
     run = [sys.executable, "-I", str(SCRIPT), str(path), key, str(folder)]
     done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path, env={})
     assert (done.returncode, done.stdout.splitlines()[-1]) == (
