@@ -19,6 +19,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 LONGEST = 65_536  # characters; longer ones are refused as rows
+FORM, PROOF_FORM = "ringklar-delivery-receipt-1", "ringklar-row-proof-1"
+PROOF_MEMBERS = {"form", "lead_file", "row_no", "rows", "row", "path", "merkle_root"}
 SIGNED_AS = b"ringklar/delivery-receipt\n"
 TOLD = {True: "holds", False: "DOES NOT HOLD", None: "not checked: the rows of this file are not its lines"}
 
@@ -65,26 +67,51 @@ def rows_of(content: bytes, receipt: dict[str, Any]) -> list[str] | None:
     return [line for line in lines if line]
 
 
-def document_of(path: Path) -> dict[str, Any]:
-    """Return the JSON object of a file; one with a member twice, of which a reader may see the other, is read as {}."""
+def document_of(path: Path, members: set[str]) -> dict[str, Any] | None:
+    """Return the JSON object of a file, or None if it has other members, or one twice, of which a reader sees one."""
 
-    def once(members: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(members)
-        return found if len(found) == len(members) else {}
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        return found if len(found) == len(pairs) else {}
 
-    return dict(json.loads(path.read_text("utf-8"), object_pairs_hook=once))
-
-
-def checked(receipt: dict[str, Any], signature: str, given: argparse.Namespace) -> Iterator[tuple[str, bool | None]]:
-    """Yield what was checked and whether it holds; None: it could not be checked."""
-    signed = SIGNED_AS + json.dumps(receipt, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     try:
+        found = json.loads(path.read_text("utf-8"), object_pairs_hook=once)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and found.keys() == members else None
+
+
+def receipt_of(given: argparse.Namespace) -> dict[str, Any] | None:
+    """Return the receipt, or None if it is not as it was signed."""
+    try:
+        read = document_of(given.receipt, {"receipt", "signature"}) or {}
+        text = json.dumps(read["receipt"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(given.public_key))
-        key.verify(bytes.fromhex(signature), signed)
-    except (InvalidSignature, ValueError):
-        yield "signature", False
+        key.verify(bytes.fromhex(read["signature"]), SIGNED_AS + text.encode())
+    except (InvalidSignature, LookupError, TypeError, ValueError, RecursionError):
+        return None
+    return read["receipt"] if read["receipt"]["form"] == FORM else None
+
+
+def row_holds(proof: dict[str, Any], receipt: dict[str, Any]) -> bool:
+    """Return whether all that a proof says is so: which row of which file, and the hashes up to the receipt's root."""
+    told = {name: receipt[name] for name in ("lead_file", "rows", "merkle_root")} | {"form": PROOF_FORM}
+    if any(proof[name] != value or type(proof[name]) is not type(value) for name, value in told.items()):
+        return False
+    try:
+        path, leaf = [bytes.fromhex(beside) for beside in proof["path"]], sha256(b"\0" + proof["row"].encode()).digest()
+        reached = root_by(path, leaf, proof["row_no"] - 1, receipt["rows"]) if type(proof["row_no"]) is int else None
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return reached is not None and reached.hex() == receipt["merkle_root"]
+
+
+def checked(given: argparse.Namespace) -> Iterator[tuple[str, bool | None]]:
+    """Yield what was checked and whether it holds; None: it could not be checked."""
+    receipt = receipt_of(given)
+    yield "signature", receipt is not None
+    if receipt is None:
         return  # nothing that it says can be relied on
-    yield "signature", True
     if given.file:
         content = given.file.read_bytes()
         yield "file", (len(content), sha256(content).hexdigest()) == (receipt["size"], receipt["sha256"])
@@ -92,10 +119,8 @@ def checked(receipt: dict[str, Any], signature: str, given: argparse.Namespace) 
         root = None if rows is None else root_of([sha256(b"\0" + row.encode()).digest() for row in rows]).hex()
         yield "rows", None if rows is None else (len(rows), root) == (receipt["rows"], receipt["merkle_root"])
     if given.proof:
-        proof: dict[str, Any] = {"path": [], "row": "", "row_no": 0} | document_of(given.proof)
-        path, index = [bytes.fromhex(beside) for beside in proof["path"]], proof["row_no"] - 1
-        reached = root_by(path, sha256(b"\0" + proof["row"].encode()).digest(), index, receipt["rows"])
-        yield f"row {proof['row_no']}", reached is not None and reached.hex() == receipt["merkle_root"]
+        proof = document_of(given.proof, PROOF_MEMBERS)
+        yield ("proof", False) if proof is None else (f"row {proof['row_no']!a}", row_holds(proof, receipt))
 
 
 parser = argparse.ArgumentParser(description="Verify a delivery receipt of Ringklar.")
@@ -104,7 +129,9 @@ parser.add_argument("--public-key", required=True, help="64 hex digits, had from
 parser.add_argument("--file", type=Path, help="the file as it was delivered")
 parser.add_argument("--proof", type=Path, help="the proof of one row")
 given = parser.parse_args()
-signed: dict[str, Any] = {"receipt": {}, "signature": ""} | document_of(given.receipt)
-outcomes = list(checked(given=given, **signed))
+try:
+    outcomes = list(checked(given))
+except OSError as error:
+    sys.exit(f"{error}")
 sys.stdout.writelines(f"{what}: {TOLD[holds]}\n" for what, holds in outcomes)
 sys.exit(1 if any(holds is False for _, holds in outcomes) else 0)

@@ -298,7 +298,7 @@ def test_what_stands_twice_in_a_receipt_or_a_proof_does_not_hold(custodian: Cust
         texts[0].replace('"accepted"', '"accepted": 9, "accepted"'),
     ):
         assert told(doubled, texts[1]) == (1, ["signature: DOES NOT HOLD"])
-    assert told(texts[0], '{"row": "another", ' + texts[1][1:]) == (1, ["signature: holds", "row 0: DOES NOT HOLD"])
+    assert told(texts[0], '{"row": "another", ' + texts[1][1:]) == (1, ["signature: holds", "proof: DOES NOT HOLD"])
 
 
 @pytest.mark.parametrize("row_no", range(1, len(ROWS) + 1))
@@ -320,6 +320,55 @@ def test_one_row_is_proved_without_showing_another(custodian: Custodian, tmp_pat
         code, lines = verify(tmp_path, signed, key, proof={**proved, **changed})
         assert code == 1
         assert lines[1].endswith("DOES NOT HOLD")
+
+
+UNTRUE = [
+    *({"lead_file": "another"}, {"rows": 6}, {"rows": 5.0}, {"merkle_root": "00" * 32}, {"form": "another"}),
+    *({"row_no": 2.0}, {"row_no": "2\x1b[8m"}, {"row": 7}, {"path": 7}, {"path": ["no hex"]}, {"delivered": "today"}),
+]
+
+
+@pytest.mark.parametrize("changed", UNTRUE)
+def test_nothing_else_that_a_proof_says_passes_with_its_row(
+    custodian: Custodian, tmp_path: Path, changed: dict[str, object]
+) -> None:
+    """A reader takes all of it for proved: which file, of how many rows."""
+    lead_file_id, key = custodian.receive(CONTENT.encode(), ROWS), public_key(custodian.store.keyring)
+    signed, proved = custodian.receipt(lead_file_id), asdict(proof(custodian, lead_file_id, 2))
+
+    code, lines = verify(tmp_path, signed, key, proof={**proved, **changed}, apart=True)
+
+    assert (code, lines[0]) == (1, "signature: holds")
+    assert lines[1].endswith(": DOES NOT HOLD")
+    assert lines[1].isprintable()
+
+
+NO_RECEIPTS = [
+    *("", "[]", "7", "[" * 99_999, "\xff", '{"receipt": {}}', '{"receipt": 7, "signature": 7}'),
+    *('{"receipt": "\\ud800", "signature": ""}', '{"receipt": {}, "signature": "", "given": 1}'),
+]
+
+
+@pytest.mark.parametrize("told", NO_RECEIPTS)
+def test_what_is_no_receipt_is_told_so_in_a_line(tmp_path: Path, told: str) -> None:
+    (tmp_path / "receipt.json").write_text(told, "latin-1")
+    command = [sys.executable, "-I", str(SCRIPT), str(tmp_path / "receipt.json"), "--public-key", "00" * 32]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "signature: DOES NOT HOLD\n", "")
+
+
+def test_a_receipt_with_a_word_added_beside_what_is_signed_does_not_hold(custodian: Custodian, tmp_path: Path) -> None:
+    signed = custodian.receipt(custodian.receive(CONTENT.encode(), ROWS))
+    path, key = tmp_path / "receipt.json", public_key(custodian.store.keyring)
+    path.write_text(json.dumps({"receipt": signed.receipt, "signature": signed.signature, "paid": True}))
+    command = [sys.executable, "-I", str(SCRIPT), str(path), "--public-key", key]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "signature: DOES NOT HOLD\n", "")
+
+    path.unlink()
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stdout, len(ran.stderr.splitlines())) == (1, "", 1), ran.stderr
 
 
 @pytest.mark.parametrize("row_no", [0, -1, len(ROWS) + 1])
