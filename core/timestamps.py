@@ -213,6 +213,8 @@ class StampVerifier:
             return f"the stamp does not verify: {error}"
         except ValueError:
             return "the answer is no time stamp"
+        except Exception as error:  # noqa: BLE001 - whatever a library raises of a certificate that it cannot read
+            return f"the stamp does not verify: {type(error).__name__}"
         return None
 
     def fault_of(self, response: bytes, digest: bytes, stamped_at: str) -> str | None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import func, select
 
 from core.checkpoints import make_checkpoint, public_key
@@ -97,6 +98,18 @@ def test_a_stamp_verifies_in_whatever_order_its_certificates_stand(
         lines = list(ledger_lines(session, key))
     done = verify(lines, key, StampVerifier(stamper.pem).fault_of)
     assert (done.findings, done.timestamps) == ((), 1)
+
+
+def test_a_stamp_with_a_certificate_of_no_known_version_is_told_as_a_fault() -> None:
+    """Nothing signs which certificates a stamp carries, and anybody can put one behind the last checkpoint."""
+    stamping, digest = replace(local.make_authority("Någon"), sends_root=True), hashlib.sha256(b"checkpoint").digest()
+    response, root = stamping.stamp(digest), stamping.root.public_bytes(Encoding.DER)
+    assert StampVerifier(stamping.pem).fault(response, digest) is None
+
+    third, fifteenth = b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x0e"
+    bent = response.replace(root, root.replace(third, fifteenth, 1))
+    assert bent != response
+    assert StampVerifier(stamping.pem).fault(bent, digest) == "the stamp does not verify: InvalidVersion"
 
 
 def test_at_most_one_stamp_an_hour_is_asked_for(service: Service, stamper: local.Authority, tmp_path: Path) -> None:
