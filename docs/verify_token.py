@@ -49,7 +49,7 @@ def refusal(token: str, keys: dict[str, Any], *, number: str, campaign: str, now
             return "for another number or another campaign"
     except InvalidSignature:
         return "the signature does not hold"
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return "not a check token"
     if not issued - CLOCKS_DIFFER <= now < ends:
         return "not valid now"
@@ -64,7 +64,11 @@ def main() -> int:
     parser.add_argument("--number", required=True, help="the number to call, in E.164: +46701740605")
     parser.add_argument("--campaign", required=True)
     given = parser.parse_args()
-    keys = json.loads(given.keys.read_text("utf-8"))
+    try:
+        keys = json.loads(given.keys.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        sys.stdout.write("must not be called: the keys cannot be read\n")
+        return 1
     why = refusal(given.token, keys, number=given.number, campaign=given.campaign, now=time.time())
     sys.stdout.write("may be called\n" if why is None else f"must not be called: {why}\n")
     return 0 if why is None else 1

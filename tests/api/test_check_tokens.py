@@ -120,6 +120,7 @@ def test_the_script_refuses_whatever_was_not_signed_by_this_installation(shared:
         _signed(own, head, {**claims, "iss": "somebody"}),
         _signed(own, head, {name: claims[name] for name in claims if name != "exp"}),
         _signed(own, head, {**claims, "exp": "soon"}),
+        _signed(own, head, {**claims, "exp": 10**400}),
         _signed(own, head, [claims]),
         _signed(shared.service.keyring.ledger_key, head, claims),
         "",
@@ -187,3 +188,16 @@ def test_the_script_as_a_command_says_whether_to_call(
 
     assert VERIFY.main() == int(late)
     assert capsys.readouterr().out == ("must not be called: not valid now\n" if late else "may be called\n")
+
+
+@pytest.mark.parametrize("keys", [None, b"", b"\xff", b"[" * 99_999])
+def test_the_script_as_a_command_says_that_there_are_no_keys_to_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], keys: bytes | None
+) -> None:
+    if keys is not None:
+        (tmp_path / "keys.json").write_bytes(keys)
+    told = ["verify_token.py", "a.b.c", "--keys", str(tmp_path / "keys.json")]
+    monkeypatch.setattr(sys, "argv", [*told, "--number", FROM_PARTNER, "--campaign", CAMPAIGN])
+
+    assert VERIFY.main() == 1
+    assert capsys.readouterr().out == "must not be called: the keys cannot be read\n"
