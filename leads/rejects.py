@@ -31,28 +31,34 @@ def write_rejects(
     headings: Sequence[str],
     delimiter: str = ",",
     encoding: str = "utf-8",
+    opening: str = "",
     rows: Iterable[Row],
     spool_dir: Path | None = None,
 ) -> None:
     """Write each of ``rows`` (its number, cells and reasons) to ``file``, which stays open; memory stays bounded.
 
-    CSV keeps ``delimiter`` and ``encoding``, and has no line of headings if there are none; a character that the
-    encoding does not have is written as ``\\u0141``. A row that could not be read is its line, in the first cell.
+    CSV keeps ``delimiter`` and ``encoding``, begins with the line ``opening`` if there is one, and has no line of
+    headings if there are none; a character that the encoding does not have is written as ``\\u0141``. A row that could
+    not be read is its line, in the first cell.
     ``spool_dir`` is where a workbook is put together.
     """
     match format:
         case "csv":
-            _write_csv(file, headings, delimiter, encoding, rows)
+            _write_csv(file, headings, delimiter, encoding, opening, rows)
         case "xlsx":
             _write_xlsx(file, headings, rows, spool_dir)
         case "jsonl":
             _write_json_lines(file, headings, rows)
 
 
-def _write_csv(file: BinaryIO, headings: Sequence[str], delimiter: str, encoding: str, rows: Iterable[Row]) -> None:
+def _write_csv(
+    file: BinaryIO, headings: Sequence[str], delimiter: str, encoding: str, opening: str, rows: Iterable[Row]
+) -> None:
     text = io.TextIOWrapper(file, encoding=encoding, errors="backslashreplace", newline="", write_through=True)
     try:
         writer = csv.writer(text, delimiter=delimiter, lineterminator="\r\n")
+        if opening:
+            text.write(f"{opening}\r\n")
         if headings:
             writer.writerow([*headings, reasons_heading(headings)])
         writer.writerows(_filled(headings, rows))

@@ -22,7 +22,7 @@ from leads.reading import KeptFile, Reading, raw_rows_of
 from leads.references import Reference, references_of
 from leads.rejects import write_rejects
 from leads.segments import Start
-from leads.shelf import Shelf
+from leads.shelf import KeptFileDamaged, Shelf
 from leads.suppliers import lead_file_of
 from leads.terms import FileFormat, FileState, RowState
 
@@ -290,7 +290,8 @@ def _reach(mapping: Mapping[str, str]) -> int:
 def rejects_of(session: Session, shelf: Shelf, caller: Caller, lead_file_id: str, file: BinaryIO) -> tuple[str, int]:
     """Write the rows that did not become leads to ``file`` in the file's original form, each with its reasons added.
 
-    Return a name for it and how many rows it holds. A workbook is put together beside the kept files.
+    Return a name for it and how many rows it holds. A workbook is put together beside the kept files. The line by which
+    Excel is told the delimiter is taken from the kept file, and missing once that is gone.
 
     Raises:
         NotFound: there is no such file for this caller.
@@ -320,7 +321,18 @@ def rejects_of(session: Session, shelf: Shelf, caller: Caller, lead_file_id: str
             headings=json.loads(lead_file.headings) if lead_file.headings else [],
             delimiter=lead_file.delimiter or ",",
             encoding=lead_file.encoding or "utf-8",
+            opening=_opening(shelf, lead_file) if form is FileFormat.CSV else "",
             rows=rows(),
             spool_dir=spool_dir,
         )
     return f"rejects-{lead_file.id}.{form.value}", count
+
+
+def _opening(shelf: Shelf, lead_file: LeadFile) -> str:
+    """Return the line before all others of a file of text, empty if it has none or is not there to be asked."""
+    if not lead_file.kept:
+        return ""
+    try:
+        return layout_again(KeptFile(*shelf.located(lead_file.sha256)), lead_file).opening
+    except KeptFileDamaged:
+        return ""

@@ -218,6 +218,45 @@ def test_what_was_refused_of_a_file_without_headings_can_be_sent_again_as_it_was
     assert (list(tried.unread), tried.mapping) == (list(report.unread), report.mapping)
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_what_was_refused_of_a_file_that_tells_excel_its_delimiter_still_does(
+    store: Store, tmp_path: Path, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    path, again = tmp_path / "a.csv", tmp_path / "again.csv"
+    path.write_bytes(pack("SEP=|\r\nOrt|Telefon\r\nÅmål|hemligt\r\nÅmål|0701740605\r\n".encode(encoding)))
+    report = deliver(store, path)
+
+    with store.reading() as session, again.open("wb") as file:
+        rejects_of(session, shelf_beside(store, path), OPERATOR, report.id or "", file)
+
+    assert again.read_bytes().decode(encoding) == "SEP=|\r\nOrt|Telefon|reasons\r\nÅmål|hemligt|invalid_number\r\n"
+    assert deliver(store, again).reasons == {"invalid_number": 1}
+
+
+def test_what_was_refused_of_a_file_without_headings_still_tells_excel_its_delimiter(
+    store: Store, tmp_path: Path
+) -> None:
+    path, file = written(tmp_path / "a.csv", ["sep=;", "Bo;12"]), io.BytesIO()
+    report = deliver(store, path, how=HowToRead(mapping={"number": "#2"}))
+
+    with store.reading() as session:
+        rejects_of(session, shelf_beside(store, path), OPERATOR, report.id or "", file)
+
+    assert file.getvalue() == b"sep=;\r\nBo;12;invalid_number\r\n"
+
+
+def test_what_was_refused_can_be_had_once_the_file_itself_is_gone(store: Store, tmp_path: Path) -> None:
+    path, file = written(tmp_path / "a.csv", ["sep=;", "tel;namn", "12;Bo"]), io.BytesIO()
+    report, shelf = deliver(store, path), shelf_beside(store, path)
+    shelf.remove(report.sha256)
+
+    with store.reading() as session:
+        rejects_of(session, shelf, OPERATOR, report.id or "", file)
+
+    assert file.getvalue() == b"tel;namn;reasons\r\n12;Bo;invalid_number\r\n"
+
+
 def test_what_was_refused_of_a_file_whose_headings_the_first_version_did_not_keep_is_told(
     store: Store, tmp_path: Path
 ) -> None:
