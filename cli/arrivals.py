@@ -44,6 +44,11 @@ def told(report: ArrivalReport) -> str:
             f"callable: {report.callable} of {report.leads} leads, by {register}",
             *(f"  {reason}: {count}" for reason, count in report.reasons.items()),
             f"missing evidence: {'not counted' if report.missing_evidence is None else report.missing_evidence}",
-            f"wash: {WASH[report.wash.verdict].format(listed=report.wash.listed)}",
+            wash_line(report),
         ]
     )
+
+
+def wash_line(report: ArrivalReport) -> str:
+    """Return how the supplier's claim of a wash compares with our version."""
+    return f"wash: {WASH[report.wash.verdict].format(listed=report.wash.listed)}"

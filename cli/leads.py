@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+from sqlalchemy.orm import Session
 
 from cli.context import answer, caller, json_option, refusals, service
 from cli.files import FILE_IN, PLAIN_FILE, whole_file
@@ -121,10 +122,11 @@ def read_file(lead_file_id: str, as_json: bool) -> None:
 @json_option
 @refusals
 def show_file(lead_file_id: str, as_json: bool) -> None:
-    """Show how far a lead file has come, and what became of its rows."""
+    """Show how far a lead file has come, what became of its rows, and how a claim of a wash compares with ours."""
     with service() as built, built.store.reading() as session:
         report = lead_file_report(session, caller(), lead_file_id)
-    answer(as_json, asdict(report), _told(report))
+        compared = [] if report.wash_register is None else [_wash_compared(session, lead_file_id)]
+    answer(as_json, asdict(report), "\n".join([_told(report), *compared]))
 
 
 @leads.command("list")
@@ -284,12 +286,24 @@ def _told(report: LeadFileReport) -> str:
         lines.append("kept with the row, not read: " + ", ".join(f"“{heading}”" for heading in report.unread))
     lines += [f"note: {warning}" for warning in _notes(report)]
     lines += reference_lines(report.references)
+    if report.wash_register is not None:
+        lines.append(f"the supplier claims a wash against {report.wash_register} of {report.wash_version}")
     lines += [f"  row {row.row_no}: {_previewed(row)}" for row in report.preview]
     lines.append(_counts(report))
     lines += [f"  {reason}: {count}" for reason, count in report.reasons.items()]
     if report.state is FileState.READING:
         lines.append("not read to its end yet")
     return "\n".join(lines)
+
+
+def _wash_compared(session: Session, lead_file_id: str) -> str:
+    from cli.arrivals import wash_line
+    from dnc.arrivals import NotScreened, newest_arrival
+
+    try:
+        return wash_line(newest_arrival(session, caller(), lead_file_id))
+    except NotScreened:
+        return "wash: not held against our version yet"
 
 
 def _notes(file: LeadFileReport) -> Sequence[str]:

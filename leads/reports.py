@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import BinaryIO
 
 from sqlalchemy import func, select
@@ -59,11 +59,11 @@ class LeadFileReport:
     """A lead file and the count of its rows in each state; ``rows`` is the sum of the four.
 
     ``reasons`` counts each reason over the rows that were not accepted. ``mapping`` is the heading that each field was
-    read from, ``unread`` the headings that none was; ``references`` are all that it came under, in the order of saying.
-    ``warnings`` say what surprised in it, None if it was received before that was kept. ``id`` and ``state`` are None
-    for a dry run, which kept nothing and gives a ``preview`` instead. ``progress`` is the share of the file that is
-    read, None where it cannot be told before the end. ``repeated``: the source had delivered this very file before;
-    this is the first delivery's report.
+    read from, ``unread`` the headings that none was; ``references`` are all that it came under, in the order of saying,
+    ``wash_register`` and ``wash_version`` the supplier's own claim of a wash. ``warnings`` say what surprised in it,
+    None if it was received before that was kept. ``id`` and ``state`` are None for a dry run, which kept nothing and
+    gives a ``preview`` instead. ``progress`` is the share of the file that is read, None where it cannot be told before
+    the end. ``repeated``: the source had delivered this very file before; this is the first delivery's report.
     """
 
     id: str | None
@@ -79,6 +79,8 @@ class LeadFileReport:
     unread: Sequence[str]
     warnings: Sequence[str] | None
     references: Sequence[Reference]
+    wash_register: str | None
+    wash_version: date | None
     preview: Sequence[Preview]
     state: FileState | None
     progress: float | None
@@ -152,6 +154,8 @@ def report_of(
         unread=[heading for heading in headings if heading and heading not in mapping.values()],
         warnings=None if kept is None and not warnings else (*(kept or ()), *warnings),
         references=references_of(session, lead_file),
+        wash_register=lead_file.wash_register,
+        wash_version=lead_file.wash_version,
         preview=(),
         state=FileState(lead_file.state),
         progress=shares_read(session, [lead_file])[lead_file.id],

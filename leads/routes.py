@@ -68,8 +68,9 @@ class LeadFileDocument(Document):
     """A lead file and what became of its rows; ``id`` and ``state`` are null for a dry run.
 
     ``warnings`` say what surprised in it, null if it was received by a version that did not keep them.
-    ``references`` are all that it came under, in the order of saying. ``progress`` is the share that is read, null
-    where it cannot be told. ``preview`` is of a dry run's first rows.
+    ``references`` are all that it came under, in the order of saying; ``wash_register`` and ``wash_version`` are the
+    supplier's own claim of a wash, null if there is none. ``progress`` is the share that is read, null where it cannot
+    be told. ``preview`` is of a dry run's first rows.
     """
 
     id: str | None
@@ -85,6 +86,8 @@ class LeadFileDocument(Document):
     unread: list[str]
     warnings: list[str] | None
     references: list[ReferenceDocument]
+    wash_register: str | None
+    wash_version: date | None
     preview: list[PreviewDocument]
     state: FileState | None
     progress: float | None

@@ -106,6 +106,8 @@ def try_lead_file(
         unread=layout.columns.unknown if layout.has_headings else (),
         warnings=layout.warnings if surprises is None else surprises,
         references=(),
+        wash_register=terms.wash_register,
+        wash_version=terms.wash_version,
         preview=tuple(preview),
         state=None,
         progress=1.0,

@@ -350,6 +350,28 @@ def test_settings_that_cannot_be_used_are_all_told_with_exit_code_2(
     assert len(result.stderr.splitlines()) == 2
 
 
+def test_a_file_is_shown_with_the_wash_that_its_supplier_claims_and_what_ours_says(
+    origins: Run, lead_file: Path
+) -> None:
+    register = written_file(lead_file.parent / "nix.txt", [46701740621])
+    assert origins("register", "import", "nix", register, "--as-of", "2026-11-15").exit_code == OK
+    claimed = ("--washed", "nix:2026-11-16")
+    tried = told(origins("leads", "import", lead_file, "--source", "lista", *claimed, "--dry-run", "--json"))
+    report = told(origins("leads", "import", lead_file, "--source", "lista", *claimed, "--json"))
+    shown = origins("leads", "show", report["id"]).stdout.splitlines()
+
+    assert [(one["wash_register"], one["wash_version"]) for one in (tried, report)] == [("nix", "2026-11-16")] * 2
+    assert "the supplier claims a wash against nix of 2026-11-16" in shown
+    assert shown[-1] == "wash: contradicted: our version, no newer, lists 1"
+
+
+def test_a_file_without_a_claim_of_a_wash_is_shown_with_none(origins: Run, lead_file: Path) -> None:
+    report = told(origins("leads", "import", lead_file, "--source", "lista", "--json"))
+
+    assert report["wash_register"] is report["wash_version"] is None
+    assert "wash" not in origins("leads", "show", report["id"]).stdout
+
+
 @pytest.mark.parametrize("command", ["rejects", "original", "receipt", "proof", "export"])
 def test_a_file_that_cannot_be_made_is_a_mistake_of_use(origins: Run, lead_file: Path, command: str) -> None:
     out = lead_file.parent / "nowhere" / "out"
