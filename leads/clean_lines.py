@@ -64,7 +64,8 @@ class CleanLines:
         self._settler = settler
         self._received_at = to_microseconds(received_at)
         self._retention = retention // timedelta(microseconds=1)
-        is_plain = not (columns.identity_places or columns.consent_places or columns.marks)
+        marks = columns.marks or columns.marks_by_yes
+        is_plain = not (columns.identity_places or columns.consent_places or marks)
         self.is_possible = columns.places.keys() <= _READ_HERE and self._width > 1 and is_plain
 
     def has_regular_quotes(self, lines: pl.Series) -> pl.Series:

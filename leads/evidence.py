@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from consent.terms import LEAD_FILE, Channel
 from core.clock import utc
 from leads.headings import plain_heading
-from leads.synonyms import NO, NOT_MARKED
+from leads.synonyms import NO, NOT_MARKED, YES
 
 TEXT_VERSION, URL, SELLER, SELLERS = 100, 2_000, 200, 50
 """Characters of a version, an address and a seller's name, and how many sellers; more is refused, never cut."""
@@ -49,6 +49,7 @@ _EMPTY_BOX = re.compile(r"[\[(][\s_.:-]*[\])]")
 _FIRST_WORD = re.compile(r"\W*([^\W_]+)")
 _BEGINS_NO = NO - {"n", "f", "0"}
 """What says no whatever follows it; of a single sign, more words after it may make another thing."""
+_LISTED = frozenset(("nix", "inix", "tps", "ctps"))
 _NUMBERED = re.compile(r"no\.? *[0-9].*", re.DOTALL)
 _CROSSES = frozenset("\u2610\u2717\u2718\u274c\u274e\u2716")
 _UNMARKED = frozenset("-\u2010\u2011\u2013\u2014._/()[]\u2610\ufeff")
@@ -162,6 +163,19 @@ def is_marked(text: str) -> bool:
     if not plain:
         return any(not letter.isspace() and letter not in _UNMARKED for letter in text)
     return plain not in NOT_MARKED
+
+
+def says_yes(text: str) -> bool:
+    """Return whether a cell under a heading such as ``NIX`` says that the number is listed.
+
+    It does so in one word of ``YES``, in words that begin with one (``Ja, spärrad``), by a cross or a tick, or by the
+    name of the register alone. A date, ``tvättad`` or ``OK`` do not: they may tell of a wash.
+    """
+    plain = plain_heading(text)
+    if not plain:
+        return is_marked(text)
+    first = _FIRST_WORD.match(text)
+    return plain in _LISTED or (first is not None and plain_heading(first[1]) in YES)
 
 
 def read_text_version(text: str) -> str | None:

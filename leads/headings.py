@@ -13,9 +13,11 @@ from leads.synonyms import (
     CONSENT,
     IDENTITY_IN_HEADINGS,
     MARKS,
+    MARKS_BY_YES,
     OTHER_IDENTITIES,
     OTHERS_IN_HEADINGS,
     SAYS_NOTHING,
+    YES_OR_NO,
 )
 from leads.synonyms import SYNONYMS as FIELD_WORDS
 
@@ -100,7 +102,12 @@ class Columns:
     @property
     def marks(self) -> tuple[tuple[str, int], ...]:
         """What a row may mark its person as, of ``MARKS``, and the column of each mark that no field is read from."""
-        return tuple((mark, place) for mark, meaning in MARKS.items() for place in self._unread_of(meaning))
+        return self._marking(MARKS)
+
+    @property
+    def marks_by_yes(self) -> tuple[tuple[str, int], ...]:
+        """The same of ``MARKS_BY_YES``: there a cell marks only where it says a clear yes."""
+        return self._marking(MARKS_BY_YES)
 
     def blanked(self, cells: Sequence[str]) -> list[str]:
         """Return the cells of a row as they may be kept: personal identity numbers are hidden.
@@ -119,12 +126,15 @@ class Columns:
             kept[born] = without_identities(kept[born])
         return kept
 
+    def _marking(self, meanings: Mapping[str, re.Pattern[str]]) -> tuple[tuple[str, int], ...]:
+        return tuple((mark, place) for mark, meaning in meanings.items() for place in self._unread_of(meaning))
+
     def _unread_of(self, meaning: re.Pattern[str]) -> tuple[int, ...]:
         known = set(self.places.values())
         return tuple(
             place
             for place, heading in enumerate(self.headings)
-            if place not in known and meaning.fullmatch(plain_heading(heading))
+            if place not in known and meaning.fullmatch(_asked(heading))
         )
 
     def _without_identities(self, text: str) -> str:
@@ -142,6 +152,12 @@ def plain_heading(heading: str) -> str:
     """
     letters = unicodedata.normalize("NFKD", heading.casefold().translate(_LETTERS))
     return _SIGNS.sub("", letters)
+
+
+def _asked(heading: str) -> str:
+    """Return a heading as it is compared, without how to answer it: ``Reklamspärr (ja/nej)`` is ``reklamsparr``."""
+    note = _IN_BRACKETS.search(heading)
+    return plain_heading(heading[: note.start()] if note and plain_heading(note[1]) in YES_OR_NO else heading)
 
 
 def field_named(heading: str) -> Field | None:

@@ -24,6 +24,7 @@ from leads.evidence import (
     read_text_version,
     read_url,
     says_no,
+    says_yes,
 )
 from leads.headings import NUMBERS, Columns, Field
 from leads.identities import EARLIEST_BIRTH, Identity, read_identity, without_slipped_identities
@@ -167,7 +168,8 @@ class Settler:
         self._may_slip = bool(columns.identity_places)
         self._evidence = _EvidenceCells(places, received_at) if _EVIDENCE & places.keys() else None
         self._consent = columns.consent_places
-        self._marks = [(RowReason(mark), place) for mark, place in columns.marks]
+        self._marks = [(RowReason(mark), place, is_marked) for mark, place in columns.marks]
+        self._marks += [(RowReason(mark), place, says_yes) for mark, place in columns.marks_by_yes]
         self._latest_birth, self._latest_collection = received_at.date(), received_at + COLLECTED_AHEAD
 
     def settle(self, row: RawRow) -> SettledRow:
@@ -182,7 +184,7 @@ class Settler:
         has_refused = any(says_no(row.cells[place]) for place in self._consent)
         if has_refused and RowReason.INVALID_EVIDENCE not in reasons:
             reasons.append(RowReason.INVALID_EVIDENCE)
-        reasons.extend(dict.fromkeys(mark for mark, place in self._marks if is_marked(row.cells[place])))
+        reasons.extend(dict.fromkeys(mark for mark, place, says in self._marks if says(row.cells[place])))
         if not reasons:
             return SettledRow(row, RowState.ACCEPTED, (), number, person)
         alone = reasons == [RowReason.AMBIGUOUS_NUMBER]

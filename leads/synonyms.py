@@ -105,24 +105,38 @@ NO = frozenset(
 _NO_CALLS = re.compile(
     r"(?:has)?(?:do|does|did)?(?:not?)(?:allow|want)?(?:to)?(?:be)?"
     r"(?:call(?:s|ed)?|phone(?:calls?|d)?|contact(?:ed)?|(?:tele)?market(?:ing|ed)?)"
-    r"|(?:on)?dnc(?:status|flag|flagga|list|listed)?|blocked|blockerad|blacklisted|svartlistad|suppressed"
+    r"|(?:on)?(?:dnc|donotcall)(?:status|flag|flagga|list|listed|register|registry)?"
+    r"|blocked|blockerad|blacklisted|svartlistad|suppressed"
     r"|(?:has)?(?:phone|calls?|telephone|telefon|(?:tele)?marketing)?(?:optout|optedout)"
     r"(?:(?:of|from)?(?:phone)?(?:calls?|telefon|telemarketing))?"
     r"|(?:far|vill?|ska|skall|ma|kan)?(?:ej|inte|ikke|ikkje)(?:bli|blive)?(?:upp)?"
     r"(?:ring(?:as?|d|es|t)?(?:upp)?|kontakt(?:as?|ad|es))"
     r"|(?:far)?(?:ring(?:as?|es)?|kontakt(?:as?|es))(?:ej|inte|ikke|ikkje)"
     r"|(?:vill?)?(?:ej|inte|ikke|ikkje|ingen|inga|nej(?:tack)?(?:till?)?)(?:ha)?"
-    r"(?:telefon(?:forsaljning|samtal|salg)?|telemarketing|samtal|marknadsforing|markedsforing)"
+    r"(?:telefon(?:forsaljning|samtal|salg)?|telemarketing|samtal|marknadsforing|markedsforing|(?:direkt)?reklam(?:e)?)"
+    r"|(?:har|med)?(?:direkt)?reklame?(?:sparr(?:ad|at)?|beskyttet|beskyttelse)"
+    r"|(?:har)?(?:puhelin(?:myynti)?|telemarkkinointi|(?:suora)?markkinointi|soitto)kielto"
     r"|(?:telefon|samtals|telemarketing|tm|marknadsforings|kontakt|utringnings|salj|gdpr)?"
     r"sparr(?:ad|at)?(?:for)?(?:telefon(?:forsaljning)?|telemarketing|samtal|marknadsforing)?"
     r"|reserver(?:t|et|ad)(?:mot|imod)(?:telefon|telemarketing).*"
 )
 """Headings under which a person is marked as one who must not be called: by the supplier or its customer system."""
 _ON_REGISTER = re.compile(
-    r"(?:ar)?nix(?:telefon)?(?:ad|at|sparr(?:ad|at)?|reg(?:istrerad|istrerat)?|list(?:ad|at)?)|(?:finnsi|i|pa)nix(?:telefon)?"
-    r"|(?:pa)?robinson(?:list(?:e|en|an|ad|et)?)?"
+    r"(?:ar)?nix(?:telefon)?(?:ad|at|sparr(?:ad|at)?|reg(?:istrerad|istrerat)?|list(?:ad|at)?)"
+    r"|(?:finnsi|i|pa)nix(?:telefon|registret|listan)?"
+    r"|(?:pa)?robinson(?:list(?:e|en|an|ad|et)?)?|puhelinrobinson"
+    r"|(?:is)?(?:on)?(?:the)?c?tps(?:registered|listed|blocked)|(?:is)?on(?:the)?c?tps"
+    r"|(?:star|reservert)?(?:i|pa)reservasjonsregist(?:er|eret|ret)"
 )
 """Headings under which a number is marked as listed on a national register; not as washed against it."""
+_NAMES_REGISTER = re.compile(
+    r"nix(?:telefon)?(?:status|flagga|flag|markering|markt|traff|listan?|register|registret)?|c?tps(?:status|flag|match|hit)?|ndd|bloctel"
+    r"|reservasjon(?:sregist(?:er|eret|ret))?(?:status)?|reservert"
+)
+"""Headings that name such a register and not what is said of it: that the number stands on it, was washed against it,
+or against which version. There a clear yes alone marks; our own version is asked of the others before every call."""
+YES_OR_NO = frozenset(("janej", "jn", "janei", "yesno", "yn", "truefalse", "10", "01", "1", "x", "kryss"))
+"""What may stand in brackets after such a heading: how its cells are filled in."""
 _DECEASED = re.compile(
     r"(?:ar|is|er)?(?:avliden|avlidna|avled|avdod|dod|deceased|dead|died)(?:datum|dato|date|den|on|ar|year)?"
     r"|(?:datum|dato|dateof)?(?:avliden|dodsfall|death|dod)|dods(?:datum|dato|dag|ar)"
@@ -130,10 +144,20 @@ _DECEASED = re.compile(
 """Headings under which a person is marked as dead, or the day of it stands."""
 MARKS = {"do_not_call": _NO_CALLS, "deceased": _DECEASED, "on_register": _ON_REGISTER}
 """What a column may mark people as, and its headings."""
+MARKS_BY_YES = {"on_register": _NAMES_REGISTER}
+"""What a column may mark those as of whom it says so in a clear yes, and its headings."""
 NOT_MARKED = frozenset(
     (
         *("nej", "nei", "no", "n", "false", "falsk", "falskt", "f", "usann", "usant", "0", "off", "unchecked"),
-        *("ingen", "inget", "none", "allow", "allowed"),
+        *("ingen", "inget", "none", "allow", "allowed", "ei", "epatosi"),
     )
 )
 """What a cell under such a heading says of a person who is not marked; whatever else it says marks them."""
+YES = frozenset(
+    (
+        *("ja", "j", "yes", "y", "true", "t", "sant", "sann", "1", "x", "on", "kylla", "tosi"),
+        *("sparrad", "sparrat", "nixad", "nixat", "registrerad", "registrert", "registreret", "registered"),
+        *("reservert", "reserveret", "listad", "listed", "blocked", "traff", "hit"),
+    )
+)
+"""What a cell says, or begins with, that is a clear yes."""

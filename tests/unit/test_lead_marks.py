@@ -28,7 +28,15 @@ RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
         ),
         *("Får inte ringas upp", "Kan ej ringas", "Vil ikke kontaktes", "Vill inte ha samtal", "Nej tack till samtal"),
         *("Ingen telefonförsäljning", "Ej marknadsföring", "Telemarketingspärr", "Spärrad för telefonförsäljning"),
-        "Kontaktspärr",
+        *("Kontaktspärr", "Reklamspärr", "Reklamspärrad", "Direktreklamspärr", "Reklamspärr (ja/nej)", "Ingen reklam"),
+        *(
+            "Nej tack till reklam",
+            "Reklamebeskyttet",
+            "Reklamebeskyttelse",
+            "Do Not Call Registry",
+            "Puhelinmyyntikielto",
+        ),
+        *("Telemarkkinointikielto", "Suoramarkkinointikielto"),
     ],
 )
 @pytest.mark.parametrize("cell", ["Ja", "TRUE", "1", "x", "✓", "2026-11-01", "Never", "Do Not Allow", "vet ej"])
@@ -39,7 +47,12 @@ def test_a_row_that_the_supplier_marks_as_one_not_to_be_called_is_no_lead(headin
 
 
 @pytest.mark.parametrize(
-    "heading", ["NIX-spärr", "NIX-spärrad", "Nixad", "Är nixad", "NIX-registrerad", "I NIX-Telefon", "Robinsonlisten"]
+    "heading",
+    [
+        *("NIX-spärr", "NIX-spärrad", "Nixad", "Är nixad", "Nixad (J/N)", "NIX-registrerad", "I NIX-Telefon"),
+        *("I NIX-registret", "Robinsonlisten", "Puhelin-Robinson", "TPS registered", "On CTPS"),
+        "Står i Reservasjonsregisteret",
+    ],
 )
 @pytest.mark.parametrize("cell", ["Ja", "1", "2026-03-01"])
 def test_a_row_whose_number_the_supplier_knows_to_be_on_a_register_is_no_lead(heading: str, cell: str) -> None:
@@ -70,9 +83,10 @@ def test_a_row_that_says_that_its_person_has_died_is_no_lead(heading: str, cell:
         *(("Födelsedatum", "1950-01-01"), ("Deadline", "2026-12-01"), ("Dödsbo", "Ja"), ("Kod", "1")),
         *(("Ring ej", cell) for cell in ("", " ", "-", "Nej", "false", "0", "N", "☐", "[ ]")),
         *(("Do not allow Phone Calls", "Allow"), ("Email Opt Out", "1"), ("HasOptedOutOfEmail", "true")),
-        *(("Unsubscribed", "ja"), ("Noteringar", "ring ej"), ("Reklamspärr", "Ja"), ("NIX-tvättad", "Ja")),
+        *(("Unsubscribed", "ja"), ("Noteringar", "ring ej"), ("Reklamspärr", "Nej"), ("NIX-tvättad", "Ja")),
+        *(("Puhelinmyyntikielto", "Ei"), ("SMS-spärr", "Ja"), ("E-postspärr", "Ja"), ("Reklamkod", "7")),
         *(("Ring", "Ja"), ("Opt-in", "Ja"), ("Spärrdatum", "2020-01-01"), ("Reserverad", "Ja")),
-        *(("NIX", "Ja"), ("Ingen", "Ja"), ("Ej", "Ja"), ("Reklam", "Ja"), ("Nej", "Ja"), ("Samtal", "3")),
+        *(("NIX", "Nej"), ("Ingen", "Ja"), ("Ej", "Ja"), ("Reklam", "Ja"), ("Nej", "Ja"), ("Samtal", "3")),
     ],
 )
 def test_a_row_that_is_not_marked_so_stays_a_lead(heading: str, cell: str) -> None:
