@@ -42,6 +42,11 @@ register.add_command(layout)
     metavar="FILE.json",
     help="How this file is laid out, if not by the register's layout.",
 )
+@click.option(
+    "--expect-lines",
+    type=click.IntRange(1),
+    help="How many lines hold a number, as the sender says; else it is refused.",
+)
 @click.option("--accept-shrunken", metavar="REASON", help="Why a register that shrank a lot is right; kept on record.")
 @click.option("--accept-unreadable", metavar="REASON", help="Why lines that cannot be read may be left out; on record.")
 @json_option
@@ -53,6 +58,7 @@ def import_(
     change_list: bool,
     base: datetime | None,
     layout_file: Path | None,
+    expect_lines: int | None,
     accept_shrunken: str | None,
     accept_unreadable: str | None,
     as_json: bool,
@@ -75,6 +81,7 @@ def import_(
             kind=FileKind.CHANGES if change_list else FileKind.FULL,
             base_as_of=base.date() if base else None,
             layout_json=layout_json(layout_file),
+            expect_lines=expect_lines,
             accept_shrunken_reason=accept_shrunken,
             accept_unreadable_reason=accept_unreadable,
         )

@@ -78,6 +78,7 @@ def load(
     kind: FileKind = FileKind.FULL,
     base: date | None = None,
     layout: str | None = None,
+    expect_lines: int | None = None,
 ) -> LoadedVersion:
     """Load the file as the operator would."""
     return load_register(
@@ -92,6 +93,7 @@ def load(
         kind=kind,
         base_as_of=base,
         layout_json=layout,
+        expect_lines=expect_lines,
         accept_shrunken_reason=accept,
         accept_unreadable_reason=accept_unreadable,
     )

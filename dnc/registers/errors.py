@@ -105,6 +105,12 @@ class RegisterShrunken(ServiceError):
     kind, code, title = Kind.CONFLICT, "register-shrunken", "The register has shrunk too much"
 
 
+class RegisterLinesOther(ServiceError):
+    """It does not have as many lines with a number as its sender said: a part of it is missing, or it is another."""
+
+    kind, code, title = Kind.CONFLICT, "register-lines-other", "The register file has another number of lines"
+
+
 class RegisterOlder(ServiceError):
     """Its date is before that of the version in force."""
 

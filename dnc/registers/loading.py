@@ -26,6 +26,7 @@ from dnc.registers.errors import (
     RegisterBaseOther,
     RegisterDateInFuture,
     RegisterDateMissing,
+    RegisterLinesOther,
     RegisterOlder,
     RegisterShrunken,
 )
@@ -66,6 +67,7 @@ def load_register(
     kind: FileKind = FileKind.FULL,
     base_as_of: date | None = None,
     layout_json: str | None = None,
+    expect_lines: int | None = None,
     accept_shrunken_reason: str | None = None,
     accept_unreadable_reason: str | None = None,
 ) -> LoadedVersion:
@@ -74,10 +76,12 @@ def load_register(
     ``as_of`` is the day that the contents are from, by the register's local date: the version's validity runs from it.
     A version already past its validity is taken but stands as stale. A change list (``kind``) is applied to the version
     in force, which must be of ``base_as_of`` if that is given. ``layout_json`` describes this file alone; without it,
-    it is read by the register's layout. Two reasons are kept on record: ``accept_shrunken_reason`` is why a register
-    that shrank more than ``MAX_SHRINK_SHARE`` is right, and ``accept_unreadable_reason`` why lines that cannot be read
-    (at most 1 %) may be left out; without it, one refuses the file. Atomic, and idempotent: the same file with the same
-    date again changes nothing (it restores a snapshot that was lost). Opens its own unit of work, in the end.
+    it is read by the register's layout. ``expect_lines`` is how many lines should hold a number, as
+    ``LoadedVersion.lines`` counts them: a file cut off between two lines is refused by it alone. Two reasons are kept
+    on record: ``accept_shrunken_reason`` is why a register that shrank more than ``MAX_SHRINK_SHARE`` is right, and
+    ``accept_unreadable_reason`` why lines that cannot be read (at most 1 %) may be left out; without it, one refuses
+    the file. Atomic, and idempotent: the same file with the same date again changes nothing (it restores a snapshot
+    that was lost). Opens its own unit of work, in the end.
 
     Raises:
         Forbidden: the caller may not load registers, or acts for one seller only.
@@ -97,7 +101,7 @@ def load_register(
     as_of = _require_date(layout, as_of, now)
     delivery = _Delivery(kind, as_of, layout_text(layout))
     same = delivery.if_same(before, file_sha256(path))
-    if same is not None and _is_whole(registers_dir, same):
+    if same is not None and expect_lines is None and _is_whole(registers_dir, same):
         return already_loaded(same, layout, now)
     _require_newer(before, as_of)
     base = None
@@ -106,6 +110,11 @@ def load_register(
         with store.reading() as session:
             base = base_of(session, _version_changed(same, before), base_as_of)
     read = read_register_file(path, layout, kind=kind, accept_unreadable=accept_unreadable_reason is not None)
+    if expect_lines is not None and read.lines != expect_lines:
+        raise RegisterLinesOther(
+            f"{read.lines} of its lines should hold a number, and {expect_lines} were expected",
+            extra={"lines": read.lines, "expected_lines": expect_lines},
+        )
     if read.last_change is not None and read.last_change > _today(layout, now):
         raise RegisterDateInFuture(f"a change in it is dated {read.last_change}; mend that date")
     numbers, covered, changed = read.numbers, None, None

@@ -26,6 +26,7 @@ from dnc.registers.errors import (
     RegisterFileEncoding,
     RegisterFileTooLarge,
     RegisterLayoutInvalid,
+    RegisterLinesOther,
     RegisterLinesRejected,
     RegisterLineTooLong,
     RegisterOfAnotherCountry,
@@ -55,6 +56,11 @@ class NewVersion(Document):
         min_length=1,
         max_length=REASON_LENGTH,
         description="Why lines that cannot be read may be left out.",
+    )
+    expect_lines: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many of its lines hold a number, as its sender says: another count refuses it.",
     )
     kind: FileKind = Field(default=FileKind.FULL, description="A full file, or changes to the version in force.")
     base: str | None = Field(
@@ -128,6 +134,7 @@ PROBLEMS = (
     RegisterArchiveDamaged,
     RegisterArchiveMembers,
     RegisterArchiveNested,
+    RegisterLinesOther,
     RegisterLinesRejected,
     RegisterOfAnotherCountry,
     RegisterShrunken,
@@ -167,6 +174,7 @@ def registers_api(store: Store, registers_dir: Path, is_readable: Callable[[str]
             kind=form.kind,
             base_as_of=None if form.base is None else _date_in(form.base, "base"),
             layout_json=form.layout,
+            expect_lines=form.expect_lines,
             accept_shrunken_reason=form.accept_shrunken,
             accept_unreadable_reason=form.accept_unreadable,
         )

@@ -115,6 +115,17 @@ def test_a_register_that_shrank_is_taken_only_with_a_reason(ringklar: Ringklar) 
     assert (taken["count"], taken["count_before"]) == (100, 495)
 
 
+def test_a_register_file_with_another_number_of_lines_than_was_said_is_refused(ringklar: Ringklar) -> None:
+    before = stands(ringklar)
+
+    problem = refused(send(ringklar, NUMBERS[:-1], expect_lines="495"), 409, "register-lines-other")
+    assert (problem["lines"], problem["expected_lines"]) == (494, 495)
+    refused(send(ringklar, expect_lines="0"), 422)
+    assert stands(ringklar) == before
+
+    assert answered(send(ringklar, expect_lines="495"), 201)["count"] == 495
+
+
 def test_an_unreadable_line_is_left_out_only_with_a_reason(ringklar: Ringklar) -> None:
     cut = [*NUMBERS, "07017"]
 

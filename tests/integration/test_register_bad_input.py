@@ -18,7 +18,7 @@ from sqlalchemy import select
 from core.errors import InvalidInput, ServiceError
 from core.ledger import LedgerEntry
 from core.numbers import read_number
-from dnc.registers.errors import RegisterLinesRejected
+from dnc.registers.errors import RegisterLinesOther, RegisterLinesRejected
 from dnc.registers.outcomes import LoadWarning
 from service import Service
 from tests.registers import LISTED, in_force_id, load, written_file
@@ -264,6 +264,28 @@ def test_more_than_one_line_in_a_hundred_is_refused_whatever_the_reason(service:
         load(service, path, date(2026, 11, 18), accept_unreadable="we know")
 
     assert in_force_id(service) == good
+
+
+def test_a_file_cut_off_between_two_lines_is_refused_by_the_count_that_its_sender_said(
+    service: Service, tmp_path: Path
+) -> None:
+    """It is less than 10 % shorter than the version in force, so that nothing else tells."""
+    before, lines = in_force_id(service), TEXT.splitlines(keepends=True)
+    whole = tmp_path / "whole.txt"
+    whole.write_text("Nummer\n\n" + "".join([*lines, lines[0]]))
+    cut = tmp_path / "cut.txt"
+    cut.write_text("Nummer\n\n" + "".join(lines[: -len(lines) // 20]))
+
+    for path in (cut, whole):
+        with pytest.raises(RegisterLinesOther):
+            load(service, path, date(2026, 11, 18), expect_lines=len(lines))
+        assert in_force_id(service) == before
+    loaded = load(service, whole, date(2026, 11, 18), expect_lines=len(lines) + 1)
+    again = load(service, whole, date(2026, 11, 18), expect_lines=len(lines) + 1)
+
+    assert (loaded.lines, loaded.count, again.already_loaded) == (len(lines) + 1, len(lines), True)
+    with pytest.raises(RegisterLinesOther):
+        load(service, whole, date(2026, 11, 18), expect_lines=len(lines))
 
 
 def test_one_endless_line_is_refused_in_bounded_memory(tmp_path: Path) -> None:
