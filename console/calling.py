@@ -19,6 +19,7 @@ from core.sellers import seller_of
 from dnc.campaigns import campaigns_of
 from dnc.gate import Question
 from dnc.holds import report_objection
+from dnc.reasons import ENDED_BY_TIME
 from dnc.recorded import check_on_record
 from dnc.schemas import CheckDocument
 
@@ -46,7 +47,10 @@ def add_calling(blueprint: Blueprint, parts: Parts) -> None:
         # The document is what a dialer gets: it never names a bought list.
         check = CheckDocument.model_validate_json(answer.json)
         shown = answer.number.national if answer.number is not None else None
-        return page("call.html", HTTPStatus.OK, **form, check=check, shown=shown)
+        # Where anything else stands in the way, an hour to ask again at would only invite to try a person who said no.
+        only_time = all(reason.code in ENDED_BY_TIME for reason in check.reasons)
+        again = check.retry_at if only_time else None
+        return page("call.html", HTTPStatus.OK, **form, check=check, shown=shown, ask_again_at=again)
 
     @blueprint.post("/call/objections")
     def object_to_calls() -> Response:

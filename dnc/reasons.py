@@ -41,6 +41,12 @@ class ReasonCode(StrEnum):
     ATTEMPTS_PERIOD = "attempts_period"
 
 
+ENDED_BY_TIME = frozenset(
+    {ReasonCode.OUTSIDE_HOURS, ReasonCode.ATTEMPTS_DAY, ReasonCode.ATTEMPTS_GAP, ReasonCode.ATTEMPTS_PERIOD}
+)
+"""The reasons of which an answer's ``retry_at`` speaks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One reason against the call, in words for English and Swedish readers; it never names a person or a supplier.

@@ -1,6 +1,7 @@
 """The console over HTTP: who sees what, and what every page is protected by."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -25,7 +26,9 @@ from tests.seeding import (
     LIST_SAYS,
     LIST_SOURCE_NAME,
     LIST_SUPPLIER_NAME,
+    LISTED,
     OF_OTHER_SELLER,
+    OPTED_OUT,
     OTHER_CAMPAIGN,
     Seeded,
 )
@@ -195,6 +198,19 @@ def test_a_bought_list_is_named_nowhere_on_the_sales_page(client: FlaskClient) -
     assert LIST_SAYS in text
     for secret in (LIST_SOURCE_NAME, LIST_SUPPLIER_NAME, "fjallraven"):
         assert secret not in text
+
+
+def test_sales_are_told_when_to_ask_again_only_where_time_is_all_that_stands_in_the_way(
+    client: FlaskClient, seeded: Seeded
+) -> None:
+    seeded.clock.at += timedelta(hours=12)
+    sign_in(client, "sales")
+
+    assert "Fråga igen 25 nov. 2026 08:00." in send(client, "/call", campaign=CAMPAIGN, number=FROM_PARTNER).text
+    for number in (OPTED_OUT, LISTED):
+        text = send(client, "/call", campaign=CAMPAIGN, number=number).text
+        assert "Ring inte" in text
+        assert "Fråga igen" not in text
 
 
 def test_a_user_of_one_seller_reaches_nothing_of_another(client: FlaskClient, app: Flask) -> None:
