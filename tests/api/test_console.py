@@ -213,6 +213,13 @@ def test_sales_are_told_when_to_ask_again_only_where_time_is_all_that_stands_in_
         assert "Fråga igen" not in text
 
 
+@pytest.mark.parametrize(("role", "path"), [("sales", "/call"), ("customer_service", "/customer-service")])
+def test_the_number_shown_as_an_example_is_one_that_reaches_nobody(role: str, path: str, client: FlaskClient) -> None:
+    sign_in(client, role)
+
+    assert 'placeholder="070-174 06 05"' in client.get(path).text
+
+
 def test_a_user_of_one_seller_reaches_nothing_of_another(client: FlaskClient, app: Flask) -> None:
     sign_in(client, "sales")
     assert send(client, "/call", campaign=OTHER_CAMPAIGN, number=OF_OTHER_SELLER).status_code == 422
