@@ -54,7 +54,7 @@ def revoke(name: str, as_json: bool) -> None:
 @json_option
 @refusals
 def list_keys(after: str | None, limit: int, as_json: bool) -> None:
-    """List the keys by name: what each may do, for whom, and which were revoked. No key can be read again."""
+    """List the keys by name, the revoked ones too. It says what each may do and for whom; no key can be read again."""
     with service() as built, built.store.reading() as session:
         found = key_reports(session, after=after or "", limit=limit + 1)
     _tell(as_json, "key", "revoked", found, limit)
@@ -109,7 +109,7 @@ def disable(name: str, as_json: bool) -> None:
 @json_option
 @refusals
 def list_users(after: str | None, limit: int, as_json: bool) -> None:
-    """List the users by name: what each may do, for whom, and which were disabled."""
+    """List the users by name, the disabled ones too. It says what each may do and for whom."""
     with service() as built, built.store.reading() as session:
         found = user_reports(session, after=after or "", limit=limit + 1)
     _tell(as_json, "user", "disabled", found, limit)

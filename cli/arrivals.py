@@ -21,7 +21,7 @@ WASH = {
 @json_option
 @refusals
 def arrival(lead_file_id: str, screen_now: bool, as_json: bool) -> None:
-    """What became of the file's leads when it was screened: how many could be called, and why the others not."""
+    """Show how many leads of a file could be called. The others are told by reason, as screened when it was read."""
     with service() as built:
         if screen_now:
             now = built.clock.now()

@@ -19,7 +19,7 @@ from leads.assessments import (
 
 @click.group()
 def assessment() -> None:
-    """Balancing tests of legitimate interests (GDPR article 6): the documents that sources refer to, kept encrypted."""
+    """Balancing tests of legitimate interests, kept encrypted. Sources refer to them (GDPR article 6)."""
 
 
 @assessment.command("add")
@@ -30,7 +30,7 @@ def assessment() -> None:
 @json_option
 @refusals
 def add_one_assessment(reference: str, file: Path, seller: str, title: str, as_json: bool) -> None:
-    """Keep FILE as the balancing test REFERENCE; sources that name the reference have it from now on."""
+    """Keep FILE as the balancing test REFERENCE. Sources that name the reference have it from now on."""
     with service() as built, built.store.writing() as session, file.open("rb") as document:
         added = add_assessment(
             session,

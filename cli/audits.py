@@ -20,7 +20,7 @@ SHOWN = 100
 @json_option
 @refusals
 def audit_command(since: datetime | None, everything: bool, as_json: bool) -> None:
-    """Decide what was answered since the last audit again; exit code 1 if an answer differs.
+    """Decide what was answered since the last audit again. Exit code 1 if an answer differs.
 
     From its stored facts, against its row, and from the tables as they were; on record when it is through. The jobs do
     it each night. One that was stopped is gone on with.

@@ -73,7 +73,7 @@ def match(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Match every call in FILE to a check of the seller, and keep what came of it.
+    """Match every call in FILE to a check of the seller. What came of it is kept.
 
     Exit code 1 if a call was made without a check's permission, or a row could not be read.
     """

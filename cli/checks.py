@@ -24,7 +24,7 @@ from service import Service
 @json_option
 @refusals
 def check(number: str, campaign: str, at: datetime | None, with_token: bool, region: str, as_json: bool) -> None:
-    """May NUMBER, in any spelling, be called now? On record before it is answered; exit code 1 unless it may."""
+    """Answer whether NUMBER may be called now, and why. On record before it is answered; exit code 1 unless it may."""
     if with_token and at is not None:
         raise click.UsageError("a what-if is no permission: it has no token")
     with service() as built:

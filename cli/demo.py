@@ -56,7 +56,7 @@ class Logins:
 @click.option("--no-serve", is_flag=True, help="Make database and data, print how to try it, and stop.")
 @refusals
 def demo(no_serve: bool) -> None:
-    """Make the database, load demo data once, print how to try it, serve, and run the jobs beside."""
+    """Serve with demo data, and print how to try it. The data is loaded once; the jobs run beside."""
     settings = load_settings()
     if not no_serve:
         require_address(settings)

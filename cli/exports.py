@@ -22,7 +22,7 @@ from dnc.recipients import add_recipient
 
 @click.group()
 def recipient() -> None:
-    """Recipients: the processors that leads are handed to, each under a contract."""
+    """Recipients: the processors that leads are handed to. Each has a contract."""
 
 
 @recipient.command("add")
@@ -72,7 +72,7 @@ def list_recipients(after: str | None, limit: int, as_json: bool) -> None:
 @json_option
 @refusals
 def list_exports(to: str | None, after: str | None, limit: int, as_json: bool) -> None:
-    """List what was handed to recipients, the newest first: how many leads, and under which contract."""
+    """List what was handed to recipients, the newest first. It says how many leads, and under which contract."""
 
     def page_after(cursor: str | None, count: int) -> Page[ListedExport]:
         page = export_page(session, caller(), recipient=to, cursor=cursor, limit=count)
@@ -96,7 +96,7 @@ def list_exports(to: str | None, after: str | None, limit: int, as_json: bool) -
 @json_option
 @refusals
 def export(target: Path, campaign: str, to: str, as_json: bool) -> None:
-    """Write the leads that could be called to the CSV file OUT, for a processor.
+    """Write the leads that could be called to OUT, for a processor. OUT is a CSV file.
 
     It is no permission: each number is to be checked before it is called. OUT appears when the export is on record.
     """
@@ -138,7 +138,7 @@ def canaries() -> None:
 @json_option
 @refusals
 def list_sightings(look: bool, after: str | None, limit: int, as_json: bool) -> None:
-    """List the canaries that showed up where they should not, the oldest first, and whom each was given to."""
+    """List the canaries that showed up where they should not. The oldest first, each with whom it was given to."""
     with service() as built:
         if look:
             look_for_canaries(built.store, built.clock.now())
@@ -160,7 +160,7 @@ def list_sightings(look: bool, after: str | None, limit: int, as_json: bool) -> 
 @json_option
 @refusals
 def report_one(written: str, seen_at: datetime, how: str, region: str, as_json: bool) -> None:
-    """Say that NUMBER was seen where it should not be; kept only if it is a canary."""
+    """Say that NUMBER was seen where it should not be. It is kept only if it is a canary."""
     with service() as built, built.store.writing() as session:
         exports = report_sighting(
             session,

@@ -22,7 +22,7 @@ reason_option = click.option(
 
 @click.group()
 def hold() -> None:
-    """Holds: numbers that are blocked until somebody has looked at what was reported."""
+    """Holds: numbers blocked until what was reported is looked at."""
 
 
 @hold.command("list")
@@ -74,7 +74,7 @@ def _line(one: ListedHold) -> str:
 @json_option
 @refusals
 def close(hold_id: object, lead_file: object, reason: str | None, resolution: str, as_json: bool) -> None:
-    """Close the hold HOLD_ID, or all of a lead file: their numbers may be called again as far as these go."""
+    """Close the hold HOLD_ID, or all of a lead file. Their numbers may be called again as far as these go."""
     _require_one(hold_id, lead_file, reason)
     with service() as built:
         if lead_file is not None:
@@ -96,7 +96,7 @@ def close(hold_id: object, lead_file: object, reason: str | None, resolution: st
 @json_option
 @refusals
 def opt_out(hold_id: object, lead_file: object, reason: str | None, as_json: bool) -> None:
-    """Turn the hold HOLD_ID, or all of a lead file, into opt-outs, from when each person said no."""
+    """Turn the hold HOLD_ID, or all of a lead file, into opt-outs. They count from when each person said no."""
     _require_one(hold_id, lead_file, reason)
     with service() as built:
         if lead_file is not None:

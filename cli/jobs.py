@@ -33,7 +33,7 @@ def _a_number(_context: click.Context, _option: click.Parameter, seconds: float)
 @json_option
 @refusals
 def jobs(once: bool, settle: float, as_json: bool) -> None:
-    """Run the scheduled work: inboxes, lead files, warnings, checkpoints. Of many such processes one leads."""
+    """Run the scheduled work: inboxes, lead files, checkpoints. Of many such processes one leads."""
     from jobs.run import run_jobs, run_once
     from jobs.tasks import tasks_for
     from web.observe import log_as_json

@@ -51,7 +51,7 @@ _ELSEWHERE = Places(
 
 @click.group(commands=_ELSEWHERE)
 def leads() -> None:
-    """Lead files: import, see rows with their reasons, download rejects, pause, quarantine, resume, withdraw."""
+    """Lead files: import them, and see what became of their rows."""
 
 
 @leads.command("import")
@@ -80,7 +80,7 @@ def import_file(
     washed: str | None,
     as_json: bool,
 ) -> None:
-    """Import a file of leads: CSV, XLSX or JSON Lines, plain or in a zip or gzip archive.
+    """Import a file of leads: CSV, XLSX or JSON Lines. It may be plain or in a zip or gzip archive.
 
     Cut off, it goes on where it stopped when it is imported again; once read, it is known again.
     """
@@ -109,7 +109,7 @@ def import_file(
 @json_option
 @refusals
 def read_file(lead_file_id: str, as_json: bool) -> None:
-    """Go on reading a lead file that was received and not read to its end; the jobs do so by themselves."""
+    """Go on reading a lead file that was not read to its end. The jobs do so by themselves."""
     with service() as built:
         with turn_to_read(built, lead_file_id):
             report = read_lead_file(built.store, built.lead_files, caller(), lead_file_id, pace=pace_beside(built))
@@ -122,7 +122,10 @@ def read_file(lead_file_id: str, as_json: bool) -> None:
 @json_option
 @refusals
 def show_file(lead_file_id: str, as_json: bool) -> None:
-    """Show how far a lead file has come, what became of its rows, and how a claim of a wash compares with ours."""
+    """Show how far a file has come, and what became of its rows.
+
+    With it how the claim of a wash compares with ours.
+    """
     with service() as built, built.store.reading() as session:
         report = lead_file_report(session, caller(), lead_file_id)
         compared = [] if report.wash_register is None else [_wash_compared(session, lead_file_id)]
@@ -149,7 +152,7 @@ def list_files(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List the lead files, the newest first: how far each has come, and what became of its rows.
+    """List the lead files, the newest first. It says how far each has come, and what became of its rows.
 
     A file comes under the contract, invoice or order that was said last: a reference that was replaced finds nothing.
     """
@@ -173,7 +176,7 @@ def list_files(
 @click.argument("out", type=PLAIN_FILE)
 @refusals
 def write_rejects(lead_file_id: str, out: Path) -> None:
-    """Write the rows that did not become leads to OUT, in the form they came in, each with its reasons added."""
+    """Write the rows that did not become leads to OUT. They keep the form they came in, each with its reasons added."""
     with service() as built, built.store.reading() as session:
         lead_file_report(session, caller(), lead_file_id)
         with whole_file(out) as file:
@@ -189,7 +192,7 @@ def write_rejects(lead_file_id: str, out: Path) -> None:
 @json_option
 @refusals
 def list_rows(lead_file_id: str, state: str | None, after: int, limit: int, as_json: bool) -> None:
-    """Show a file's rows in order, counted from 1 below the headings: what became of each, and why.
+    """Show what became of each row of a file, and why. In order, counted from 1 below the headings.
 
     Only with --json the cells are shown too, as they were delivered: they are personal data.
     """
@@ -227,7 +230,7 @@ add_pauses(
 @click.option("--reason", required=True, help="Why; it is kept on record.")
 @refusals
 def withdraw_file(lead_file_id: str, reason: str) -> None:
-    """Take back, for good, all that a wrongly read file says of numbers; then import it again, with another mapping."""
+    """Take back, for good, all that a wrongly read file says. Then import it again, with another mapping."""
     with service() as built, built.store.writing() as session:
         is_new = withdraw_lead_file(session, caller(), lead_file_id=lead_file_id, reason=reason, now=built.clock.now())
     click.echo(f"lead file {lead_file_id} is {'withdrawn' if is_new else 'withdrawn already'}")

@@ -23,7 +23,7 @@ CERTIFICATES = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def ledger() -> None:
-    """The append-only, hash-chained record of checks, contacts and changes."""
+    """The hash-chained record of checks, contacts and changes."""
 
 
 @ledger.command("verify")
@@ -38,7 +38,7 @@ def ledger() -> None:
 @json_option
 @refusals
 def verify_ledger(export: Path | None, key: str | None, stamps_ca: Path | None, as_json: bool) -> None:
-    """Find any changed, removed, reordered or inserted row; exit code 1 if there is one.
+    """Find any changed, removed, reordered or inserted row. Exit code 1 if there is one.
 
     Of the database itself, the rows that the ledger speaks of are compared with it too.
     """
@@ -110,7 +110,7 @@ def _beside(verified: Verified) -> list[str]:
 @json_option
 @refusals
 def export(file: Path, since: datetime | None, until: datetime | None, as_json: bool) -> None:
-    """Write the ledger to FILE as JSON lines, under a fresh signed checkpoint; numbers are keyed hashes in it.
+    """Write the ledger to FILE, under a fresh signed checkpoint. It is JSON lines, with numbers as keyed hashes.
 
     The whole of it, or the part that was signed from one moment to another; either verifies by itself. An older FILE is
     replaced once this one is whole.
@@ -131,7 +131,7 @@ def export(file: Path, since: datetime | None, until: datetime | None, as_json: 
 @json_option
 @refusals
 def checkpoint(as_json: bool) -> None:
-    """Sign where every chain stands now; the jobs process does it every minute."""
+    """Sign where every chain stands now. The jobs do it every minute."""
     with service() as built:
         no = make_checkpoint(built.store)
         key = public_key(built.keyring)

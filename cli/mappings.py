@@ -21,7 +21,7 @@ map_option = click.option(
 
 @click.group()
 def mapping() -> None:
-    """Mappings: what the columns of a supplier's files mean, saved for every file to come."""
+    """Mappings: what the columns of a supplier's files mean. They are saved for every file to come."""
 
 
 @mapping.command("save")
@@ -45,7 +45,7 @@ def save_one_mapping(
     has_headings: bool | None,
     as_json: bool,
 ) -> None:
-    """Save how the files of SUPPLIER are read from the next import on, in place of what was saved before."""
+    """Save how the files of SUPPLIER are read from now on. It takes the place of what was saved before."""
     given = mapping_given(mapped)
     if delimiter is not None:
         delimiter = NAMED_DELIMITERS.get(delimiter.strip().casefold(), delimiter)

@@ -38,7 +38,7 @@ def number() -> None:
 @json_option
 @refusals
 def show(written: str, as_of: datetime | None, known_at: datetime | None, region: str, as_json: bool) -> None:
-    """Everything on NUMBER, as it was and as it was known; that it was looked up goes on record."""
+    """Show everything on NUMBER, as it was and as it was known. That it was looked up goes on record."""
     read = readable(written, region)
     with service() as built, built.store.writing() as session:
         now = built.clock.now()
@@ -86,7 +86,7 @@ def _told(one: PastAnswerDocument) -> str:
 @json_option
 @refusals
 def screenings_of(written: str, region: str, as_json: bool) -> None:
-    """Every screening that NUMBER stands in, the newest first, with each answer; the look-up goes on record.
+    """List the screenings that NUMBER stands in, and the answers. The newest first; the look-up goes on record.
 
     Exit code 1 if rows are damaged, so that nobody can tell whether NUMBER is among them.
     """
@@ -151,7 +151,7 @@ def _some(rows: list[int]) -> str:
 @json_option
 @refusals
 def restrict_number(written: str, seller: str, kind: str, note: str, region: str, as_json: bool) -> None:
-    """Deny every call to NUMBER: restricted at the person's wish, or the person is deceased or vulnerable."""
+    """Deny every call to NUMBER. It is restricted at the person's wish, or the person is deceased or vulnerable."""
     with service() as built, built.store.writing() as session:
         row = restrict(
             session,

@@ -39,7 +39,7 @@ def optout() -> None:
 def add(
     number: str, seller: str, via: str, received_at: datetime | None, note: str, region: str, as_json: bool
 ) -> None:
-    """Put NUMBER, in any spelling, on the list; in force when the command has answered."""
+    """Put NUMBER on the list. It is in force when the command has answered."""
     with service() as built:
         [added] = _add(built, [SaidNo(1, number, received_at, is_time_unread=False)], seller, via, note, region)
     read = None if added.number is None else added.number.e164
@@ -66,7 +66,7 @@ def add(
 def import_file(
     file: Path, seller: str, via: str, columns: tuple[str, ...], received_column: str | None, region: str, as_json: bool
 ) -> None:
-    """Put every number in FILE on the list: one a line, in any spelling, or a table, also XLSX. Each has a result."""
+    """Put every number in FILE on the list. One a line, in any spelling, or a table, also XLSX; each has a result."""
     counts = {"added": 0, "already": 0, "invalid": 0}
     invalid: list[dict[str, object]] = []
     undated: list[int] = []

@@ -22,7 +22,7 @@ from leads.quarantines import quarantine_sources_on
 
 @click.group()
 def complaint() -> None:
-    """Complaints: record them, walk them back to where the number came from, quarantine it all."""
+    """Complaints, and where the numbers in them came from. Their sources may be quarantined."""
 
 
 @complaint.command("add")
@@ -51,7 +51,7 @@ def add(
     region: str,
     as_json: bool,
 ) -> None:
-    """Record a complaint about calls to NUMBER, tied to the leads that were on it when the complaint came."""
+    """Record a complaint about calls to NUMBER. It is tied to the leads that were on it when the complaint came."""
     with service() as built, built.store.writing() as session:
         recorded = record_complaint(
             session,
@@ -85,7 +85,7 @@ def add(
 @json_option
 @refusals
 def walk_number_back(written: str, part: str, cursor: str | None, limit: int, region: str, as_json: bool) -> None:
-    """From NUMBER to its files, sources and suppliers, and to everybody else from there; itself on record."""
+    """Go from NUMBER to its sources, and to all others from there. That it was asked goes on record."""
     with service() as built:
         number = readable(written, region)
         found = walk_back(built.store, caller(), number=number, part=Part(part), cursor=cursor, limit=limit)
@@ -131,7 +131,7 @@ def _counts(counts: dict[str, int]) -> str:
 @json_option
 @refusals
 def quarantine(written: str, seller: str, reason: str, region: str, as_json: bool) -> None:
-    """Quarantine every source of the seller with a lead on NUMBER, all at once."""
+    """Quarantine every source of the seller with a lead on NUMBER."""
     with service() as built, built.store.writing() as session:
         done = quarantine_sources_on(
             session,
@@ -157,7 +157,7 @@ def oversight() -> None:
 @json_option
 @refusals
 def show_league(days: int, as_json: bool) -> None:
-    """The league table of suppliers and sources, the worst first, with 95 % intervals."""
+    """Show how suppliers and sources stand, the worst first. Each share has its 95 % interval."""
     with service() as built, built.store.snapshot() as session:
         now = built.clock.now()
         policy = oversight_policy_at(local_day(now))
@@ -191,7 +191,7 @@ def _standing(one: StandingDocument) -> list[str]:
 @json_option
 @refusals
 def run(as_json: bool) -> None:
-    """Pause every source that is surely worse than the policy takes, as the jobs do each hour."""
+    """Pause every source that is surely worse than the policy takes. The jobs do so each hour."""
     with service() as built:
         paused = oversee(built.store, built.clock.now())
     document = [

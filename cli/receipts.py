@@ -21,7 +21,7 @@ out_option = click.option("--out", type=PLAIN_FILE, help="Write it to this file 
 @json_option
 @refusals
 def receipt(lead_file_id: str, out: Path | None, as_json: bool) -> None:
-    """Show the signed receipt of a lead file, by which its supplier can verify what was received."""
+    """Show the signed receipt of a lead file. By it, its supplier can verify what was received."""
     with service() as built, built.store.reading() as session:
         signed = receipt_of(session, caller(), lead_file_id, built.keyring, built.clock.now())
     document = asdict(signed)

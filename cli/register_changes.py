@@ -28,7 +28,7 @@ COLUMNS = ("number", "started_at", "campaign", "source", "when_called", "named",
 @json_option
 @refusals
 def compare(name: str, older: str, newer: str, as_json: bool) -> None:
-    """Count who joined and who left the register NAME between two versions, and whose leads they are."""
+    """Count who joined and left a register between two versions. Whose leads they are is counted too."""
     with service() as built, built.store.snapshot() as session:
         found = compare_versions(session, built.settings.registers_dir, caller(), name=name, older=older, newer=newer)
     answer(as_json, changes_document(found).model_dump(mode="json", by_alias=True), _compared(found))
@@ -62,7 +62,7 @@ def _words(move: Move) -> str:
 @json_option
 @refusals
 def rematch_(name: str, since: datetime, until: datetime, version: str | None, out: Path | None, as_json: bool) -> None:
-    """Hold past contacts against the register NAME again: who was listed when called?
+    """Hold past contacts against the register NAME again. Who was listed when called?
 
     Exit code 1 if somebody was and nothing is known to have lifted it.
     """

@@ -32,7 +32,7 @@ SHOWN = 30
 def replay(
     since: datetime | None, until: datetime | None, policy: str | None, campaign: str | None, by: str, as_json: bool
 ) -> None:
-    """Decide the checks and calls of a period again, under another policy; nothing is recorded.
+    """Decide past checks and calls again, also by another policy. Nothing is recorded.
 
     Without --since and --until: every check on record, from its stored facts; exit code 1 if one differs.
     """

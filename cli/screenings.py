@@ -41,7 +41,8 @@ def screen(
     at: datetime | None,
     as_json: bool,
 ) -> None:
-    """Check every number of a CSV or XLSX file and write the file with the answers. It is no permission to call.
+    """Check every number of a file, and write it with the answers. The file is CSV or XLSX; the answers are no
+    permission to call.
 
     On record before it is written; OUT appears only when it is whole. What is cut off goes on with screening resume.
     """
@@ -109,7 +110,7 @@ def _in_words(counts: dict[str, object]) -> str:
 
 @click.group()
 def screening() -> None:
-    """Screenings: what is on record of them, and going on with one that was cut off."""
+    """Screenings on record, and going on with one that was cut off."""
 
 
 @screening.command("show")
@@ -119,7 +120,7 @@ def screening() -> None:
 @json_option
 @refusals
 def show(screening_id: str, written: str | None, region: str, as_json: bool) -> None:
-    """How far the screening ID has come and its summary; or, with --number, the answer to each row of that number."""
+    """Show how far the screening ID has come, and its summary. With --number, the answer to each of its rows."""
     with service() as built:
         if written is None:
             _tell(built, screening_id, as_json)
@@ -143,7 +144,7 @@ def show(screening_id: str, written: str | None, region: str, as_json: bool) -> 
 @json_option
 @refusals
 def list_(after: str | None, limit: int, as_json: bool) -> None:
-    """List the screenings, the newest first: how far each has come, and what was answered."""
+    """List the screenings, the newest first. It says how far each has come, and what was answered."""
     from dnc.screenings.lists import screening_page
     from dnc.screenings.reports import ListedScreening
     from dnc.screenings.schemas import listed_document
@@ -172,7 +173,7 @@ def _line(one: dict[str, Any]) -> str:  # Any: a screening in a list, in its wir
 @json_option
 @refusals
 def cancel(screening_id: str, as_json: bool) -> None:
-    """Stop the screening ID: what is on record stands, nothing is added, and no file appears."""
+    """Stop the screening ID. What is on record stands, nothing is added, and no file appears."""
     with service() as built:
         with built.store.writing() as session:
             cancel_screening(session, caller(), screening_id, built.clock.now())
@@ -186,7 +187,7 @@ def cancel(screening_id: str, as_json: bool) -> None:
 @json_option
 @refusals
 def resume(screening_id: str, source: Path, target: Path, as_json: bool) -> None:
-    """Go on with the screening ID of the file IN and write OUT: rows on record as they were answered, then the rest."""
+    """Go on with the screening ID of the file IN, and write OUT. Rows on record are written as they were answered."""
     from dnc.screenings.work import resume_file
 
     with service() as built:

@@ -58,7 +58,7 @@ def list_(after: str | None, limit: int, as_json: bool) -> None:
 @json_option
 @refusals
 def rules(slug: str, file: Path | None, because: str | None, as_json: bool) -> None:
-    """Show what the seller SLUG asks of itself beyond the law, or set it; rules only ever make the law stricter."""
+    """Show or set what the seller SLUG asks of itself. Its rules only ever make the law stricter."""
     with service() as built:
         if file is None:
             with built.store.reading() as session:

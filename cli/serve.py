@@ -28,7 +28,7 @@ GUNICORN_SETTINGS = Path(__file__).parent.parent / "deploy" / "gunicorn.conf.py"
 @click.command()
 @refusals
 def migrate() -> None:
-    """Make the database, or bring its schema up to date; harmless to repeat."""
+    """Make the database, or bring its schema up to date. Harmless to repeat."""
     settings = load_settings()
     upgrade(settings.database_url)
     service = build_service(settings, SystemClock())

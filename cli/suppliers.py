@@ -89,7 +89,7 @@ add_pauses(supplier, "supplier", pause=pause_supplier, quarantine=quarantine_sup
 
 @click.group()
 def source() -> None:
-    """Sources: each one origin of leads, with its lawful basis, its terms and what to say in the call."""
+    """Sources: each one origin of leads, with its lawful basis. It has its terms, and what to say in the call."""
 
 
 @source.command("add")
@@ -194,7 +194,7 @@ def add_source_terms(
 @json_option
 @refusals
 def show_source(slug: str, as_json: bool) -> None:
-    """Show a source, every version of its terms, and what its evidence lacks. The texts themselves with --json."""
+    """Show a source, its terms and what its evidence lacks. Every version of the terms, its text with --json."""
     with service() as built, built.store.reading() as session:
         shown = source_report(session, caller(), slug)
         versions = terms_of(session, shown.id)

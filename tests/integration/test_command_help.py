@@ -35,6 +35,19 @@ def test_every_command_says_in_a_whole_sentence_what_it_does_and_of_each_option_
     assert len(said) > 80
 
 
+def test_no_list_of_commands_breaks_off_what_one_does() -> None:
+    groups = [("ringklar", main), *((name, one) for name, one in commands(main) if isinstance(one, click.Group))]
+
+    broken_off = [
+        line
+        for name, group in groups
+        for line in group.get_help(click.Context(group, info_name=name, terminal_width=80)).splitlines()
+        if line.endswith("...") and not line.startswith("Usage:")
+    ]
+
+    assert broken_off == []
+
+
 def test_help_tells_how_moments_and_days_are_written() -> None:
     told = CliRunner().invoke(main, ["--help"]).stdout
 
