@@ -25,7 +25,7 @@ from core.sellers import Seller, add_seller, seller_named
 from dnc.calendar import calling_window
 from dnc.campaigns import add_campaign
 from dnc.opt_outs import add_opt_outs
-from dnc.policy import policy_for
+from dnc.policies.catalogue import policy_for
 from dnc.registers.loading import load_register
 from leads.importer import import_lead_file
 from leads.sources import add_source

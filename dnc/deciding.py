@@ -12,7 +12,7 @@ from dnc.answers import timeless_part, times_part
 from dnc.decision import Decision, decide
 from dnc.facts import CallFacts, facts_to_record
 from dnc.gathering import CampaignCard, Known, Listed, Standing, facts_of, known_of, register_fact
-from dnc.policy import Policy, policy_for
+from dnc.policies.catalogue import Policy, policy_for
 from leads.standing import SourceCard, source_cards
 
 SHAPES_KEPT = 20_000

@@ -16,7 +16,7 @@ from dnc.decision import Decision
 from dnc.drafts import Question, Request, campaign_of
 from dnc.gathering import Listed, read_standing
 from dnc.lane import GROUP_LIMIT, Lane
-from dnc.policy import POLICIES, policy_asked_for, policy_for
+from dnc.policies.catalogue import POLICIES, policy_asked_for, policy_for
 
 __all__ = ["BATCH_LIMIT", "Gate", "Question", "Simulated"]
 

@@ -37,7 +37,7 @@ from dnc.facts import (
     RestrictionKind,
 )
 from dnc.models import Campaign, Check, Contact, Hold, OptOut, OptOutRelease, Register, RegisterVersion, Restriction
-from dnc.policy import POLICIES
+from dnc.policies.catalogue import POLICIES
 from dnc.reservations import reservations_standing
 from dnc.seller_rules.reading import read_rules, with_newest_rules
 from leads.standing import PAUSED, beside_file, file_stands, leads_standing

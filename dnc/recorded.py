@@ -19,7 +19,7 @@ from dnc.decision import Decision, decide
 from dnc.facts import CallFacts, facts_from_record
 from dnc.grounds import GroundKind
 from dnc.models import Check
-from dnc.policy import policy_named
+from dnc.policies.catalogue import policy_named
 
 
 class UnknownCheck(NotFound):

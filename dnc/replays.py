@@ -23,7 +23,7 @@ from dnc.calendar import LATEST
 from dnc.decision import Verdict, decide
 from dnc.facts import facts_from_record
 from dnc.models import Campaign, Check, Contact
-from dnc.policy import Policy, policy_asked_for, policy_named
+from dnc.policies.catalogue import Policy, policy_asked_for, policy_named
 from leads.lead_texts import sources_of_seller
 
 READ_AT_ONCE = 40

@@ -21,7 +21,7 @@ from dnc.gathering import Listed
 from dnc.history.campaigns import PastCampaign
 from dnc.history.facts import Asked, changes_near, facts_asked
 from dnc.history.rows import Past
-from dnc.policy import policy_for
+from dnc.policies.catalogue import policy_for
 from leads.past import sources_begun_anew
 
 CLOCKS = timedelta(seconds=5)

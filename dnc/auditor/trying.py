@@ -17,7 +17,7 @@ from dnc.auditor.findings import Against, Findings
 from dnc.auditor.rebuilding import Given, Rebuilding, Stored
 from dnc.gathering import Listed
 from dnc.models import Check
-from dnc.policy import policy_for
+from dnc.policies.catalogue import policy_for
 from dnc.recorded import decided_otherwise
 from dnc.screenings.models import Screening, ScreeningPart
 from dnc.screenings.numbers import Ints

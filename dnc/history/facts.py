@@ -40,7 +40,7 @@ from dnc.history.rows import (
     PastRegisterVersion,
     past_of,
 )
-from dnc.policy import policy_for
+from dnc.policies.catalogue import policy_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from dnc.history.rows import (
     past_of,
     read_unweighed,
 )
-from dnc.policy import policy_for
+from dnc.policies.catalogue import policy_for
 from leads.queries import leads_on
 
 CAMPAIGNS = 100

@@ -1,1 +1,1 @@
-"""The law of each country as dated values, one module a country."""
+"""The law of each country as dated values, one module a country, and a catalogue of them all."""

@@ -15,7 +15,7 @@ from core.ledger import UNREADABLE, LedgerEntry
 from dnc.facts import facts_from_record
 from dnc.grounds import GroundKind, carrying, weigh
 from dnc.narrowing import policy_under
-from dnc.policy import policy_named
+from dnc.policies.catalogue import policy_named
 
 KEPT_ENTRIES = 2_000
 Place = tuple[int, int, int]

@@ -20,7 +20,7 @@ from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.store import Store
 from dnc.models import Register, RegisterVersion
-from dnc.policy import policy_for
+from dnc.policies.catalogue import policy_for
 from dnc.registers.deltas import applied, base_of
 from dnc.registers.errors import (
     RegisterBaseOther,

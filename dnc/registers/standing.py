@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from core.database import lock_key
 from dnc.calendar import MIDNIGHT, local_instant, register_ends, validity_ends
 from dnc.models import Register, RegisterVersion
+from dnc.policies.catalogue import POLICIES, policy_for
 from dnc.policies.terms import Validity
-from dnc.policy import POLICIES, policy_for
 from dnc.registers.errors import UnknownRegister
 from dnc.registers.layouts import SHIPPED, Layout, generic, layout_from
 

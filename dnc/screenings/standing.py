@@ -20,7 +20,7 @@ from dnc.calendar import age_on, next_opening
 from dnc.facts import CampaignFact
 from dnc.gathering import CampaignCard
 from dnc.narrowing import policy_under
-from dnc.policy import Policy, policy_for
+from dnc.policies.catalogue import Policy, policy_for
 from dnc.screenings.numbers import Ints
 from dnc.screenings.tables import HORIZON, Found, Tables, found_on, is_scanned
 from leads.lead_columns import LEAD_COLUMNS, BriefLeads, brief_leads, file_columns, lead_columns

@@ -13,7 +13,7 @@ from core.ids import new_id
 from core.ledger import Event, canonical, put_on_record
 from core.sellers import Seller
 from dnc.narrowing import SellerRules, UnreadableRules, rules_from_record, rules_to_record, widening
-from dnc.policy import policy_for
+from dnc.policies.catalogue import policy_for
 from dnc.seller_rules.models import SellerRulesVersion
 from dnc.seller_rules.reading import rules_or_none
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from core.access import Role
-from dnc.policy import HYPOTHETICAL, POLICIES
+from dnc.policies.catalogue import HYPOTHETICAL, POLICIES
 from tests.api.calling import NOBODYS_ID, Ringklar, answered, refused
 from tests.seeding import (
     CAMPAIGN,

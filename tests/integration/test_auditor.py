@@ -24,8 +24,8 @@ from dnc.auditor.models import Audit
 from dnc.gate import Gate, Question
 from dnc.models import Check
 from dnc.opt_outs import release_opt_out
+from dnc.policies.catalogue import SE_OPT_IN_PROPOSAL, Policy, policy_named
 from dnc.policies.terms import Regime
-from dnc.policy import SE_OPT_IN_PROPOSAL, Policy, policy_named
 from dnc.reasons import ReasonCode
 from dnc.registers.shelf import RegisterShelf
 from tests.integration.seeds import dialer_of, verified

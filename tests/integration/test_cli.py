@@ -15,7 +15,7 @@ from sqlalchemy import select
 from cli.main import main
 from core.ledger import canonical
 from dnc import deciding
-from dnc.policy import SE_OPT_IN_PROPOSAL
+from dnc.policies.catalogue import SE_OPT_IN_PROPOSAL
 from leads.models import LeadFile
 from tests.commands import run_command
 from tests.integration.seeds import seeded_service, verified

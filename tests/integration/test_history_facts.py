@@ -11,7 +11,7 @@ from dnc.decision import Verdict, decide
 from dnc.facts import CallFacts, RegisterFact
 from dnc.history.facts import Asked, facts_asked
 from dnc.models import Campaign, RegisterVersion
-from dnc.policy import policy_for
+from dnc.policies.catalogue import policy_for
 from dnc.reasons import ReasonCode
 from leads.models import LeadBirthDate, LeadFile, PauseMark, Supplier
 from migrations.run import downgrade, upgrade

@@ -13,8 +13,8 @@ from core.ledger import LedgerEntry, Position
 from dnc import replays
 from dnc.gate import Question
 from dnc.models import Check
+from dnc.policies.catalogue import Policy, policy_named
 from dnc.policies.terms import Regime
-from dnc.policy import Policy, policy_named
 from dnc.replays import By, PeriodReplay, TooMuchToReplay, replay_period
 from tests.calls import contact
 from tests.commands import run_command

@@ -20,8 +20,8 @@ from dnc.facts import (
     RestrictionKind,
 )
 from dnc.narrowing import Narrowing, SellerRules
+from dnc.policies.catalogue import HYPOTHETICAL, POLICIES, SE_2026_1, Policy
 from dnc.policies.terms import Regime
-from dnc.policy import HYPOTHETICAL, POLICIES, SE_2026_1, Policy
 from leads.terms import SourceKind
 
 T = TypeVar("T")

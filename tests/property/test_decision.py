@@ -15,7 +15,7 @@ from consent.terms import Basis, Channel
 from dnc.calendar import instant
 from dnc.decision import Decision, Verdict, decide
 from dnc.facts import AttemptsFact, CallFacts, OptOutFact, RestrictionKind, facts_from_record, facts_to_record
-from dnc.policy import POLICIES, SE_2026_1, Policy, policy_for
+from dnc.policies.catalogue import POLICIES, SE_2026_1, Policy, policy_for
 from dnc.reasons import Category, ReasonCode
 from tests.property.strategies_facts import (
     ALLOWED,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dnc.decision import Verdict, decide
 from dnc.facts import CallFacts
 from dnc.narrowing import NO_RULES, Narrowing, narrowed, rules_from_record, rules_to_record, widening
-from dnc.policy import HYPOTHETICAL, POLICIES, Policy
+from dnc.policies.catalogue import HYPOTHETICAL, POLICIES, Policy
 from tests.property.strategies_facts import (
     PATIENT,
     any_facts,

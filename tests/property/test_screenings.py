@@ -18,7 +18,7 @@ from core.numbers import Number, NumberFault, read_number
 from dnc.calendar import LATEST, age_on
 from dnc.decision import Decision, decide
 from dnc.facts import CallFacts, LeadFact
-from dnc.policy import POLICIES, Policy
+from dnc.policies.catalogue import POLICIES, Policy
 from dnc.screenings.added import ADDED, FORMULA, added_headings, harmless
 from dnc.screenings.numbers import fault_of, plans_of, read_cells
 from dnc.screenings.packing import PackedRowsDamaged, find_rows, pack_rows, unpack_rows

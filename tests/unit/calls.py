@@ -17,7 +17,7 @@ from dnc.facts import (
     RegisterFact,
     RelationFact,
 )
-from dnc.policy import SE_2026_1, Policy
+from dnc.policies.catalogue import SE_2026_1, Policy
 from leads.terms import SourceKind
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")

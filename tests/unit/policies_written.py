@@ -4,8 +4,8 @@ from dataclasses import fields
 from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo
 
+from dnc.policies.catalogue import Policy
 from dnc.policies.terms import RedDays, Validity
-from dnc.policy import Policy
 
 NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LEFT_OUT = {"version", "country", "rules", "consent_rule"}

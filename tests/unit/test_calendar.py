@@ -22,8 +22,8 @@ from dnc.calendar import (
     register_ends,
     validity_ends,
 )
+from dnc.policies.catalogue import DK_2026_1, FI_2026_1, GB_2026_1, NO_2026_1, SE_2026_1, Policy
 from dnc.policies.terms import RedDays, Validity, week
-from dnc.policy import DK_2026_1, FI_2026_1, GB_2026_1, NO_2026_1, SE_2026_1, Policy
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 DAY = (time(8), time(21))
@@ -72,7 +72,7 @@ def test_an_ordinary_sunday_is_no_red_day() -> None:
 SWEDEN_ALONE = """
 import sys
 from dnc.calendar import red_days
-from dnc.policy import SE_2026_1
+from dnc.policies.catalogue import SE_2026_1
 
 assert red_days(SE_2026_1.red_days, 2026)
 print(*sorted(name for name in sys.modules if name.startswith("holidays.countries.")))

@@ -10,9 +10,7 @@ from consent.terms import Basis, Channel
 from dnc.decision import Decision, Verdict, decide
 from dnc.facts import CallFacts, NumberFact, RegisterFact
 from dnc.grounds import GroundKind
-from dnc.policies.denmark import EXCEPTED_PRODUCTS
-from dnc.policies.terms import Regime
-from dnc.policy import (
+from dnc.policies.catalogue import (
     DK_2026_1,
     FI_2026_1,
     FI_2026_2,
@@ -24,6 +22,8 @@ from dnc.policy import (
     SE_OPT_IN_PROPOSAL,
     Policy,
 )
+from dnc.policies.denmark import EXCEPTED_PRODUCTS
+from dnc.policies.terms import Regime
 from tests.unit.calls import (
     BY_MACHINE,
     CALLABLE,

@@ -8,8 +8,8 @@ import pytest
 from consent.terms import Basis
 from dnc.decision import Verdict
 from dnc.grounds import GroundKind
+from dnc.policies.catalogue import SE_2026_1
 from dnc.policies.terms import Regime
-from dnc.policy import SE_2026_1
 from tests.unit.calls import (
     BY_MACHINE,
     CONSENT,

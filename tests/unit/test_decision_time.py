@@ -9,8 +9,8 @@ import pytest
 from consent.terms import Basis
 from dnc.decision import Verdict
 from dnc.facts import AttemptsFact
+from dnc.policies.catalogue import SE_2026_1
 from dnc.policies.terms import Regime
-from dnc.policy import SE_2026_1
 from tests.unit.calls import (
     CAMPAIGN,
     CONSENT,

@@ -9,7 +9,7 @@ import pytest
 from dnc.decision import decide
 from dnc.facts import CallFacts, OptOutFact, RestrictionKind, facts_from_record, facts_to_record
 from dnc.narrowing import NO_RULES, Narrowing, SellerRules
-from dnc.policy import policy_named
+from dnc.policies.catalogue import policy_named
 from tests.unit.calls import CALLABLE, CAMPAIGN, CONSENT, LEAD, NOON, RELATION, VOICE, at, called
 
 FULL = replace(

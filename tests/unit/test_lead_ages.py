@@ -2,7 +2,7 @@
 
 import pytest
 
-from dnc.policy import POLICIES
+from dnc.policies.catalogue import POLICIES
 from leads.ages import OF_AGE, read_age
 from leads.headings import read_headings
 from leads.rows import RawRow, RowReason, Settler

@@ -19,8 +19,8 @@ from dnc.narrowing import (
     rules_to_record,
     widening,
 )
+from dnc.policies.catalogue import DK_2026_1, FI_2026_1, GB_2026_1, NO_2026_1, SE_2026_1, SE_BAN_PROPOSAL, Policy
 from dnc.policies.terms import Regime, Validity
-from dnc.policy import DK_2026_1, FI_2026_1, GB_2026_1, NO_2026_1, SE_2026_1, SE_BAN_PROPOSAL, Policy
 from tests.unit.calls import (
     BY_MACHINE,
     CAMPAIGN,

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from core.ledger import canonical
-from dnc.policy import HYPOTHETICAL, POLICIES, SE_2026_1, Policy
+from dnc.policies.catalogue import HYPOTHETICAL, POLICIES, SE_2026_1, Policy
 from dnc.reasons import ReasonCode
 
 FROZEN = {

@@ -9,8 +9,8 @@ from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from consent.terms import Channel
 from core.numbers import Number, NumberKind, read_valid_number
+from dnc.policies.catalogue import HYPOTHETICAL, POLICIES, Policy, UnknownPolicy, policy_for, policy_named
 from dnc.policies.terms import RedDays, Regime, Validity
-from dnc.policy import HYPOTHETICAL, POLICIES, Policy, UnknownPolicy, policy_for, policy_named
 
 NOW = datetime(2026, 11, 18, 11, 0, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dnc.narrowing import SELLER_RULE, Narrowing
+from dnc.policies.catalogue import HYPOTHETICAL, POLICIES, Policy
 from dnc.policies.denmark import EXCEPTED_PRODUCTS
-from dnc.policy import HYPOTHETICAL, POLICIES, Policy
 from dnc.reasons import ReasonCode, reason_for
 from tests.unit.policies_written import values_of
 
