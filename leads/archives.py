@@ -49,13 +49,11 @@ _MACROS = ("vbaproject.bin", "macrosheets/")
 class Content:
     """What is to be read. ``stream`` is read from its beginning on, once; a ``kind`` of ``xlsx`` can also be sought in.
 
-    ``wrapping`` says what it was packed in, ``member`` by what name in a zip. Closing it never closes the file it
-    came from.
+    ``wrapping`` says what it was packed in. Closing it never closes the file it came from.
     """
 
     stream: BinaryIO
     wrapping: Literal["", "gzip", "zip"]
-    member: str | None
     kind: Literal["text", "xlsx"]
     owned: bool
 
@@ -86,18 +84,17 @@ def open_content(file: BinaryIO, *, limit: int = CONTENT_LIMIT, spool_dir: Path 
     """
     start = _start(file)
     if start.startswith(_GZIP):
-        return _inside(buffered(_gunzipped(file, limit)), "gzip", None, spool_dir)
+        return _inside(buffered(_gunzipped(file, limit)), "gzip", spool_dir)
     if start.startswith((_ZIP, _EMPTY_ZIP)):
         members = Members(file, limit=limit)
         if is_workbook(members):
             _refuse_large_workbook(file.seek(0, io.SEEK_END))
             file.seek(0)
-            return Content(file, "", None, "xlsx", owned=False)
-        name = _only_file(members)
-        return _inside(members.open(name), "zip", PurePosixPath(name).name[:200], spool_dir)
+            return Content(file, "", "xlsx", owned=False)
+        return _inside(members.open(_only_file(members)), "zip", spool_dir)
     _refuse_other(start, "it is")
     file.seek(0)
-    return Content(file, "", None, "text", owned=False)
+    return Content(file, "", "text", owned=False)
 
 
 def is_workbook(members: Members) -> bool:
@@ -152,16 +149,14 @@ def _is_clutter(name: str) -> bool:
     return name.startswith("__MACOSX/") or own.startswith("._") or own in {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
-def _inside(
-    stream: io.BufferedReader, wrapping: Literal["gzip", "zip"], member: str | None, spool_dir: Path | None
-) -> Content:
+def _inside(stream: io.BufferedReader, wrapping: Literal["gzip", "zip"], spool_dir: Path | None) -> Content:
     start = stream.peek(START)[:START]
     _refuse_other(start, f"inside the {wrapping} archive is")
     if start.startswith((_GZIP, _EMPTY_ZIP)):
         raise UnreadableLeadFile("it is an archive inside an archive")
     if not start.startswith(_ZIP):
-        return Content(stream, wrapping, member, "text", owned=True)
-    return Content(_spooled_workbook(stream, spool_dir), wrapping, member, "xlsx", owned=True)
+        return Content(stream, wrapping, "text", owned=True)
+    return Content(_spooled_workbook(stream, spool_dir), wrapping, "xlsx", owned=True)
 
 
 def _spooled_workbook(stream: BinaryIO, spool_dir: Path | None) -> BinaryIO:

@@ -39,22 +39,22 @@ def refusal(content: bytes, limit: int = archives.CONTENT_LIMIT) -> str:
 
 
 @pytest.mark.parametrize(
-    ("content", "wrapping", "member"),
+    ("content", "wrapping"),
     [
-        (CSV, "", None),
-        (gzipped(CSV), "gzip", None),
-        (zipped({"out/leads.csv": CSV}), "zip", "leads.csv"),
-        (zipped({"._leads.csv": "x", "leads.csv": CSV}), "zip", "leads.csv"),
-        (zipped({"out/": "", "leads.csv": CSV, "__MACOSX/._leads.csv": "x", "out/.DS_Store": "x"}), "zip", "leads.csv"),
-        (b"", "", None),
+        (CSV, ""),
+        (gzipped(CSV), "gzip"),
+        (zipped({"out/leads.csv": CSV}), "zip"),
+        (zipped({"._leads.csv": "x", "leads.csv": CSV}), "zip"),
+        (zipped({"out/": "", "leads.csv": CSV, "__MACOSX/._leads.csv": "x", "out/.DS_Store": "x"}), "zip"),
+        (b"", ""),
     ],
 )
-def test_a_text_is_read_as_it_is_or_out_of_a_gzip_or_zip(content: bytes, wrapping: str, member: str | None) -> None:
+def test_a_text_is_read_as_it_is_or_out_of_a_gzip_or_zip(content: bytes, wrapping: str) -> None:
     file = io.BytesIO(content)
 
     for _ in range(2):
         with open_content(file) as found:
-            assert (found.kind, found.wrapping, found.member) == ("text", wrapping, member)
+            assert (found.kind, found.wrapping) == ("text", wrapping)
             assert found.stream.read() == (CSV if content else b"")
 
 
