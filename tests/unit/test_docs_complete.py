@@ -189,6 +189,16 @@ def test_every_package_is_in_the_architecture() -> None:
     assert [name for name in packages if name != "tests" and f"`{name}/`" not in text_of("README.md")] == []
 
 
+def test_every_module_of_the_largest_package_has_its_room_in_the_architecture() -> None:
+    rooms = text_of("docs/architecture.md").split("## Rooms in `dnc/`")[1].split("\n## ")[0]
+    layers = {"models.py", "schemas.py", "rendering.py", "audit.py"}
+    package = REPOSITORY / "dnc"
+    modules = {path.name for path in package.glob("*.py") if not path.name.endswith("routes.py")}
+    packages = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+
+    assert {name for name in modules - layers - {"__init__.py"} | packages if f"`{name}`" not in rooms} == set()
+
+
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", text_of("Makefile"), re.MULTILINE))
     named = set(re.findall(r"`make ([a-z-]+)`|^make ([a-z-]+)", everything(), re.MULTILINE))
