@@ -82,6 +82,15 @@ def test_a_call_without_a_permission_says_what_is_wrong(checks: list[StoredCheck
     assert told([call(0)], NumberHistory(checks=checks)) == [(state, id_)]
 
 
+@pytest.mark.parametrize("verdict", ["deny", "unknown"])
+def test_a_no_given_right_after_the_call_does_not_permit_it(verdict: str) -> None:
+    """Within the clocks' slack a yes after the call's start is the call's; a no there never is."""
+    no = check("no", 2, verdict=verdict)
+
+    assert told([call(0)], NumberHistory(checks=[no])) == [("before_check", None)]
+    assert told([call(0)], NumberHistory(checks=[no, check("yes", 3)])) == [("matched", "yes")]
+
+
 def test_one_check_carries_one_call() -> None:
     known = NumberHistory(checks=[check("one", -1)])
 
