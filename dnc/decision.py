@@ -25,7 +25,7 @@ from dnc.calendar import (
 from dnc.facts import CallFacts, RegisterFact
 from dnc.grounds import Ground, carrying, weigh
 from dnc.narrowing import NO_RULES, SELLER_RULE, narrowed
-from dnc.policies.terms import Policy, Regime
+from dnc.policies.terms import Policy
 from dnc.reasons import Category, Reason, ReasonCode, reason_for
 
 
@@ -204,7 +204,7 @@ def _of_campaign(facts: CallFacts, policy: Policy | None) -> Iterator[ReasonCode
         yield ReasonCode.CAMPAIGN_CLOSED
     if policy is not None:
         product = facts.campaign.product if facts.campaign is not None else None
-        if policy.regime is Regime.PROHIBITED or product in policy.prohibited_products:
+        if policy.prohibits(product):
             yield ReasonCode.PRODUCT_PROHIBITED
         if facts.campaign is not None and facts.campaign.channel in policy.prohibited_channels:
             yield ReasonCode.CHANNEL_PROHIBITED

@@ -15,6 +15,9 @@ Hours = tuple[time, time]
 Week = tuple[Hours | None, Hours | None, Hours | None, Hours | None, Hours | None, Hours | None, Hours | None]
 """The hours of each weekday from Monday on; None for a day on which no calls are made."""
 
+SAID_OTHERWISE = dict.fromkeys(("premiepension", "premiepensioner", "premium_pensions", "ppm"), "premium_pension")
+"""Other words for products that are prohibited. None is an exception: what is said otherwise opens nothing."""
+
 
 class Regime(StrEnum):
     """What the country's law starts from: a call is allowed until refused, needs consent, or may not be made."""
@@ -117,3 +120,9 @@ class Policy:
         if self.regime is Regime.OPT_IN and product in self.opt_out_products:
             return Regime.OPT_OUT
         return self.regime
+
+    def prohibits(self, product: str | None) -> bool:
+        """Say whether ``product`` may not be sold by telephone, in whichever of its words."""
+        return self.regime is Regime.PROHIBITED or not self.prohibited_products.isdisjoint(
+            {product, SAID_OTHERWISE.get(product or "")}
+        )

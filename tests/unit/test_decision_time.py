@@ -28,8 +28,9 @@ from tests.unit.calls import (
 # --- product_prohibited, campaign_closed ---
 
 
-def test_premium_pensions_are_not_sold_by_telephone() -> None:
-    decision = ask(campaign=replace(CAMPAIGN, product="premium_pension"))
+@pytest.mark.parametrize("product", ["premium_pension", "premium_pensions", "premiepension", "premiepensioner", "ppm"])
+def test_premium_pensions_are_not_sold_by_telephone_whatever_they_are_called(product: str) -> None:
+    decision = ask(campaign=replace(CAMPAIGN, product=product))
 
     assert (codes(decision), decision.verdict) == (["product_prohibited"], Verdict.DENY)
 
