@@ -33,6 +33,8 @@ from core.sellers import Seller
 
 TEXT_VERSION, REFERENCE, REASON, EVIDENCE = 100, 100, 500, 20_000
 """How many characters of each are kept; a longer text is refused, never cut."""
+BY_OPT_OUT = "opt_out"
+"""How a consent was withdrawn by a person who said no to the calls themselves."""
 RELATION_LOCKS = 0x52494E47_020000  # PostgreSQL advisory locks: the contracts on one number, one by one
 
 
@@ -152,6 +154,36 @@ def withdraw_consent(
     for other in _agreed_to_since(session, consent, first, wish.withdrawn_at):
         _end(session, caller, keyring, other, wish)
     return first
+
+
+def end_what_a_no_withdrew(
+    session: Session,
+    caller: Caller,
+    *,
+    number: int,
+    seller_id: str | None,
+    channels: frozenset[Channel],
+    said_at: datetime,
+    now: datetime,
+    keyring: Keyring,
+) -> None:
+    """End what the person had agreed to when saying no to these channels: leaving the list gives no consent back.
+
+    ``seller_id`` None means every seller. Whoever may release an opt-out may do this. Idempotent.
+    By ix_consents_number.
+    """
+    query = (
+        select(Consent)
+        .outerjoin(ConsentWithdrawal, ConsentWithdrawal.consent_id == Consent.id)
+        .where(Consent.number == number, ConsentWithdrawal.consent_id.is_(None), Consent.given_at <= said_at)
+        .order_by(Consent.id)
+    )
+    if seller_id is not None:
+        query = query.where(Consent.seller_id == seller_id)
+    wish = _Wish(said_at, BY_OPT_OUT, "", now)
+    for one in session.scalars(query).all():
+        if channels & read_channels(one.channels):
+            _end(session, caller, keyring, one, wish)
 
 
 @dataclass(frozen=True, slots=True)

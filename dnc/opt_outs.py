@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from consent.grounds import end_what_a_no_withdrew
 from consent.terms import Channel, read_channels, written_channels
 from core.access import Caller, Right
 from core.changes import ChangeKind, NewChange, announce
@@ -195,6 +196,8 @@ def release_opt_out(
 ) -> OptOutRelease:
     """Return the release: the person asked to leave the list, and somebody made sure that it was that person.
 
+    Consents from before the no are withdrawn by it, and stay so.
+
     Raises:
         Forbidden: the caller may not release opt-outs.
         NotFound: there is no such opt-out, or it is not the caller's seller's.
@@ -215,7 +218,8 @@ def release_opt_out(
     if asked_by_person_at > now + CLOCK_SLACK:
         raise InvalidInput("asked_by_person_at is in the future")
     lock_key(session, number_lock(OPT_OUT_LOCKS, opt_out.number))
-    if asked_by_person_at < _last_no(session, opt_out):
+    last_no = _last_no(session, opt_out)
+    if asked_by_person_at < last_no:
         raise InvalidInput("the person said no after that: an earlier wish does not end it")
     if session.get(OptOutRelease, opt_out_id) is not None:
         raise AlreadyReleased("nothing was changed")
@@ -233,6 +237,16 @@ def release_opt_out(
         "asked_by_person_at": utc(asked_by_person_at),
         "verified_by": verified_by,
     }
+    end_what_a_no_withdrew(
+        session,
+        caller,
+        number=opt_out.number,
+        seller_id=opt_out.seller_id,
+        channels=read_channels(opt_out.channels) or frozenset(Channel),
+        said_at=last_no,
+        now=now,
+        keyring=keyring,
+    )
     put_on_record(session, Event("opt_out.released", opt_out_id, caller.actor, opt_out.seller_id, payload))
     announce(
         session,

@@ -7,7 +7,16 @@ import pytest
 
 from core.access import Role
 from tests.api.calling import Ringklar, answered, refused
-from tests.seeding import FROM_LIST, FROM_PARTNER, OPTED_OUT, PARTNER_SOURCE, SELLER, import_leads
+from tests.api.test_grounds_api import codes, consent
+from tests.seeding import (
+    FROM_LIST,
+    FROM_PARTNER,
+    LISTED,
+    OPTED_OUT,
+    PARTNER_SOURCE,
+    SELLER,
+    import_leads,
+)
 
 SPELLINGS = [
     "+46701740605",
@@ -121,3 +130,28 @@ def test_a_no_to_automated_calls_alone_leaves_the_voice_channel_open(ringklar: R
     answered(ringklar.post("/v1/opt-outs", body, role=Role.CUSTOMER_SERVICE), 200)
 
     assert ringklar.check(FROM_PARTNER)["verdict"] == "allow"
+
+
+@pytest.mark.parametrize("said_to", [SELLER, "*"])
+@pytest.mark.parametrize("by", [Role.CUSTOMER_SERVICE, Role.COMPLIANCE])
+def test_who_leaves_the_list_gives_no_consent_back_that_came_before_the_no(
+    ringklar: Ringklar, said_to: str, by: Role
+) -> None:
+    everywhere = ringklar.new_key(Role.CUSTOMER_SERVICE, None)
+    given = [answered(ringklar.post("/v1/consents", consent(), role=Role.LEAD_MANAGER), 201)["id"] for _ in "12"]
+    assert codes(ringklar) == []
+    no = {"numbers": [LISTED], "seller": said_to, "via": "phone"}
+    [opted_out] = answered(ringklar.post("/v1/opt-outs", no, key=everywhere), 200)["results"]
+    ringklar.seeded.clock.at += timedelta(minutes=1)
+
+    asked = {"asked_by_person_at": ringklar.service.clock.now().isoformat(), "verified_by": "callback to the number"}
+    path = f"/v1/opt-outs/{opted_out['id']}/release"
+    answered(ringklar.post(path, asked, key=ringklar.new_key(by, None)), 200)
+
+    assert codes(ringklar) == ["on_register"]
+    told = answered(ringklar.get("/v1/changes?cursor=1"), 200)["changes"]
+    assert [(one["kind"], one["subject"]) for one in told if one["kind"] == "retraction"] == [
+        ("retraction", id_) for id_ in given
+    ]
+    answered(ringklar.post("/v1/consents", consent(given_at="2026-11-24T09:00:01Z"), role=Role.LEAD_MANAGER), 201)
+    assert codes(ringklar) == []
