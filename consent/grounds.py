@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from consent.models import Consent, ConsentWithdrawal, CustomerRelation, RelationVersion
 from consent.terms import (
+    EVERY_CHANNEL,
     Channel,
     delivering_file,
     product_type,
@@ -232,18 +233,13 @@ def _end(session: Session, caller: Caller, keyring: Keyring, consent: Consent, w
         "recorded_at": utc(withdrawal.recorded_at),
     }
     put_on_record(session, Event("consent.withdrawn", consent.id, caller.actor, consent.seller_id, payload))
-    announce(
-        session,
-        NewChange(
-            at=withdrawal.recorded_at,
-            kind=ChangeKind.RETRACTION,
-            number=consent.number,
-            seller_id=consent.seller_id,
-            subject=consent.id,
-            channels=consent.channels,
-        ),
-    )
+    _retract(session, consent.id, consent.number, consent.seller_id, consent.channels, withdrawal.recorded_at)
     return withdrawal
+
+
+def _retract(session: Session, ground_id: str, number: int, seller_id: str, channels: str, now: datetime) -> None:
+    """Tell the dialers that what may have permitted a call is gone."""
+    announce(session, NewChange(now, ChangeKind.RETRACTION, number, seller_id, ground_id, channels))
 
 
 def _withdrawal_mistakes(withdrawn_at: datetime, via: str, note: str, now: datetime) -> Iterator[str]:
@@ -273,7 +269,8 @@ def record_relation(
     A contract is known by seller, number, product and the seller's own reference: sent again, its dates become what
     is sent; each version is kept. ``product`` is read as a campaign's is, by ``product_type``; capitals, spaces and
     Unicode forms do not make another reference. One that was fulfilled runs again, or was fulfilled later, only with
-    ``reopened_reason``, which goes on record: each lets calls be made that were not allowed before.
+    ``reopened_reason``, which goes on record: each lets calls be made that were not allowed before. Dialers are told of
+    one that ends sooner, or began later, than was on record.
 
     Raises:
         NotFound: there is no such seller that the caller may act for.
@@ -307,10 +304,13 @@ def record_relation(
         _refuse(_text_mistakes("reopened_reason", reopened_reason or "", REASON))
         reason = (reopened_reason or "").strip()
     for one in known:
-        if (one.started_at, one.fulfilled_at) != (started_at, fulfilled_at):
+        before = one.started_at, one.fulfilled_at
+        if before != (started_at, fulfilled_at):
             one.started_at, one.fulfilled_at = started_at, fulfilled_at
             one.recorded_at, one.recorded_by = now, caller.actor
             _put_version_on_record(session, one, keyring, reason)
+            if _reopens(fulfilled_at, before[1]) or started_at > before[0]:
+                _retract(session, one.id, number.value, seller_id, EVERY_CHANNEL, now)
     return known[0]
 
 
@@ -333,6 +333,7 @@ def end_doubled_relations(session: Session, caller: Caller, *, now: datetime, ke
                 if one.fulfilled_at != first:
                     one.fulfilled_at, one.recorded_at, one.recorded_by = first, now, caller.actor
                     _put_version_on_record(session, one, keyring, None)
+                    _retract(session, one.id, number, seller_id, EVERY_CHANNEL, now)
                     ended += 1
     return ended
 
