@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import exists, or_
+from sqlalchemy import exists, or_, select, union
 from sqlalchemy.sql import ColumnElement, Select
 
 from consent.models import Consent, ConsentWithdrawal, CustomerRelation
@@ -47,6 +47,20 @@ def has_grounds(number: ColumnElement[int | None], seller_id: str) -> ColumnElem
     return or_(
         *(exists().where(kind.number == number, kind.seller_id == seller_id) for kind in (Consent, CustomerRelation))
     )
+
+
+def grounds_known() -> Select[int, str]:
+    """Return a select of each of the numbers that a seller has a consent or a customer relation on, with its id.
+
+    By ix_consents_number and ix_customer_relations_number.
+    """
+    both = union(
+        *(
+            select(kind.number, kind.seller_id).where(any_of(kind.number, NUMBERS))
+            for kind in (Consent, CustomerRelation)
+        )
+    ).subquery()
+    return select(both.c.number, both.c.seller_id)
 
 
 def relations_standing() -> Select[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from consent.standing import grounds_known
 from core.access import Caller, Right
 from core.database import any_of, any_of_value
 from core.sellers import Seller
@@ -92,6 +93,17 @@ def sellers_of(session: Session, numbers: Iterable[int], seller_id: str | None =
         query = query.where(leads.c.seller_id == seller_id)
     values = any_of_value(session.get_bind().dialect.name, map(int, numbers))
     return sorted((number, id_) for number, id_ in session.execute(query, {"numbers": values}))
+
+
+def sellers_knowing(session: Session, numbers: Iterable[int]) -> list[tuple[int, str]]:
+    """Return each of the numbers that a seller has anything on that may carry a call, with the seller's id, by number.
+
+    Two statements: that of ``sellers_of``, and that of ``grounds_known``.
+    """
+    asked = list(map(int, numbers))
+    values = any_of_value(session.get_bind().dialect.name, asked)
+    grounds = {(number, id_) for number, id_ in session.execute(grounds_known(), {"numbers": values})}
+    return sorted(grounds.union(sellers_of(session, asked)))
 
 
 def compare_versions(

@@ -24,7 +24,7 @@ from core.database import Base
 from core.ledger import Event, put_on_record
 from core.store import Store
 from dnc.models import Register
-from dnc.registers.changes import newly_listed, sellers_of
+from dnc.registers.changes import newly_listed, sellers_knowing
 from dnc.registers.contents import VersionCard, VersionContents, VersionUnreadable, read_contents, version_cards
 
 AT_ONCE = 1_000
@@ -67,7 +67,7 @@ class _Overtaken(Exception):
 
 
 def retract_joined(store: Store, registers_dir: Path, now: datetime) -> int:
-    """Announce a retraction to each seller for each of its leads' numbers that joined; return how many.
+    """Announce a retraction to each seller for each number that joined and that it may call; return how many.
 
     Idempotent, and it goes on where a run that was cut off came to. A version that cannot be read is left for the next
     run, and so is a register whose run was overtaken.
@@ -152,12 +152,12 @@ def _whole(registers_dir: Path, card: VersionCard) -> VersionContents | None:
 
 
 def _slices(store: Store, numbers: list[int], after: int | None) -> Iterator[list[tuple[int, str]]]:
-    """Yield the numbers beyond ``after`` with each seller that has a lead on them, ``AT_ONCE`` numbers at a time."""
+    """Yield the numbers beyond ``after`` with each seller that may call them, ``AT_ONCE`` numbers at a time."""
     rest = numbers if after is None else numbers[bisect_right(numbers, after) :]
     if not rest:
         return
     with store.reading() as session:
-        pairs = sellers_of(session, rest)
+        pairs = sellers_knowing(session, rest)
     by_number = groupby(pairs, key=itemgetter(0))
     while some := [pair for _number, group in islice(by_number, AT_ONCE) for pair in group]:
         yield some

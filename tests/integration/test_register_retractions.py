@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
+from consent.grounds import record_consent, record_relation
+from consent.terms import Channel
 from core.changes import Change, ChangeKind, changes_after
 from core.ledger import LedgerEntry
 from core.numbers import Number
+from dnc.gate import Question
 from dnc.registers import retractions
 from dnc.registers.contents import version_named
 from dnc.registers.retractions import retract_joined
@@ -18,14 +21,17 @@ from dnc.registers.snapshots import snapshot_path
 from service import Service
 from tests.integration.seeds import KINDS, seeded_service, verified
 from tests.seeding import (
+    CAMPAIGN,
     FROM_LIST,
     FROM_PARTNER,
     LISTED,
     OF_OTHER_SELLER,
+    OPERATOR,
     OPTED_OUT,
     WITHOUT_SOURCE,
     Seeded,
     load_listed,
+    number_of,
 )
 
 
@@ -75,6 +81,49 @@ def test_each_seller_hears_of_its_own_leads_that_joined_and_of_nothing_else(seed
         (FROM_PARTNER, max(seeded.seller_id, seeded.other_seller_id)),
         (OF_OTHER_SELLER, seeded.other_seller_id),
     ]
+
+
+def test_a_number_without_a_lead_is_retracted_from_the_seller_whose_consent_or_contract_carries_its_calls(
+    seeded: Seeded, tmp_path: Path
+) -> None:
+    """A consent that is too old to lift the register carries the call until the number joins it."""
+    service, now = seeded.service, seeded.clock.now()
+    contracted = "+46846500400"
+    with service.store.writing() as session:
+        record_consent(
+            session,
+            OPERATOR,
+            seller_id=seeded.seller_id,
+            number=number_of(WITHOUT_SOURCE),
+            channels=frozenset({Channel.VOICE}),
+            names_seller=True,
+            text_version="1",
+            evidence={"form": "https://norrsken.example/ring-mig"},
+            given_at=now - timedelta(days=200),
+            expires_at=None,
+            now=now,
+            keyring=service.keyring,
+        )
+        record_relation(
+            session,
+            OPERATOR,
+            seller_id=seeded.seller_id,
+            number=number_of(contracted),
+            product="electricity",
+            reference="A-1",
+            started_at=now - timedelta(days=200),
+            fulfilled_at=None,
+            now=now,
+            keyring=service.keyring,
+        )
+    assert service.gate.ask(OPERATOR, CAMPAIGN, Question(WITHOUT_SOURCE)).decision.may_call
+    end = end_of_feed(service)
+
+    swap(seeded, tmp_path, [LISTED, WITHOUT_SOURCE, contracted])
+
+    assert follow(service) == 2
+    assert retracted(service, end) == [(WITHOUT_SOURCE, seeded.seller_id), (contracted, seeded.seller_id)]
+    assert not service.gate.ask(OPERATOR, CAMPAIGN, Question(WITHOUT_SOURCE)).decision.may_call
 
 
 def test_a_retraction_says_nothing_of_the_register(seeded: Seeded, tmp_path: Path) -> None:
