@@ -72,7 +72,8 @@ class NumberRecord:
     """What is on record on a number, newest first in each part but ``leads``, at most 200 checks and contacts.
 
     ``restrictions`` are the kinds of those in force at the moment asked about, as known then.
-    Sales are given no part but ``leads`` (without the supplier of a list) and whether it is opted out or held.
+    Sales are given no part but ``leads`` (without the supplier of a list) and whether it is opted out or held, as which
+    they are told of a restriction too: that the number is not called, and not why.
     """
 
     number: Number
@@ -114,6 +115,7 @@ def look_up(
     full = caller.role is not Role.SALES
     opt_outs = opt_outs_on(session, number.value, caller.seller_id, as_of=true_at, known_at=known)
     holds = _holds(session, number.value, caller.seller_id, true_at, known)
+    restrictions = _restrictions(session, number.value, caller.seller_id, true_at, known)
     leads = _leads(session, number.value, caller.seller_id, true_at, known)
     if not full:
         lists = _leads(session, number.value, caller.seller_id, LATEST, LATEST)
@@ -126,10 +128,10 @@ def look_up(
         as_of=as_of or now,
         known_at=known_at or now,
         opted_out=any(row.in_force for row in opt_outs),
-        held=any(hold.is_open for hold in holds),
+        held=any(hold.is_open for hold in holds) or (not full and bool(restrictions)),
         opt_outs=opt_outs if full else (),
         holds=holds if full else (),
-        restrictions=_restrictions(session, number.value, caller.seller_id, true_at, known) if full else (),
+        restrictions=restrictions if full else (),
         leads=leads,
         consents=_consents(session, number.value, caller.seller_id, true_at, known) if full else (),
         relations=relations_on(session, number.value, caller.seller_id, as_of=true_at, known_at=known) if full else (),

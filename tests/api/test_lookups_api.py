@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from core.access import Role
+from dnc.facts import RestrictionKind
+from dnc.restrictions import restrict
 from leads.models import Lead, LeadFile
 from tests.api.calling import Json, Ringklar, answered
 from tests.seeding import (
@@ -18,6 +20,7 @@ from tests.seeding import (
     LIST_SOURCE,
     LIST_SOURCE_NAME,
     LIST_SUPPLIER_NAME,
+    OPERATOR,
     OPTED_OUT,
     PARTNER_NAME,
     PARTNER_SAYS,
@@ -109,6 +112,21 @@ def test_sales_learn_that_a_person_said_no_but_not_how(ringklar: Ringklar) -> No
     seen = look_up(ringklar, OPTED_OUT, Role.SALES)
 
     assert (seen["opted_out"], seen["opt_outs"]) == (True, [])
+
+
+@pytest.mark.parametrize("kind", RestrictionKind)
+def test_sales_learn_that_a_restricted_number_is_not_called_but_not_why(
+    ringklar: Ringklar, kind: RestrictionKind
+) -> None:
+    now, keyring = ringklar.service.clock.now(), ringklar.service.keyring
+    assert not look_up(ringklar, FROM_PARTNER, Role.SALES)["held"]
+    with ringklar.service.store.writing() as session:
+        restrict(session, OPERATOR, keyring, number=int(FROM_PARTNER), seller_id=None, kind=kind, note="", now=now)
+
+    seen, whole = (look_up(ringklar, FROM_PARTNER, role) for role in (Role.SALES, Role.CUSTOMER_SERVICE))
+
+    assert (seen["held"], seen["restrictions"], seen["holds"]) == (True, [], [])
+    assert (whole["held"], whole["restrictions"]) == (False, [kind])
 
 
 @pytest.mark.parametrize("role", [Role.CUSTOMER_SERVICE, Role.COMPLIANCE])
