@@ -69,6 +69,7 @@ def checks_api(store: Store, gate: Gate) -> Api:
         status=201,
         response=BatchDocument,
         problems=[UnknownCampaign, Overloaded],
+        confirms=True,
     )
     def create_checks(body: BatchQuestion, caller: Caller) -> Rendered:
         """Answer for up to 10,000 numbers, one check a number, in order, bad numbers included."""

@@ -104,7 +104,7 @@ class KnownKeys:
         self._callers: dict[str, Caller] = {}
 
     def caller(self, secret: str) -> Caller:
-        """Return whose key this is: as one to be confirmed if it was met before, else as read now.
+        """Return whose key this is, as one to be confirmed: it may be revoked before what it asks has its turn.
 
         Raises:
             Unauthenticated: it was not met before, and is unknown or revoked.
@@ -112,8 +112,8 @@ class KnownKeys:
         digest = secret_hash(secret)
         known = self._callers.get(digest)
         if known is None:
-            known = _caller_with(self._store, secret)
+            known = replace(_caller_with(self._store, secret), is_remembered=True)
             if len(self._callers) >= KEYS_KNOWN:
                 self._callers.clear()
-            self._callers[digest] = replace(known, is_remembered=True)
+            self._callers[digest] = known
         return known

@@ -37,7 +37,8 @@ def test_a_plain_request_does_without_flask(on_sqlite: Ringklar, monkeypatch: py
 
 def test_both_ways_answer_alike_and_leave_the_same_trace(on_sqlite: Ringklar) -> None:
     def counted() -> list[str]:
-        return [line for line in on_sqlite.client.get("/metrics").text.splitlines() if '"/v1/checks"' in line]
+        lines = on_sqlite.client.get("/metrics").text.splitlines()
+        return [line for line in lines if 'route="/v1/checks"' in line and 'status="201"' in line]
 
     logs, answers, metrics = [], [], [counted()]
     for content_type in (PLAIN, BY_FLASK):
