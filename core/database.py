@@ -5,7 +5,7 @@ Schema always comes from ``migrations``. Instants are aware UTC; a naive one is 
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -247,8 +247,18 @@ def _open_sqlite(url: str, path: str | None, pool_size: int, patience_ms: int) -
         connect_args={"timeout": patience_ms / 1000, "check_same_thread": False},
     )
 
+    file = None if path in (None, ":memory:") else Path(path or "")
+
+    def is_elsewhere(info: Mapping[Any, Any]) -> bool:
+        """Return whether the file that the connection has open is not the one of that name any more.
+
+        Where this process may not look, nobody can tell, and its rights are at fault, not the file.
+        """
+        return file is not None and info["file"] != _identity(file, info["file"])
+
     @event.listens_for(engine, "connect")
-    def _prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    def _prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = None if file is None else _identity(file)
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
@@ -263,20 +273,48 @@ def _open_sqlite(url: str, path: str | None, pool_size: int, patience_ms: int) -
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+    @event.listens_for(engine, "checkout")
+    def _replace(_connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if is_elsewhere(record.info):
+            raise DisconnectionError("the database's file was moved")  # the pool opens the one that is there now
+
     @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
+    def _begin(connection: Connection) -> None:
+        if is_elsewhere(connection.info):  # of one that is kept: what it would read and write, nobody else sees
+            connection.invalidate()
+            raise DBAPIError.instance(
+                None,
+                None,
+                sqlite.OperationalError("the database's file was moved"),
+                sqlite.Error,
+                hide_parameters=True,
+                connection_invalidated=True,
+                dialect=connection.dialect,
+            )
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
         if mode != "AUTOCOMMIT":
             statement = f"BEGIN {mode}"
             try:
                 with asking(_queue(path)) if path and mode == "IMMEDIATE" else nullcontext():
-                    connection.connection.driver_connection.execute(statement)
+                    driver: Any = connection.connection.driver_connection  # Any: the driver's own
+                    driver.execute(statement)
             except sqlite.Error as error:  # the driver's own, as nothing of SQLAlchemy's stands between
                 raise DBAPIError.instance(
                     statement, None, error, sqlite.Error, hide_parameters=True, dialect=connection.dialect
                 ) from error
 
     return engine
+
+
+def _identity(file: Path, where_hidden: tuple[int, int] | None = None) -> tuple[int, int] | None:
+    """Return the device and inode of the file of this name; None if there is none."""
+    try:
+        status = file.stat()
+    except PermissionError:
+        return where_hidden
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def let_others_write(engine: Engine) -> None:
