@@ -189,6 +189,22 @@ def test_a_call_that_stands_in_another_file_is_not_counted_again() -> None:
     assert told([call(0, 7), call(2, 8)], known) == [("repeated", None), ("check_used", "one")]
 
 
+def test_a_check_that_an_earlier_record_was_only_held_against_still_carries_its_own_call() -> None:
+    """A call after its end shows nothing of the call that was made in time, which a later file may bring."""
+    late = EarlierCall(at(20), 7, "one", None)
+
+    assert told([call(5)], NumberHistory(checks=[check("one", 0)], earlier=[late])) == [("matched", "one")]
+
+
+def test_a_contact_that_an_earlier_record_was_matched_with_is_given_to_no_other_call() -> None:
+    logged = [LoggedCall("k2", "one", 7, at(20)), LoggedCall("k1", "one", 8, at(40))]
+    late = EarlierCall(at(20), 7, "one", "k2")
+
+    [found] = match_calls([call(5)], NumberHistory([check("one", 0)], logged, [late]), "voice")
+
+    assert (found.state, found.contact_id) == (CallState.MATCHED, "k1")
+
+
 def test_a_contact_is_found_by_its_call_id_then_by_its_time() -> None:
     near, named = LoggedCall("near", "one", 0, at(0.5)), LoggedCall("named", "two", 7, at(40))
     known = NumberHistory(checks=[check("one", -1), check("two", 39)], contacts=[near, named])
