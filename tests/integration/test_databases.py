@@ -1,7 +1,9 @@
 """The databases that tests are given: migrated to the newest revision, empty, and each test's own."""
 
+from contextlib import closing
 from pathlib import Path
 
+import pysqlite3.dbapi2 as sqlite
 import pytest
 from sqlalchemy import Engine, Table, func, select, text
 
@@ -10,6 +12,7 @@ from dnc.models import OptOut
 from dnc.reservations import Reservation
 from leads.models import Lead
 from migrations.revisions import current, head
+from migrations.run import upgrade
 from tests.databases import PostgresTemplate, SqliteTemplate
 from tests.seeding import Seeded
 
@@ -31,6 +34,28 @@ def test_a_new_sqlite_file_is_its_owners_alone_and_one_that_is_there_stays_as_it
             assert {one.stat().st_mode & 0o777 for one in path.parent.iterdir()} == {mode}
         engine.dispose()
         path.chmod(0o640)
+
+
+def test_a_sqlite_file_of_other_pages_is_used_as_it_is_and_its_copy_has_those_of_a_new_one(tmp_path: Path) -> None:
+    new, old, copy = (tmp_path / f"{name}.db" for name in ("new", "old", "copy"))
+    with closing(sqlite.connect(old)) as early:
+        early.execute("PRAGMA page_size = 4096")
+        early.execute("PRAGMA journal_mode = WAL")
+        early.execute("CREATE TABLE persons (name text)")
+    for path in (new, old):
+        upgrade(f"sqlite:///{path}")
+    with closing(sqlite.connect(old)) as backup:
+        backup.execute("PRAGMA page_size = 16384")
+        backup.execute("VACUUM INTO ?", [str(copy)])
+
+    sizes = {}
+    for path in (new, old, copy):
+        engine = open_engine(f"sqlite:///{path}", pool_size=1)
+        assert current(engine) == head()
+        with engine.begin() as connection:
+            sizes[path.stem] = connection.execute(text("PRAGMA page_size")).scalar_one()
+        engine.dispose()
+    assert sizes == {"new": 16384, "old": 4096, "copy": 16384}
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
