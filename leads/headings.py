@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from leads.errors import UnclearHeadings
 from leads.identities import HIDDEN, without_identities, without_slipped_identities
@@ -64,7 +64,7 @@ _SIGNS = re.compile(r"[^0-9a-z]+")
 _IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]][ *:]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Columns:
     """Where in a row each field is found.
 
@@ -85,7 +85,7 @@ class Columns:
         known = set(self.places.values())
         return tuple(heading for place, heading in enumerate(self.headings) if place not in known and heading)
 
-    @property
+    @cached_property
     def identity_places(self) -> tuple[int, ...]:
         """Where personal identity numbers stand, read or not, those of other countries too: never kept in clear."""
         return tuple(
