@@ -27,6 +27,7 @@ from dnc.seller_rules.routes import seller_rules_api
 from dnc.tokens import CheckTokens
 from jobs.health import JobsState, jobs_health
 from leads.mapping_routes import mappings_api
+from leads.queries import has_lead_file
 from leads.receipt_routes import receipts_api
 from leads.reference_routes import references_api
 from leads.routes import lead_files_api
@@ -85,7 +86,7 @@ def all_apis(service: Service) -> list[Api]:
         references_api(store),
         mappings_api(store),
         suppliers_api(store),
-        grounds_api(store),
+        grounds_api(store, has_lead_file),
         oversight_api(store),
         auditor_api(store),
         call_records_api(store, service.settings.data_dir / "uploads"),

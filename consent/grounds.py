@@ -3,7 +3,7 @@
 import json
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,24 +53,30 @@ def record_consent(
     expires_at: datetime | None,
     now: datetime,
     keyring: Keyring,
+    is_file_on_record: Callable[[str], bool] | None = None,
 ) -> Consent:
     """Put on record a permission that a person gave to a seller, with the proof of it (GDPR art. 7.1).
 
     ``evidence`` says who took it, how and where it can be found again: form, address, recording. It is kept with the
     consent and never in the ledger. One that names the lead file it came with (``delivering_file``) stands only while
-    that file, its source and its supplier are not paused. The same consent sent twice is two records of one permission,
-    which changes no answer.
+    that file, its source and its supplier are not paused; whoever does not know the file to be there gives
+    ``is_file_on_record``, which says of an id whether it is one of the seller's. The same consent sent twice is two
+    records of one permission, which changes no answer.
 
     Raises:
         NotFound: there is no such seller that the caller may act for.
-        InvalidInput: no channel, text version or evidence; given in the future; over before it was given.
-            ``errors`` lists every mistake.
+        InvalidInput: no channel, text version or evidence; a lead file that is not there; given in the future; over
+            before it was given. ``errors`` lists every mistake.
     """
     caller.require(Right.RECORD_GROUNDS)
     _require_seller(session, caller, seller_id)
     evidence = with_file_as_known(evidence)
     proof = json.dumps(evidence, ensure_ascii=False, sort_keys=True, default=str)
-    _refuse(_consent_mistakes(channels, text_version, evidence, proof, given_at, expires_at, now))
+    lead_file_id = delivering_file(evidence)
+    mistakes = [*_consent_mistakes(channels, text_version, evidence, proof, given_at, expires_at, now)]
+    if lead_file_id is not None and is_file_on_record is not None and not is_file_on_record(lead_file_id):
+        mistakes.append("evidence: the seller has no lead file of that id, so no pause could take the consent away")
+    _refuse(mistakes)
     consent = Consent(
         id=new_id(),
         seller_id=seller_id,
@@ -83,7 +89,7 @@ def record_consent(
         expires_at=expires_at,
         recorded_at=now,
         recorded_by=caller.actor,
-        lead_file_id=delivering_file(evidence),
+        lead_file_id=lead_file_id,
     )
     session.add(consent)
     session.flush()
@@ -419,7 +425,7 @@ def _text_mistakes(name: str, text: str, length: int) -> Iterator[str]:
         yield f"{name}: at most {length} characters"
 
 
-def _refuse(mistakes: Iterator[str]) -> None:
+def _refuse(mistakes: Iterable[str]) -> None:
     found = list(mistakes)
     if found:
         raise InvalidInput("; ".join(found), extra={"errors": found})

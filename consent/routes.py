@@ -1,6 +1,8 @@
 """The API of grounds: consents, their withdrawal, and customer relations."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field, JsonValue
@@ -32,7 +34,7 @@ class NewConsent(Document):
     names_seller: bool = Field(description="The text that was ticked names this very seller.")
     text_version: Annotated[str, Field(max_length=100, description="Which wording the person agreed to.")]
     evidence: dict[str, JsonValue] = Field(
-        description="Who took it, how, and where the proof is found again. `lead_file`: id of the file it came with."
+        description="Who took it, how, and where the proof is. `lead_file`: id of the seller's lead file it came with."
     )
     given_at: Instant
     expires_at: Instant | None = None
@@ -94,17 +96,21 @@ class RelationDocument(Document):
     recorded_at: datetime
 
 
-def grounds_api(store: Store) -> Api:
-    """Return the endpoints of consents and customer relations."""
+def grounds_api(store: Store, has_lead_file: Callable[[Session, str, str], bool]) -> Api:
+    """Return the endpoints of consents and customer relations.
+
+    ``has_lead_file`` says whether a seller has a lead file, both by id: files are known further out.
+    """
     api = Api("grounds", store)
 
     @api.post("/v1/consents", right=Right.RECORD_GROUNDS, status=201, problems=[NotFound, InvalidInput])
     def create_consent(body: NewConsent, caller: Caller, session: Session) -> ConsentDocument:
         """Put a consent on record, with its evidence."""
+        seller = seller_of(session, caller, body.seller)
         consent = record_consent(
             session,
             caller,
-            seller_id=seller_of(session, caller, body.seller).id,
+            seller_id=seller.id,
             number=_number(body.number, body.region),
             channels=frozenset(body.channels),
             names_seller=body.names_seller,
@@ -114,6 +120,7 @@ def grounds_api(store: Store) -> Api:
             expires_at=body.expires_at,
             now=store.clock.now(),
             keyring=store.keyring,
+            is_file_on_record=partial(has_lead_file, session, seller.id),
         )
         return ConsentDocument(
             id=consent.id,

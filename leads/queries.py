@@ -65,6 +65,12 @@ def leads_on(session: Session, number: int, seller_id: str | None = None) -> Seq
     return [_read(found) for found in session.execute(query)]
 
 
+def has_lead_file(session: Session, seller_id: str, lead_file_id: str) -> bool:
+    """Return whether the seller has a lead file of that id, whatever became of it. Served by pk_lead_files."""
+    of_file = select(Source.seller_id).join(LeadFile, LeadFile.source_id == Source.id)
+    return session.scalar(of_file.where(LeadFile.id == lead_file_id)) == seller_id
+
+
 def without_supplier(origin: LeadOrigin) -> LeadOrigin:
     """Return the origin as sales and dialers may see it: of a bought list nothing that tells who sold it, nor which.
 

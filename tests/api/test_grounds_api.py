@@ -89,7 +89,25 @@ def test_a_consent_whose_evidence_names_a_lead_file_goes_with_that_file(
     assert codes(ringklar) == []
 
 
-@pytest.mark.parametrize("lead_file", ["mars.csv", NOBODYS_ID, 7, ["x"], {"a": 1}])
+@pytest.mark.parametrize("source", [None, "hemtavlingen"], ids=["nobody's", "another seller's"])
+def test_a_consent_that_names_a_lead_file_which_the_seller_has_not_is_refused(
+    ringklar: Ringklar, source: str | None
+) -> None:
+    """Mistyped, it would stand through every pause of the file that did deliver it."""
+    with ringklar.service.store.reading() as session:
+        of_source = select(LeadFile.id).join(Source, Source.id == LeadFile.source_id).where(Source.slug == source)
+        lead_file_id = NOBODYS_ID if source is None else session.scalars(of_source).one()
+    named = consent(evidence={"lead_file": lead_file_id, "row_no": 1})
+
+    for role in WRITERS:
+        problem = refused(ringklar.post("/v1/consents", named, role=role), 422, "invalid-input")
+        assert [(one["at"], one["message"]) for one in problem["errors"]] == [
+            (["evidence"], "the seller has no lead file of that id, so no pause could take the consent away")
+        ]
+    assert codes(ringklar) == ["on_register"]
+
+
+@pytest.mark.parametrize("lead_file", ["mars.csv", 7, ["x"], {"a": 1}])
 def test_evidence_that_names_no_lead_file_of_ours_is_evidence_all_the_same(ringklar: Ringklar, lead_file: Json) -> None:
     answered(ringklar.post("/v1/consents", consent(evidence={"lead_file": lead_file}), role=Role.LEAD_MANAGER), 201)
 
