@@ -13,7 +13,7 @@ from cli.files import PLAIN_FILE, whole_file
 from cli.times import INSTANT
 from core.checkpoints import make_checkpoint, public_key
 from core.clock import utc
-from core.exporting import export_ledger, ledger_lines, part_between, read_export
+from core.exporting import export_ledger, ledger_lines, part_between, read_export, readable_ledger
 from core.timestamps import StampVerifier
 from core.verification import Finding, Verified, verify
 from dnc.audit import compare_records
@@ -118,9 +118,10 @@ def export(file: Path, since: datetime | None, until: datetime | None, as_json: 
     if since is not None and until is not None and since >= until:
         raise click.UsageError("the part ends before it begins")
     with whole_file(file) as target, service() as built:
-        make_checkpoint(built.store)
+        with readable_ledger():
+            make_checkpoint(built.store)
         key = public_key(built.keyring)
-        with built.store.snapshot() as session:
+        with built.store.snapshot() as session, readable_ledger():
             part = part_between(session, since, until)
             lines = export_ledger(session, key, target, part)
     document = {"lines": lines, "public_key": key, "after": part.after, "to": part.to}
@@ -132,7 +133,7 @@ def export(file: Path, since: datetime | None, until: datetime | None, as_json: 
 @refusals
 def checkpoint(as_json: bool) -> None:
     """Sign where every chain stands now. The jobs do it every minute."""
-    with service() as built:
+    with service() as built, readable_ledger():
         no = make_checkpoint(built.store)
         key = public_key(built.keyring)
     text = f"checkpoint {no}" if no is not None else "nothing has moved since the last checkpoint"

@@ -9,6 +9,7 @@ to there are all in it, and say from which hashes its entries go on. Nothing her
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,8 +20,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import Select
 
 from core.clock import utc
-from core.errors import InvalidInput
-from core.ledger import LedgerChain, LedgerCheckpoint, LedgerEntry, canonical
+from core.errors import InvalidInput, Kind, ServiceError
+from core.ledger import LedgerChain, LedgerCheckpoint, LedgerEntry, canonical, is_unreadable
 from core.timestamps import STAMPED, CheckpointTimestamp
 
 FORM = "ringklar-ledger-2"
@@ -44,6 +45,27 @@ class Part:
 
 
 WHOLE = Part()
+
+
+class LedgerUnreadable(ServiceError):
+    """A row of the ledger holds what this service never writes, so it cannot be handed on as it is, or signed."""
+
+    kind, code, title = Kind.CONFLICT, "ledger-unreadable", "The ledger cannot be read"
+
+
+@contextmanager
+def readable_ledger() -> Iterator[None]:
+    """Run the block, which reads the ledger's rows.
+
+    Raises:
+        LedgerUnreadable: one of them is not as it was written.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_unreadable(error):
+            raise
+        raise LedgerUnreadable("a row is not as it was written: see what ringklar ledger verify finds") from error
 
 
 def part_between(session: Session, since: datetime | None, until: datetime | None) -> Part:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Connection, Engine, String, Text, bindparam, insert, select, update
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.clock import Clock, to_microseconds
@@ -29,8 +30,8 @@ ERASED = "ledger.erased"
 """The kind of the entry that says which payloads were erased, and why."""
 NEVER_ERASED = frozenset({ERASED, "chain.opened"})
 """Kinds of entry whose payload verification itself rests on."""
-UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
-"""What reading a payload raises that is not as this service writes it."""
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError)
+"""What reading a row or a payload raises that is not as this service writes it."""
 OPEN_LOCK = 0x52494E47_4C4544  # PostgreSQL advisory lock held while a chain is opened
 
 
@@ -95,6 +96,16 @@ class Position:
 
     chain: int
     seq: int
+
+
+def is_unreadable(error: Exception) -> bool:
+    """Say whether it tells that a row or a payload is not as this service writes it, as of somebody else's making.
+
+    Of the drivers' own errors, those that tell of a value which its column's type has no word for.
+    """
+    if isinstance(error, DBAPIError):
+        return isinstance(error, DataError) or str(error.orig).startswith("Could not decode to UTF-8")
+    return isinstance(error, UNREADABLE)
 
 
 def canonical(value: object) -> str:

@@ -18,7 +18,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from core.checkpoints import SIGNED_WITHIN
 from core.clock import to_microseconds
 from core.exporting import FORM, Line, Part, opened_after
-from core.ledger import ERASED, GENESIS, NEVER_ERASED, Event, Position, entry_hash, payload_digest
+from core.ledger import (
+    ERASED,
+    GENESIS,
+    NEVER_ERASED,
+    UNREADABLE,
+    Event,
+    Position,
+    entry_hash,
+    is_unreadable,
+    payload_digest,
+)
 from core.timestamps import STAMPED
 
 ORDER = ("header", "checkpoint", "chain", "entry", "timestamp", "end")
@@ -335,6 +345,13 @@ class _Verifier:
         if told != (chains, self.entries, self.checkpoints, self.timestamps):
             self.find("missing", None, None, "the end counts another number of lines")
 
+    def break_off(self, error: Exception) -> None:
+        """Say behind which entry a row cannot be read, perhaps by some hundreds: they are read many at once."""
+        chain = self.chains.get(self.newest)
+        seq = chain.end[0] if chain is not None and chain.end[0] >= 0 else None
+        detail = f"a row behind this cannot be read ({type(error).__name__}): what follows is not verified"
+        self.find("unreadable", self.newest if seq is not None else None, seq, detail)
+
     def close(self) -> None:
         if not self.ended:
             self.find("missing", None, None, "the end is missing")
@@ -386,17 +403,25 @@ def _whole(value: object) -> int:
 def verify(lines: Iterable[Line], public_key: str, stamp_fault: StampFault | None = None) -> Verified:
     """Return what is wrong with a ledger: any changed, removed, reordered or inserted row. Never raises on bad lines.
 
+    Where ``lines`` come to a row that cannot be read at all, that is a finding, and the last: the rest is not known.
+
     ``public_key``: the Ed25519 key of 64 hex digits, had from somewhere else than the export itself. ``stamp_fault``
     tries time stamps against their authority; without it they are held against the ledger alone.
     Memory grows with the number of checkpoints and chains, not with the entries.
     """
     verifier = _Verifier(public_key, stamp_fault)
-    for line in lines:
-        try:
-            verifier.line(line)
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            verifier.find("changed", None, None, f"a line cannot be read ({type(error).__name__})")
-    verifier.close()
+    try:
+        for line in lines:
+            try:
+                verifier.line(line)
+            except UNREADABLE as error:
+                verifier.find("changed", None, None, f"a line cannot be read ({type(error).__name__})")
+    except Exception as error:
+        if not is_unreadable(error):
+            raise
+        verifier.break_off(error)
+    else:
+        verifier.close()
     signed = {no: chain.newest.seq for no, chain in verifier.chains.items() if chain.newest is not None}
     return Verified(
         chains=sum(chain.stated is not None for chain in verifier.chains.values()),

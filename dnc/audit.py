@@ -16,7 +16,7 @@ from core.audit import SWITCHED as SWITCHED_IN_CORE
 from core.audit import Recorded, Switched, compare, entries_of, read_object, silently_erased, unaccounted
 from core.clock import utc
 from core.errors import NotFound
-from core.ledger import UNREADABLE, LedgerEntry
+from core.ledger import LedgerEntry, is_unreadable
 from core.secrets import Keyring
 from core.verification import Finding
 from dnc.call_records.audit import compare_files
@@ -259,7 +259,7 @@ def compare_records(session: Session, keyring: Keyring) -> list[Finding]:
     """Return every row of these tables that differs from the ledger, is gone, or was put in beside it.
 
     An entry whose payload was erased openly still says that its row is there, whose it is and who made it, no more;
-    one that was erased without a word is a finding itself. What cannot be read of the ledger hides nothing else.
+    one that was erased without a word is a finding itself. What cannot be read of it hides nothing else.
     """
     tables = (*OF_CORE, *OF_CONSENT, *OF_LEADS, *OF_REGISTERS, *OF_SCREENINGS, *OF_SELLER_RULES, *RECORDED)
     switches = (*SWITCHED_IN_CORE, *SWITCHED_IN_LEADS, *SWITCHED)
@@ -281,8 +281,10 @@ def compare_records(session: Session, keyring: Keyring) -> list[Finding]:
     for name, part in parts:
         try:
             findings += part()
-        except UNREADABLE as error:
-            detail = f"the ledger on {name} cannot be read ({type(error).__name__}): its rows are not compared"
+        except Exception as error:
+            if not is_unreadable(error):
+                raise
+            detail = f"what is on record of {name} cannot be read ({type(error).__name__}): it is not compared"
             findings.append(Finding("unreadable", None, None, detail))
     return findings
 
