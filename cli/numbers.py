@@ -15,7 +15,7 @@ from dnc.facts import RestrictionKind
 from dnc.history.rendering import look_up_document
 from dnc.history.schemas import LookUpDocument, PastAnswerDocument
 from dnc.history.timeline import timeline
-from dnc.lookups import look_up, readable
+from dnc.lookups import look_up, looking_up, readable
 from dnc.restrictions import end_restriction, restrict
 
 if TYPE_CHECKING:
@@ -40,11 +40,12 @@ def number() -> None:
 def show(written: str, as_of: datetime | None, known_at: datetime | None, region: str, as_json: bool) -> None:
     """Show everything on NUMBER, as it was and as it was known. That it was looked up goes on record."""
     read = readable(written, region)
-    with service() as built, built.store.writing() as session:
+    with service() as built:
         now = built.clock.now()
-        record = look_up(session, caller(), built.keyring, number=read, as_of=as_of, known_at=known_at, now=now)
-        past = timeline(session, caller(), built.shelf.listed, number=read, as_of=as_of, known_at=known_at, now=now)
-        document = look_up_document(record, past)
+        with looking_up(built.store, caller(), number=read, as_of=as_of, known_at=known_at, now=now) as session:
+            record = look_up(session, caller(), number=read, as_of=as_of, known_at=known_at, now=now)
+            past = timeline(session, caller(), built.shelf.listed, number=read, as_of=as_of, known_at=known_at, now=now)
+    document = look_up_document(record, past)
     answer(as_json, document.model_dump(mode="json"), "\n".join(_in_words(document)))
 
 

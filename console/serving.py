@@ -24,7 +24,7 @@ from core.numbers import Number, read_number
 from core.sellers import seller_of
 from dnc.file_holds import SettledHolds, close_file_holds, opt_out_file_holds, waiting_files
 from dnc.holds import HoldReason, close_hold, count_open_holds, open_holds, opt_out_hold
-from dnc.lookups import NumberRecord, look_up
+from dnc.lookups import NumberRecord, look_up, looking_up
 from dnc.opt_outs import add_opt_outs, release_opt_out
 from web.problems import note_code, status_of
 
@@ -178,8 +178,8 @@ def _answer(parts: Parts, right: Right, change: Change | None) -> Response:
             status, typed = status_of(type(error)), _typed()
             problem = error.detail if isinstance(error, Unfit) else error_sentence(error) or error_title(status)
     now = store.clock.now()
-    with store.writing() as session:
-        record = look_up(session, caller, store.keyring, number=number, as_of=None, known_at=None, now=now)
+    with looking_up(store, caller, number=number, as_of=None, known_at=None, now=now) as session:
+        record = look_up(session, caller, number=number, as_of=None, known_at=None, now=now)
         sellers = sellers_of(session, caller)
         names = names_of(session, _actors(record))
     context = {"record": record, "names": names, "notice": notice, "problem": problem, "now": written_local(now)}

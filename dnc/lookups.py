@@ -7,7 +7,8 @@ Sales see what they must say and whether the person said no; which supplier sold
 customer service and compliance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -22,7 +23,7 @@ from core.clock import utc
 from core.errors import InvalidInput
 from core.ledger import Event, put_on_record
 from core.numbers import Number, read_number
-from core.secrets import Keyring
+from core.store import Store
 from dnc.calendar import LATEST
 from dnc.models import Check, Contact, Hold, OptOut, OptOutRelease, Restriction
 from leads.past import past_leads, past_pauses
@@ -91,17 +92,44 @@ class NumberRecord:
     contacts: Sequence[Contact]
 
 
+@contextmanager
+def looking_up(
+    store: Store,
+    caller: Caller,
+    *,
+    number: Number,
+    as_of: datetime | None,
+    known_at: datetime | None,
+    now: datetime,
+) -> Iterator[Session]:
+    """Give a session that sees one state of the database, to look the number up in; then put on record that it was.
+
+    One state: between two statements a hold may become an opt-out, and a number with a no would be shown without any.
+    What was read outlives the session. The record is a unit of work of its own, and no other write waits for the rest.
+
+    Raises:
+        Forbidden: the caller may not look up numbers.
+    """
+    caller.require(Right.LOOK_UP)
+    with store.snapshot() as session:
+        yield session
+        session.expunge_all()
+    asked = {"as_of": utc(as_of or now), "known_at": utc(known_at or now)}
+    payload = {"number": store.keyring.number_hash(number.value), **asked}
+    with store.writing() as session:
+        put_on_record(session, Event("number.looked_up", caller.id, caller.actor, caller.seller_id, payload))
+
+
 def look_up(
     session: Session,
     caller: Caller,
-    keyring: Keyring,
     *,
     number: Number,
     as_of: datetime | None,
     known_at: datetime | None,
     now: datetime,
 ) -> NumberRecord:
-    """Return what the caller may see on the number; the look-up itself goes on record.
+    """Return what the caller may see on the number, from a session of ``looking_up``.
 
     ``as_of``: how it was at that moment; ``known_at``: by what was on record at that moment. Both are now by default:
     all that is on record then counts, whatever the clock of the node said that put it there.
@@ -120,9 +148,6 @@ def look_up(
     if not full:
         lists = _leads(session, number.value, caller.seller_id, LATEST, LATEST)
         leads = [*_of_kind(leads, SourceKind.PARTNER), *map(without_supplier, _of_kind(lists, SourceKind.LIST))]
-    asked = {"as_of": utc(as_of or now), "known_at": utc(known_at or now)}
-    payload = {"number": keyring.number_hash(number.value), **asked}
-    put_on_record(session, Event("number.looked_up", caller.id, caller.actor, caller.seller_id, payload))
     return NumberRecord(
         number=number,
         as_of=as_of or now,

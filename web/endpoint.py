@@ -165,7 +165,7 @@ class Api:
                 query=hints.get("query"),
                 form=fields,
                 takes_file="upload" in names,
-                takes_idempotency_key=method == "POST" and "session" in names,
+                takes_idempotency_key=method == "POST" and ("session" in names or repeatable),
                 repeatable=repeatable,
                 response=response or hints["return"],
                 problems=tuple(problems),
@@ -207,12 +207,13 @@ def _runner(
                 arguments["upload"] = upload
                 if form_model is not None:
                     arguments["form"] = form_model.model_validate(upload.fields)
+            key = _idempotency_key() if operation.takes_idempotency_key else None
             if not wants_session:
                 return _answered(view(**arguments), operation.status)
             if operation.method == "GET":
                 with store.reading() as session:
                     return _answered(view(session=session, **arguments), operation.status)
-            return _write(store, operation, caller, view, arguments)
+            return _write(store, operation, caller, view, arguments, key)
 
     run.__name__ = operation.name
     return run
@@ -229,12 +230,21 @@ def _revoked_key_first(store: Store, caller: Caller) -> Iterator[None]:
         raise
 
 
-def _write(
-    store: Store, operation: Operation, caller: Caller, view: Callable[..., Any], arguments: dict[str, Any]
-) -> Response:
+def _idempotency_key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         raise MalformedRequest("an Idempotency-Key has 1 to 100 printable ASCII characters without spaces")
+    return key
+
+
+def _write(
+    store: Store,
+    operation: Operation,
+    caller: Caller,
+    view: Callable[..., Any],
+    arguments: dict[str, Any],
+    key: str | None,
+) -> Response:
     if key is None or operation.repeatable:
         with store.writing() as session:
             text = render(view(session=session, **arguments))

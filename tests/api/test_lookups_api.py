@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 from sqlalchemy import select
@@ -25,6 +27,7 @@ from tests.seeding import (
     PARTNER_NAME,
     PARTNER_SAYS,
     PARTNER_SOURCE_NAME,
+    SELLER,
 )
 
 LIST_NAMES = (LIST_SOURCE, LIST_SOURCE_NAME, LIST_SUPPLIER_NAME, "fjallraven", "Fjällräven", "Premium")
@@ -33,6 +36,14 @@ LIST_NAMES = (LIST_SOURCE, LIST_SOURCE_NAME, LIST_SUPPLIER_NAME, "fjallraven", "
 def look_up(application: Ringklar, number: str, role: Role, **moments: str) -> Json:
     """Return what the role sees of the number."""
     return answered(application.post("/v1/lookups", {"number": number, **moments}, role=role), 200)
+
+
+def _settle(ringklar: Ringklar, hold_id: str) -> None:
+    answered(ringklar.post(f"/v1/holds/{hold_id}/opt-out", {}, role=Role.CUSTOMER_SERVICE), 200)
+
+
+def _refuse(ringklar: Ringklar, _hold_id: str) -> None:
+    ringklar.opt_out(FROM_PARTNER)
 
 
 @pytest.mark.parametrize("role", [Role.DIALER, Role.SALES])
@@ -135,6 +146,42 @@ def test_customer_service_and_compliance_see_the_whole_origin(ringklar: Ringklar
 
     assert (lead["kind"], lead["source"], lead["supplier"]) == ("list", LIST_SOURCE_NAME, LIST_SUPPLIER_NAME)
     assert (lead["file"], lead["row"]) == ("adresslistan.csv", 1)
+
+
+Change = Callable[[Ringklar, str], None]
+MEANWHILE: dict[str, tuple[str, Change]] = {
+    "a hold becomes an opt-out after opt-outs were read": ("dnc.lookups._holds", _settle),
+    "a no is said after the look-up and before the past": ("dnc.history.routes.timeline", _refuse),
+}
+
+
+@pytest.mark.parametrize("role", [Role.SALES, Role.CUSTOMER_SERVICE])
+@pytest.mark.parametrize("meanwhile", MEANWHILE)
+def test_what_is_changed_while_a_number_is_looked_up_is_told_in_all_of_the_answer_or_in_none(
+    ringklar: Ringklar, monkeypatch: pytest.MonkeyPatch, meanwhile: str, role: Role
+) -> None:
+    objection = {"seller": SELLER, "number": FROM_PARTNER}
+    place, change = MEANWHILE[meanwhile]
+    hold_id = ""
+    if change is _settle:
+        hold_id = answered(ringklar.post("/v1/objections", objection, role=Role.SALES), 201)["hold_id"]
+    module, _, name = place.rpartition(".")
+    read = getattr(import_module(module), name)
+
+    def read_later(*given: object, **named: object) -> object:
+        monkeypatch.setattr(place, read)
+        change(ringklar, hold_id)
+        return read(*given, **named)
+
+    monkeypatch.setattr(place, read_later)
+    seen = look_up(ringklar, FROM_PARTNER, role)
+
+    assert (seen["opted_out"], seen["held"]) == (False, change is _settle)
+    for one in seen["standing"]:
+        assert ("opted_out" in one["as_known_now"]["reasons"]) == seen["opted_out"]
+        assert ("held" in one["as_known_now"]["reasons"]) == seen["held"]
+    seen = look_up(ringklar, FROM_PARTNER, role)
+    assert (seen["opted_out"], seen["held"]) == (True, False)
 
 
 def test_every_look_up_is_on_record(ringklar: Ringklar) -> None:

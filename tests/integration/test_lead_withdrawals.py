@@ -102,10 +102,8 @@ def test_what_stood_before_the_withdrawal_is_told_of_that_moment(seeded: Seeded)
 
     def told(as_of: datetime, known_at: datetime | None = None) -> list[tuple[bool, bool]]:
         number = number_of(WITHOUT_SOURCE)
-        with seeded.service.store.writing() as session:
-            record = look_up(
-                session, OPERATOR, seeded.service.keyring, number=number, as_of=as_of, known_at=known_at, now=now
-            )
+        with seeded.service.store.snapshot() as session:
+            record = look_up(session, OPERATOR, number=number, as_of=as_of, known_at=known_at, now=now)
         return [(one.file_withdrawn, one.paused) for one in record.leads]
 
     now = seeded.clock.now()

@@ -21,16 +21,12 @@ def shown(
     caller: Caller = OPERATOR,
 ) -> NumberRecord:
     service = seeded.service
-    with service.store.writing() as session:
-        return look_up(
-            session,
-            caller,
-            service.keyring,
-            number=number_of(written),
-            as_of=as_of,
-            known_at=known_at,
-            now=seeded.clock.now(),
+    with service.store.snapshot() as session:
+        found = look_up(
+            session, caller, number=number_of(written), as_of=as_of, known_at=known_at, now=seeded.clock.now()
         )
+        session.expunge_all()
+        return found
 
 
 def test_an_opt_out_is_true_from_when_it_was_said_and_known_from_when_it_was_recorded(seeded: Seeded) -> None:

@@ -67,16 +67,10 @@ def shown(
     known_at: datetime | None = None,
 ) -> NumberRecord:
     service = story.seeded.service
-    with service.store.writing() as session:
-        return look_up(
-            session,
-            OPERATOR,
-            service.keyring,
-            number=number_of(written),
-            as_of=as_of,
-            known_at=known_at,
-            now=story.now,
-        )
+    with service.store.snapshot() as session:
+        found = look_up(session, OPERATOR, number=number_of(written), as_of=as_of, known_at=known_at, now=story.now)
+        session.expunge_all()
+        return found
 
 
 def of_seller(story: Story, role: Role) -> Caller:
