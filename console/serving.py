@@ -16,7 +16,7 @@ from console.languages import gettext
 from console.pages import go_to, page, signed_in_caller
 from console.parts import Parts
 from console.queries import SellerName, names_of, sellers_of
-from console.wording import VIAS, error_sentence, error_title, number_fault
+from console.wording import CHANNELS, VIAS, error_sentence, error_title, number_fault
 from core.access import Caller, Right
 from core.errors import InvalidInput, Kind, ServiceError
 from core.naming import NOTE_LENGTH, VERIFIED_BY_LENGTH
@@ -145,7 +145,13 @@ def _opt_out(parts: Parts, session: Session, caller: Caller, number: Number, now
     )
     if result.result == "already":
         return gettext("The number was opted out already. Nothing needed to be changed.")
-    return gettext("The number is opted out. It holds from now on, for every call.")
+    names = {
+        EVERY_SELLER: gettext("Every seller"),
+        **{one.slug: one.name for one in sellers_of(session, caller).values()},
+    }
+    return gettext("The number is opted out. It holds from now on: %(what)s.") % {
+        "what": ", ".join([names[seller], *(str(words) for code, words in CHANNELS.items() if code in chosen)])
+    }
 
 
 def _text(name: str, longest: int) -> str:

@@ -99,6 +99,21 @@ def test_an_opt_out_stops_the_next_check_and_a_release_that_the_person_asked_for
     assert reasons(site, FROM_PARTNER) == set()
 
 
+def test_a_no_to_automated_calls_alone_is_not_told_as_a_no_to_every_call(page: Page, site: Site) -> None:
+    sign_in(page, site, Role.CUSTOMER_SERVICE)
+    answer = find(page, FROM_PARTNER)
+    answer.get_by_text("Spärra numret").click()
+    answer.get_by_label("Samtal från människor").uncheck()
+
+    answer.get_by_role("button", name="Spärra", exact=True).click()
+
+    expect(answer.get_by_role("status")).to_have_text(
+        "Nej-spärren är registrerad. Den gäller från och med nu: Norrsken Energi, Automatiska samtal."
+    )
+    expect(answer.get_by_text("Har sagt nej")).to_have_text("Har sagt nej: Automatiska samtal")
+    assert reasons(site, FROM_PARTNER) == set()
+
+
 def test_a_release_dated_before_the_no_is_refused_in_words_and_changes_nothing(page: Page, site: Site) -> None:
     sign_in(page, site, Role.CUSTOMER_SERVICE)
     answer = find(page, OPTED_OUT)
