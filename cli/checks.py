@@ -47,7 +47,9 @@ def _ask(built: Service, campaign: str, question: Question, at: datetime | None,
 
 def _in_words(document: dict[str, Any]) -> str:
     lines = [f"{document['verdict']}: {document['number'] or 'no number could be read'}"]
-    lines += [f"  {reason['code']} ({reason['rule']}): {reason['text']}" for reason in document["reasons"]]
+    for reason in document["reasons"]:
+        fault = f" ({reason['fault'].replace('_', ' ')})" if "fault" in reason else ""
+        lines.append(f"  {reason['code']} ({reason['rule']}): {reason['text']}{fault}")
     if document["may_call"]:
         lines.append(f"  until {document['valid_until']}")
         if document.get("token"):

@@ -17,6 +17,7 @@ from core.access import Caller, operator
 from core.clock import SystemClock, utc
 from core.config import ConfigError, load_settings
 from core.errors import Kind, ServiceError
+from core.number_plan import is_country
 from core.store import storage_faults
 from service import Service, build_service
 
@@ -31,7 +32,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JS
 
 
 def _region(_context: click.Context, _option: click.Parameter, given: str) -> str:
-    if re.fullmatch("[A-Za-z]{2}", given) is None:
+    if not is_country(given.upper()):
         raise click.BadParameter("write a country as SE")
     return given.upper()
 

@@ -185,6 +185,11 @@ def written(value: int) -> str:
     return phonenumbers.format_number(parsed, form)
 
 
+def is_country(code: str) -> bool:
+    """Say whether the letters, as SE, are those of a country that has a numbering plan."""
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
 def country_code_of(digits: str) -> str:
     """Return the country calling code that E.164 digits begin with, empty when there is none."""
     known = phonenumbers.COUNTRY_CODE_TO_REGION_CODE

@@ -58,7 +58,7 @@ def timeless_part(
     decision: Decision,
     campaign: CampaignCard,
     card: SourceCard | None,
-    fault: NumberFault | None,
+    fault: NumberFault,
 ) -> Json:
     """Return the rest of what is the same for every number with these facts; pure."""
     return {
@@ -75,8 +75,8 @@ def timeless_part(
     }
 
 
-def reason_document(reason: Reason, fault: NumberFault | None) -> Json:
-    """Return a reason in its wire form; ``fault`` says what was wrong with an unreadable number."""
+def reason_document(reason: Reason, fault: NumberFault) -> Json:
+    """Return a reason in its wire form; ``fault`` says what is wrong with the number, where that is a reason."""
     document: Json = {
         "code": reason.code,
         "category": reason.category,
@@ -88,7 +88,7 @@ def reason_document(reason: Reason, fault: NumberFault | None) -> Json:
         document["register"] = reason.register
     if reason.missing:
         document["missing"] = list(reason.missing)
-    if reason.code is ReasonCode.INVALID_NUMBER and fault is not None:
+    if reason.code is ReasonCode.INVALID_NUMBER:
         document["fault"] = fault
     return document
 

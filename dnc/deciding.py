@@ -128,7 +128,7 @@ class Decider:
     ) -> str:
         source = decision.source_id
         card = self._kept.card(self._connection, source) if source is not None else None
-        fault = number if isinstance(number, NumberFault) else None
+        fault = number if isinstance(number, NumberFault) else NumberFault.INVALID
         return encode(timeless_part(facts, decision, campaign, card, fault))
 
     def _policy(self, country: str | None) -> Policy | None:

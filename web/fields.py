@@ -5,9 +5,18 @@ import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from core.naming import NOTE_LENGTH, VERIFIED_BY_LENGTH, VIA_LENGTH
+from core.number_plan import is_country
 from core.number_text import LONGEST_TEXT
 
 _WRITTEN = re.compile(r"(?:19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}.*")
@@ -30,6 +39,12 @@ def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: whatever 
     if len(result) != len(pairs):
         raise ValueError("a key is given twice")
     return result
+
+
+def _country(code: str) -> str:
+    if not is_country(code):
+        raise ValueError("no numbering plan is known for this country: Sweden is SE, the United Kingdom GB")
+    return code
 
 
 def _each_key_once(text: Any) -> Any:  # Any: what the field was sent as
@@ -64,6 +79,9 @@ Note = Annotated[str, StringConstraints(max_length=NOTE_LENGTH)]
 RawNumber = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
 """A phone number in any spelling; whether it can be read is part of the answer, not of the input's form."""
 Region = Annotated[
-    str, StringConstraints(max_length=2, pattern=r"^[A-Z]{2}$"), Field(description="ISO country for national forms")
+    str,
+    StringConstraints(max_length=2, pattern=r"^[A-Z]{2}$"),
+    AfterValidator(_country),
+    Field(description="ISO country for national forms"),
 ]
 Id = Annotated[str, StringConstraints(max_length=36, pattern=r"^[0-9a-f-]{36}$")]

@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Annotated, ClassVar
 from zoneinfo import ZoneInfo, available_timezones
 
-import phonenumbers
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from core.number_plan import is_country
 from dnc.policies.terms import Validity
 from dnc.registers.errors import RegisterLayoutInvalid
 
@@ -104,7 +104,7 @@ class Markup:
 
 
 def _country(code: str) -> str:
-    if code not in phonenumbers.SUPPORTED_REGIONS:
+    if not is_country(code):
         raise ValueError("no numbering plan is known for this country")
     return code
 
@@ -355,7 +355,7 @@ def generic(country: str) -> Layout:
     Raises:
         RegisterLayoutInvalid: no numbering plan is known for the country.
     """
-    if country not in phonenumbers.SUPPORTED_REGIONS:
+    if not is_country(country):
         raise RegisterLayoutInvalid("name the country by its two letters, as IE; one with a numbering plan")
     return Layout(name="generic", country=country)
 

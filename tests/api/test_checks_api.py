@@ -98,6 +98,21 @@ def test_a_national_form_is_read_in_the_region_that_the_caller_names(on_sqlite: 
     assert check["number"] != FROM_PARTNER
 
 
+@pytest.mark.parametrize("region", ["UK", "EU", "XX", "001"])
+def test_a_region_that_is_no_country_is_refused_and_not_taken_for_a_fault_of_the_number(
+    shared: Ringklar, region: str
+) -> None:
+    problem = refused(shared.post("/v1/checks", {"number": "0701740605", "campaign": CAMPAIGN, "region": region}), 422)
+
+    assert [mistake["at"] for mistake in problem["errors"]] == [["region"]]
+
+
+def test_a_number_that_the_plan_does_not_have_is_told_as_that(on_sqlite: Ringklar) -> None:
+    check = answered(on_sqlite.post("/v1/checks", {"number": "070-174 06 0", "campaign": CAMPAIGN}), 201)
+
+    assert [reason["fault"] for reason in check["reasons"] if reason["code"] == "invalid_number"] == ["invalid"]
+
+
 def test_a_check_that_does_not_exist_is_not_found(on_sqlite: Ringklar) -> None:
     refused(on_sqlite.get(f"/v1/checks/{NOBODYS_ID}"), 404, "unknown-check")
 

@@ -289,11 +289,18 @@ def test_opt_outs_are_imported_line_by_line_and_block(shell: Shell, tmp_path: Pa
 )
 def test_no_command_takes_another_countrys_number_for_a_swedish_one(shell: Shell, words: list[str]) -> None:
     done = shell.run(*words, "070-174 06 06", "--region", "NO")
-    wrong = shell.run(*words, "070-174 06 06", "--region", "Norge")
 
     assert done.exit_code != 0
     assert re.search("too.long|no number could be read", f"{done.stdout}{done.stderr}")
-    assert (wrong.exit_code, "write a country as SE" in wrong.stderr) == (2, True)
+    for no_country in ("Norge", "UK"):
+        wrong = shell.run(*words, "070-174 06 06", "--region", no_country)
+        assert (wrong.exit_code, "write a country as SE" in wrong.stderr) == (2, True)
+
+
+def test_a_check_says_why_no_number_could_be_read(shell: Shell) -> None:
+    done = shell.run("check", "070-174 06 05 / 070-174 06 06", "--campaign", CAMPAIGN)
+
+    assert "No valid telephone number can be read. (ambiguous)" in done.stdout
 
 
 def test_everything_on_a_number_is_shown_and_the_look_up_is_on_record(shell: Shell) -> None:
