@@ -142,6 +142,17 @@ def test_an_objection_waits_as_a_task_and_becomes_an_opt_out_in_one_step(page: P
     assert reasons(site, FROM_PARTNER) == {"opted_out"}
 
 
+def test_each_task_is_told_by_its_number_to_who_hears_the_page(page: Page, site: Site) -> None:
+    hold(site, FROM_PARTNER)
+    hold(site, FROM_LIST)
+    sign_in(page, site, Role.CUSTOMER_SERVICE)
+
+    task = page.get_by_role("article", name="070-174 06 06")
+
+    expect(task.get_by_role("button", name="Gör till en nej-spärr")).to_be_visible()
+    expect(page.get_by_role("article")).to_have_count(2)
+
+
 def test_a_hold_that_was_a_mistake_is_closed_with_what_was_found(page: Page, site: Site) -> None:
     hold(site, FROM_PARTNER)
     sign_in(page, site, Role.CUSTOMER_SERVICE)
@@ -181,6 +192,19 @@ def test_who_serves_every_seller_may_opt_a_person_out_of_all_of_them(page: Page,
     expect(answer.get_by_role("status")).to_contain_text("Nej-spärren är registrerad")
     assert "opted_out" in reasons(site, OF_OTHER_SELLER)
     assert "opted_out" in reasons(site, OF_OTHER_SELLER, OTHER_CAMPAIGN)
+
+
+def test_who_goes_through_the_page_by_keyboard_sees_where_they_are(page: Page, site: Site) -> None:
+    hold(site, FROM_PARTNER)
+    sign_in(page, site, Role.CUSTOMER_SERVICE)
+    outlines = []
+
+    for stop in ("Sök", "Visa allt om numret", "Gör till en nej-spärr", "Avsluta spärren"):
+        page.keyboard.press("Tab")
+        expect(page.locator(":focus")).to_have_text(stop)
+        outlines.append(page.locator(":focus").evaluate("at => getComputedStyle(at).outline"))
+
+    assert set(outlines) == {"rgb(20, 82, 74) solid 3px"}
 
 
 def test_a_number_that_cannot_be_read_is_told_in_words(page: Page, site: Site) -> None:
