@@ -25,3 +25,9 @@ class LeadFileWithdrawn(ServiceError):
     """The file is withdrawn for good: it is not paused, resumed, quarantined or screened any more."""
 
     kind, code, title = Kind.CONFLICT, "lead-file-withdrawn", "The lead file is withdrawn"
+
+
+class LeadFileNotKept(ServiceError):
+    """The lead file as received is not kept: its time is over, or an earlier version received it, which kept none."""
+
+    kind, code, title = Kind.CONFLICT, "lead-file-not-kept", "The lead file as received is not kept"

@@ -11,21 +11,15 @@ from sqlalchemy.orm import Session
 
 from core.access import Caller, Right
 from core.clock import local_day
-from core.errors import Kind, ServiceError
 from core.ledger import Event, put_on_record
 from core.store import Store
+from leads.errors import LeadFileNotKept
 from leads.models import LeadFile, Source
 from leads.shelf import CHUNK, KeptFileDamaged, Shelf
 from leads.suppliers import lead_file_of
 from leads.terms import FileFormat
 
 ENDINGS = {"none": "", "gzip": ".gz", "zip": ".zip"}
-
-
-class LeadFileNotKept(ServiceError):
-    """The lead file as received is not kept: its time is over, or an earlier version received it, which kept none."""
-
-    kind, code, title = Kind.CONFLICT, "lead-file-not-kept", "The lead file as received is not kept"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.access import Caller, Right
-from core.clock import from_microseconds
+from core.clock import from_microseconds, local_day
+from leads.errors import LeadFileNotKept
 from leads.headings import maps_by_place
 from leads.intake import kept_warnings, layout_again
 from leads.layouts import share_read
@@ -299,9 +300,12 @@ def rejects_of(session: Session, shelf: Shelf, caller: Caller, lead_file_id: str
 
     Raises:
         NotFound: there is no such file for this caller.
+        LeadFileNotKept: its time is over, and its rows are emptied.
     """
     caller.require(Right.LOAD_LEADS)
     lead_file, _ = lead_file_of(session, caller, lead_file_id)
+    if not lead_file.kept and lead_file.kept_until is not None:
+        raise LeadFileNotKept(f"it was kept until {local_day(lead_file.kept_until)}, and so were the cells of its rows")
     query = (
         select(LeadRow.row_no, LeadRow.raw, LeadRow.reasons)
         .where(LeadRow.lead_file_id == lead_file.id)

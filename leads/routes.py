@@ -13,10 +13,10 @@ from core.errors import NotFound
 from core.pages import cut
 from core.store import Store
 from leads import importer
-from leads.errors import LeadFileChanged, UnclearHeadings, UnreadableLeadFile
+from leads.errors import LeadFileChanged, LeadFileNotKept, UnclearHeadings, UnreadableLeadFile
 from leads.file_lists import lead_file_page
 from leads.intake import FILE_LIMIT, DeliveryTerms, HowToRead
-from leads.originals import LeadFileNotKept, take_original
+from leads.originals import take_original
 from leads.reference_routes import GivenReferences, ReferenceDocument
 from leads.references import REFERENCE_LENGTH
 from leads.reports import LeadFileReport, lead_file_report, rejects_of, reported_rows
@@ -250,7 +250,7 @@ def lead_files_api(
     @api.get(
         "/v1/lead-files/<lead_file_id>/rejects",
         right=Right.LOAD_LEADS,
-        problems=[NotFound],
+        problems=[NotFound, LeadFileNotKept],
     )
     def download_rejects(lead_file_id: str, caller: Caller, session: Session) -> Download:
         """Download the rows that did not become leads, in the form they came in, each with its reasons added."""

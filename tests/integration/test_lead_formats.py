@@ -263,7 +263,8 @@ def test_what_was_refused_of_a_file_whose_headings_the_first_version_did_not_kee
     path, file = written(tmp_path / "a.csv", ["tel;namn", "0701740605;Åsa", "12;Bo"]), io.BytesIO()
     report = deliver(store, path)
     with store.writing() as session:
-        session.execute(update(LeadFile).values(headings=None, kept=False))  # as 0002_reshape_leads leaves it
+        left = {"headings": None, "kept": False, "kept_until": None}  # by 0002_reshape_leads
+        session.execute(update(LeadFile).values(left))
 
     with store.reading() as session:
         assert rejects_of(session, shelf_beside(store, path), OPERATOR, report.id or "", file)[1] == 1

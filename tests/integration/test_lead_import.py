@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,12 @@ from core.access import Caller, Role
 from core.errors import Forbidden, NotFound
 from core.ledger import LedgerEntry
 from core.store import Store
-from leads.errors import UnclearHeadings, UnreadableLeadFile
+from leads.errors import LeadFileNotKept, UnclearHeadings, UnreadableLeadFile
 from leads.intake import DeliveryTerms, HowToRead
 from leads.kept_files import KEPT_FOR, forget_kept_files
 from leads.models import Lead, LeadFile, LeadIdentity, LeadRow, Source
 from leads.reading import Pace
-from leads.reports import LeadFileReport, ReportedRow, lead_file_report, reported_rows
+from leads.reports import LeadFileReport, ReportedRow, lead_file_report, rejects_of, reported_rows
 from leads.terms import FileState, RowState
 from tests.deliveries import FIRST, OPERATOR, deliver, lead_manager, mixed_lines, shelf_beside, written
 from tests.registers import NOON
@@ -331,18 +332,35 @@ def test_rows_that_became_leads_are_listed_with_their_cells_from_the_kept_file(
     assert all(row.cells == lines[row.row_no].split(";") for row in accepted)
 
 
-def test_rows_that_became_leads_are_listed_without_cells_once_the_file_is_no_longer_kept(
-    store: Store, tmp_path: Path
+@pytest.mark.parametrize("at_once", [2, 10_000])
+def test_rows_are_listed_without_cells_once_the_file_is_no_longer_kept(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
+    """Also those that did not become leads, whose cells stand in the database: it holds as much as the file did."""
+    monkeypatch.setattr("leads.kept_files.EMPTIED_AT_ONCE", at_once)
     path = written(tmp_path / "a.csv", CONTENT)
     report, shelf = deliver(store, path), shelf_beside(store, path)
+    other = written(tmp_path / "b.csv", ["Telefon;Namn", "hemligt;Bo"])
+    later = deliver(store, other, "enkat")
+    with store.writing() as session:
+        session.get_one(LeadFile, later.id).kept_until = NOON + KEPT_FOR + timedelta(days=1)
 
+    def rows_of(file: LeadFileReport) -> list[ReportedRow]:
+        with store.reading() as session:
+            return list(reported_rows(session, shelf, OPERATOR, file.id or "", state=None, after=0, limit=100))
+
+    before = rows_of(report)
+    assert len(before) > 5
+    assert all(row.cells for row in before)
     assert forget_kept_files(store, shelf, NOON + KEPT_FOR) == 1
-    with store.reading() as session:
-        rows = reported_rows(session, shelf, OPERATOR, report.id or "", state=None, after=0, limit=100)
 
-    assert [(row.row_no, row.cells is None) for row in rows if row.state is RowState.ACCEPTED] == [(1, True), (6, True)]
-    assert all(row.cells for row in rows if row.state is not RowState.ACCEPTED)
+    assert rows_of(report) == [replace(row, cells=None) for row in before]
+    assert [row.cells for row in rows_of(later)] == [["hemligt", "Bo"]]
+    with store.reading() as session:
+        with pytest.raises(LeadFileNotKept):
+            rejects_of(session, shelf, OPERATOR, report.id or "", BytesIO())
+        numbers = session.scalars(select(LeadRow.number).where(LeadRow.lead_file_id == report.id)).all()
+    assert FIRST in numbers, "what speaks against calling a number stays"
 
 
 @pytest.mark.parametrize("heading", ["Personnummer", "Fødselsnummer"])

@@ -21,10 +21,11 @@ from core.clock import FixedClock
 from core.errors import Forbidden, NotFound
 from core.ledger import LedgerEntry
 from core.secrets import keyring
+from leads.errors import LeadFileNotKept
 from leads.importer import import_lead_file
 from leads.kept_files import KEPT_FOR, forget_kept_files
 from leads.models import LeadFile, Source
-from leads.originals import LeadFileNotKept, Original, take_original
+from leads.originals import Original, take_original
 from leads.shelf import CHUNK, KeptFileDamaged, KeptUnderAnotherSecret, Shelf
 from service import Service
 from tests.commands import run_command
