@@ -3,6 +3,7 @@
 import re
 from http import HTTPStatus
 
+from consent.grounds import BY_OPT_OUT
 from console.languages import Words, chosen_language, gettext, lazy_gettext
 from core.access import Role
 from core.errors import ServiceError
@@ -66,6 +67,8 @@ VIAS: Vocabulary = {
 }
 PAST_VIAS: Vocabulary = {**VIAS, IN_A_LEAD_FILE: lazy_gettext("A lead file")}
 """How a person has said no: nobody chooses that a lead file said it."""
+WITHDRAWN_VIAS: Vocabulary = {**PAST_VIAS, BY_OPT_OUT: lazy_gettext("An opt-out")}
+"""How a consent was withdrawn: a no to the seller's calls ends those from before it."""
 OUTCOMES: Vocabulary = {
     "sale": lazy_gettext("Sale"),
     "declined_offer": lazy_gettext("Declined the offer"),

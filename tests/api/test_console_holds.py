@@ -1,5 +1,6 @@
 """Customer service's page settles one hold: what a no becomes, whoever said it, and whatever the note reads."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,13 +8,16 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from consent.grounds import record_consent
+from consent.terms import Channel
 from console import serving
 from core.access import Role, create_user
 from dnc.holds import FROM_LEAD_FILE, open_holds
 from dnc.models import OptOut
+from dnc.opt_outs import release_opt_out
 from tests.api.forms import send, sign_in
 from tests.held import CHILD, MARKED, every_hold, feed, held_by_file, reported
-from tests.seeding import OPERATOR, PASSWORD, Seeded, number_of
+from tests.seeding import OPERATOR, OPTED_OUT, PASSWORD, Seeded, number_of
 
 
 def test_an_opt_out_that_a_lead_file_led_to_says_so(client: FlaskClient, seeded: Seeded, tmp_path: Path) -> None:
@@ -28,6 +32,45 @@ def test_an_opt_out_that_a_lead_file_led_to_says_so(client: FlaskClient, seeded:
     with seeded.service.store.reading() as session:
         made = session.scalars(select(OptOut).where(OptOut.number == hold.number)).one()
         assert (made.via, made.received_at, made.note) == ("lead_file", hold.made_at, hold.note)
+
+
+def test_a_consent_that_a_no_ended_says_so_once_the_person_may_be_called_again(
+    client: FlaskClient, seeded: Seeded
+) -> None:
+    service, now = seeded.service, seeded.clock.now()
+    with service.store.writing() as session:
+        record_consent(
+            session,
+            OPERATOR,
+            seller_id=seeded.seller_id,
+            number=number_of(OPTED_OUT),
+            channels=frozenset({Channel.VOICE}),
+            names_seller=True,
+            text_version="2026-1",
+            evidence={"page": "sommartavlingen.example"},
+            given_at=now - timedelta(days=1),
+            expires_at=None,
+            now=now,
+            keyring=service.keyring,
+        )
+        release_opt_out(
+            session,
+            OPERATOR,
+            service.keyring,
+            opt_out_id=seeded.opt_out_id,
+            asked_by_person_at=now,
+            verified_by="motringning",
+            note="",
+            now=now,
+        )
+    sign_in(client, "customer_service")
+
+    withdrawn = re.search(
+        r"<dt>Återkallat</dt><dd>(.*?)</dd>", send(client, "/customer-service", number=OPTED_OUT).text
+    )
+
+    assert withdrawn is not None
+    assert withdrawn[1].endswith(", En nej-spärr")
 
 
 def test_a_number_is_opted_out_in_the_feed_before_its_hold_ends_there(client: FlaskClient, seeded: Seeded) -> None:
