@@ -27,7 +27,7 @@ from leads.lines import BLOCK, LineBlocks
 from leads.packed_rows import ROWS
 from leads.pipes import Ahead, give, take
 from leads.rows import RawRow
-from leads.segments import GrowingTree, Segment, Segmenter, Start
+from leads.segments import Segment, Segmenter, Start
 from leads.shelf import Shelf
 from leads.spreadsheets import SpreadsheetReader
 from leads.terms import FileFormat
@@ -152,13 +152,6 @@ def segments_of(reading: Reading) -> Iterator[Segment]:
         UnreadableLeadFile: the file is damaged further in than was looked at when it was received.
         KeptFileDamaged: it was changed on the shelf.
     """
-    tree = GrowingTree(reading.start)
-    with closing(_without_tree(reading)) as read:  # type: ignore[type-var] # it is a generator
-        for segment in read:
-            yield tree.grown(segment)
-
-
-def _without_tree(reading: Reading) -> Iterator[Segment]:
     with _opened(reading) as (segmenter, rows):
         if isinstance(rows, LineBlocks):
             yield from segmenter.of_lines(rows)
@@ -238,7 +231,7 @@ class Beside:
     def segments(self, reading: Reading) -> Iterator[Segment]:
         """Yield what ``segments_of`` yields, and let the process go. Raises as that does."""
         self.is_waiting = False
-        process, ahead, tree = self._process, None, GrowingTree(reading.start)
+        process, ahead = self._process, None
         assert process.stdin is not None  # noqa: S101 - they are pipes
         assert process.stdout is not None  # noqa: S101
         with closing(process.stdout), process:
@@ -250,7 +243,7 @@ class Beside:
                     if isinstance(found, ServiceError):
                         raise found
                     assert isinstance(found, Segment)  # noqa: S101 - nothing else is given
-                    yield tree.grown(found)
+                    yield found
                 if process.wait() != 0:
                     raise RuntimeError("the process that read the file failed")
             finally:
@@ -290,7 +283,7 @@ def _main() -> None:
     assert isinstance(reading, Reading)  # noqa: S101 - nothing else is given
     with suppress(BrokenPipeError):
         try:
-            for segment in _without_tree(reading):
+            for segment in segments_of(reading):
                 give(sys.stdout.buffer, segment)
         except ServiceError as error:
             give(sys.stdout.buffer, error)

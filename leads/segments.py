@@ -5,7 +5,7 @@ Whoever reads a file from the same place on gets the same segments, in this proc
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
 from itertools import chain
@@ -47,14 +47,14 @@ class RepeatedRow(NamedTuple):
 class Mark(NamedTuple):
     """Which rows a segment has: ``rows`` after ``rows_before``, from ``position`` to ``end_position`` of the text.
 
-    ``frontier`` is the Merkle tree of all rows up to its end, once ``GrowingTree`` has grown so far.
+    ``frontier`` is the Merkle tree of all rows up to its end.
     """
 
     rows_before: int
     rows: int
     position: int
     end_position: int
-    frontier: str = ""
+    frontier: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,6 @@ class Segment:
 
     ``leads`` has the columns of ``LEADS``, and ``cells`` if they are wanted, each number once. ``persons`` (row,
     number, person) are the leads of which more is to be kept: evidence of consent, a personal identity number.
-    ``leaves`` are the hashes of all rows, in order, for the tree to grow by.
     """
 
     mark: Mark
@@ -71,7 +70,6 @@ class Segment:
     refused: list[RefusedRow]
     repeated: list[RepeatedRow]
     persons: list[tuple[int, int, Person]]
-    leaves: bytes
 
     def __reduce__(self) -> tuple[Callable[..., "Segment"], tuple[object, ...]]:
         """Return how this is sent to another process; a frame's own way of it costs four times as much.
@@ -81,7 +79,7 @@ class Segment:
         leads = BytesIO()
         self.leads.write_ipc(leads)
         refused, repeated = list(map(tuple, self.refused)), list(map(tuple, self.repeated))
-        return _segment_sent, (self.mark, leads.getvalue(), refused, repeated, self.persons, self.leaves)
+        return _segment_sent, (self.mark, leads.getvalue(), refused, repeated, self.persons)
 
     @property
     def rows_before(self) -> int:
@@ -105,10 +103,9 @@ def _segment_sent(
     refused: list[tuple[Any, ...]],  # Any: the fields of a row
     repeated: list[tuple[Any, ...]],
     persons: list[tuple[int, int, Person]],
-    leaves: bytes,
 ) -> Segment:
     rows = map(RefusedRow._make, refused), map(RepeatedRow._make, repeated)
-    return Segment(mark, pl.read_ipc(leads), list(rows[0]), list(rows[1]), persons, leaves)
+    return Segment(mark, pl.read_ipc(leads), list(rows[0]), list(rows[1]), persons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +115,6 @@ class Start:
     rows_before: int = 0
     position: int = 0
     frontier: str = "0:"
-
-
-class GrowingTree:
-    """The Merkle tree of a file's rows, from ``start`` on: grown by whoever takes the segments, in their order.
-
-    Who reads a file in a process of its own has more to do than who writes: so only the leaves are hashed there.
-    """
-
-    def __init__(self, start: Start) -> None:
-        self._frontier = Frontier.from_text(start.frontier)
-
-    def grown(self, segment: Segment) -> Segment:
-        """Return the next segment, with the tree up to its end."""
-        self._frontier.append_joined(segment.leaves)
-        return replace(segment, mark=segment.mark._replace(frontier=self._frontier.to_text()), leaves=b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +165,7 @@ class Segmenter:
         self._clean_cells = CleanLines(columns, BETWEEN_CELLS, self._settler, received_at, retention)
         self._received_at, self._retention = received_at, retention
         self._rows_before, self._position = start.rows_before, start.position
+        self._frontier = Frontier.from_text(start.frontier)
         self._seen = BitMap64()
 
     def of_lines(self, blocks: LineBlocks) -> Iterator[Segment]:
@@ -309,8 +292,9 @@ class Segmenter:
         self._seen |= found
         told = {row_no: row for row_no, row in accepted.items() if row.person and _has_more(row.person)}
         new = set(leads["row_no"].to_list()) if told else set()
+        self._frontier.append_joined(text_hashes(texts))
         segment = Segment(
-            Mark(self._rows_before, len(texts), self._position, rows.end_position),
+            Mark(self._rows_before, len(texts), self._position, rows.end_position, self._frontier.to_text()),
             leads,
             [self._refused(row) for row in settled if row.state is not RowState.ACCEPTED],
             repeated,
@@ -319,7 +303,6 @@ class Segmenter:
                 for row_no, row in told.items()
                 if row_no in new and row.number and row.person
             ],
-            text_hashes(texts),
         )
         self._rows_before, self._position = segment.end, rows.end_position
         return segment

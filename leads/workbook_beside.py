@@ -70,13 +70,10 @@ class WorkbookBeside:
     def segments(self, reading: "Reading") -> "Iterator[Segment]":
         """Yield what ``segments_of`` yields, and let the process go."""
         from leads.reading import segmenter_for
-        from leads.segments import GrowingTree
 
         self.is_waiting = False
-        tree = GrowingTree(reading.start)
         try:
-            for segment in segmenter_for(reading).of_packed(self._rows_after(reading.start.rows_before)):
-                yield tree.grown(segment)
+            yield from segmenter_for(reading).of_packed(self._rows_after(reading.start.rows_before))
         finally:
             self.close()
 

@@ -21,7 +21,7 @@ from leads.lines import BLOCK, LineBlocks
 from leads.merkle import Frontier, leaf_hashes
 from leads.packed_rows import CHARACTERS
 from leads.rows import RawRow, RowReason
-from leads.segments import GrowingTree, RefusedRow, RepeatedRow, Segment, Segmenter, Start
+from leads.segments import RefusedRow, RepeatedRow, Segment, Segmenter, Start
 from tests.deliveries import FIRST
 
 RECEIVED = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -182,7 +182,7 @@ def settled(
 
 def put_together(read: Iterable[Segment]) -> Found:
     """Return what the segments of one file hold, each of which begins where the one before ends."""
-    segments = list(map(GrowingTree(Start()).grown, read))
+    segments = list(read)
     frames = [segment.leads for segment in segments]
     before = [(0, 0), *((segment.end, segment.mark.end_position) for segment in segments)]
     assert [(segment.rows_before, segment.mark.position) for segment in segments] == before[:-1]
