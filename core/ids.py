@@ -1,13 +1,44 @@
 """Identifiers: UUID version 7 (RFC 9562), so that keys of growing tables begin with time."""
 
 import os
+import threading
 import time
 from datetime import datetime, timedelta
 
 CLOCKS_APART = timedelta(days=1)
 """How far the clock of whoever made an id may be from the clock by which something is dated."""
 
+_CLOCK_SET_BACK = 1000 << 12  # a second: a time this far before the last id's is a clock that was set back
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+class _Places:
+    """Hands out the first 60 bits of ids, milliseconds and a counter, so that none comes before an earlier one.
+
+    One process's ids ascend (RFC 9562 section 6.2, method 1), unless its clock is set back: then they follow the clock.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next = 0
+
+    def take(self, count: int) -> int:
+        """Return the first of ``count`` places in a row."""
+        noise = int.from_bytes(os.urandom(2), "big") >> 5  # 11 random bits leave the counter room to grow within 12
+        with self._lock:
+            first = (time.time_ns() // 1_000_000 << 12) + noise
+            if 0 < self._next - first < _CLOCK_SET_BACK:
+                first = self._next
+            self._next = first + count
+        return first
+
+    def start_anew(self) -> None:
+        """Forget, in a process just forked, a lock that a thread of its parent may have held."""
+        self._lock = threading.Lock()
+
+
+_places = _Places()
+os.register_at_fork(after_in_child=_places.start_anew)
 
 
 def new_id() -> str:
@@ -16,11 +47,10 @@ def new_id() -> str:
 
 
 def new_ids(count: int) -> list[str]:
-    """Return ``count`` fresh ids, in ascending order."""
-    milliseconds = time.time_ns() // 1_000_000
+    """Return ``count`` fresh ids, in ascending order, that come after all that this process made before."""
+    milliseconds, first = divmod(_places.take(count), 0x1000)
     head = _head(milliseconds)
     noise = os.urandom(8 * count).hex()
-    first = int.from_bytes(os.urandom(2), "big") >> 5  # 11 random bits leave the counter room to grow within 12
     ids = []
     for place in range(count):
         ahead, counter = divmod(first + place, 0x1000)
