@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class Asking:
 
     def __init__(self, server: Server, seeded: Seeded) -> None:
         self._port, self._seeded = server.port, seeded
+        seeded.clock.at = datetime.now(UTC)  # the server's: a session of another day has ended
         token = sign_in(seeded.service.store, Role.SALES.value, PASSWORD)
         self._cookie = {"Cookie": f"ringklar-session={token}", "Accept": "text/html"}
         self._check = self.of("check")[1]
