@@ -1,10 +1,13 @@
 """Seeded services for the integration tests: each on a database of the test's own."""
 
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from core.clock import SystemClock
 from core.store import Store
 from jobs.beside import Readers
 from jobs.lead_inbox import LeadInbox
@@ -13,7 +16,7 @@ from service import Service
 from tests.deliveries import add_origins
 from tests.integration.seeds import KINDS, seeded_service
 from tests.registers import NOON, service_for
-from tests.seeding import Seeded
+from tests.seeding import TUESDAY_AT_TEN, Seeded
 
 
 @pytest.fixture(params=KINDS)
@@ -28,6 +31,13 @@ def on_sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Seeded
     """Return a seeded service where one kind of database tells all."""
     with seeded_service(request, "sqlite", tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def on_the_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands run on the seeded day, from ten o'clock on: on another the register may be stale."""
+    began = time.monotonic()
+    monkeypatch.setattr(SystemClock, "now", lambda _: TUESDAY_AT_TEN + timedelta(seconds=time.monotonic() - began))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def ringklar(on_sqlite: Seeded, tmp_path: Path) -> Run:
+def ringklar(on_sqlite: Seeded, tmp_path: Path, on_the_day: None) -> Run:
     """Return what runs one command; for LEAD FILE, NUMBERS and SCREENING it takes what there is of each."""
     numbers = file_in(tmp_path, [FROM_PARTNER])
     settings = on_sqlite.service.settings

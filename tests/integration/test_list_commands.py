@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ import pytest
 from click.testing import Result
 
 from core.access import Role, secret_hash
+from core.clock import SystemClock
 from tests.commands import run_command
 from tests.integration.seeds import seeded_service
 from tests.screened import file_in
@@ -32,7 +33,7 @@ USAGE = 2
 
 
 @pytest.fixture
-def ringklar(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Run]:
+def ringklar(request: pytest.FixtureRequest, tmp_path: Path, on_the_day: None) -> Iterator[Run]:
     """Return what runs one command against a seeded installation."""
     with seeded_service(request, "sqlite", tmp_path) as seeded:
         yield lambda *words: run_command(seeded.service.settings, *map(str, words))
@@ -165,7 +166,7 @@ def test_a_list_of_sightings_that_is_cut_says_that_there_are_more(ringklar: Run,
     assert ringklar("recipient", "add", "telefonisten", *named).exit_code == 0
     out = tmp_path / "ut.csv"
     assert ringklar("leads", "export", out, "--campaign", CAMPAIGN, "--to", "telefonisten").exit_code == 0
-    seen = ("--seen-at", datetime.now(UTC).isoformat(), "--how", "called from another number")
+    seen = ("--seen-at", SystemClock().now().isoformat(), "--how", "called from another number")
     with out.open(newline="") as file:
         for row in csv.DictReader(file):
             assert ringklar("canaries", "report", row["number"], *seen).exit_code == 0
