@@ -74,7 +74,7 @@ def all_apis(service: Service) -> list[Api]:
     store = service.store
     return [
         checks_api(store, service.gate),
-        dnc_api(store),
+        dnc_api(store, service.shelf.listed),
         holds_api(store),
         lookups_api(store, service.shelf.listed),
         registers_api(store, service.settings.registers_dir, service.shelf.is_readable),
@@ -89,7 +89,7 @@ def all_apis(service: Service) -> list[Api]:
         grounds_api(store, has_lead_file),
         oversight_api(store),
         auditor_api(store),
-        call_records_api(store, service.settings.data_dir / "uploads"),
+        call_records_api(store, service.shelf.listed, service.settings.data_dir / "uploads"),
         seller_rules_api(store),
         arrivals_api(store),
         exports_api(store, service.shelf.listed),

@@ -95,7 +95,14 @@ def match(
     )
     with service() as built:
         report = match_call_records(
-            built.store, caller(), path=file, file_name=file.name, seller=seller, campaign=campaign, how=how
+            built.store,
+            built.shelf.listed,
+            caller(),
+            path=file,
+            file_name=file.name,
+            seller=seller,
+            campaign=campaign,
+            how=how,
         )
         _show(built, report, out, as_json)
 

@@ -15,9 +15,10 @@ from core.ids import new_id
 from core.ledger import Event, put_on_record
 from core.naming import insert_named
 from core.secrets import Keyring
+from dnc.gathering import Listed
 from dnc.holds import HoldReason, make_hold
 from dnc.models import Campaign, Check, Contact, Hold
-from dnc.permits import fault_of_check, fault_of_stops, stops_on
+from dnc.permits import CallOnCheck, fault_of_check, fault_of_stops, retracted, stops_on
 from dnc.recorded import UnknownCheck
 from dnc.reservations import settle
 
@@ -56,8 +57,8 @@ class LoggedContact:
     """A contact on record.
 
     ``permitted``: its check allowed the call, was valid when the call started and held the attempt then (no newer check
-    did, nor told the same asker no), no other call was made on it, and no opt-out, hold or restriction had come in
-    between.
+    did, nor told the same asker no), no other call was made on it, no opt-out, hold or restriction had come in between,
+    and what the check rested on still stood.
     """
 
     contact: Contact
@@ -70,6 +71,7 @@ def log_contact(
     session: Session,
     caller: Caller,
     keyring: Keyring,
+    listed: Listed,
     *,
     check_id: str,
     call_id: str,
@@ -84,6 +86,7 @@ def log_contact(
 
     A call that was made without permission is logged too, and says so: it must be found, not refused. An outcome that
     holds the number does so, once, even if the call was logged on this check with another one before: no no is lost.
+    ``listed`` is ``RegisterShelf.listed``.
 
     Raises:
         Forbidden: the caller may not log contacts.
@@ -105,9 +108,9 @@ def log_contact(
         is_same = (kept.started_at, kept.outcome) == (started_at, outcome.value)
         if kept.check_id != check_id or not (is_same or outcome in HOLDING):
             raise CallIdTaken("use a call_id once for each call")
-        permitted = _was_permitted(session, check, kept.started_at, kept.id)
+        permitted = _was_permitted(session, listed, check, kept.started_at, kept.id)
         return LoggedContact(kept, permitted, _held(session, caller, keyring, kept, outcome, now), repeated=True)
-    permitted = _was_permitted(session, check, started_at, None)
+    permitted = _was_permitted(session, listed, check, started_at, None)
     contact = Contact(
         id=new_id(),
         check_id=check_id,
@@ -155,7 +158,7 @@ def _held(
     ).id
 
 
-def _was_permitted(session: Session, check: Check, started_at: datetime, own_id: str | None) -> bool:
+def _was_permitted(session: Session, listed: Listed, check: Check, started_at: datetime, own_id: str | None) -> bool:
     """Return whether the check permitted a call at ``started_at``; ``own_id`` is the contact's own, if on record."""
     if check.number is None or fault_of_check(check, started_at) is not None:
         return False
@@ -169,7 +172,10 @@ def _was_permitted(session: Session, check: Check, started_at: datetime, own_id:
         return False
     channel = session.scalars(select(Campaign.channel).where(Campaign.id == check.campaign_id)).one()
     stops = stops_on(session, [check.number], check.seller_id).get(check.number, ())
-    return fault_of_stops(stops, channel, started_at) is None
+    if fault_of_stops(stops, channel, started_at) is not None:
+        return False
+    call = CallOnCheck(check.number, check.campaign_id, check.checked_at, started_at)
+    return retracted(session, listed, [call]) == [False]
 
 
 def _taken_over(check: Check, at: datetime) -> Select[str]:

@@ -12,6 +12,7 @@ from dnc.campaigns import campaign_reports
 from dnc.contacts import CallIdTaken, LoggedContact, log_contact
 from dnc.drafts import UnknownCampaign
 from dnc.gate import Gate, Question
+from dnc.gathering import Listed
 from dnc.opt_outs import AlreadyReleased, add_opt_outs, release_opt_out
 from dnc.recorded import CheckErased, UnknownCheck, check_on_record
 from dnc.rendering import (
@@ -103,15 +104,18 @@ def checks_api(store: Store, gate: Gate) -> Api:
     return api
 
 
-def dnc_api(store: Store) -> Api:
-    """Return the endpoints of contacts, opt-outs, the change feed and campaigns."""
+def dnc_api(store: Store, listed: Listed) -> Api:
+    """Return the endpoints of contacts, opt-outs, the change feed and campaigns.
+
+    ``listed`` is ``RegisterShelf.listed``.
+    """
     api = Api("dnc", store)
     clock, keyring = store.clock, store.keyring
 
     @api.post("/v1/contacts", right=Right.LOG_CONTACTS, status=201, problems=[UnknownCheck, CallIdTaken])
     def create_contact(body: NewContact, caller: Caller, session: Session) -> ContactDocument:
         """Log a call against its check; the same call again gives the first record."""
-        logged = log_contact(session, caller, keyring, **body.__dict__, now=clock.now())
+        logged = log_contact(session, caller, keyring, listed, **body.__dict__, now=clock.now())
         return _contact_document(logged)
 
     @api.post("/v1/opt-outs", right=Right.ADD_OPT_OUT, problems=[NotFound], repeatable=True)

@@ -137,7 +137,7 @@ class NewContact(Document):
 
 
 class ContactDocument(Document):
-    """A contact on record. ``permitted``: its check allowed the call, and still did when it started."""
+    """A contact on record. ``permitted``: its check allowed the call, and nothing took that back before it started."""
 
     id: str
     check_id: str

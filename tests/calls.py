@@ -50,6 +50,7 @@ def log_call(
             session,
             caller,
             service.keyring,
+            service.shelf.listed,
             check_id=check_id,
             call_id=call_id,
             started_at=started_at or service.clock.now(),

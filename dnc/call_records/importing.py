@@ -4,8 +4,9 @@ import hashlib
 import json
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import compress
 from pathlib import Path
 from uuid import UUID
 
@@ -26,9 +27,11 @@ from dnc.call_records.matching import Match, NumberHistory, RecordedCall, match_
 from dnc.call_records.models import CallRecord, CallRecordFile
 from dnc.call_records.reports import CallRecordsReport, report_of
 from dnc.call_records.rows import CallFile, CallRow, HowToReadCalls
-from dnc.call_records.states import PLACE_OF, PLACES, CallState
+from dnc.call_records.states import PLACE_OF, PLACES, CallState, state_of
 from dnc.drafts import UnknownCampaign
+from dnc.gathering import Listed
 from dnc.models import Campaign
+from dnc.permits import CallOnCheck, Fault, retracted
 from leads.shelf import FILE_NAME_LENGTH
 
 MOST_ROWS = 3_000_000
@@ -132,6 +135,7 @@ class _Outcomes:
 
 def match_call_records(
     store: Store,
+    listed: Listed,
     caller: Caller,
     *,
     path: Path,
@@ -146,6 +150,7 @@ def match_call_records(
     Idempotent: the same file, asked for in the same way, gives the first report; asked for otherwise, one of its own,
     as if it had not been matched before. It is written some thousand rows at a
     time; what was cut off goes on when it is asked for again. Opens its own units of work.
+    ``listed`` is ``RegisterShelf.listed``.
 
     Raises:
         Forbidden: the caller may not match calls.
@@ -189,8 +194,8 @@ def match_call_records(
     outcomes = _read(file, received_at + CLOCK_SLACK)
     with store.snapshot() as session:
         seen = _Seen(_written(session, scope.file_id), _kept_beside(session, scope))
-        _match(session, scope, outcomes, seen.done)
-    _write(store, scope, file, outcomes, seen)
+        _match(session, listed, scope, outcomes, seen.done)
+    _write(store, listed, scope, file, outcomes, seen)
     return _finish(store, caller, scope, outcomes)
 
 
@@ -225,7 +230,9 @@ def _read(file: CallFile, last: datetime) -> _Outcomes:
     return outcomes
 
 
-def _match(session: Session, scope: _Scope, outcomes: _Outcomes, first: int, beyond: int | None = None) -> None:
+def _match(
+    session: Session, listed: Listed, scope: _Scope, outcomes: _Outcomes, first: int, beyond: int | None = None
+) -> None:
     """Match the calls from place ``first`` to before ``beyond``, or to the end, as one state of the database has it.
 
     What is kept of the file already, by a run that was cut off, stands as it is.
@@ -239,14 +246,26 @@ def _match(session: Session, scope: _Scope, outcomes: _Outcomes, first: int, bey
             file_id=scope.file_id,
             sha256=scope.sha256,
         )
+        found: dict[int, Match] = {}
+        permitted: dict[int, CallOnCheck] = {}
         for number, places in some.items():
             calls = [RecordedCall(from_microseconds(outcomes.started[place]), outcomes.keys[place]) for place in places]
-            matches = match_calls(calls, known.get(number, NumberHistory()), scope.channel)
-            for place, match in zip(places, matches, strict=True):
-                outcomes.settle(place, match)
+            history = known.get(number, NumberHistory())
+            matches = match_calls(calls, history, scope.channel)
+            checks = {one.id: one for one in history.checks}
+            for place, call, match in zip(places, calls, matches, strict=True):
+                found[place] = match
+                if match.state is CallState.MATCHED and match.check_id is not None:
+                    check = checks[match.check_id]
+                    permitted[place] = CallOnCheck(number, check.campaign_id, check.checked_at, call.started_at)
+        gone = retracted(session, listed, list(permitted.values()))
+        for place in compress(permitted, gone):
+            found[place] = replace(found[place], state=state_of(Fault.AFTER_RETRACTION))
+        for place, match in found.items():
+            outcomes.settle(place, match)
 
 
-def _write(store: Store, scope: _Scope, file: CallFile, outcomes: _Outcomes, seen: _Seen) -> None:
+def _write(store: Store, listed: Listed, scope: _Scope, file: CallFile, outcomes: _Outcomes, seen: _Seen) -> None:
     """Write the rows that are not written yet, in order."""
     waiting: list[CallRow] = []
     for place, row in enumerate(file.rows()):
@@ -254,13 +273,13 @@ def _write(store: Store, scope: _Scope, file: CallFile, outcomes: _Outcomes, see
             continue
         waiting.append(row)
         if len(waiting) >= ROWS_AT_ONCE:
-            seen = _keep(store, scope, outcomes, seen, waiting)
+            seen = _keep(store, listed, scope, outcomes, seen, waiting)
             waiting = []
     if waiting:
-        _keep(store, scope, outcomes, seen, waiting)
+        _keep(store, listed, scope, outcomes, seen, waiting)
 
 
-def _keep(store: Store, scope: _Scope, outcomes: _Outcomes, seen: _Seen, rows: list[CallRow]) -> _Seen:
+def _keep(store: Store, listed: Listed, scope: _Scope, outcomes: _Outcomes, seen: _Seen, rows: list[CallRow]) -> _Seen:
     """Write these rows, matched anew if another file's were kept since: no check carries a call of each."""
     end = seen.done + len(rows)
     with store.writing() as session:
@@ -268,7 +287,7 @@ def _keep(store: Store, scope: _Scope, outcomes: _Outcomes, seen: _Seen, rows: l
         if _written(session, scope.file_id) != seen.done:
             raise CallRecordsBusy("wait for it, or ask again")
         if _kept_beside(session, scope) != seen.beside:
-            _match(session, scope, outcomes, seen.done, end)
+            _match(session, listed, scope, outcomes, seen.done, end)
         session.execute(
             insert(CallRecord),
             [_values(scope.file_id, place, row, outcomes.of(place)) for place, row in enumerate(rows, seen.done)],

@@ -25,6 +25,7 @@ from dnc.call_records.schemas import (
     row_document,
 )
 from dnc.drafts import UnknownCampaign
+from dnc.gathering import Listed
 from leads.errors import LeadFileChanged
 from web.endpoint import Api
 from web.uploads import Upload
@@ -32,8 +33,11 @@ from web.uploads import Upload
 UPLOAD_LIMIT = 64 * 1024 * 1024
 
 
-def call_records_api(store: Store, spool_dir: Path) -> Api:
-    """Return the endpoints of call records; ``spool_dir`` is where a workbook is unpacked while it is read."""
+def call_records_api(store: Store, listed: Listed, spool_dir: Path) -> Api:
+    """Return the endpoints of call records; ``spool_dir`` is where a workbook is unpacked while it is read.
+
+    ``listed`` is ``RegisterShelf.listed``.
+    """
     api = Api("call_records", store)
 
     @api.post(
@@ -56,6 +60,7 @@ def call_records_api(store: Store, spool_dir: Path) -> Api:
         return report_document(
             match_call_records(
                 store,
+                listed,
                 caller,
                 path=upload.path,
                 file_name=upload.name,

@@ -18,6 +18,7 @@ class CallState(StrEnum):
     AFTER_OPT_OUT = "after_opt_out"
     DURING_HOLD = "during_hold"
     DURING_RESTRICTION = "during_restriction"
+    AFTER_RETRACTION = "after_retraction"
     REPEATED = "repeated"
     IN_FUTURE = "in_future"
     UNREADABLE_NUMBER = "unreadable_number"

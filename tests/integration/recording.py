@@ -72,6 +72,7 @@ def fill(seeded: Seeded) -> None:
                 session,
                 dialer,
                 keyring,
+                seeded.service.shelf.listed,
                 check_id=check.id,
                 call_id=f"call-{place}",
                 started_at=now,
@@ -262,4 +263,12 @@ def _fill_what_was_before(seeded: Seeded) -> None:
     calls.write_text(
         f"started_at;b_number\n{now.isoformat()};{FROM_PARTNER}\n{now.isoformat()};fel\n", encoding="utf-8"
     )
-    match_call_records(service.store, OPERATOR, path=calls, file_name=calls.name, seller=SELLER, campaign=CAMPAIGN)
+    match_call_records(
+        service.store,
+        service.shelf.listed,
+        OPERATOR,
+        path=calls,
+        file_name=calls.name,
+        seller=SELLER,
+        campaign=CAMPAIGN,
+    )

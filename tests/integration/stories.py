@@ -137,6 +137,7 @@ class Story:
                 session,
                 dialer,
                 self.seeded.service.keyring,
+                self.seeded.service.shelf.listed,
                 check_id=check.id,
                 call_id=f"call-{check.id}",
                 started_at=self.now,

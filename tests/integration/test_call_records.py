@@ -68,7 +68,14 @@ def matched(
     campaign: str | None = None,
 ) -> CallRecordsReport:
     return match_call_records(
-        seeded.service.store, caller, path=path, file_name=path.name, seller=SELLER, campaign=campaign, how=how
+        seeded.service.store,
+        seeded.service.shelf.listed,
+        caller,
+        path=path,
+        file_name=path.name,
+        seller=SELLER,
+        campaign=campaign,
+        how=how,
     )
 
 

@@ -119,6 +119,7 @@ def test_an_objection_that_comes_late_under_the_calls_own_id_counts(overseen: Ov
                 session,
                 Caller("dialer", "dialer", "key", Role.DIALER, overseen.seller_id),
                 overseen.store.keyring,
+                lambda _snapshot, _number: False,
                 check_id=first.check_id,
                 call_id=first.call_id,
                 started_at=called,
